@@ -1,0 +1,60 @@
+// Package catalog owns apps: what a team asks for in a manifest, and what the
+// company accepted of it. Everything that an app has at the broker (its client,
+// its scopes, its audience) is derived from the accepted manifest and goes when
+// the app goes: see package registry.
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+)
+
+// The faults of this package.
+var (
+	ErrAppNotFound   = fault.New(fault.NotFound, "app_not_found", "no such app")
+	ErrClientIDTaken = fault.New(fault.Conflict, "client_id_taken", "another app has this client id")
+	ErrAudienceTaken = fault.New(fault.Conflict, "audience_taken", "another app serves this audience")
+)
+
+// App is one accepted app.
+type App struct {
+	// ID is internal and never used again: grants bind to it, so that an app
+	// that is removed and added anew under its old name inherits nothing.
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Manifest Manifest `json:"manifest"`
+	// Digest is SHA-256 over the canonical manifest, as "sha256:<hex>".
+	Digest string `json:"digest"`
+	// Disabled apps keep their manifest but nobody gets in.
+	Disabled bool `json:"disabled,omitempty"`
+	// Secrets are the live client secrets, newest first.
+	Secrets []Secret  `json:"-"`
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"`
+	Version int64     `json:"version"`
+}
+
+// Secret is a client secret as it is kept.
+type Secret struct {
+	Hash    []byte    `json:"hash"` // SHA-256
+	Created time.Time `json:"created"`
+}
+
+// Store keeps apps. Names, client ids and audiences are unique among them.
+type Store interface {
+	// App returns the app with this name, or ErrAppNotFound.
+	App(ctx context.Context, name string) (App, error)
+	// Apps returns all apps by name, and the generation of the set: a number
+	// that grows with every change of any app.
+	Apps(ctx context.Context) (apps []App, generation int64, err error)
+	// Generation returns the current generation alone.
+	Generation(ctx context.Context) (int64, error)
+	// ApplyApp creates or changes the app in one transaction; change gets nil
+	// when there is none. It fails with ErrClientIDTaken or ErrAudienceTaken.
+	ApplyApp(ctx context.Context, name string, change func(*App) (App, []event.Event, error)) (App, error)
+	// RemoveApp deletes the app, or fails with ErrAppNotFound.
+	RemoveApp(ctx context.Context, name string, events func(App) []event.Event) error
+}

@@ -1,0 +1,121 @@
+// Package directory owns people and groups.
+//
+// A person is keyed by (connection, upstream subject), never by an e-mail
+// address: mail addresses are reassigned, spelled in many ways, and claimed by
+// whoever runs an identity provider. The person's internal id is the sub that
+// apps see, and it never changes.
+//
+// A group is (connection, id). What a partner's identity provider calls
+// "finance" is not ours: only an administrator's Mapping gives an upstream group
+// one of the names that manifests use, and a group without a mapping grants
+// nothing.
+package directory
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// The faults of this package.
+var (
+	ErrPersonNotFound     = fault.New(fault.NotFound, "person_not_found", "no such person")
+	ErrPersonDisabled     = fault.New(fault.Denied, "person_disabled", "this account is disabled")
+	ErrConnectionDisabled = fault.New(fault.Denied, "connection_disabled", "this identity provider is disabled")
+	ErrMappingNotFound    = fault.New(fault.NotFound, "mapping_not_found", "no such group mapping")
+)
+
+// Identity is one upstream account of a person.
+type Identity struct {
+	Connection string    `json:"connection"`
+	Subject    string    `json:"subject"`
+	LastSignIn time.Time `json:"last_sign_in,omitzero"`
+}
+
+// Profile is what the claim rules made of the upstream's attributes.
+type Profile struct {
+	Username      string `json:"username,omitempty"`
+	Name          string `json:"name,omitempty"`
+	GivenName     string `json:"given_name,omitempty"`
+	FamilyName    string `json:"family_name,omitempty"`
+	Email         string `json:"email,omitempty"`
+	EmailVerified bool   `json:"email_verified,omitempty"`
+	Locale        string `json:"locale,omitempty"`
+	Picture       string `json:"picture,omitempty"`
+	Department    string `json:"department,omitempty"`
+}
+
+// Membership is a person's place in an upstream group, and for how long it
+// holds without being seen again: what only a sign-in told expires 12 hours
+// after it.
+type Membership struct {
+	Group      identity.GroupRef `json:"group"`
+	Source     string            `json:"source"` // "sign-in"
+	ValidUntil time.Time         `json:"valid_until"`
+}
+
+// Person is somebody who signs in.
+type Person struct {
+	ID         string       `json:"id"`
+	Identities []Identity   `json:"identities"`
+	Profile    Profile      `json:"profile"`
+	Groups     []Membership `json:"groups,omitempty"`
+	Disabled   bool         `json:"disabled,omitempty"`
+	Created    time.Time    `json:"created"`
+	Updated    time.Time    `json:"updated"`
+	// Version is the compare-and-swap counter; the store advances it.
+	Version int64 `json:"version"`
+}
+
+// Mapping gives an upstream group the name that manifests use. Several upstream
+// groups may share a name; an upstream group has at most one.
+type Mapping struct {
+	Group identity.GroupRef `json:"group"`
+	Name  string            `json:"name"`
+}
+
+// ConnectionState is what an administrator switched about a connection; the
+// connection itself is configuration.
+type ConnectionState struct {
+	ID       string `json:"id"`
+	Disabled bool   `json:"disabled"`
+}
+
+// Store keeps people. Update closures run once per attempt and may be run again
+// when the row changed meanwhile.
+type Store interface {
+	// Person returns the person with this internal id, or ErrPersonNotFound.
+	Person(ctx context.Context, id string) (Person, error)
+	// PersonByIdentity returns the person who owns the upstream subject, or
+	// ErrPersonNotFound. Subjects compare byte by byte.
+	PersonByIdentity(ctx context.Context, connection, subject string) (Person, error)
+	// SignIn creates or updates the owner of (connection, subject) in one
+	// transaction. change gets nil when nobody owns it yet; two first sign-ins
+	// at once make one person.
+	SignIn(ctx context.Context, connection, subject string, change func(*Person) (Person, []event.Event, error)) (Person, error)
+	// UpdatePerson changes the person with this id in one transaction.
+	UpdatePerson(ctx context.Context, id string, change func(Person) (Person, []event.Event, error)) (Person, error)
+	// People returns up to limit people with an id above after, in id order.
+	People(ctx context.Context, after string, limit int) ([]Person, error)
+}
+
+// GroupStore keeps mappings.
+type GroupStore interface {
+	// Mappings returns all mappings, by connection and group id.
+	Mappings(ctx context.Context) ([]Mapping, error)
+	// SetMapping adds or renames a mapping.
+	SetMapping(ctx context.Context, m Mapping, events []event.Event) error
+	// RemoveMapping removes a mapping, or fails with ErrMappingNotFound.
+	RemoveMapping(ctx context.Context, group identity.GroupRef, events []event.Event) error
+}
+
+// ConnectionStore keeps what was switched about connections.
+type ConnectionStore interface {
+	// ConnectionStates returns the state of every connection that has one.
+	ConnectionStates(ctx context.Context) ([]ConnectionState, error)
+	// SetConnectionState stores the state.
+	SetConnectionState(ctx context.Context, s ConnectionState, events []event.Event) error
+}

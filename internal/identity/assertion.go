@@ -1,0 +1,28 @@
+package identity
+
+import "time"
+
+// Challenge is what the broker asks of an upstream identity provider.
+type Challenge struct {
+	// State is the opaque handle that the answer must bring back: OAuth state,
+	// SAML RelayState. It is safe in a URL.
+	State string
+	// RedirectURI is where the answer goes: one per connection.
+	RedirectURI string
+	// LoginHint is passed on, or empty.
+	LoginHint string
+	// Fresh asks for a new authentication (prompt=login, ForceAuthn).
+	Fresh bool
+	// MaxAge is the oldest acceptable authentication; nil accepts any.
+	MaxAge *time.Duration
+	// ACR lists wanted context classes.
+	ACR []string
+}
+
+// Assertion is what an upstream identity provider said of a person, verified
+// but not yet mapped: package claims makes a profile of it.
+type Assertion struct {
+	Authentication Authentication
+	// Attributes are the upstream's claims as decoded from JSON.
+	Attributes map[string]any
+}

@@ -1,0 +1,104 @@
+// Package identity holds the nouns that every protocol shares: who is meant
+// (Ref), who acts (Actor), how somebody proved who they are (Authentication),
+// and what a protocol asks of a sign-in (SignInRequest) and gets back (SignIn).
+//
+// It knows no protocol and no storage, and imports nothing of ours.
+package identity
+
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+)
+
+// Kind says what a Ref names.
+type Kind string
+
+// The kinds of thing that tokens, sessions and audit entries speak of. The
+// first group can be revoked: see package revoke.
+const (
+	KindPerson     Kind = "person"
+	KindSession    Kind = "session"
+	KindConnection Kind = "connection"
+	KindApp        Kind = "app"
+	KindClient     Kind = "client"
+	KindGrant      Kind = "grant"
+	KindKey        Kind = "key"
+
+	KindGroup    Kind = "group"
+	KindSystem   Kind = "system"
+	KindOperator Kind = "operator"
+	KindToken    Kind = "token"
+)
+
+// Ref names one thing by kind and internal id. Internal ids are random and are
+// never reused, so that a Ref never comes to mean something else.
+type Ref struct {
+	Kind Kind   `json:"kind"`
+	ID   string `json:"id"`
+}
+
+// String returns "kind:id".
+func (r Ref) String() string { return string(r.Kind) + ":" + r.ID }
+
+// IsZero reports whether r names nothing.
+func (r Ref) IsZero() bool { return r == Ref{} }
+
+// Person names the person with this internal id.
+func Person(id string) Ref { return Ref{KindPerson, id} }
+
+// Session names the browser session with this internal id (the OIDC sid).
+func Session(id string) Ref { return Ref{KindSession, id} }
+
+// Connection names an upstream identity provider's connection.
+func Connection(id string) Ref { return Ref{KindConnection, id} }
+
+// App names an app by its internal id.
+func App(id string) Ref { return Ref{KindApp, id} }
+
+// Client names an OAuth client by its client_id.
+func Client(id string) Ref { return Ref{KindClient, id} }
+
+// Grant names a refresh family, or the code that began it: the two share an id.
+func Grant(id string) Ref { return Ref{KindGrant, id} }
+
+// Key names a signing key by its kid.
+func Key(id string) Ref { return Ref{KindKey, id} }
+
+// Actor is who or what caused a change, as the audit log records it.
+type Actor struct {
+	Ref
+	// Address is the client's IP address, empty for work without a request.
+	Address string `json:"address,omitempty"`
+	// Request is the id of the HTTP request that the change was made in.
+	Request string `json:"request,omitempty"`
+}
+
+// System is the actor of work that the broker does by itself, such as a key
+// rotation; part names the part of the product.
+func System(part string) Actor { return Actor{Ref: Ref{KindSystem, part}} }
+
+// GroupRef names a group as its identity provider knows it. Two connections
+// that use one name for a group mean two groups.
+type GroupRef struct {
+	Connection string `json:"connection"`
+	ID         string `json:"id"`
+}
+
+// Authentication is how and when a person proved who they are upstream.
+type Authentication struct {
+	// Connection is the id of the connection that vouches for the person.
+	Connection string `json:"connection"`
+	// Subject is the upstream's own identifier, unique within Connection.
+	Subject string `json:"subject"`
+	// ACR is the authentication context class that was reached (OpenID Connect
+	// Core, section 2), empty when the upstream does not say.
+	ACR string `json:"acr,omitempty"`
+	// AMR lists the methods used (RFC 8176).
+	AMR []string `json:"amr,omitempty"`
+	// Time is when the person authenticated upstream, never in the future.
+	Time time.Time `json:"time"`
+}
+
+// NewID returns a random identifier: 26 characters of lower-case base32, 130 bits.
+func NewID() string { return strings.ToLower(rand.Text()) }

@@ -1,0 +1,86 @@
+// Package registry derives OAuth clients and audiences from the catalog's apps.
+// Nothing in it is ever edited: it changes when an app does, and is gone with it.
+package registry
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// The faults of this package.
+var (
+	ErrClientNotFound   = fault.New(fault.NotFound, "client_not_found", "no such client")
+	ErrAudienceNotFound = fault.New(fault.NotFound, "audience_not_found", "no app serves this audience")
+)
+
+// AuthMethod is how a client proves itself at the token endpoint (OpenID
+// Connect Core, section 9).
+type AuthMethod string
+
+// The methods that manifests may name.
+const (
+	AuthBasic         AuthMethod = "client_secret_basic"
+	AuthPost          AuthMethod = "client_secret_post"
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+	AuthNone          AuthMethod = "none"
+)
+
+// Client is an OAuth client derived from an app. It is shared between
+// goroutines and must not be changed.
+type Client struct {
+	ID     string // client_id
+	App    string // internal app id
+	Name   string // the app's name
+	Title  string
+	Owner  catalog.Owner
+	Method AuthMethod
+	// SecretHashes are the SHA-256 of the live secrets, for AuthBasic and AuthPost.
+	SecretHashes [][]byte
+	// JWKS (inline) or JWKSURI hold the client's keys, for AuthPrivateKeyJWT.
+	JWKS                   json.RawMessage
+	JWKSURI                string
+	RedirectURIs           []string
+	PostLogoutRedirectURIs []string
+	BackchannelLogoutURI   string
+	GrantTypes             []string
+	Scopes                 []string
+	// SigningAlg of id_tokens and access tokens: ES256, RS256 or EdDSA.
+	SigningAlg string
+	// RefreshRetryWindow is 0 when retries are off.
+	RefreshRetryWindow time.Duration
+	// ThirdParty clients need the person's consent.
+	ThirdParty bool
+	// Introspects lists the audiences whose tokens the client may introspect.
+	Introspects []string
+	// Missing says what keeps the app from being used: "owner", "groups",
+	// "keys". Nobody signs in to an incomplete app.
+	Missing []string
+	// Disabled is true for a disabled app: its client gets nothing.
+	Disabled bool
+	// Entitlements decide who may use it.
+	Entitlements []catalog.Entitlement
+	LaunchURI    string
+	Description  string
+	// Rev is the revocation number that was applied before the facts were read.
+	Rev uint64
+}
+
+// Refs names the client in tokens and revocations.
+func (c *Client) Refs() []identity.Ref {
+	return []identity.Ref{identity.App(c.App), identity.Client(c.ID)}
+}
+
+// Audience is an API that an app serves (RFC 8707 resource).
+type Audience struct {
+	Name string // the aud of its tokens
+	App  string // internal app id of who serves it
+	// Client is the client_id of that app, empty if it has none.
+	Client string
+	Scopes []string
+	// MaxTTL bounds the life of its tokens; 0 means the broker's default.
+	MaxTTL time.Duration
+}
