@@ -1,0 +1,290 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// touchEvery is how stale LastSeen may get before a use is written down: a busy
+// browser costs one write a minute.
+const touchEvery = time.Minute
+
+// maxUserAgent bounds what of a browser's own description is kept, in bytes.
+const maxUserAgent = 256
+
+// People tells whether a person may act at all.
+type People interface {
+	// Usable fails for a person or a connection that is disabled or gone.
+	Usable(ctx context.Context, person, connection string) (directory.Person, error)
+}
+
+// Revocations is the part of revoke.Sequence that sessions ask.
+type Revocations interface {
+	Check(rev uint64, refs ...identity.Ref) error
+}
+
+// Options are what a Manager needs. All fields but Prefix and Secure are required.
+type Options struct {
+	Store       Store
+	People      People
+	Revocations Revocations
+	// Era is the database's era: a session of another era is not one.
+	Era string
+	Now func() time.Time
+	// Idle is how long a session lives without use, Absolute how long at most.
+	Idle, Absolute time.Duration
+	// Cookie is the cookie's base name. Secure adds the Secure attribute, and
+	// the __Host- prefix where Prefix is empty.
+	Cookie string
+	Secure bool
+	// Prefix is the path that the broker is served under, without a trailing slash.
+	Prefix string
+	// Actor describes who makes the request, for the audit entry.
+	Actor func(*http.Request, identity.Ref) identity.Actor
+}
+
+// Manager begins, finds and ends the sessions of browsers.
+type Manager struct {
+	o      Options
+	cookie string
+}
+
+// New returns a Manager.
+func New(o Options) *Manager {
+	name := o.Cookie
+	switch {
+	case o.Secure && o.Prefix == "":
+		name = "__Host-" + name
+	case o.Secure:
+		name = "__Secure-" + name
+	}
+	return &Manager{o: o, cookie: name}
+}
+
+// Start begins a session for the person and gives the browser its secret. The
+// secret is new every time, so that one planted before the sign-in is worth
+// nothing. A person who proves anew who they are keeps the session, so that the
+// apps in it stay signed in; a session of anybody else in this browser ends.
+// rev is the revocation number read before the facts of the sign-in.
+func (m *Manager) Start(w http.ResponseWriter, r *http.Request, person string, authn identity.Authentication, rev uint64) (Session, error) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // crypto/rand.Read never fails
+	hash := sha256.Sum256(secret)
+	now := m.now()
+	actor := m.o.Actor(r, identity.Person(person))
+	fresh := Session{
+		ID: identity.NewID(), SecretHash: hash[:], Person: person, Authentication: authn,
+		Created: now, LastSeen: now, IdleAfter: m.o.Idle, Expires: now.Add(m.o.Absolute),
+		Rev: rev, Era: m.o.Era, UserAgent: clip(r.UserAgent(), maxUserAgent), Address: actor.Address,
+	}
+	s, err := m.begin(r, fresh, actor)
+	if err != nil {
+		return Session{}, err
+	}
+	http.SetCookie(w, m.newCookie(base64.RawURLEncoding.EncodeToString(secret)))
+	return s, nil
+}
+
+func (m *Manager) begin(r *http.Request, fresh Session, actor identity.Actor) (Session, error) {
+	ctx := r.Context()
+	old, err := m.find(r)
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return Session{}, err
+	case old.Person == fresh.Person && old.Authentication.Connection == fresh.Authentication.Connection && m.Usable(ctx, old) == nil:
+		return m.renew(ctx, old.ID, fresh, actor)
+	default:
+		if err := m.End(ctx, old.ID, actor, "replaced"); err != nil {
+			return Session{}, err
+		}
+	}
+	started := event.New(fresh.Created, "session.started", actor, identity.Session(fresh.ID),
+		"person", fresh.Person, "connection", fresh.Authentication.Connection)
+	if err := m.o.Store.CreateSession(ctx, fresh, []event.Event{started}); err != nil {
+		return Session{}, fmt.Errorf("start session: %w", err)
+	}
+	return fresh, nil
+}
+
+// renew gives the living session id a new secret and a new authentication.
+func (m *Manager) renew(ctx context.Context, id string, fresh Session, actor identity.Actor) (Session, error) {
+	s, err := m.o.Store.UpdateSession(ctx, id, func(old Session) (Session, []event.Event, error) {
+		if !old.Live(fresh.Created) {
+			return old, nil, ErrNotFound
+		}
+		next := fresh
+		next.ID, next.Created, next.Version = old.ID, old.Created, old.Version
+		renewed := event.New(fresh.Created, "session.renewed", actor, identity.Session(id), "person", fresh.Person)
+		return next, []event.Event{renewed}, nil
+	})
+	if err != nil {
+		return Session{}, fmt.Errorf("renew session: %w", err)
+	}
+	return s, nil
+}
+
+// Current returns the browser's session if it may be used: live, of this era,
+// not revoked, and of a person and connection that are enabled. Otherwise it
+// fails with ErrNotFound, or with the store's error.
+func (m *Manager) Current(r *http.Request) (Session, error) {
+	s, err := m.find(r)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := m.Usable(r.Context(), s); err != nil {
+		return Session{}, err
+	}
+	return m.touch(r.Context(), s)
+}
+
+// Usable fails with ErrNotFound for a session that may not be used now: see Current.
+func (m *Manager) Usable(ctx context.Context, s Session) error {
+	if !s.Live(m.now()) || s.Era != m.o.Era {
+		return ErrNotFound
+	}
+	err := m.o.Revocations.Check(s.Rev, identity.Session(s.ID))
+	if err == nil {
+		_, err = m.o.People.Usable(ctx, s.Person, s.Authentication.Connection)
+	}
+	return notUsable(err)
+}
+
+// Touch counts a use by other means than the browser, such as a refresh token
+// that lives with the session. It fails like Current.
+func (m *Manager) Touch(ctx context.Context, id string) (Session, error) {
+	s, err := m.o.Store.Session(ctx, id)
+	if err != nil {
+		return Session{}, fmt.Errorf("find session: %w", err)
+	}
+	if err := m.Usable(ctx, s); err != nil {
+		return Session{}, err
+	}
+	return m.touch(ctx, s)
+}
+
+// End ends the session with this id; reason ends in the audit entry. Ending an
+// ended session changes nothing.
+func (m *Manager) End(ctx context.Context, id string, actor identity.Actor, reason string) error {
+	_, err := m.o.Store.UpdateSession(ctx, id, func(s Session) (Session, []event.Event, error) {
+		if !s.Ended.IsZero() {
+			return s, nil, nil
+		}
+		ended := event.New(m.now(), "session.ended", actor, identity.Session(id), "person", s.Person, "reason", reason)
+		return s, []event.Event{ended.Revoking(identity.Session(id))}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	return nil
+}
+
+// EndAll ends every session of the person.
+func (m *Manager) EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error {
+	sessions, err := m.o.Store.SessionsOf(ctx, person)
+	if err != nil {
+		return fmt.Errorf("list sessions: %w", err)
+	}
+	for _, s := range sessions {
+		if err := m.End(ctx, s.ID, actor, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Of returns the person's sessions that may still be used, newest first.
+func (m *Manager) Of(ctx context.Context, person string) ([]Session, error) {
+	all, err := m.o.Store.SessionsOf(ctx, person)
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	live := all[:0]
+	for _, s := range all {
+		if s.Live(m.now()) && s.Era == m.o.Era {
+			live = append(live, s)
+		}
+	}
+	return live, nil
+}
+
+// Clear takes the cookie from the browser.
+func (m *Manager) Clear(w http.ResponseWriter) {
+	c := m.newCookie("")
+	c.MaxAge = -1
+	http.SetCookie(w, c)
+}
+
+func (m *Manager) now() time.Time { return m.o.Now().UTC().Truncate(time.Microsecond) }
+
+func (m *Manager) find(r *http.Request) (Session, error) {
+	c, err := r.Cookie(m.cookie)
+	if err != nil {
+		return Session{}, ErrNotFound
+	}
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(c.Value)
+	if err != nil || len(secret) != 32 {
+		return Session{}, ErrNotFound
+	}
+	hash := sha256.Sum256(secret)
+	s, err := m.o.Store.SessionBySecret(r.Context(), hash[:])
+	if err != nil {
+		return Session{}, fmt.Errorf("find session: %w", err)
+	}
+	return s, nil
+}
+
+func (m *Manager) touch(ctx context.Context, s Session) (Session, error) {
+	now := m.now()
+	if now.Sub(s.LastSeen) < touchEvery {
+		return s, nil
+	}
+	touched, err := m.o.Store.UpdateSession(ctx, s.ID, func(s Session) (Session, []event.Event, error) {
+		if !s.Live(now) {
+			return s, nil, ErrNotFound
+		}
+		if now.After(s.LastSeen) {
+			s.LastSeen = now
+		}
+		return s, nil, nil
+	})
+	if err != nil {
+		return Session{}, fmt.Errorf("touch session: %w", err)
+	}
+	return touched, nil
+}
+
+func (m *Manager) newCookie(value string) *http.Cookie {
+	return &http.Cookie{
+		Name: m.cookie, Value: value, Path: m.o.Prefix + "/", HttpOnly: true, Secure: m.o.Secure,
+		// Lax, so that an app's link or redirect finds the session.
+		SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// notUsable turns a refusal into ErrNotFound and lets every failure to find out
+// pass, so that a lost database is never taken for a sign-out.
+func notUsable(err error) error {
+	if kind := fault.KindOf(err); err != nil && (kind == fault.Denied || kind == fault.NotFound) {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return err
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
