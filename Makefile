@@ -1,0 +1,49 @@
+# Everything that a contributor does. `make test` needs nothing but Go: it
+# installs the servers and the browser that the tests start when they are missing.
+
+GO            ?= go
+GOLANGCI      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+FUZZTIME      ?= 10s
+BENCH         ?=
+
+export CGO_ENABLED = 0
+
+.PHONY: demo build test race lint fmt bench fuzz e2e vuln vendor-js tools
+
+demo: ## start the product with a demo identity provider and sample apps
+	$(GO) run ./cmd/broker demo
+
+build: ## the binary, as it is released
+	$(GO) build -trimpath -ldflags='-s -w' -o broker ./cmd/broker
+
+tools:
+	@scripts/install-tools
+
+test: tools ## every test, on real servers, with what it needs installed
+	$(GO) vet ./...
+	$(GO) test -timeout 15m ./...
+
+race: tools ## the same under the race detector, which needs a C compiler
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m ./...
+
+lint: ## static checks: .golangci.yml says which
+	$(GO) run $(GOLANGCI) run ./...
+
+fmt: ## format as the linters expect
+	$(GO) run $(GOLANGCI) fmt ./...
+
+e2e: tools ## the whole product in a browser and with independent clients
+	$(GO) test -count=1 -timeout 15m ./integration/...
+
+bench: ## costs beside raw cryptography and a bare server; BENCH=name runs a part
+	$(GO) run ./integration/bench -run '$(BENCH)' -out bench.json
+
+fuzz: ## each fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+vuln: ## known vulnerabilities in what we depend on; an unreachable database is unknown
+	@$(GO) run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 3; echo unknown; }
+
+vendor-js: ## fetch the committed scripts again and check their sums
+	internal/ui/vendor.sh

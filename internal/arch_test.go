@@ -1,0 +1,196 @@
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gatehouse-io/gatehouse"
+
+// ground lists the packages that everything stands on, lowest first. Each may
+// import those before it, and nothing else of ours.
+var ground = []string{
+	"identity", "fault", "event", "audit", "job", "cache", "httpx", "telemetry", "keys", "revoke", "token", "ui",
+}
+
+// nouns may import ground and the nouns named here.
+var nouns = map[string][]string{
+	"directory":   {},
+	"session":     {"directory"},
+	"grant":       {"directory", "session"},
+	"catalog":     {"directory"},
+	"registry":    {"catalog", "directory"},
+	"entitlement": {"registry", "catalog", "directory"},
+	"claims":      {"entitlement", "registry", "catalog", "directory"},
+}
+
+// faces may import ground and every noun, and no other face.
+var faces = []string{"upstream", "login", "oidc", "api", "portal", "storage", "demo"}
+
+// confined names the libraries that only some packages may import. Tests and the
+// demo, which plays everybody else's part, are exempt.
+var confined = map[string][]string{
+	"github.com/zitadel/oidc":         {"oidc", "upstream"},
+	"github.com/go-jose/go-jose":      {"keys", "token", "oidc", "upstream"},
+	"github.com/redis/go-redis":       {"cache"},
+	"database/sql":                    {"storage"},
+	"modernc.org/sqlite":              {"storage"},
+	"github.com/jackc/pgx":            {"storage"},
+	"github.com/pressly/goose":        {"storage"},
+	"cel.dev/cel-go":                  {"claims"},
+	"go.opentelemetry.io":             {"telemetry"},
+	"github.com/prometheus":           {"telemetry"},
+	"github.com/alecthomas/kong":      {"cmd/broker"},
+	"go.yaml.in/yaml":                 {"config", "catalog"},
+	"golang.org/x/oauth2":             {},
+	"github.com/coreos/go-oidc":       {},
+	"github.com/chromedp/chromedp":    {},
+	"github.com/gorilla/securecookie": {},
+}
+
+// pkg is what `go list -json` says of a package.
+type pkg struct {
+	ImportPath                string
+	Imports                   []string
+	XTestImports, TestImports []string
+}
+
+// name is the package's path below the module, without "internal/".
+func (p pkg) name() string {
+	return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module+"/"), "internal/")
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		switch err := dec.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// ours returns the names of our own packages among imports.
+func ours(imports []string) []string {
+	var names []string
+	for _, i := range imports {
+		if strings.HasPrefix(i, module+"/") {
+			names = append(names, pkg{ImportPath: i}.name())
+		}
+	}
+	return names
+}
+
+// top is the first element of a package's name: noun/part belongs to noun.
+func top(name string) string { first, _, _ := strings.Cut(name, "/"); return first }
+
+// allowed reports whether package from may import package to, by the rules of
+// the layout. The two differ.
+func allowed(from, to string) bool {
+	f, d := top(from), top(to)
+	if f == d {
+		return true
+	}
+	switch f {
+	case "config":
+		return false
+	case "cmd":
+		return slices.Contains([]string{"config", "app", "demo", "api"}, d)
+	case "app":
+		return d != "demo" && d != "testkit"
+	case "integration":
+		return true
+	case "testkit":
+		return slices.Contains(ground, d) || d == "config"
+	case "demo":
+		return d == "config" || slices.Contains(ground, d)
+	}
+	if i := slices.Index(ground, f); i >= 0 {
+		j := slices.Index(ground, d)
+		return j >= 0 && j < i
+	}
+	if may, ok := nouns[f]; ok {
+		return slices.Contains(ground, d) || slices.Contains(may, d)
+	}
+	if slices.Contains(faces, f) {
+		_, noun := nouns[d]
+		return noun || slices.Contains(ground, d)
+	}
+	return false
+}
+
+func TestPackagesImportOnlyWhatTheLayoutAllows(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
+		for _, to := range ours(p.Imports) {
+			seen++
+			if !allowed(p.name(), to) {
+				t.Errorf("%s imports %s: DESIGN's import rules do not allow it", p.name(), to)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Fatal("go list told of no import at all")
+	}
+}
+
+func TestLibrariesStayWhereTheyAreConfined(t *testing.T) {
+	for _, p := range packages(t) {
+		from := top(p.name())
+		if from == "demo" || from == "testkit" || from == "integration" || strings.HasSuffix(p.name(), "test") {
+			continue
+		}
+		for _, i := range p.Imports {
+			for library, homes := range confined {
+				in := i == library || strings.HasPrefix(i, library+"/")
+				if in && !slices.Contains(homes, from) && !slices.Contains(homes, p.name()) {
+					t.Errorf("%s imports %s, which belongs to %v", p.name(), i, homes)
+				}
+			}
+		}
+	}
+}
+
+func TestTestHelpersAreImportedByTestsOnly(t *testing.T) {
+	for _, p := range packages(t) {
+		if top(p.name()) == "testkit" || top(p.name()) == "integration" || strings.HasSuffix(p.name(), "test") {
+			continue
+		}
+		for _, to := range ours(p.Imports) {
+			if top(to) == "testkit" || strings.HasSuffix(to, "test") {
+				t.Errorf("%s imports %s outside of a test", p.name(), to)
+			}
+		}
+	}
+}
+
+func TestTheRulesWouldCatchABreach(t *testing.T) {
+	for _, breach := range [][2]string{
+		{"identity", "fault"}, {"keys", "token"}, {"directory", "storage"}, {"oidc", "login"},
+		{"portal", "storage"}, {"catalog", "registry"}, {"config", "fault"}, {"app", "demo"}, {"login", "app"},
+		{"cmd/broker", "storage"},
+	} {
+		if allowed(breach[0], breach[1]) {
+			t.Errorf("%s may import %s", breach[0], breach[1])
+		}
+	}
+	for _, fine := range [][2]string{{"token", "keys"}, {"registry", "catalog"}, {"oidc", "grant"}, {"app", "storage"}, {"cmd/broker", "demo"}} {
+		if !allowed(fine[0], fine[1]) {
+			t.Errorf("%s may not import %s", fine[0], fine[1])
+		}
+	}
+}
