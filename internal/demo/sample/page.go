@@ -1,0 +1,51 @@
+package sample
+
+import (
+	_ "embed"
+	"errors"
+	"html/template"
+	"net/http"
+
+	"golang.org/x/oauth2"
+)
+
+//go:embed page.html
+var pageHTML string
+
+var page = template.Must(template.New("page").Parse(pageHTML))
+
+// view is what an app's page shows.
+type view struct {
+	App        Options
+	Visitor    *visitor
+	CanRefresh bool
+	Bye        bool
+	Problem    string
+	Note       string
+	// Run offers a button that starts a job; Result is what the last run brought.
+	Run    bool
+	Result string
+}
+
+func (a *App) render(w http.ResponseWriter, status int, v view) {
+	v.App = a.o
+	render(w, status, v)
+}
+
+// fail shows what went wrong, with the broker's own words where it answered.
+func (a *App) fail(w http.ResponseWriter, status int, err error) {
+	problem := err.Error()
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode != "" {
+		problem = "The broker refused: " + refused.ErrorCode + ": " + refused.ErrorDescription
+	}
+	a.render(w, status, view{Problem: problem})
+}
+
+func render(w http.ResponseWriter, status int, v view) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	w.WriteHeader(status)
+	_ = page.Execute(w, v) // the peer has gone: nobody is left to tell
+}
