@@ -146,7 +146,10 @@ func (a *App) logout(w http.ResponseWriter, r *http.Request) {
 	if ok {
 		target.Set("id_token_hint", who.idToken)
 	}
-	a.forget(func(cookie string, _ visitor) bool { c, err := r.Cookie(a.cookie()); return err == nil && c.Value == cookie })
+	a.forget(func(cookie string, _ visitor) bool {
+		c, err := r.Cookie(a.cookie())
+		return err == nil && c.Value == cookie
+	})
 	http.Redirect(w, r, meta.EndSession+"?"+target.Encode(), http.StatusSeeOther)
 }
 

@@ -72,7 +72,9 @@ type API struct {
 }
 
 // NewAPI returns an API that wants tokens for audience with scope.
-func NewAPI(o Options, audience, scope string) *API { return &API{o: o, audience: audience, scope: scope} }
+func NewAPI(o Options, audience, scope string) *API {
+	return &API{o: o, audience: audience, scope: scope}
+}
 
 // Mount adds the API's routes.
 func (p *API) Mount(mux *http.ServeMux) {

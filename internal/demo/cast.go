@@ -1,0 +1,89 @@
+package demo
+
+import "github.com/gatehouse-io/gatehouse/internal/demo/idp"
+
+// The groups that Acme's identity provider knows. Each has a mapping of the same
+// name, but for contractors: nobody gave them a name, so they grant nothing.
+const (
+	everybody   = "all-employees"
+	contractors = "contractors"
+)
+
+// workforce lists who works at Acme. alice and bob may use every sample app,
+// carol may use none, and ada runs the marketplace.
+func workforce() []idp.Person {
+	return []idp.Person{
+		{Username: "alice", Name: "Alice Moreau", Email: "alice@acme.example", Groups: []string{everybody, "people-tools", "sales", "finance"}},
+		{Username: "bob", Name: "Bob Okafor", Email: "bob@acme.example", Groups: []string{everybody, "people-tools", "sales", "finance"}},
+		{Username: "carol", Name: "Carol Lindqvist", Email: "carol@acme.example", Groups: []string{contractors}},
+		{Username: "ada", Name: "Ada Winter", Email: "ada@acme.example", Groups: []string{everybody, "marketplace-admins"}},
+	}
+}
+
+// mapped are the groups that an administrator gave a name.
+func mapped() []string {
+	return []string{everybody, "people-tools", "sales", "finance", "marketplace-admins"}
+}
+
+// kind says what a sample app is made of.
+type kind int
+
+const (
+	signIn kind = iota // people sign in to it
+	report             // a job with a token of its own
+	api                // a resource server
+)
+
+// part is one sample app.
+type part struct {
+	kind                     kind
+	name, title, description string
+	client, auth             string
+	group, owner, contact    string
+	grants, scopes           []string
+	port                     int
+}
+
+// The API of the demo and the scope that it wants.
+const (
+	payrollAudience = "payroll-api"
+	payrollScope    = "payroll.read"
+)
+
+// parts lists the sample apps. Ports are where they are found when free.
+func parts() []part {
+	code, refresh, credentials := "authorization_code", "refresh_token", "client_credentials"
+	openid := []string{"openid", "profile", "email", "groups"}
+	return []part{
+		{
+			name: "expense-bot", title: "Expense Bot", description: "Files expenses and reminds of missing receipts.",
+			client: "microapp-expense-bot", auth: "client_secret_basic", group: everybody, owner: "finance", contact: "#expense-bot",
+			grants: []string{code, refresh}, scopes: append([]string{"offline_access"}, openid...), port: 8090,
+		},
+		{
+			name: "crm-dash", title: "CRM Dashboard", description: "The sales pipeline at a glance.",
+			client: "microapp-crm-dash", auth: "client_secret_post", group: everybody, owner: "sales", contact: "#crm-dash",
+			grants: []string{code}, scopes: openid, port: 8091,
+		},
+		{
+			name: "field-notes", title: "Field Notes", description: "Notes from customer visits, on any phone.",
+			client: "microapp-field-notes", auth: "none", group: everybody, owner: "sales", contact: "#field-notes",
+			grants: []string{code, refresh}, scopes: openid, port: 8092,
+		},
+		{
+			name: "hr-feedback", title: "HR Feedback", description: "Collects pulse-survey feedback and files follow-ups.",
+			client: "microapp-hr-feedback", auth: "private_key_jwt", group: everybody, owner: "people-tools", contact: "#people-tools",
+			grants: []string{code}, scopes: openid, port: 8093,
+		},
+		{
+			kind: report, name: "nightly-report", title: "Nightly Report", description: "Sums up the payroll every night, without a person.",
+			client: "microapp-nightly-report", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
+			grants: []string{credentials}, scopes: []string{payrollScope}, port: 8094,
+		},
+		{
+			kind: api, name: "payroll-api", title: "Payroll API", description: "An API that asks the broker about every token.",
+			client: "payroll-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
+			grants: []string{credentials}, port: 8095,
+		},
+	}
+}

@@ -1,0 +1,123 @@
+package demo
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// factsVersion changes when a key of Facts is removed or renamed.
+const factsVersion = 1
+
+// Facts is what the demo writes for tools and tests outside of the project:
+// everything that it started, and how to get in. It holds secrets of the demo.
+type Facts struct {
+	Version int    `json:"version"`
+	Issuer  string `json:"issuer"`
+	Portal  string `json:"portal"`
+	Account string `json:"account"`
+	Metrics string `json:"metrics"`
+	DataDir string `json:"data_dir"`
+	// Socket is where the broker's API listens: the CLI's --socket.
+	Socket string    `json:"socket"`
+	IdPs   []FactIdP `json:"idps"`
+	Apps   []FactApp `json:"apps"`
+	APIs   []FactAPI `json:"apis"`
+}
+
+// FactIdP is an identity provider and the people in it.
+type FactIdP struct {
+	ID       string       `json:"id"`
+	Protocol string       `json:"protocol"`
+	Title    string       `json:"title"`
+	Issuer   string       `json:"issuer"`
+	Domains  []string     `json:"domains"`
+	People   []FactPerson `json:"people"`
+}
+
+// FactPerson is somebody who can sign in.
+type FactPerson struct {
+	Username string   `json:"username"`
+	Password string   `json:"password"`
+	Email    string   `json:"email"`
+	Groups   []string `json:"groups"`
+	Subject  string   `json:"subject"`
+}
+
+// FactApp is a sample app as the broker knows it.
+type FactApp struct {
+	Name     string `json:"name"`
+	ClientID string `json:"client_id"`
+	Auth     string `json:"auth"`
+	Secret   string `json:"secret,omitempty"`
+	// PrivateKey is the path of the PEM file of a private_key_jwt client.
+	PrivateKey             string   `json:"private_key,omitempty"`
+	KeyID                  string   `json:"kid,omitempty"`
+	RedirectURIs           []string `json:"redirect_uris"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
+	GrantTypes             []string `json:"grant_types"`
+	Scopes                 []string `json:"scopes"`
+	URL                    string   `json:"url"`
+	Groups                 []string `json:"groups"`
+}
+
+// FactAPI is an API that takes tokens of its own audience.
+type FactAPI struct {
+	Audience string   `json:"audience"`
+	URL      string   `json:"url"`
+	ClientID string   `json:"client_id"`
+	Secret   string   `json:"secret"`
+	Scopes   []string `json:"scopes"`
+}
+
+// App returns the facts of the app with this name.
+func (f Facts) App(name string) FactApp {
+	for _, a := range f.Apps {
+		if a.Name == name {
+			return a
+		}
+	}
+	return FactApp{}
+}
+
+// Person returns the person with this user name, of any identity provider.
+func (f Facts) Person(username string) FactPerson {
+	for _, idp := range f.IdPs {
+		for _, p := range idp.People {
+			if p.Username == username {
+				return p
+			}
+		}
+	}
+	return FactPerson{}
+}
+
+// write replaces the file in one step, so that nobody reads half of it.
+func (f Facts) write(file string) error {
+	body, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("facts: %w", err)
+	}
+	return replaceFile(file, append(body, '\n'))
+}
+
+// replaceFile writes a private file (mode 0600) beside the target and renames it.
+func replaceFile(file string, body []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".gatehouse-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(file), err)
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
+	_, err = tmp.Write(body)
+	if closed := tmp.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), file)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(file), err)
+	}
+	return nil
+}
