@@ -1,0 +1,237 @@
+// Package config is the broker's configuration: plain data, read from one YAML
+// file and the environment, and checked as a whole before anything starts.
+//
+// Every scalar can be set from the environment: the variable is GATEHOUSE_ and
+// the upper-case path joined by underscores (database.dsn is
+// GATEHOUSE_DATABASE_DSN); lists of scalars are separated by commas; a field of a
+// connection is named by the connection's id (GATEHOUSE_CONNECTIONS_ACME_CLIENT_SECRET).
+// The environment wins over the file. A secret may also be read from a file: the
+// field or variable of that name with _file or _FILE added.
+//
+// Unknown keys and variables are refused, and every fault is reported at once
+// with its place. The package translates nothing: internal/app turns a Config
+// into each package's own Options.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is the whole configuration. Load fills in the defaults named here.
+type Config struct {
+	// Issuer is the public URL of the broker: https, or http on loopback. It has
+	// no trailing slash. A path makes the broker live below that prefix.
+	Issuer string `yaml:"issuer"`
+	// Listen is the host:port that people and apps reach. Default 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// DataDir holds the SQLite database, the Unix socket and the lock of this
+	// process. Default "gatehouse-data" beside the configuration file.
+	DataDir string `yaml:"data_dir"`
+	// Socket is the Unix socket of the management API. Default broker.sock in DataDir.
+	Socket   string   `yaml:"socket"`
+	Database Database `yaml:"database"`
+	// Redis shares short-term memory between replicas. An empty URL keeps it in
+	// this process, which is right for one replica only.
+	Redis Redis `yaml:"redis"`
+	// EncryptionKey encrypts what must be recoverable, such as signing keys: 32
+	// random bytes in base64. Required; `broker init` makes one.
+	EncryptionKey     Secret `yaml:"encryption_key"`
+	EncryptionKeyFile string `yaml:"encryption_key_file"`
+	// PreviousEncryptionKeys still open what was encrypted under them; their file
+	// has one per line.
+	PreviousEncryptionKeys     []Secret `yaml:"previous_encryption_keys"`
+	PreviousEncryptionKeysFile string   `yaml:"previous_encryption_keys_file"`
+	// TrustedProxies may say who the client is (X-Forwarded-For). Default none.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	Outgoing       Outgoing       `yaml:"outgoing"`
+	Log            Log            `yaml:"log"`
+	Metrics        Metrics        `yaml:"metrics"`
+	Tracing        Tracing        `yaml:"tracing"`
+	Session        Session        `yaml:"session"`
+	Revocation     Revocation     `yaml:"revocation"`
+	Keys           Keys           `yaml:"keys"`
+	Policy         Policy         `yaml:"policy"`
+	Apps           Apps           `yaml:"apps"`
+	Product        Product        `yaml:"product"`
+	// Connections are the identity providers that people sign in with.
+	Connections []Connection `yaml:"connections"`
+	// Mappings give upstream groups the names that manifests use. They are added
+	// at start; what was mapped otherwise meanwhile stays.
+	Mappings []Mapping `yaml:"mappings"`
+}
+
+// Database says where facts are kept.
+type Database struct {
+	// Driver is sqlite (default; a file in DataDir) or postgres.
+	Driver string `yaml:"driver"`
+	// DSN is the connection string of postgres. It may hold a password.
+	DSN     Secret `yaml:"dsn"`
+	DSNFile string `yaml:"dsn_file"`
+}
+
+// The values of Database.Driver.
+const (
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// Redis says where short-term memory is shared.
+type Redis struct {
+	// URL is redis://, rediss:// (TLS) or unix://. It may hold a password.
+	URL     Secret `yaml:"url"`
+	URLFile string `yaml:"url_file"`
+	// Prefix begins every key, so that two brokers can share a server. Default "gatehouse:".
+	Prefix string `yaml:"prefix"`
+}
+
+// Outgoing bounds every request that the broker makes to somebody else.
+type Outgoing struct {
+	// AllowNetworks may be reached although they are private, link-local or
+	// loopback. Default none.
+	AllowNetworks []netip.Prefix `yaml:"allow_networks"`
+	// Timeout of one request. Default 10s.
+	Timeout time.Duration `yaml:"timeout"`
+	// MaxBytes of one answer. Default 1 MiB.
+	MaxBytes int64 `yaml:"max_bytes"`
+}
+
+// Log says what is logged.
+type Log struct {
+	// Level is debug, info (default), warn or error.
+	Level string `yaml:"level"`
+}
+
+// Metrics says who may read /metrics.
+type Metrics struct {
+	// Allow lists the networks of scrapers. Default loopback.
+	Allow []netip.Prefix `yaml:"allow"`
+}
+
+// Tracing says where traces go.
+type Tracing struct {
+	// Endpoint is the URL of an OTLP/HTTP collector; empty means no traces.
+	Endpoint string `yaml:"endpoint"`
+	// Ratio of requests that are traced, 0 to 1. Default 1.
+	Ratio float64 `yaml:"ratio"`
+}
+
+// Session bounds browser sessions.
+type Session struct {
+	// Idle is how long a session lives without use. Default 8h.
+	Idle time.Duration `yaml:"idle"`
+	// Absolute is how long it lives at most. Default 24h.
+	Absolute time.Duration `yaml:"absolute"`
+}
+
+// Revocation bounds how far a replica may be behind.
+type Revocation struct {
+	// Staleness is how long a replica that cannot read the sequence goes on
+	// accepting tokens. Default 5s.
+	Staleness time.Duration `yaml:"staleness"`
+}
+
+// Keys says how signing keys are rotated.
+type Keys struct {
+	// RotateEvery is the life of a signing key. Default 90d.
+	RotateEvery time.Duration `yaml:"rotate_every"`
+	// Lead is how long a key is published before it signs: at least as long as
+	// anybody caches the JWKS. Default 1h.
+	Lead time.Duration `yaml:"lead"`
+	// Overlap is how long a key stays published after it signed last: at least
+	// the longest life of a token. Default 2h.
+	Overlap time.Duration `yaml:"overlap"`
+}
+
+// Policy holds decisions of the company about apps.
+type Policy struct {
+	// ThirdParty names the apps that need the person's consent.
+	ThirdParty []string `yaml:"third_party"`
+}
+
+// Apps says which manifests are applied at start.
+type Apps struct {
+	// Folder has one microapp.yaml per subfolder. Empty means none.
+	Folder string `yaml:"folder"`
+}
+
+// Product is how the broker presents itself to people.
+type Product struct {
+	// Name is shown on every page. Default "Gatehouse".
+	Name string `yaml:"name"`
+}
+
+// Connection is one upstream identity provider.
+type Connection struct {
+	// ID is lower-case letters, digits and hyphens. It is part of the redirect
+	// URI and of every person's key: it never changes.
+	ID string `yaml:"id"`
+	// Title is shown on the sign-in page.
+	Title string `yaml:"title"`
+	// Type is oidc (default).
+	Type string `yaml:"type"`
+	// Issuer is exactly what the provider's metadata says.
+	Issuer           string `yaml:"issuer"`
+	ClientID         string `yaml:"client_id"`
+	ClientSecret     Secret `yaml:"client_secret"`
+	ClientSecretFile string `yaml:"client_secret_file"`
+	// Scopes asked for. Default openid, profile, email.
+	Scopes []string `yaml:"scopes"`
+	// Domains are the e-mail domains that the provider has proved: only their
+	// addresses count as verified, and they choose the connection.
+	Domains []string `yaml:"domains"`
+	// Algorithms that an id_token may be signed with. Default RS256, ES256, EdDSA, PS256.
+	Algorithms []string `yaml:"algorithms"`
+	// UserInfo also asks the userinfo endpoint.
+	UserInfo bool `yaml:"userinfo"`
+	// AllowedTenants are the tid values accepted from a multi-tenant issuer, one
+	// whose Issuer contains {tenantid}.
+	AllowedTenants []string `yaml:"allowed_tenants"`
+	// Claims are CEL expressions by target field; unset fields have defaults.
+	Claims map[string]string `yaml:"claims"`
+	// Groups says where the person's upstream groups are.
+	Groups Groups `yaml:"groups"`
+}
+
+// TypeOIDC is the only Connection.Type so far.
+const TypeOIDC = "oidc"
+
+// Groups says which claim lists a person's groups.
+type Groups struct {
+	// Claim is a list of strings in the id_token or userinfo. Default "groups".
+	Claim string `yaml:"claim"`
+}
+
+// Mapping gives an upstream group a name.
+type Mapping struct {
+	Connection string `yaml:"connection"`
+	Group      string `yaml:"group"` // the group's id upstream
+	Name       string `yaml:"name"`  // the name that manifests use
+}
+
+// Secret is text that is never printed: it logs, formats and marshals as
+// "[secret]". Reveal returns it.
+type Secret string
+
+const hidden = "[secret]"
+
+// Reveal returns the text itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the text.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}
+
+// GoString hides the text from %#v.
+func (s Secret) GoString() string { return `config.Secret("` + s.String() + `")` }
+
+// MarshalText hides the text from JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue hides the text from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
