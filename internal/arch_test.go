@@ -15,7 +15,7 @@ const module = "github.com/gatehouse-io/gatehouse"
 // ground lists the packages that everything stands on, lowest first. Each may
 // import those before it, and nothing else of ours.
 var ground = []string{
-	"identity", "fault", "event", "audit", "job", "cache", "httpx", "telemetry", "keys", "revoke", "token", "ui",
+	"strictyaml", "identity", "fault", "event", "audit", "job", "cache", "httpx", "telemetry", "keys", "revoke", "token", "ui",
 }
 
 // nouns may import ground and the nouns named here.
@@ -46,7 +46,7 @@ var confined = map[string][]string{
 	"go.opentelemetry.io":             {"telemetry"},
 	"github.com/prometheus":           {"telemetry"},
 	"github.com/alecthomas/kong":      {"cmd/broker"},
-	"go.yaml.in/yaml":                 {"config", "catalog"},
+	"go.yaml.in/yaml":                 {"strictyaml"},
 	"golang.org/x/oauth2":             {},
 	"github.com/coreos/go-oidc":       {},
 	"github.com/chromedp/chromedp":    {},
@@ -107,7 +107,7 @@ func allowed(from, to string) bool {
 	}
 	switch f {
 	case "config":
-		return false
+		return d == "strictyaml"
 	case "cmd":
 		return slices.Contains([]string{"config", "app", "demo", "api"}, d)
 	case "app":
