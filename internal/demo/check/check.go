@@ -195,8 +195,8 @@ func (w *walk) signOut(ctx context.Context) error {
 	if _, err := w.person.Submit(ctx, page, "everywhere", nil); err != nil {
 		return err
 	}
-	if status, err := w.userinfo(ctx, held.Access); err != nil || status != http.StatusUnauthorized {
-		return fmt.Errorf("userinfo answers %d to a token of the ended session: %w", status, err)
+	if err := w.userinfoAnswers(ctx, held.Access, http.StatusUnauthorized); err != nil {
+		return err
 	}
 	page, err = w.person.Get(ctx, w.Account)
 	if err != nil {

@@ -119,10 +119,7 @@ func (w *walk) refresh(ctx context.Context) error {
 		return errors.New("the answer repeats a token")
 	}
 	w.tokens = next
-	if status, err := w.userinfo(ctx, next.Access); err != nil || status != http.StatusOK {
-		return fmt.Errorf("userinfo answers %d to the new token: %w", status, err)
-	}
-	return nil
+	return w.userinfoAnswers(ctx, next.Access, http.StatusOK)
 }
 
 func (w *walk) reuse(ctx context.Context) error {
@@ -132,10 +129,7 @@ func (w *walk) reuse(ctx context.Context) error {
 	if _, err := w.grant(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {w.tokens.Refresh}}); err == nil {
 		return errors.New("its successor is still accepted")
 	}
-	if status, err := w.userinfo(ctx, w.tokens.Access); err != nil || status != http.StatusUnauthorized {
-		return fmt.Errorf("userinfo answers %d to a token of the family: %w", status, err)
-	}
-	return nil
+	return w.userinfoAnswers(ctx, w.tokens.Access, http.StatusUnauthorized)
 }
 
 // authorize asks for a code as the app Refreshing in the browser b, which is
@@ -199,9 +193,16 @@ func (w *walk) grant(ctx context.Context, form url.Values) (tokens, error) {
 	return t, nil
 }
 
-func (w *walk) userinfo(ctx context.Context, access string) (status int, err error) {
+func (w *walk) userinfoAnswers(ctx context.Context, access string, want int) error {
 	var ignored map[string]any
-	return w.getJSON(ctx, w.Issuer+"/userinfo", access, &ignored)
+	got, err := w.getJSON(ctx, w.Issuer+"/userinfo", access, &ignored)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("userinfo answers %d instead of %d", got, want)
+	}
+	return nil
 }
 
 // getJSON reads target into v when the answer is 200; bearer may be empty.

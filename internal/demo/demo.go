@@ -1,0 +1,289 @@
+// Package demo plays everybody but the broker: an OpenID provider ("Acme
+// Workforce") with named people in named groups, and sample apps that are real
+// relying parties on an independent client library. All of it listens on
+// loopback only, and each party has cookie names of its own, since ports share
+// cookies.
+//
+// The order is New (addresses, keys, the identity provider), then the broker is
+// started with ConfigFile and Listener, then Populate (apps are applied over the
+// broker's API and started), then Facts and Check say what there is and whether
+// it works. Everything is kept under the data directory, so that a restart finds
+// the same people, keys and secrets.
+package demo
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"text/template"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo/check"
+	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
+	"github.com/gatehouse-io/gatehouse/internal/demo/sample"
+)
+
+//go:embed broker.yaml.tmpl
+var brokerText string
+
+var brokerTemplate = template.Must(template.New("broker").Funcs(template.FuncMap{
+	"quote": quote, "groupID": idp.GroupID,
+}).Parse(brokerText))
+
+// idpPort is where Acme Workforce listens when the port is free.
+const idpPort = 8081
+
+// clientAtIdP is the broker's client_id at Acme Workforce.
+const clientAtIdP = "gatehouse"
+
+// Options say where the demo lives. All fields are required.
+type Options struct {
+	// Addr is the broker's wanted host:port; another port is taken when it is not free.
+	Addr string
+	// Data is the data directory. It is made if need be.
+	Data string
+	// Exact takes only free ports, none of the defaults: for tests that run side by side.
+	Exact bool
+	Now   func() time.Time
+}
+
+// Demo is the running cast.
+type Demo struct {
+	o        Options
+	state    *state
+	broker   net.Listener
+	issuer   string
+	idp      string
+	servers  []*http.Server
+	waiting  map[string]net.Listener // of apps that are not started yet
+	facts    Facts
+	kid      string
+}
+
+// New opens the data directory, takes the addresses and starts the identity
+// provider. Call Close in any case.
+func New(o Options) (*Demo, error) {
+	s, err := open(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	d := &Demo{o: o, state: s, waiting: map[string]net.Listener{}}
+	if err := d.takeAddresses(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	if err := errors.Join(s.save(), d.writeConfig()); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// takeAddresses listens for every party and starts the identity provider.
+func (d *Demo) takeAddresses() error {
+	host, text, err := net.SplitHostPort(d.o.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr: %w", err)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("--addr: %s is not a loopback address, and the demo's passwords are printed for everybody to see", host)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("--addr: %q is no port", text)
+	}
+	if d.broker, err = d.state.listen("broker", host, port); err != nil {
+		return err
+	}
+	d.issuer = "http://" + d.broker.Addr().String()
+	acme, err := d.state.listen("acme", "127.0.0.1", d.port(idpPort))
+	if err != nil {
+		return err
+	}
+	d.idp = "http://" + acme.Addr().String()
+	for _, p := range parts() {
+		if d.waiting[p.name], err = d.state.listen(p.name, "127.0.0.1", d.port(p.port)); err != nil {
+			return err
+		}
+	}
+	provider, err := idp.New(idp.Options{
+		Issuer: d.idp, Title: "Acme Workforce", Client: clientAtIdP, Secret: d.state.IdPSecret,
+		RedirectURI: d.issuer + "/login/callback/acme", Key: d.state.idpKey, People: d.state.People, Now: d.o.Now,
+	})
+	if err != nil {
+		return err
+	}
+	d.serve(acme, provider)
+	return nil
+}
+
+func (d *Demo) port(wanted int) int {
+	if d.o.Exact {
+		return 0
+	}
+	return wanted
+}
+
+func (d *Demo) writeConfig() error {
+	var out bytes.Buffer
+	err := brokerTemplate.Execute(&out, map[string]any{
+		"Issuer": d.issuer, "Listen": d.broker.Addr().String(), "Data": d.o.Data, "Encryption": d.state.Encryption,
+		"IdP": d.idp, "Secret": d.state.IdPSecret, "Groups": mapped(),
+	})
+	if err != nil {
+		return fmt.Errorf("configuration of the demo: %w", err)
+	}
+	return replaceFile(d.ConfigFile(), out.Bytes())
+}
+
+// ConfigFile is the broker's configuration, as `broker serve --config` takes it.
+func (d *Demo) ConfigFile() string { return d.state.file("broker.yaml") }
+
+// Listener is where the broker is to listen. It belongs to the caller.
+func (d *Demo) Listener() net.Listener { return d.broker }
+
+// Issuer is the broker's public URL.
+func (d *Demo) Issuer() string { return d.issuer }
+
+// Populate applies the sample apps over the broker's API at the Unix socket and
+// starts them.
+func (d *Demo) Populate(ctx context.Context, socket string) error {
+	jwks, kid, err := d.state.jwks()
+	if err != nil {
+		return err
+	}
+	d.kid = kid
+	broker := newManagement(socket)
+	d.facts = d.stage(socket)
+	for _, p := range parts() {
+		base := "http://" + d.waiting[p.name].Addr().String()
+		keys := jwks
+		if p.auth != "private_key_jwt" {
+			keys = nil
+		}
+		manifest, err := p.manifest(base, keys)
+		if err != nil {
+			return err
+		}
+		if err := d.register(ctx, broker, p, manifest); err != nil {
+			return err
+		}
+		d.facts.Apps = append(d.facts.Apps, d.fact(p, base))
+		d.start(p, base)
+	}
+	payroll := d.facts.App(payrollAudience)
+	d.facts.APIs = []FactAPI{{
+		Audience: payrollAudience, URL: payroll.URL, ClientID: payroll.ClientID, Secret: payroll.Secret, Scopes: []string{payrollScope},
+	}}
+	return nil
+}
+
+// register applies a manifest and remembers the secret, which is shown once.
+func (d *Demo) register(ctx context.Context, broker *management, p part, manifest []byte) error {
+	if err := replaceFile(d.state.file(p.name+".microapp.yaml"), manifest); err != nil {
+		return err
+	}
+	secret, err := broker.apply(ctx, p.name, manifest)
+	if err != nil {
+		return err
+	}
+	needed := p.auth == "client_secret_basic" || p.auth == "client_secret_post"
+	if secret == "" && needed && d.state.Secrets[p.name] == "" {
+		// The app was applied by a run that ended before it wrote the secret down.
+		if secret, err = broker.newSecret(ctx, p.name); err != nil {
+			return err
+		}
+	}
+	if secret != "" {
+		d.state.Secrets[p.name] = secret
+		return d.state.save()
+	}
+	return nil
+}
+
+// start serves the app.
+func (d *Demo) start(p part, base string) {
+	o := sample.Options{
+		Name: p.name, Title: p.title, Description: p.description, Issuer: d.issuer, ClientID: p.client, Auth: p.auth,
+		Secret: d.state.Secrets[p.name], BaseURL: base, Scopes: p.scopes, Now: d.o.Now,
+	}
+	if p.auth == "private_key_jwt" {
+		o.Key, o.KID = d.state.feedbackKey, d.kid
+	}
+	var app mounter
+	switch p.kind {
+	case signIn:
+		app = sample.New(o)
+	case report:
+		app = sample.NewReport(o, payrollAudience, payrollScope, "http://"+d.waiting[payrollAudience].Addr().String()+"/salaries")
+	case api:
+		app = sample.NewAPI(o, payrollAudience, payrollScope)
+	}
+	d.serve(d.waiting[p.name], app)
+}
+
+// mounter is a party with routes.
+type mounter interface{ Mount(*http.ServeMux) }
+
+func (d *Demo) serve(l net.Listener, m mounter) {
+	mux := http.NewServeMux()
+	m.Mount(mux)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	d.servers = append(d.servers, server)
+	go func() { _ = server.Serve(l) }() // ends when Close closes the server
+}
+
+// Facts are complete after Populate.
+func (d *Demo) Facts() Facts { return d.facts }
+
+// WriteFacts replaces the file with the facts as JSON.
+func (d *Demo) WriteFacts(file string) error { return d.facts.write(file) }
+
+// Check walks the whole story against the running demo and prints each step.
+func (d *Demo) Check(ctx context.Context, out io.Writer) error {
+	who := func(name string) check.Person {
+		p := d.facts.Person(name)
+		return check.Person{Username: p.Username, Password: p.Password, Email: p.Email}
+	}
+	at := func(name string) check.App {
+		a := d.facts.App(name)
+		app := check.App{URL: a.URL, ClientID: a.ClientID, Secret: a.Secret}
+		if len(a.RedirectURIs) > 0 {
+			app.RedirectURI = a.RedirectURIs[0]
+		}
+		return app
+	}
+	return check.Run(ctx, check.Options{
+		Issuer: d.issuer, Account: d.facts.Account, Allowed: who("alice"), Denied: who("carol"), Missing: everybody,
+		Refreshing: at("expense-bot"), Post: at("crm-dash"), Public: at("field-notes"), KeyJWT: at("hr-feedback"),
+		Job: at("nightly-report"), Now: d.o.Now, Out: out,
+	})
+}
+
+// Close ends every party that New and Populate started.
+func (d *Demo) Close() {
+	for _, s := range d.servers {
+		_ = s.Close()
+	}
+	for _, l := range d.waiting {
+		_ = l.Close() // again for those that are served: no harm
+	}
+	if d.broker != nil {
+		_ = d.broker.Close()
+	}
+}
+
+// DataDir is the data directory as an absolute path where that can be told.
+func (d *Demo) DataDir() string {
+	if abs, err := filepath.Abs(d.o.Data); err == nil {
+		return abs
+	}
+	return d.o.Data
+}

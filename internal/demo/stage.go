@@ -1,0 +1,111 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
+)
+
+// maxAnswer bounds what is read of the broker's answers, in bytes.
+const maxAnswer = 1 << 20
+
+func quote(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// stage returns the facts that stand before any app is there.
+func (d *Demo) stage(socket string) Facts {
+	f := Facts{
+		Version: factsVersion, Issuer: d.issuer, Portal: d.issuer + "/", Account: d.issuer + "/account",
+		Metrics: d.issuer + "/metrics", DataDir: d.DataDir(), Socket: socket,
+	}
+	acme := FactIdP{ID: "acme", Protocol: "oidc", Title: "Acme Workforce", Issuer: d.idp, Domains: []string{"acme.example"}}
+	for _, p := range d.state.People {
+		acme.People = append(acme.People, person(p))
+	}
+	f.IdPs = []FactIdP{acme}
+	return f
+}
+
+func person(p idp.Person) FactPerson {
+	return FactPerson{Username: p.Username, Password: p.Password, Email: p.Email, Groups: p.Groups, Subject: p.Subject}
+}
+
+// fact returns what is told of one app.
+func (d *Demo) fact(p part, base string) FactApp {
+	a := FactApp{
+		Name: p.name, ClientID: p.client, Auth: p.auth, Secret: d.state.Secrets[p.name],
+		RedirectURIs: []string{}, PostLogoutRedirectURIs: []string{}, Scopes: []string{},
+		GrantTypes: p.grants, URL: base + "/", Groups: []string{p.group},
+	}
+	a.Scopes = append(a.Scopes, p.scopes...)
+	if p.kind == signIn {
+		a.RedirectURIs = []string{base + "/callback"}
+		a.PostLogoutRedirectURIs = []string{base + "/bye"}
+	}
+	if p.auth == "private_key_jwt" {
+		a.PrivateKey, a.KeyID = d.state.feedbackFile, d.kid
+	}
+	return a
+}
+
+// management is a client of the broker's API on its Unix socket.
+type management struct{ client *http.Client }
+
+func newManagement(socket string) *management {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return &management{client: &http.Client{
+		Timeout: 30 * time.Second,
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}},
+	}}
+}
+
+// apply sends a manifest; the secret is empty unless one was made just now.
+func (m *management) apply(ctx context.Context, name string, manifest []byte) (secret string, err error) {
+	return m.call(ctx, http.MethodPut, "/api/v1/apps/"+url.PathEscape(name), "application/yaml", manifest)
+}
+
+// newSecret makes another secret for the app's client.
+func (m *management) newSecret(ctx context.Context, name string) (string, error) {
+	return m.call(ctx, http.MethodPost, "/api/v1/apps/"+url.PathEscape(name)+"/secret", "", nil)
+}
+
+func (m *management) call(ctx context.Context, method, path, contentType string, body []byte) (secret string, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://broker"+path, bytes.NewReader(body))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	res, err := m.client.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		return "", fmt.Errorf("%s: the broker answers %s: %s", path, res.Status, text)
+	}
+	var answer struct {
+		Secret string `json:"client_secret"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return answer.Secret, nil
+}
