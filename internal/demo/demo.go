@@ -56,15 +56,15 @@ type Options struct {
 
 // Demo is the running cast.
 type Demo struct {
-	o        Options
-	state    *state
-	broker   net.Listener
-	issuer   string
-	idp      string
-	servers  []*http.Server
-	waiting  map[string]net.Listener // of apps that are not started yet
-	facts    Facts
-	kid      string
+	o       Options
+	state   *state
+	broker  net.Listener
+	issuer  string
+	idp     string
+	servers []*http.Server
+	waiting map[string]net.Listener // of apps that are not started yet
+	facts   Facts
+	kid     string
 }
 
 // New opens the data directory, takes the addresses and starts the identity

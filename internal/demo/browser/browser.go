@@ -126,12 +126,12 @@ func (b *Browser) do(ctx context.Context, method, target string, form url.Values
 	return &Page{Status: res.StatusCode, URL: res.Request.URL, Header: res.Header, Body: string(text), root: root}, nil
 }
 
-// Cookie returns the value of a cookie that the browser would send to target.
-func (b *Browser) Cookie(target *url.URL, name string) (string, bool) {
-	for _, c := range b.client.Jar.Cookies(target) {
-		if c.Name == name {
-			return c.Value, true
-		}
+// CookieHeader returns what the browser would send to target as its Cookie header.
+func (b *Browser) CookieHeader(target *url.URL) string {
+	cookies := b.client.Jar.Cookies(target)
+	pairs := make([]string, len(cookies))
+	for i, c := range cookies {
+		pairs[i] = c.Name + "=" + c.Value
 	}
-	return "", false
+	return strings.Join(pairs, "; ")
 }

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo"
+	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+)
+
+// target is a broker under load and what the rows need of it.
+type target struct {
+	pid   int
+	facts demo.Facts
+	// cookie is the session of somebody who is signed in.
+	cookie string
+	tokens tokens
+}
+
+type tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+}
+
+// endpoint is one row: what it measures and what it cannot do without.
+type endpoint struct {
+	name  string
+	floor []string
+	each  func(*target) func(worker int) func(*http.Client) error
+}
+
+func endpoints() []endpoint {
+	return []endpoint{
+		{"jwks", []string{"http_echo"}, (*target).jwks},
+		{"client_credentials", []string{"ecdsa_p256_sign", "http_echo"}, (*target).clientCredentials},
+		{"refresh", []string{"ecdsa_p256_sign", "ecdsa_p256_sign", "http_echo"}, (*target).refresh},
+		{"introspection", []string{"ecdsa_p256_verify", "http_echo"}, (*target).introspection},
+		{"userinfo", []string{"ecdsa_p256_verify", "http_echo"}, (*target).userinfo},
+		{"code_flow", []string{"ecdsa_p256_sign", "ecdsa_p256_sign", "http_echo", "http_echo"}, (*target).codeFlow},
+	}
+}
+
+// broker builds the product, starts its demo as a process and measures it.
+func (b *bench) broker(ctx context.Context, wanted *regexp.Regexp) error {
+	dir, err := os.MkdirTemp("", "gatehouse-bench-")
+	if err != nil {
+		return fmt.Errorf("temporary folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary := filepath.Join(dir, "broker")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/broker") //nolint:gosec // G204: the product
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the broker: %w: %s", err, out)
+	}
+	factsFile := filepath.Join(dir, "facts.json")
+	p, out, err := start(ctx, binary, "demo", "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--facts", factsFile)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	go func() { _, _ = new(bytes.Buffer).ReadFrom(out) }() // what the demo prints is for people
+	t := &target{pid: p.pid()}
+	if t.facts, err = waitForFacts(ctx, factsFile); err != nil {
+		return err
+	}
+	if err := t.signIn(ctx); err != nil {
+		return err
+	}
+	for _, e := range endpoints() {
+		if !wanted.MatchString(e.name) {
+			continue
+		}
+		row, err := b.measure(t.pid, e.each(t))
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.name, err)
+		}
+		row.Name = e.name
+		row.Floor, row.FloorOf = b.floor(e.floor...)
+		b.add(row)
+	}
+	return nil
+}
+
+func waitForFacts(ctx context.Context, file string) (demo.Facts, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		body, err := os.ReadFile(file) //nolint:gosec // G304: below our own temporary folder
+		if err == nil {
+			var f demo.Facts
+			if err := json.Unmarshal(body, &f); err != nil {
+				return f, fmt.Errorf("facts: %w", err)
+			}
+			return f, nil
+		}
+		select {
+		case <-ctx.Done():
+			return demo.Facts{}, fmt.Errorf("the demo did not start: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// signIn signs alice in to expense-bot and keeps the broker's session cookie.
+func (t *target) signIn(ctx context.Context) error {
+	b := browser.New()
+	who := t.facts.Person("alice")
+	page, err := b.Get(ctx, t.facts.App("expense-bot").URL+"login")
+	if err != nil {
+		return err
+	}
+	if _, err = b.Submit(ctx, page, "", url.Values{"username": {who.Username}, "password": {who.Password}}); err != nil {
+		return err
+	}
+	issuer, err := url.Parse(t.facts.Issuer)
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	t.cookie = b.CookieHeader(issuer)
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	t.tokens, err = t.codeTokens(c)
+	return err
+}
+
+func (t *target) jwks(int) func(*http.Client) error { return t.get("/jwks", "") }
+
+func (t *target) userinfo(int) func(*http.Client) error { return t.get("/userinfo", t.tokens.Access) }
+
+func (t *target) get(path, bearer string) func(*http.Client) error {
+	return func(c *http.Client) error {
+		req, err := http.NewRequest(http.MethodGet, t.facts.Issuer+path, nil) //nolint:noctx // the client's timeout bounds it
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if bearer != "" {
+			req.Header.Set("Authorization", "Bearer "+bearer)
+		}
+		return expect(c, req, http.StatusOK)
+	}
+}
+
+func (t *target) clientCredentials(int) func(*http.Client) error {
+	app := t.facts.App("nightly-report")
+	body := url.Values{"grant_type": {"client_credentials"}, "scope": {"payroll.read"}, "resource": {"payroll-api"}}.Encode()
+	return func(c *http.Client) error {
+		req := form(t.facts.Issuer+"/token", body)
+		req.SetBasicAuth(app.ClientID, app.Secret)
+		return expect(c, req, http.StatusOK)
+	}
+}
+
+// refresh gives every worker a family of its own.
+func (t *target) refresh(int) func(*http.Client) error {
+	var mine tokens
+	return func(c *http.Client) error {
+		if mine.Refresh == "" {
+			first, err := t.codeTokens(c)
+			if err != nil {
+				return err
+			}
+			mine = first
+		}
+		next, err := t.token(c, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {mine.Refresh}})
+		mine = next
+		return err
+	}
+}
+
+func (t *target) introspection(int) func(*http.Client) error {
+	api, job := t.facts.App("payroll-api"), t.facts.App("nightly-report")
+	var held tokens
+	return func(c *http.Client) error {
+		if held.Access == "" {
+			req := form(t.facts.Issuer+"/token", "grant_type=client_credentials&scope=payroll.read&resource=payroll-api")
+			req.SetBasicAuth(job.ClientID, job.Secret)
+			body, err := read(c, req, http.StatusOK)
+			if err != nil {
+				return err
+			}
+			if err := json.Unmarshal(body, &held); err != nil {
+				return fmt.Errorf("token: %w", err)
+			}
+		}
+		req := form(t.facts.Issuer+"/introspect", url.Values{"token": {held.Access}}.Encode())
+		req.SetBasicAuth(api.ClientID, api.Secret)
+		body, err := read(c, req, http.StatusOK)
+		if err == nil && !bytes.Contains(body, []byte(`"active":true`)) {
+			return errors.New("introspection: the token is not active")
+		}
+		return err
+	}
+}
+
+func (t *target) codeFlow(int) func(*http.Client) error {
+	return func(c *http.Client) error {
+		_, err := t.codeTokens(c)
+		return err
+	}
+}
+
+// codeTokens does the whole code flow in a browser that is signed in.
+func (t *target) codeTokens(c *http.Client) (tokens, error) {
+	app := t.facts.App("expense-bot")
+	verifier := oauth2.GenerateVerifier()
+	q := url.Values{
+		"response_type": {"code"}, "client_id": {app.ClientID}, "redirect_uri": app.RedirectURIs, "scope": {strings.Join(app.Scopes, " ")},
+		"state": {"bench"}, "nonce": {"bench"}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
+	}
+	next := t.facts.Issuer + "/authorize?" + q.Encode()
+	for range 5 {
+		req, err := http.NewRequest(http.MethodGet, next, nil) //nolint:noctx // the client's timeout bounds it
+		if err != nil {
+			return tokens{}, fmt.Errorf("authorize: %w", err)
+		}
+		req.Header.Set("Cookie", t.cookie)
+		res, err := c.Do(req)
+		if err != nil {
+			return tokens{}, fmt.Errorf("authorize: %w", err)
+		}
+		_ = res.Body.Close()
+		back, err := res.Location()
+		if err != nil {
+			return tokens{}, fmt.Errorf("authorize answers %s: %w", res.Status, err)
+		}
+		if code := back.Query().Get("code"); code != "" {
+			return t.token(c, url.Values{
+				"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": app.RedirectURIs, "code_verifier": {verifier},
+			})
+		}
+		next = back.String()
+	}
+	return tokens{}, errors.New("authorize: no code after five redirects")
+}
+
+func (t *target) token(c *http.Client, values url.Values) (tokens, error) {
+	app := t.facts.App("expense-bot")
+	req := form(t.facts.Issuer+"/token", values.Encode())
+	req.SetBasicAuth(app.ClientID, app.Secret)
+	body, err := read(c, req, http.StatusOK)
+	if err != nil {
+		return tokens{}, err
+	}
+	var got tokens
+	if err := json.Unmarshal(body, &got); err != nil {
+		return got, fmt.Errorf("token: %w", err)
+	}
+	return got, nil
+}

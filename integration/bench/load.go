@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// warmUp is how long load runs before it is measured.
+const warmUp = time.Second
+
+// operation is one request or several that belong together.
+type operation func(*http.Client) error
+
+// measure runs load from all workers and returns the server's CPU time per
+// operation. each makes the operation of one worker.
+func (b *bench) measure(pid int, each func(worker int) func(*http.Client) error) (Row, error) {
+	client := &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: b.workers, MaxConnsPerHost: b.workers},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       10 * time.Second,
+	}
+	defer client.CloseIdleConnections()
+	ops := make([]operation, b.workers)
+	for i := range ops {
+		ops[i] = each(i)
+	}
+	if _, err := drive(client, ops, warmUp); err != nil {
+		return Row{}, err
+	}
+	before, err := cpuOf(pid)
+	if err != nil {
+		return Row{}, err
+	}
+	took, err := drive(client, ops, b.length)
+	if err != nil {
+		return Row{}, err
+	}
+	after, err := cpuOf(pid)
+	if err != nil {
+		return Row{}, err
+	}
+	slices.Sort(took)
+	n := len(took)
+	if n == 0 {
+		return Row{}, errors.New("nothing was answered")
+	}
+	return Row{
+		CPU: float64((after - before).Microseconds()) / float64(n), RPS: float64(n) / b.length.Seconds(),
+		P50: ms(took[n/2]), P99: ms(took[n*99/100]),
+	}, nil
+}
+
+// drive runs every operation in a loop for length and returns how long each took.
+func drive(client *http.Client, ops []operation, length time.Duration) ([]time.Duration, error) {
+	var (
+		mu    sync.Mutex
+		all   []time.Duration
+		first error
+		wg    sync.WaitGroup
+	)
+	end := time.Now().Add(length)
+	for _, op := range ops {
+		wg.Go(func() {
+			var mine []time.Duration
+			var err error
+			for err == nil && time.Now().Before(end) {
+				began := time.Now()
+				err = op(client)
+				mine = append(mine, time.Since(began))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, mine...)
+			if first == nil {
+				first = err
+			}
+		})
+	}
+	wg.Wait()
+	return all, first
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// form makes a POST of a urlencoded body.
+func form(target, body string) *http.Request {
+	req, err := http.NewRequest(http.MethodPost, target, strings.NewReader(body)) //nolint:noctx // the client's timeout bounds it
+	if err != nil {
+		panic(err) // the targets are ours
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return req
+}
+
+// expect sends req and fails unless the answer has the status.
+func expect(c *http.Client, req *http.Request, status int) error {
+	_, err := read(c, req, status)
+	return err
+}
+
+// read is expect that also returns the body.
+func read(c *http.Client, req *http.Request, status int) ([]byte, error) {
+	res, err := c.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", req.URL.Path, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", req.URL.Path, err)
+	}
+	if res.StatusCode != status {
+		return nil, fmt.Errorf("%s: %s: %s", req.URL.Path, res.Status, body)
+	}
+	return body, nil
+}
+
+// process is a server that this program started and ends by its id.
+type process struct{ cmd *exec.Cmd }
+
+// startPrinting starts a program and returns the first line that it prints.
+func startPrinting(ctx context.Context, program string, args ...string) (*process, string, error) {
+	p, out, err := start(ctx, program, args...)
+	if err != nil {
+		return nil, "", err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		p.stop()
+		return nil, "", fmt.Errorf("%s did not start: %w", program, err)
+	}
+	return p, strings.TrimSpace(line), nil
+}
+
+func start(ctx context.Context, program string, args ...string) (*process, io.Reader, error) {
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // G204: ourselves and the broker that was just built
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	return &process{cmd}, out, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	_ = p.cmd.Wait()
+}
+
+// cpuOf returns the CPU time that a process has used, user and system.
+func cpuOf(pid int) (time.Duration, error) {
+	body, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, fmt.Errorf("CPU time of the server: %w", err)
+	}
+	// The name in parentheses may hold spaces; utime and stime are the 12th and
+	// 13th field after it, in ticks of 10 ms.
+	_, rest, _ := strings.Cut(string(body), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, errors.New("CPU time of the server: /proc/PID/stat is not as expected")
+	}
+	var ticks int64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("CPU time of the server: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
