@@ -23,7 +23,7 @@ var nouns = map[string][]string{
 	"directory":   {},
 	"session":     {"directory"},
 	"grant":       {"directory", "session"},
-	"catalog":     {"directory"},
+	"catalog":     {"directory", "strictyaml"},
 	"registry":    {"catalog", "directory"},
 	"entitlement": {"registry", "catalog", "directory"},
 	"claims":      {"entitlement", "registry", "catalog", "directory"},

@@ -39,7 +39,7 @@ type tokens struct {
 type endpoint struct {
 	name  string
 	floor []string
-	each  func(*target) func(worker int) func(*http.Client) error
+	each  func(t *target, worker int) func(*http.Client) error
 }
 
 func endpoints() []endpoint {
@@ -83,7 +83,7 @@ func (b *bench) broker(ctx context.Context, wanted *regexp.Regexp) error {
 		if !wanted.MatchString(e.name) {
 			continue
 		}
-		row, err := b.measure(t.pid, e.each(t))
+		row, err := b.measure(t.pid, func(worker int) func(*http.Client) error { return e.each(t, worker) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
