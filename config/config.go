@@ -14,8 +14,9 @@
 package config
 
 import (
-	"log/slog"
+	_ "embed" // for the sample
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -210,28 +211,9 @@ type Mapping struct {
 	Name       string `yaml:"name"`  // the name that manifests use
 }
 
-// Secret is text that is never printed: it logs, formats and marshals as
-// "[secret]". Reveal returns it.
-type Secret string
+//go:embed broker.yaml
+var sample []byte
 
-const hidden = "[secret]"
-
-// Reveal returns the text itself.
-func (s Secret) Reveal() string { return string(s) }
-
-// String hides the text.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return hidden
-}
-
-// GoString hides the text from %#v.
-func (s Secret) GoString() string { return `config.Secret("` + s.String() + `")` }
-
-// MarshalText hides the text from JSON and YAML.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// LogValue hides the text from slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+// Sample returns a configuration file that explains itself: with an encryption
+// key beside it, it starts a broker on loopback.
+func Sample() []byte { return slices.Clone(sample) }

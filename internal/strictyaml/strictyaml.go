@@ -9,11 +9,13 @@ package strictyaml
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -77,11 +79,15 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err returns f as an error, or nil when there is no fault.
+// Err returns f as an error, in the order of files and lines, or nil when there
+// is no fault.
 func (f Faults) Err() error {
 	if len(f) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(f, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	return f
 }
 

@@ -57,6 +57,9 @@ func (w *walker) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		return
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		if v.Kind() == reflect.Struct && isGroup(v) {
+			return // a section whose fields are all commented out
+		}
 		w.fault(n, path, "has no value: give one or leave the field out")
 		return
 	}
@@ -66,7 +69,7 @@ func (w *walker) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 	case v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct:
 		v.Set(reflect.New(v.Type().Elem()))
 		w.object(n, v.Elem(), path, depth)
-	case v.Kind() == reflect.Struct && !v.Addr().Type().Implements(textUnmarshaler):
+	case v.Kind() == reflect.Struct && isGroup(v):
 		w.object(n, v, path, depth)
 	case v.Kind() == reflect.Slice:
 		w.list(n, v, path, depth)
@@ -76,6 +79,9 @@ func (w *walker) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		w.scalar(n, v, path)
 	}
 }
+
+// isGroup reports whether struct v has fields of its own and is not read from text.
+func isGroup(v reflect.Value) bool { return !v.Addr().Type().Implements(textUnmarshaler) }
 
 // member calls each for every field of mapping n, once.
 func (w *walker) member(n *yaml.Node, path, want string, each func(key, value *yaml.Node, at string)) {
