@@ -37,16 +37,13 @@ func Parse(file string, data []byte, environ []string) (Config, error) {
 	if data != nil {
 		r.document, r.faults = strictyaml.Decode(data, &c, strictyaml.Options{File: file})
 	}
-	r.broken = len(r.faults) == 1 && r.faults[0].Path == "" // no YAML at all: nothing else is worth saying
 	c.anchor(filepath.Dir(file))
 	r.overlay(environ)
 	r.readSecrets()
 	c.complete()
-	if !r.broken {
-		for _, f := range c.faults() {
-			if !slices.Contains(r.unread, f.path) {
-				r.complain(f.path, f.message)
-			}
+	for _, f := range c.faults() {
+		if !slices.Contains(r.unread, f.path) {
+			r.complain(f.path, f.message)
 		}
 	}
 	return c, r.faults.Err()
@@ -57,7 +54,6 @@ type reader struct {
 	config   *Config
 	document *strictyaml.Document // nil without a file
 	faults   strictyaml.Faults
-	broken   bool
 	// variables are the names of those that set a path.
 	variables map[string]string
 	// unread are the paths of secrets whose file could not be read.
@@ -75,15 +71,9 @@ func (r *reader) complain(path, message string) {
 	case r.document != nil:
 		f = r.document.Fault(path, "%s", message)
 	}
-	if !slices.ContainsFunc(r.faults, func(other strictyaml.Fault) bool { return other.File == f.File && within(f.Path, other.Path) }) {
+	if !r.faults.Covers(f.File, f.Path) {
 		r.faults = append(r.faults, f)
 	}
-}
-
-// within reports whether path is outer or lies below it.
-func within(path, outer string) bool {
-	rest, ok := strings.CutPrefix(path, outer)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 func defaults() Config {

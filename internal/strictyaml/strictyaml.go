@@ -79,6 +79,15 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Covers reports whether a fault of file is at path or around it: then a second
+// one about the same value would only be noise.
+func (f Faults) Covers(file, path string) bool {
+	return slices.ContainsFunc(f, func(fault Fault) bool {
+		rest, within := strings.CutPrefix(path, fault.Path)
+		return fault.File == file && within && (fault.Path == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
 // Err returns f as an error, in the order of files and lines, or nil when there
 // is no fault.
 func (f Faults) Err() error {
@@ -137,6 +146,9 @@ func Decode(data []byte, target any, o Options) (*Document, Faults) {
 		return w.doc, Faults{*fault}
 	}
 	w.value(root, reflect.ValueOf(target).Elem(), "", 0)
+	if w.stopped { // the rest was not read: what is said of it would be guesswork
+		return w.doc, w.faults[len(w.faults)-1:]
+	}
 	return w.doc, w.faults
 }
 

@@ -25,15 +25,18 @@ func (w *walker) fault(n *yaml.Node, path, message string, args ...any) {
 	})
 }
 
-// enter counts n, follows it when it is an alias, and reports whether the walk
+// enter notes where n stands, counts it, follows it when it is an alias, and reports whether the walk
 // may go on: within an alias of itself, or a bomb of them, it may not.
 func (w *walker) enter(n *yaml.Node, path string, depth int) (*yaml.Node, bool) {
+	if _, again := w.doc.positions[path]; !again {
+		w.doc.positions[path] = position{n.Line, n.Column}
+	}
 	if w.nodes++; w.stopped {
 		return n, false
 	}
 	if w.nodes > maxNodes || depth > maxDepth {
 		w.stopped = true
-		w.fault(n, path, "the document is too large or too deep once its aliases are followed")
+		w.fault(n, "", "the document is too large or too deep once its aliases are followed")
 		return n, false
 	}
 	if n.Kind == yaml.AliasNode {
@@ -49,9 +52,6 @@ var (
 
 // value reads n into v.
 func (w *walker) value(n *yaml.Node, v reflect.Value, path string, depth int) {
-	if _, again := w.doc.positions[path]; !again {
-		w.doc.positions[path] = position{n.Line, n.Column}
-	}
 	n, ok := w.enter(n, path, depth)
 	if !ok {
 		return
