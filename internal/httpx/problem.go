@@ -1,0 +1,83 @@
+package httpx
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+)
+
+// The faults of this package that have a status of their own.
+var (
+	ErrMethod    = fault.New(fault.Invalid, "method_not_allowed", "this method is not allowed here")
+	ErrMediaType = fault.New(fault.Invalid, "media_type_unsupported", "this content type is not supported here")
+	ErrTooLarge  = fault.New(fault.Invalid, "request_too_large", "the request is too large")
+)
+
+// retryAfter is what a client is told to wait when something does not answer or
+// it asked too often, in seconds.
+const retryAfter = "5"
+
+// problem is a problem details object (RFC 9457, section 3) with our extensions:
+// code is the stable name of the fault, request_id finds it in the log.
+type problem struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail,omitempty"`
+	Code      string `json:"code"`
+	Pointer   string `json:"pointer,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// Status returns the HTTP status of a fault: by its kind, and for the faults of
+// this package by what they are. An error that is no fault is a 500.
+func Status(err error) int {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, ErrMethod):
+		return http.StatusMethodNotAllowed
+	case errors.Is(err, ErrMediaType):
+		return http.StatusUnsupportedMediaType
+	case errors.Is(err, ErrTooLarge), errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge
+	}
+	switch fault.KindOf(err) {
+	case fault.Invalid:
+		return http.StatusBadRequest
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Denied:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.TooMany:
+		return http.StatusTooManyRequests
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	case fault.Internal:
+	}
+	return http.StatusInternalServerError
+}
+
+// Problem answers with err as application/problem+json and reports it for the
+// event line. Only the fault's public detail leaves the house; causes do not.
+func Problem(w http.ResponseWriter, r *http.Request, err error) {
+	Report(r.Context(), err)
+	f, status := fault.As(err), Status(err)
+	body, _ := json.Marshal(problem{ // strings and a number always marshal
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: f.Detail, Code: f.Code, Pointer: f.Pointer, RequestID: RequestID(r.Context()),
+	})
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		h.Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client is gone, nobody to tell
+}
