@@ -38,11 +38,11 @@ const clientPrefix = "microapp-"
 // incomplete until a manifest of the same name says the rest. Its errors are
 // those of ParseManifest, with the metadata's own paths.
 func ImportClientMetadata(file string, data []byte) (Manifest, error) {
-	m, faults := importMetadata(file, data)
-	return m, invalid(faults)
+	m, c := importMetadata(file, data)
+	return m, invalid(c.faults)
 }
 
-func importMetadata(file string, data []byte) (Manifest, strictyaml.Faults) {
+func importMetadata(file string, data []byte) (Manifest, *checker) {
 	var flat metadata
 	doc, faults := strictyaml.Decode(data, &flat, strictyaml.Options{File: file, MaxBytes: maxManifest})
 	c := &checker{file: file, doc: doc, faults: faults, rename: flatPath}
@@ -55,10 +55,10 @@ func importMetadata(file string, data []byte) (Manifest, strictyaml.Faults) {
 	m := flat.manifest()
 	if flat.ClientID == "" {
 		c.fail("client_id", "is required")
-		return m, c.faults
+		return m, c
 	}
 	c.manifest(&m)
-	return m, c.faults
+	return m, c
 }
 
 // manifest says the same as the metadata, with the defaults of RFC 7591.

@@ -38,11 +38,11 @@ func invalid(faults strictyaml.Faults) error {
 // first level has a client_id, else a manifest. See ImportClientMetadata and
 // ParseManifest.
 func Parse(file string, data []byte) (Manifest, error) {
-	m, faults := parse(file, data)
-	return m, invalid(faults)
+	m, c := parse(file, data)
+	return m, invalid(c.faults)
 }
 
-func parse(file string, data []byte) (Manifest, strictyaml.Faults) {
+func parse(file string, data []byte) (Manifest, *checker) {
 	var flat struct {
 		ClientID json.RawMessage `json:"client_id"`
 	}
@@ -58,16 +58,16 @@ func parse(file string, data []byte) (Manifest, strictyaml.Faults) {
 // An owner, entitlements and client keys may be missing: then Missing names them
 // and nobody gets into the app.
 func ParseManifest(file string, data []byte) (Manifest, error) {
-	m, faults := parseManifest(file, data)
-	return m, invalid(faults)
+	m, c := parseManifest(file, data)
+	return m, invalid(c.faults)
 }
 
-func parseManifest(file string, data []byte) (Manifest, strictyaml.Faults) {
+func parseManifest(file string, data []byte) (Manifest, *checker) {
 	var m Manifest
 	doc, faults := strictyaml.Decode(data, &m, strictyaml.Options{File: file, MaxBytes: maxManifest, Unknown: later})
 	c := &checker{file: file, doc: doc, faults: faults}
 	c.manifest(&m)
-	return m, c.faults
+	return m, c
 }
 
 // checker collects what is wrong with a manifest beyond its form.

@@ -1,0 +1,64 @@
+package catalog
+
+import (
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+)
+
+// claims says which apps have a name as their client id or serve it as their
+// audience. Neither may be another app's in either sense: a token that says one
+// could be taken for the other.
+type claims struct {
+	issuer string
+	owners map[string][]string
+}
+
+func claimsOf(issuer string) claims { return claims{issuer: issuer, owners: map[string][]string{}} }
+
+// add records what an app claims.
+func (c claims) add(a App) {
+	for _, name := range []string{a.clientID(), a.audience()} {
+		if name != "" {
+			c.owners[name] = append(c.owners[name], a.Name)
+		}
+	}
+}
+
+// other returns an app that claims a name and is not app, or "".
+func (c claims) other(name, app string) string {
+	for _, owner := range c.owners[name] {
+		if owner != app {
+			return owner
+		}
+	}
+	return ""
+}
+
+// clash is a name that a manifest may not have, and where it says it.
+type clash struct {
+	path string
+	err  *fault.Error
+}
+
+// clashes lists what a manifest cannot have.
+func (c claims) clashes(m Manifest) []clash {
+	const atClient, atAudience = "spec.identity.oidc.clientId", "spec.identity.resource.audience"
+	me := App{Name: m.Metadata.Name, Manifest: m}
+	var found []clash
+	if other := c.other(me.clientID(), me.Name); other != "" {
+		found = append(found, clash{atClient, taken(ErrClientIDTaken, other)})
+	}
+	if a := me.audience(); a != "" && strings.TrimSuffix(a, "/") == strings.TrimSuffix(c.issuer, "/") {
+		found = append(found, clash{atAudience, ErrAudienceReserved})
+	}
+	if other := c.other(me.audience(), me.Name); other != "" {
+		found = append(found, clash{atAudience, taken(ErrAudienceTaken, other)})
+	}
+	return found
+}
+
+// taken names the app that has what was asked for.
+func taken(sentinel *fault.Error, other string) *fault.Error {
+	return fault.New(sentinel.Kind, sentinel.Code, "the app %s has this as its client id or audience", other)
+}
