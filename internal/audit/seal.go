@@ -1,0 +1,161 @@
+// Package audit keeps the log of what happened so that nobody can change it
+// unseen.
+//
+// An entry is an event with its digest, written in the transaction of the change
+// it records. Within a second a sealer chains the new entries in a batch: the
+// seal's head covers the head before it and every entry's digest, and is signed.
+// Verify names the first entry or seal that was changed, removed or added, and
+// reports the tail that is not sealed yet.
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+)
+
+// sealBatch is how many entries one seal covers at most.
+const sealBatch = 1000
+
+// Signer signs the head of the chain.
+type Signer interface {
+	// SignHead returns the key's id and its signature over head (JWS ES256: r and
+	// s, 32 bytes each, of SHA-256 over head).
+	SignHead(ctx context.Context, head []byte) (keyID string, signature []byte, err error)
+}
+
+// Sealer chains entries. Of several replicas one seals at a time, under a lease;
+// if two do, the store refuses one of them.
+type Sealer struct {
+	Store  Store
+	Signer Signer
+	Now    func() time.Time
+}
+
+// Seal chains everything that is not sealed and returns how many entries it was.
+func (s *Sealer) Seal(ctx context.Context) (sealed int, err error) {
+	for {
+		n, err := s.one(ctx)
+		if err != nil {
+			return sealed, err
+		}
+		sealed += n
+		if n < sealBatch {
+			return sealed, nil
+		}
+	}
+}
+
+func (s *Sealer) one(ctx context.Context) (int, error) {
+	entries, err := s.Store.Unsealed(ctx, sealBatch)
+	if err != nil || len(entries) == 0 {
+		return 0, err
+	}
+	last, _, err := s.Store.LastSeal(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("seal: %w", err)
+	}
+	seal := Seal{Number: last.Number + 1, Time: s.Now().UTC().Truncate(time.Microsecond), Count: len(entries), Previous: last.Head}
+	seal.Head = head(seal, entries)
+	if seal.KeyID, seal.Signature, err = s.Signer.SignHead(ctx, seal.Head); err != nil {
+		return 0, fmt.Errorf("seal: %w", err)
+	}
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	if err := s.Store.Chain(ctx, seal, ids); err != nil {
+		return 0, fmt.Errorf("seal: %w", err)
+	}
+	return len(entries), nil
+}
+
+// head is SHA-256 over the seal's number, time, count and previous head, and each
+// entry's digest in id order.
+func head(s Seal, entries []Entry) []byte {
+	h := sha256.New()
+	var fixed [24]byte
+	binary.BigEndian.PutUint64(fixed[0:], uint64(s.Number))
+	binary.BigEndian.PutUint64(fixed[8:], uint64(s.Time.UnixMicro()))
+	binary.BigEndian.PutUint64(fixed[16:], uint64(s.Count))
+	h.Write(fixed[:])
+	h.Write(s.Previous)
+	for _, e := range entries {
+		h.Write(e.Digest)
+	}
+	return h.Sum(nil)
+}
+
+// ErrBroken is what Verify wraps when the log is not what was sealed.
+var ErrBroken = fault.New(fault.Conflict, "audit_broken", "the audit log was changed")
+
+// Report is what Verify found in a whole log.
+type Report struct {
+	Seals, Entries int
+	// Unsealed is how many entries no seal covers yet.
+	Unsealed int
+}
+
+// Verify checks the whole log. check verifies a signature over a head by the key
+// with this id. The error names the first entry or seal that is broken.
+func Verify(ctx context.Context, store Store, check func(keyID string, head, signature []byte) error) (Report, error) {
+	var r Report
+	last, any, err := store.LastSeal(ctx)
+	if err != nil {
+		return r, fmt.Errorf("verify the audit log: %w", err)
+	}
+	var previous []byte
+	for n := int64(1); any && n <= last.Number; n++ {
+		seal, entries, err := store.Sealed(ctx, n)
+		if err != nil {
+			if fault.KindOf(err) == fault.NotFound {
+				return r, fmt.Errorf("%w: seal %d is missing", ErrBroken, n)
+			}
+			return r, fmt.Errorf("verify the audit log: %w", err)
+		}
+		if err := verifySeal(seal, entries, previous, check); err != nil {
+			return r, err
+		}
+		r.Seals, r.Entries, previous = r.Seals+1, r.Entries+len(entries), seal.Head
+	}
+	return r, verifyTail(ctx, store, &r)
+}
+
+func verifySeal(s Seal, entries []Entry, previous []byte, check func(string, []byte, []byte) error) error {
+	for _, e := range entries {
+		if !bytes.Equal(Digest(e.Event), e.Digest) {
+			return fmt.Errorf("%w: entry %s does not match its digest", ErrBroken, e.ID)
+		}
+	}
+	switch {
+	case len(entries) != s.Count:
+		return fmt.Errorf("%w: seal %d covers %d entries, %d are there", ErrBroken, s.Number, s.Count, len(entries))
+	case !bytes.Equal(s.Previous, previous):
+		return fmt.Errorf("%w: seal %d does not follow the one before it", ErrBroken, s.Number)
+	case !bytes.Equal(head(s, entries), s.Head):
+		return fmt.Errorf("%w: seal %d covers other entries", ErrBroken, s.Number)
+	}
+	if err := check(s.KeyID, s.Head, s.Signature); err != nil {
+		return fmt.Errorf("%w: the signature of seal %d: %w", ErrBroken, s.Number, err)
+	}
+	return nil
+}
+
+func verifyTail(ctx context.Context, store Store, r *Report) error {
+	entries, err := store.Unsealed(ctx, sealBatch)
+	if err != nil {
+		return fmt.Errorf("verify the audit log: %w", err)
+	}
+	for _, e := range entries {
+		if !bytes.Equal(Digest(e.Event), e.Digest) {
+			return fmt.Errorf("%w: entry %s does not match its digest", ErrBroken, e.ID)
+		}
+	}
+	r.Unsealed = len(entries)
+	return nil
+}

@@ -1,0 +1,166 @@
+package event
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Handler does what an event asks for outside of the database. It runs at least
+// once for an event, so it deduplicates by the event's id.
+type Handler func(ctx context.Context, e Event) error
+
+// Options are what a Dispatcher needs. Outbox, Now and Log are required.
+type Options struct {
+	Outbox Outbox
+	Now    func() time.Time
+	Log    *slog.Logger
+	// Poll is how often the outbox is looked at without a hint (500 ms).
+	Poll time.Duration
+	// Attempts is how often an event is tried before it is set aside (20).
+	Attempts int
+}
+
+// The pace of the dispatcher.
+const (
+	claimSize  = 32
+	claimLease = time.Minute
+	firstRetry = time.Second
+	longest    = 10 * time.Minute
+)
+
+// Dispatcher hands events from the outbox to handlers.
+type Dispatcher struct {
+	o        Options
+	handlers map[string][]named
+	hint     chan struct{}
+}
+
+type named struct {
+	name string
+	do   Handler
+}
+
+// NewDispatcher returns a Dispatcher without handlers.
+func NewDispatcher(o Options) *Dispatcher {
+	if o.Poll == 0 {
+		o.Poll = 500 * time.Millisecond
+	}
+	if o.Attempts == 0 {
+		o.Attempts = 20
+	}
+	return &Dispatcher{o: o, handlers: map[string][]named{}, hint: make(chan struct{}, 1)}
+}
+
+// Handle adds a handler for events of a type; name is for logs. Call it before Run.
+func (d *Dispatcher) Handle(typ, name string, h Handler) {
+	d.handlers[typ] = append(d.handlers[typ], named{name, h})
+}
+
+// Types returns the types that have a handler: what the outbox must keep.
+func (d *Dispatcher) Types() []string {
+	types := make([]string, 0, len(d.handlers))
+	for t := range d.handlers {
+		types = append(types, t)
+	}
+	slices.Sort(types)
+	return types
+}
+
+// Notify says that there may be something new.
+func (d *Dispatcher) Notify() {
+	select {
+	case d.hint <- struct{}{}:
+	default: // a hint is pending already
+	}
+}
+
+// Run dispatches until ctx ends.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	tick := time.NewTicker(d.o.Poll)
+	defer tick.Stop()
+	for {
+		if _, err := d.Drain(ctx); err != nil && ctx.Err() == nil {
+			d.o.Log.ErrorContext(ctx, "outbox not dispatched", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		case <-d.hint:
+		}
+	}
+}
+
+// Drain dispatches what is due and returns how many events were handled.
+func (d *Dispatcher) Drain(ctx context.Context) (handled int, err error) {
+	for {
+		claimed, err := d.o.Outbox.Claim(ctx, d.o.Now(), claimSize, claimLease)
+		if err != nil {
+			return handled, fmt.Errorf("claim events: %w", err)
+		}
+		for _, delivery := range claimed {
+			ok, err := d.deliver(ctx, delivery)
+			if err != nil {
+				return handled, err
+			}
+			if ok {
+				handled++
+			}
+		}
+		if len(claimed) < claimSize {
+			return handled, nil
+		}
+	}
+}
+
+func (d *Dispatcher) deliver(ctx context.Context, delivery Delivery) (ok bool, err error) {
+	e := delivery.Event
+	failed := d.handle(ctx, e)
+	switch {
+	case failed == nil:
+		err = d.o.Outbox.Finish(ctx, e.ID)
+	case delivery.Attempt >= d.o.Attempts:
+		d.o.Log.ErrorContext(ctx, "event set aside", slog.String("event", e.ID), slog.String("type", e.Type), slog.Any("error", failed))
+		err = d.o.Outbox.Bury(ctx, e.ID, failed.Error())
+	default:
+		err = d.o.Outbox.Retry(ctx, e.ID, d.o.Now().Add(Backoff(delivery.Attempt, firstRetry, longest)), failed.Error())
+	}
+	if err != nil {
+		return false, fmt.Errorf("settle event %s: %w", e.ID, err)
+	}
+	return failed == nil, nil
+}
+
+// handle runs every handler; a panic counts as a failure of that event alone.
+func (d *Dispatcher) handle(ctx context.Context, e Event) (err error) {
+	for _, h := range d.handlers[e.Type] {
+		if err := contain(func() error { return h.do(ctx, e) }); err != nil {
+			return fmt.Errorf("%s: %w", h.name, err)
+		}
+	}
+	return nil
+}
+
+func contain(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return do()
+}
+
+// Backoff returns how long to wait after the given attempt (from 1): first,
+// doubled each time up to most, and up to a quarter less at random so that
+// retries spread.
+func Backoff(attempt int, first, most time.Duration) time.Duration {
+	d := most
+	if attempt < 30 {
+		d = min(first<<(attempt-1), most)
+	}
+	return d - time.Duration(rand.Int64N(int64(d)/4+1))
+}

@@ -1,0 +1,168 @@
+// Package job runs what takes time: durable jobs that are tried until they are
+// done or their time is over, and periodic work that one replica at a time does.
+// It is the only place that ticks. Timers are rows or leases, re-checked in the
+// store, so that a restart loses nothing.
+package job
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+)
+
+// The pace of the runner.
+const (
+	claimSize  = 16
+	claimLease = 2 * time.Minute
+	firstRetry = time.Second
+	longest    = 15 * time.Minute
+)
+
+// Options are what a Runner needs. All fields but Poll are required.
+type Options struct {
+	Store Store
+	// Holder names this replica in leases.
+	Holder string
+	Now    func() time.Time
+	Log    *slog.Logger
+	// Poll is how often due work is looked for (250 ms).
+	Poll time.Duration
+}
+
+// Runner runs jobs and periodic work.
+type Runner struct {
+	o        Options
+	handlers map[string]func(context.Context, Job) error
+	timers   []*timer
+	hint     chan struct{}
+}
+
+// timer is periodic work; next is this replica's own idea of when, the lease
+// decides who.
+type timer struct {
+	name  string
+	every time.Duration
+	do    func(context.Context) error
+	next  time.Time
+}
+
+// New returns a Runner without work.
+func New(o Options) *Runner {
+	if o.Poll == 0 {
+		o.Poll = 250 * time.Millisecond
+	}
+	return &Runner{o: o, handlers: map[string]func(context.Context, Job) error{}, hint: make(chan struct{}, 1)}
+}
+
+// Handle sets what is done with the jobs of a queue. Call it before Run.
+func (r *Runner) Handle(queue string, do func(context.Context, Job) error) { r.handlers[queue] = do }
+
+// Every adds work that is done about every interval by one replica.
+func (r *Runner) Every(name string, every time.Duration, do func(context.Context) error) {
+	r.timers = append(r.timers, &timer{name: name, every: every, do: do})
+}
+
+// Enqueue adds jobs and wakes the runner.
+func (r *Runner) Enqueue(ctx context.Context, jobs ...Job) error {
+	if err := r.o.Store.Enqueue(ctx, jobs); err != nil {
+		return fmt.Errorf("enqueue jobs: %w", err)
+	}
+	select {
+	case r.hint <- struct{}{}:
+	default: // a hint is pending already
+	}
+	return nil
+}
+
+// Run works until ctx ends.
+func (r *Runner) Run(ctx context.Context) error {
+	tick := time.NewTicker(r.o.Poll)
+	defer tick.Stop()
+	for {
+		if err := r.Tick(ctx); err != nil && ctx.Err() == nil {
+			r.o.Log.ErrorContext(ctx, "jobs not run", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		case <-r.hint:
+		}
+	}
+}
+
+// Tick does what is due now and returns when it is done.
+func (r *Runner) Tick(ctx context.Context) error {
+	for _, t := range r.timers {
+		r.turn(ctx, t)
+	}
+	jobs, err := r.o.Store.Claim(ctx, r.o.Now(), claimSize, claimLease)
+	if err != nil {
+		return fmt.Errorf("claim jobs: %w", err)
+	}
+	var wg sync.WaitGroup
+	for _, j := range jobs {
+		wg.Go(func() { r.settle(ctx, j) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// turn does periodic work if it is due and this replica gets the lease. The
+// holder keeps the lease a little longer than a period, so that it goes on.
+func (r *Runner) turn(ctx context.Context, t *timer) {
+	now := r.o.Now()
+	if now.Before(t.next) {
+		return
+	}
+	t.next = now.Add(t.every)
+	mine, err := r.o.Store.Lease(ctx, t.name, r.o.Holder, now, 2*t.every+5*time.Second)
+	if err == nil && mine {
+		err = contain(func() error { return t.do(ctx) })
+	}
+	if err != nil && ctx.Err() == nil {
+		r.o.Log.ErrorContext(ctx, "periodic work failed", slog.String("work", t.name), slog.Any("error", err))
+	}
+}
+
+func (r *Runner) settle(ctx context.Context, j Job) {
+	err := r.do(ctx, j)
+	now := r.o.Now()
+	switch {
+	case err == nil:
+		err = r.o.Store.Finish(ctx, j.ID)
+	case !now.Before(j.Deadline):
+		r.o.Log.WarnContext(ctx, "job given up", slog.String("queue", j.Queue), slog.String("job", j.ID), slog.Any("error", err))
+		err = r.o.Store.Bury(ctx, j.ID, err.Error())
+	default:
+		next := now.Add(event.Backoff(j.Attempt, firstRetry, longest))
+		if next.After(j.Deadline) {
+			next = j.Deadline
+		}
+		err = r.o.Store.Retry(ctx, j.ID, next, err.Error())
+	}
+	if err != nil && ctx.Err() == nil {
+		r.o.Log.ErrorContext(ctx, "job not settled", slog.String("job", j.ID), slog.Any("error", err))
+	}
+}
+
+func (r *Runner) do(ctx context.Context, j Job) error {
+	do, ok := r.handlers[j.Queue]
+	if !ok {
+		return fmt.Errorf("queue %s has no handler", j.Queue)
+	}
+	return contain(func() error { return do(ctx, j) })
+}
+
+func contain(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return do()
+}
