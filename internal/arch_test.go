@@ -180,8 +180,15 @@ func TestTestHelpersAreImportedByTestsOnly(t *testing.T) {
 
 func TestTheRulesWouldCatchABreach(t *testing.T) {
 	for _, breach := range [][2]string{
-		{"identity", "fault"}, {"keys", "token"}, {"directory", "storage"}, {"oidc", "login"},
-		{"portal", "storage"}, {"catalog", "registry"}, {"config", "fault"}, {"app", "demo"}, {"login", "app"},
+		{"identity", "fault"},
+		{"keys", "token"},
+		{"directory", "storage"},
+		{"oidc", "login"},
+		{"portal", "storage"},
+		{"catalog", "registry"},
+		{"config", "fault"},
+		{"app", "demo"},
+		{"login", "app"},
 		{"cmd/broker", "storage"},
 	} {
 		if allowed(breach[0], breach[1]) {

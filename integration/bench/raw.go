@@ -91,7 +91,7 @@ func ownCPU() time.Duration {
 // serveEcho is the bare server: it reads a small form and answers as many bytes
 // as a token response has.
 func serveEcho(addr string) error {
-	l, err := net.Listen("tcp", addr)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

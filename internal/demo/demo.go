@@ -40,8 +40,8 @@ var brokerTemplate = template.Must(template.New("broker").Funcs(template.FuncMap
 // idpPort is where Acme Workforce listens when the port is free.
 const idpPort = 8081
 
-// clientAtIdP is the broker's client_id at Acme Workforce.
-const clientAtIdP = "gatehouse"
+// clientAtIDP is the broker's client_id at Acme Workforce.
+const clientAtIDP = "gatehouse"
 
 // Options say where the demo lives. All fields are required.
 type Options struct {
@@ -114,7 +114,7 @@ func (d *Demo) takeAddresses() error {
 		}
 	}
 	provider, err := idp.New(idp.Options{
-		Issuer: d.idp, Title: "Acme Workforce", Client: clientAtIdP, Secret: d.state.IdPSecret,
+		Issuer: d.idp, Title: "Acme Workforce", Client: clientAtIDP, Secret: d.state.IDPSecret,
 		RedirectURI: d.issuer + "/login/callback/acme", Key: d.state.idpKey, People: d.state.People, Now: d.o.Now,
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func (d *Demo) writeConfig() error {
 	var out bytes.Buffer
 	err := brokerTemplate.Execute(&out, map[string]any{
 		"Issuer": d.issuer, "Listen": d.broker.Addr().String(), "Data": d.o.Data, "Encryption": d.state.Encryption,
-		"IdP": d.idp, "Secret": d.state.IdPSecret, "Groups": mapped(),
+		"IdP": d.idp, "Secret": d.state.IDPSecret, "Groups": mapped(),
 	})
 	if err != nil {
 		return fmt.Errorf("configuration of the demo: %w", err)

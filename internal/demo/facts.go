@@ -21,13 +21,13 @@ type Facts struct {
 	DataDir string `json:"data_dir"`
 	// Socket is where the broker's API listens: the CLI's --socket.
 	Socket string    `json:"socket"`
-	IdPs   []FactIdP `json:"idps"`
+	IDPs   []FactIDP `json:"idps"`
 	Apps   []FactApp `json:"apps"`
 	APIs   []FactAPI `json:"apis"`
 }
 
-// FactIdP is an identity provider and the people in it.
-type FactIdP struct {
+// FactIDP is an identity provider and the people in it.
+type FactIDP struct {
 	ID       string       `json:"id"`
 	Protocol string       `json:"protocol"`
 	Title    string       `json:"title"`
@@ -83,7 +83,7 @@ func (f Facts) App(name string) FactApp {
 
 // Person returns the person with this user name, of any identity provider.
 func (f Facts) Person(username string) FactPerson {
-	for _, idp := range f.IdPs {
+	for _, idp := range f.IDPs {
 		for _, p := range idp.People {
 			if p.Username == username {
 				return p

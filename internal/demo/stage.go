@@ -28,11 +28,11 @@ func (d *Demo) stage(socket string) Facts {
 		Version: factsVersion, Issuer: d.issuer, Portal: d.issuer + "/", Account: d.issuer + "/account",
 		Metrics: d.issuer + "/metrics", DataDir: d.DataDir(), Socket: socket,
 	}
-	acme := FactIdP{ID: "acme", Protocol: "oidc", Title: "Acme Workforce", Issuer: d.idp, Domains: []string{"acme.example"}}
+	acme := FactIDP{ID: "acme", Protocol: "oidc", Title: "Acme Workforce", Issuer: d.idp, Domains: []string{"acme.example"}}
 	for _, p := range d.state.People {
 		acme.People = append(acme.People, person(p))
 	}
-	f.IdPs = []FactIdP{acme}
+	f.IDPs = []FactIDP{acme}
 	return f
 }
 

@@ -25,7 +25,7 @@ import (
 type state struct {
 	Ports        map[string]int    `json:"ports"`
 	People       []idp.Person      `json:"people"`
-	IdPSecret    string            `json:"idp_secret"`
+	IDPSecret    string            `json:"idp_secret"`
 	Encryption   string            `json:"encryption_key"`
 	Secrets      map[string]string `json:"client_secrets"`
 	directory    string
@@ -79,8 +79,8 @@ func (s *state) complete() {
 	if s.Secrets == nil {
 		s.Secrets = map[string]string{}
 	}
-	if s.IdPSecret == "" {
-		s.IdPSecret = rand.Text()
+	if s.IDPSecret == "" {
+		s.IDPSecret = rand.Text()
 	}
 	if s.Encryption == "" {
 		key := make([]byte, 32)

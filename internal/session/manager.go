@@ -221,9 +221,9 @@ func (m *Manager) Of(ctx context.Context, person string) ([]Session, error) {
 
 // Clear takes the cookie from the browser.
 func (m *Manager) Clear(w http.ResponseWriter) {
-	c := m.newCookie("")
-	c.MaxAge = -1
-	http.SetCookie(w, c)
+	gone := m.newCookie("")
+	gone.MaxAge = -1
+	http.SetCookie(w, gone)
 }
 
 func (m *Manager) now() time.Time { return m.o.Now().UTC().Truncate(time.Microsecond) }
@@ -266,7 +266,7 @@ func (m *Manager) touch(ctx context.Context, s Session) (Session, error) {
 }
 
 func (m *Manager) newCookie(value string) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // G124: Secure is on wherever the issuer is https
 		Name: m.cookie, Value: value, Path: m.o.Prefix + "/", HttpOnly: true, Secure: m.o.Secure,
 		// Lax, so that an app's link or redirect finds the session.
 		SameSite: http.SameSiteLaxMode,

@@ -99,9 +99,11 @@ func (m *memory) SessionsOf(_ context.Context, person string) ([]session.Session
 func (m *memory) SessionsEndedBy(context.Context, string, string, int) ([]string, error) {
 	return nil, errors.New("not asked here")
 }
+
 func (m *memory) Join(context.Context, session.Participant) error {
 	return errors.New("not asked here")
 }
+
 func (m *memory) Participants(context.Context, string) ([]session.Participant, error) {
 	return nil, errors.New("not asked here")
 }
