@@ -221,7 +221,7 @@ func (m *Manager) Of(ctx context.Context, person string) ([]Session, error) {
 
 // Clear takes the cookie from the browser.
 func (m *Manager) Clear(w http.ResponseWriter) {
-	gone := m.newCookie("")
+	gone := m.newCookie("") //nolint:gosec // G124: newCookie sets every attribute
 	gone.MaxAge = -1
 	http.SetCookie(w, gone)
 }
