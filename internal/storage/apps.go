@@ -1,0 +1,135 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+)
+
+var _ catalog.Store = (*DB)(nil)
+
+const selectApp = `SELECT body, secrets, version FROM apps WHERE name = $1`
+
+func scanApp(scan func(...any) error) (catalog.App, error) {
+	var a catalog.App
+	var body, secrets string
+	var version int64
+	if err := scan(&body, &secrets, &version); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return a, catalog.ErrAppNotFound
+		}
+		return a, translate(err)
+	}
+	if err := errors.Join(json.Unmarshal([]byte(body), &a), json.Unmarshal([]byte(secrets), &a.Secrets)); err != nil {
+		return a, fmt.Errorf("decode app: %w", err)
+	}
+	a.Version = version
+	return a, nil
+}
+
+// App implements catalog.Store.
+func (db *DB) App(ctx context.Context, name string) (catalog.App, error) {
+	return scanApp(db.read.QueryRowContext(ctx, selectApp, name).Scan)
+}
+
+// Apps implements catalog.Store.
+func (db *DB) Apps(ctx context.Context) ([]catalog.App, int64, error) {
+	// The generation is read first: apps that are newer than it are read again,
+	// apps that are older than it would never be.
+	generation, err := db.Generation(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	apps, err := collect(ctx, db.read, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
+		`SELECT body, secrets, version FROM apps ORDER BY name`)
+	return apps, generation, err
+}
+
+// Generation implements catalog.Store.
+func (db *DB) Generation(ctx context.Context) (int64, error) {
+	var n int64
+	err := db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'apps'`).Scan(&n)
+	return n, translate(err)
+}
+
+// ApplyApp implements catalog.Store.
+func (db *DB) ApplyApp(ctx context.Context, name string, change func(*catalog.App) (catalog.App, []event.Event, error)) (catalog.App, error) {
+	var next catalog.App
+	err := db.change(ctx, func(t *tx) error {
+		// Counting first locks the set: two first applications wait for each other.
+		if err := t.countApps(ctx); err != nil {
+			return err
+		}
+		var old *catalog.App
+		found, err := scanApp(t.QueryRowContext(ctx, selectApp, name).Scan)
+		switch {
+		case err == nil:
+			old = &found
+		case !errors.Is(err, catalog.ErrAppNotFound):
+			return err
+		}
+		var events []event.Event
+		if next, events, err = change(old); err != nil {
+			return err
+		}
+		t.tell(events...)
+		next.Version = found.Version + 1
+		return t.saveApp(ctx, next)
+	})
+	return next, err
+}
+
+func (t *tx) countApps(ctx context.Context) error {
+	_, err := t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`)
+	return err
+}
+
+func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("encode app: %w", err)
+	}
+	secrets, err := json.Marshal(a.Secrets)
+	if err != nil {
+		return fmt.Errorf("encode app: %w", err)
+	}
+	var client, audience sql.NullString
+	if o := a.Manifest.Spec.Identity.OIDC; o != nil {
+		client = sql.NullString{String: o.ClientID, Valid: o.ClientID != ""}
+	}
+	if r := a.Manifest.Spec.Identity.Resource; r != nil {
+		audience = sql.NullString{String: r.Audience, Valid: r.Audience != ""}
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO apps (id, name, client_id, audience, body, secrets, version) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (name) DO UPDATE SET client_id = excluded.client_id, audience = excluded.audience, body = excluded.body,
+		secrets = excluded.secrets, version = excluded.version`, a.ID, a.Name, client, audience, string(body), string(secrets), a.Version)
+	switch detail, duplicate := isDuplicate(err); {
+	case duplicate && strings.Contains(detail, "audience"):
+		return catalog.ErrAudienceTaken
+	case duplicate:
+		return catalog.ErrClientIDTaken
+	}
+	return err
+}
+
+// RemoveApp implements catalog.Store.
+func (db *DB) RemoveApp(ctx context.Context, name string, events func(catalog.App) []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		if err := t.countApps(ctx); err != nil {
+			return err
+		}
+		a, err := scanApp(t.QueryRowContext(ctx, selectApp, name).Scan)
+		if err != nil {
+			return err
+		}
+		t.tell(events(a)...)
+		_, err = t.ExecContext(ctx, `DELETE FROM apps WHERE name = $1`, name)
+		return err
+	})
+}

@@ -1,0 +1,173 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+)
+
+var _ audit.Store = (*DB)(nil)
+
+// Pages of the audit log.
+const (
+	auditPage    = 100
+	auditPageMax = 1000
+)
+
+// errCursor refuses a cursor that no page gave.
+var errCursor = fault.New(fault.Invalid, "cursor_invalid", "this is not a cursor of an earlier page").At("after")
+
+// Append implements audit.Store.
+func (db *DB) Append(ctx context.Context, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error { t.tell(events...); return nil })
+}
+
+func scanEntry(rows *sql.Rows) (audit.Entry, error) {
+	var e audit.Entry
+	var body []byte
+	if err := rows.Scan(&body, &e.Digest, &e.Seal); err != nil {
+		return e, err
+	}
+	if err := json.Unmarshal(body, &e.Event); err != nil {
+		return e, fmt.Errorf("decode audit entry: %w", err)
+	}
+	return e, nil
+}
+
+// Unsealed implements audit.Store.
+func (db *DB) Unsealed(ctx context.Context, n int) ([]audit.Entry, error) {
+	return collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = 0 ORDER BY id LIMIT $1`, n)
+}
+
+// Chain implements audit.Store.
+func (db *DB) Chain(ctx context.Context, seal audit.Seal, ids []string) error {
+	body, err := json.Marshal(seal)
+	if err != nil {
+		return fmt.Errorf("encode seal: %w", err)
+	}
+	taken := fault.New(fault.Conflict, "seal_taken", "another replica sealed meanwhile")
+	return db.change(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO seals (number, body) VALUES ($1, $2)`, seal.Number, string(body))
+		if _, duplicate := isDuplicate(err); duplicate {
+			return taken
+		}
+		if err != nil {
+			return err
+		}
+		list := make([]any, 1, len(ids)+1)
+		list[0] = seal.Number
+		marks := make([]string, len(ids))
+		for i, id := range ids {
+			list, marks[i] = append(list, id), "$"+strconv.Itoa(i+2)
+		}
+		r, err := t.ExecContext(ctx, `UPDATE audit SET seal = $1 WHERE seal = 0 AND id IN (`+strings.Join(marks, ",")+`)`, list...)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n != int64(len(ids)) {
+			return errors.Join(taken, err)
+		}
+		return nil
+	})
+}
+
+func scanSeal(row *sql.Row) (s audit.Seal, ok bool, err error) {
+	var body string
+	switch err := row.Scan(&body); {
+	case errors.Is(err, sql.ErrNoRows):
+		return s, false, nil
+	case err != nil:
+		return s, false, translate(err)
+	}
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		return s, false, fmt.Errorf("decode seal: %w", err)
+	}
+	return s, true, nil
+}
+
+// LastSeal implements audit.Store.
+func (db *DB) LastSeal(ctx context.Context) (audit.Seal, bool, error) {
+	return scanSeal(db.read.QueryRowContext(ctx, `SELECT body FROM seals ORDER BY number DESC LIMIT 1`))
+}
+
+// Sealed implements audit.Store.
+func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, error) {
+	s, ok, err := scanSeal(db.read.QueryRowContext(ctx, `SELECT body FROM seals WHERE number = $1`, n))
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "seal_not_found", "there is no seal %d", n)
+	}
+	if err != nil {
+		return s, nil, err
+	}
+	entries, err := collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = $1 ORDER BY id`, n)
+	return s, entries, err
+}
+
+// Page implements audit.Store. A cursor is the time and id of the last entry.
+func (db *DB) Page(ctx context.Context, q audit.Query) ([]audit.Entry, string, error) {
+	where, args, err := auditWhere(q)
+	if err != nil {
+		return nil, "", err
+	}
+	limit := auditPage
+	if q.Limit > 0 {
+		limit = min(q.Limit, auditPageMax)
+	}
+	args = append(args, limit)
+	entries, err := collect(ctx, db.read, scanEntry,
+		`SELECT body, digest, seal FROM audit`+where+` ORDER BY at DESC, id DESC LIMIT $`+strconv.Itoa(len(args)), args...)
+	if err != nil || len(entries) < limit {
+		return entries, "", err
+	}
+	last := entries[len(entries)-1]
+	return entries, strconv.FormatInt(micros(last.Time), 10) + "." + last.ID, nil
+}
+
+// auditWhere turns the query into conditions; values are always bound.
+func auditWhere(q audit.Query) (where string, args []any, err error) {
+	var conditions []string
+	add := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
+		}
+		conditions = append(conditions, condition)
+	}
+	if prefix, ok := strings.CutSuffix(q.Type, "."); ok {
+		add(`type >= ? AND type < ?`, prefix+".", prefix+"/") // '/' follows '.'
+	} else if q.Type != "" {
+		add(`type = ?`, q.Type)
+	}
+	if q.Subject != "" {
+		add(`subject = ?`, q.Subject)
+	}
+	if q.Actor != "" {
+		add(`actor = ?`, q.Actor)
+	}
+	if !q.From.IsZero() {
+		add(`at >= ?`, micros(q.From))
+	}
+	if !q.To.IsZero() {
+		add(`at < ?`, micros(q.To))
+	}
+	if q.After != "" {
+		text, id, ok := strings.Cut(q.After, ".")
+		at, err := strconv.ParseInt(text, 10, 64)
+		if !ok || err != nil {
+			return "", nil, errCursor
+		}
+		add(`(at < ? OR (at = ? AND id < ?))`, at, at, id)
+	}
+	if len(conditions) == 0 {
+		return "", nil, nil
+	}
+	return ` WHERE ` + strings.Join(conditions, ` AND `), args, nil
+}

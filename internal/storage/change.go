@@ -1,0 +1,198 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// tx is a change under way: the transaction and the events that tell of it.
+type tx struct {
+	*sql.Tx
+	db     *DB
+	events []event.Event
+}
+
+// tell adds events, which are written at the end of the transaction.
+func (t *tx) tell(events ...event.Event) { t.events = append(t.events, events...) }
+
+// change runs do in one transaction and writes the events that it told. An error
+// that is wrapped by keep is returned after the commit, any other undoes all.
+func (db *DB) change(ctx context.Context, do func(*tx) error) error {
+	raised, queued, err := db.commit(ctx, do)
+	kept, isKept := errors.AsType[*keptError](err)
+	if err != nil && !isKept {
+		return translate(err)
+	}
+	if queued && db.o.Queued != nil {
+		db.o.Queued()
+	}
+	if raised && db.o.Raised != nil {
+		if err := db.o.Raised(ctx); err != nil {
+			return fmt.Errorf("the change is made, but this replica has not followed it: %w", err)
+		}
+	}
+	if isKept {
+		return kept.err
+	}
+	return nil
+}
+
+// keptError ends a change whose transaction is committed all the same.
+type keptError struct{ err error }
+
+func (k *keptError) Error() string { return k.err.Error() }
+func (k *keptError) Unwrap() error { return k.err }
+
+// keep returns an error that a change ends with after its commit.
+func keep(err error) error { return &keptError{err} }
+
+func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bool, err error) {
+	sqlTx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return false, false, err
+	}
+	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
+	t := &tx{Tx: sqlTx, db: db}
+	ended := do(t)
+	if _, isKept := errors.AsType[*keptError](ended); ended != nil && !isKept {
+		return false, false, ended
+	}
+	if raised, queued, err = t.writeEvents(ctx); err != nil {
+		return false, false, err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return false, false, err
+	}
+	return raised, queued, ended
+}
+
+// writeEvents is the one place where events become rows.
+func (t *tx) writeEvents(ctx context.Context) (raised, queued bool, err error) {
+	if err := appendAudit(ctx, t.Tx, t.events); err != nil {
+		return false, false, err
+	}
+	for _, e := range t.events {
+		if t.db.outbox[e.Type] {
+			queued = true
+			if err := t.enqueue(ctx, e); err != nil {
+				return false, false, err
+			}
+		}
+		for _, ref := range e.Revokes {
+			raised = true
+			if err := t.raise(ctx, e, ref); err != nil {
+				return false, false, err
+			}
+		}
+	}
+	return raised, queued, nil
+}
+
+func (t *tx) enqueue(ctx context.Context, e event.Event) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO outbox (id, body, state, due, attempt, created) VALUES ($1, $2, 'waiting', $3, 0, $3)`,
+		e.ID, string(body), micros(e.Time))
+	return err
+}
+
+// raise takes the next revocation number, which locks the counter until the
+// commit: numbers are gapless and in commit order.
+func (t *tx) raise(ctx context.Context, e event.Event, ref identity.Ref) error {
+	var number int64
+	err := t.QueryRowContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'revocation' RETURNING number`).Scan(&number)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO revocations (number, kind, ref, raised, event) VALUES ($1, $2, $3, $4, $5)`,
+		number, string(ref.Kind), ref.ID, micros(e.Time), e.ID)
+	if err != nil {
+		return err
+	}
+	for _, statement := range endings[ref.Kind] {
+		if _, err := t.ExecContext(ctx, statement, micros(e.Time), e.ID, ref.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	endSessions = `UPDATE sessions SET ended = $1, ended_by = $2, version = version + 1 WHERE ended = 0 AND `
+	endFamilies = `UPDATE families SET ended = $1, ended_by = $2 WHERE ended = 0 AND `
+)
+
+// endings are what else ends with a revoked id.
+var endings = map[identity.Kind][]string{
+	identity.KindPerson:     {endSessions + `person = $3`, endFamilies + `person = $3`},
+	identity.KindConnection: {endSessions + `connection = $3`, endFamilies + `connection = $3`},
+	identity.KindSession:    {endSessions + `id = $3`, endFamilies + `session = $3 AND NOT offline`},
+	identity.KindApp:        {endFamilies + `app = $3`},
+	identity.KindClient:     {endFamilies + `client = $3`},
+	identity.KindGrant:      {endFamilies + `id = $3`},
+}
+
+// appendAudit writes entries with one statement for up to 100 of them.
+func appendAudit(ctx context.Context, on *sql.Tx, events []event.Event) error {
+	const columns, most = 7, 100
+	for len(events) > 0 {
+		part := events[:min(len(events), most)]
+		events = events[len(part):]
+		args := make([]any, 0, columns*len(part))
+		for _, e := range part {
+			body := audit.Canonical(e)
+			args = append(args, e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.Digest(e))
+		}
+		if _, err := on.ExecContext(ctx, insertAudit(len(part)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertAudit(rows int) string {
+	var b strings.Builder
+	b.WriteString(`INSERT INTO audit (id, at, type, actor, subject, body, digest) VALUES `)
+	for i := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		n := i * 7
+		fmt.Fprintf(&b, "($%d,$%d,$%d,$%d,$%d,$%d,$%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7)
+	}
+	return b.String()
+}
+
+// isDuplicate reports whether err is a broken unique constraint; detail names it.
+func isDuplicate(err error) (detail string, ok bool) {
+	if pg, is := errors.AsType[*pgconn.PgError](err); is && pg.Code == "23505" {
+		return pg.ConstraintName, true
+	}
+	if lite, is := errors.AsType[*sqlite.Error](err); is &&
+		(lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) {
+		return lite.Error(), true
+	}
+	return "", false
+}
+
+// forUpdate locks the selected row where several writers run at once.
+func (db *DB) forUpdate() string {
+	if db.o.Driver == Postgres {
+		return ` FOR UPDATE`
+	}
+	return ``
+}

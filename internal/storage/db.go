@@ -1,0 +1,172 @@
+// Package storage keeps every noun's rows in SQLite or PostgreSQL. It is the only
+// package that knows SQL: one text for both engines, one file per noun.
+//
+// A change and the events that tell of it are one transaction. Writing an event
+// makes its audit entry, its outbox row when somebody handles its type, and for
+// every id that it revokes the next number of the revocation sequence and the end
+// of the sessions and refresh families that carry the id. After the commit of
+// anything that revoked, Options.Raised runs before the caller gets its answer.
+//
+// Times are microseconds since 1970 in UTC; 0 is the zero time.
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
+	_ "modernc.org/sqlite"             // registers the driver "sqlite"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+)
+
+// The values of Options.Driver.
+const (
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// readers is how many connections read at once on SQLite, and how many there are
+// at all on PostgreSQL.
+const readers = 16
+
+// ErrUnavailable is what every method fails with when the database does not answer.
+var ErrUnavailable = fault.New(fault.Unavailable, "store_unavailable", "the database does not answer, try again")
+
+// Options say where the rows are. Driver, Now and Log are required.
+type Options struct {
+	Driver string
+	// Dir is the folder of the SQLite file, DSN PostgreSQL's connection string.
+	Dir, DSN string
+	// OutboxTypes are the event types that have a handler.
+	OutboxTypes []string
+	// Raised runs after the commit of an event that revoked something; nil for none.
+	Raised func(context.Context) error
+	// Queued runs after the commit of an event with a handler; nil for none.
+	Queued func()
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// DB is an open database of the newest schema.
+type DB struct {
+	o      Options
+	read   *sql.DB
+	write  *sql.DB // one connection on SQLite: writers queue here instead of failing
+	outbox map[string]bool
+	era    string
+}
+
+// Open connects, migrates under a lock and returns the database.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	db, err := connect(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.prepare(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func connect(o Options) (*DB, error) {
+	db := &DB{o: o, outbox: map[string]bool{}}
+	for _, t := range o.OutboxTypes {
+		db.outbox[t] = true
+	}
+	var err error
+	switch o.Driver {
+	case SQLite:
+		if db.read, err = sql.Open("sqlite", sqliteDSN(o.Dir)); err == nil {
+			db.read.SetMaxOpenConns(readers)
+			db.write, err = sql.Open("sqlite", sqliteDSN(o.Dir))
+		}
+		if err == nil {
+			db.write.SetMaxOpenConns(1)
+		}
+	case Postgres:
+		if db.read, err = sql.Open("pgx", o.DSN); err == nil {
+			db.read.SetMaxOpenConns(readers)
+			db.read.SetMaxIdleConns(readers)
+			db.write = db.read
+		}
+	default:
+		err = fmt.Errorf("unknown driver %q", o.Driver)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return db, nil
+}
+
+// sqliteDSN asks for what durability and several readers beside a writer need.
+func sqliteDSN(dir string) string {
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
+	return "file:" + (&url.URL{Path: filepath.Join(dir, "gatehouse.db")}).EscapedPath() + "?" + q.Encode()
+}
+
+func (db *DB) prepare(ctx context.Context) error {
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	_, err := db.write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('era', $1) ON CONFLICT (name) DO NOTHING`, strings.ToLower(rand.Text()))
+	if err == nil {
+		err = db.write.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'era'`).Scan(&db.era)
+	}
+	return translate(err)
+}
+
+// Era is this database's random name. What another era issued is refused.
+func (db *DB) Era() string { return db.era }
+
+// Ping fails when the database does not answer.
+func (db *DB) Ping(ctx context.Context) error {
+	var one int
+	return translate(db.read.QueryRowContext(ctx, `SELECT 1`).Scan(&one))
+}
+
+// Close closes every connection.
+func (db *DB) Close() error {
+	err := db.read.Close()
+	if db.write != nil && db.write != db.read {
+		err = errors.Join(err, db.write.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+// translate turns a failure of the driver into ErrUnavailable. Faults, an absent
+// row and the caller's own context pass.
+func translate(err error) error {
+	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
+	}
+	return fault.Wrap(err, ErrUnavailable.Kind, ErrUnavailable.Code, "%s", ErrUnavailable.Detail)
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}

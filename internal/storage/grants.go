@@ -1,0 +1,225 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+)
+
+var _ grant.Store = (*DB)(nil)
+
+// CreateCode implements grant.Store.
+func (db *DB) CreateCode(ctx context.Context, c grant.Code) error {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode code: %w", err)
+	}
+	return db.change(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO codes (hash, grant_id, body, expires) VALUES ($1, $2, $3, $4)`, c.Hash, c.Grant, string(body), micros(c.Expires))
+		return err
+	})
+}
+
+// RedeemCode implements grant.Store.
+func (db *DB) RedeemCode(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, redeem func(grant.Code) (grant.Redemption, error)) error {
+	return db.change(ctx, func(t *tx) error {
+		c, used, err := t.code(ctx, hash)
+		if err != nil {
+			return err
+		}
+		if used {
+			t.tell(replayed(now, actor, c.Grant, c.Subject, "code"))
+			return keep(grant.ErrReplayed)
+		}
+		r, err := redeem(c)
+		if err != nil {
+			return err
+		}
+		t.tell(r.Events...)
+		if _, err := t.ExecContext(ctx, `UPDATE codes SET used = $2 WHERE hash = $1`, hash, micros(now)); err != nil {
+			return err
+		}
+		return t.redeemed(ctx, c, r, now)
+	})
+}
+
+func (t *tx) code(ctx context.Context, hash []byte) (c grant.Code, used bool, err error) {
+	var body string
+	var at int64
+	err = t.QueryRowContext(ctx, `SELECT body, used FROM codes WHERE hash = $1`+t.db.forUpdate(), hash).Scan(&body, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, false, grant.ErrUnknown
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &c)
+	}
+	c.Hash = hash
+	return c, at != 0, err
+}
+
+func (t *tx) redeemed(ctx context.Context, c grant.Code, r grant.Redemption, now time.Time) error {
+	if r.Joins && c.Subject.Session != "" {
+		p := session.Participant{Session: c.Subject.Session, App: c.Subject.App, Client: c.Subject.Client, First: now}
+		if err := t.join(ctx, p); err != nil {
+			return err
+		}
+	}
+	if r.Family == nil {
+		return nil
+	}
+	f := *r.Family
+	body, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("encode family: %w", err)
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO families (id, person, session, connection, app, client, offline, body, last_use, expires)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, f.ID, f.Subject.Person, f.Subject.Session, f.Subject.Connection,
+		f.Subject.App, f.Subject.Client, f.Offline, string(body), micros(f.LastUse), micros(f.Expires))
+	if err != nil {
+		return err
+	}
+	return t.insertRefresh(ctx, *r.First)
+}
+
+func (t *tx) insertRefresh(ctx context.Context, r grant.RefreshToken) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, family, issued, expires) VALUES ($1, $2, $3, $4)`,
+		r.Hash, r.Family, micros(r.Issued), micros(r.Expires))
+	return err
+}
+
+// replayed is the event that ends a grant whose code or token came twice.
+func replayed(now time.Time, actor identity.Actor, id string, s grant.Subject, what string) event.Event {
+	return event.New(now, "grant.replayed", actor, identity.Grant(id), "what", what, "person", s.Person, "client", s.Client).
+		Revoking(identity.Grant(id))
+}
+
+const selectRefresh = `SELECT r.family, r.issued, r.expires, r.used, r.successor, f.body, f.last_use, f.ended, f.ended_by
+	FROM refresh_tokens r JOIN families f ON f.id = r.family WHERE r.hash = $1`
+
+func scanRefresh(row *sql.Row, hash []byte) (grant.RefreshToken, grant.Family, error) {
+	r := grant.RefreshToken{Hash: hash}
+	var f grant.Family
+	var issued, expires, used, lastUse, ended int64
+	var body, endedBy string
+	err := row.Scan(&r.Family, &issued, &expires, &used, &r.Successor, &body, &lastUse, &ended, &endedBy)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, f, grant.ErrUnknown
+	}
+	if err != nil {
+		return r, f, translate(err)
+	}
+	if err := json.Unmarshal([]byte(body), &f); err != nil {
+		return r, f, fmt.Errorf("decode family: %w", err)
+	}
+	r.Issued, r.Expires, r.Used = fromMicros(issued), fromMicros(expires), fromMicros(used)
+	f.LastUse, f.Ended, f.EndedBy = fromMicros(lastUse), fromMicros(ended), endedBy
+	return r, f, nil
+}
+
+// Refresh implements grant.Store.
+func (db *DB) Refresh(ctx context.Context, hash []byte) (grant.RefreshToken, grant.Family, error) {
+	return scanRefresh(db.read.QueryRowContext(ctx, selectRefresh, hash), hash)
+}
+
+// RotateRefresh implements grant.Store.
+func (db *DB) RotateRefresh(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, rotate func(grant.RefreshToken, grant.Family) (grant.Rotation, error)) error {
+	return db.change(ctx, func(t *tx) error {
+		old, family, err := scanRefresh(t.QueryRowContext(ctx, selectRefresh+db.forUpdate(), hash), hash)
+		if err != nil {
+			return err
+		}
+		r, err := rotate(old, family)
+		if errors.Is(err, grant.ErrReplayed) {
+			t.tell(replayed(now, actor, family.ID, family.Subject, "refresh token"))
+			return keep(err)
+		}
+		if err != nil {
+			return err
+		}
+		t.tell(r.Events...)
+		if r.Next == nil {
+			return nil
+		}
+		return t.rotate(ctx, old, r, now)
+	})
+}
+
+func (t *tx) rotate(ctx context.Context, old grant.RefreshToken, r grant.Rotation, now time.Time) error {
+	err := oneRow(grant.ErrReplayed)(t.ExecContext(ctx,
+		`UPDATE refresh_tokens SET used = $2, successor = $3 WHERE hash = $1 AND used = 0`, old.Hash, micros(now), r.Successor))
+	if err != nil {
+		return err
+	}
+	if err := t.insertRefresh(ctx, *r.Next); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE families SET last_use = $2 WHERE id = $1`, old.Family, micros(now))
+	return err
+}
+
+const selectFamily = `SELECT body, last_use, ended, ended_by FROM families WHERE `
+
+func scanFamily(scan func(...any) error) (grant.Family, error) {
+	var f grant.Family
+	var body, endedBy string
+	var lastUse, ended int64
+	if err := scan(&body, &lastUse, &ended, &endedBy); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return f, grant.ErrUnknown
+		}
+		return f, translate(err)
+	}
+	if err := json.Unmarshal([]byte(body), &f); err != nil {
+		return f, fmt.Errorf("decode family: %w", err)
+	}
+	f.LastUse, f.Ended, f.EndedBy = fromMicros(lastUse), fromMicros(ended), endedBy
+	return f, nil
+}
+
+// Families implements grant.Store.
+func (db *DB) Families(ctx context.Context, person string) ([]grant.Family, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (grant.Family, error) { return scanFamily(rows.Scan) },
+		selectFamily+`person = $1 AND ended = 0 ORDER BY last_use DESC, id`, person)
+}
+
+// Family implements grant.Store.
+func (db *DB) Family(ctx context.Context, id string) (grant.Family, error) {
+	return scanFamily(db.read.QueryRowContext(ctx, selectFamily+`id = $1`, id).Scan)
+}
+
+// Consent implements grant.Store.
+func (db *DB) Consent(ctx context.Context, person, app string) (c grant.Consent, ok bool, err error) {
+	var scopes string
+	var given int64
+	err = db.read.QueryRowContext(ctx, `SELECT scopes, given FROM consents WHERE person = $1 AND app = $2`, person, app).Scan(&scopes, &given)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, false, nil
+	}
+	c = grant.Consent{Person: person, App: app, Scopes: strings.Fields(scopes), Given: fromMicros(given)}
+	return c, err == nil, translate(err)
+}
+
+// SaveConsent implements grant.Store.
+func (db *DB) SaveConsent(ctx context.Context, c grant.Consent, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		t.tell(events...)
+		_, err := t.ExecContext(ctx, `INSERT INTO consents (person, app, scopes, given) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (person, app) DO UPDATE SET scopes = excluded.scopes, given = excluded.given`,
+			c.Person, c.App, strings.Join(c.Scopes, " "), micros(c.Given))
+		return err
+	})
+}
+
+// Record implements grant.Store.
+func (db *DB) Record(ctx context.Context, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error { t.tell(events...); return nil })
+}

@@ -1,0 +1,106 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+)
+
+var (
+	_ keys.Store   = (*DB)(nil)
+	_ revoke.Store = (*DB)(nil)
+)
+
+const selectKeys = `SELECT body FROM signing_keys ORDER BY published, id`
+
+func scanKey(rows *sql.Rows) (keys.Record, error) {
+	var r keys.Record
+	var body string
+	if err := rows.Scan(&body); err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		return r, fmt.Errorf("decode signing key: %w", err)
+	}
+	return r, nil
+}
+
+// Keys implements keys.Store.
+func (db *DB) Keys(ctx context.Context) ([]keys.Record, error) {
+	return collect(ctx, db.read, scanKey, selectKeys)
+}
+
+// Rotate implements keys.Store. The row that counts apps is not locked by it: the
+// lock is the counter of its own, made here on first use.
+func (db *DB) Rotate(ctx context.Context, change keys.Change) error {
+	return db.change(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ('keys', 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`)
+		if err != nil {
+			return err
+		}
+		current, err := collect(ctx, t, scanKey, selectKeys)
+		if err != nil {
+			return err
+		}
+		next, events, err := change(current)
+		if err != nil {
+			return err
+		}
+		t.tell(events...)
+		if _, err := t.ExecContext(ctx, `DELETE FROM signing_keys`); err != nil {
+			return err
+		}
+		for _, r := range next {
+			body, err := json.Marshal(r)
+			if err != nil {
+				return fmt.Errorf("encode signing key: %w", err)
+			}
+			if _, err := t.ExecContext(ctx, `INSERT INTO signing_keys (id, body, published) VALUES ($1, $2, $3)`, r.ID, string(body), micros(r.Published)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const selectRevocations = `SELECT number, kind, ref, raised, event FROM revocations WHERE `
+
+func scanRevocation(rows *sql.Rows) (revoke.Entry, error) {
+	var e revoke.Entry
+	var kind string
+	var number, raised int64
+	err := rows.Scan(&number, &kind, &e.Ref.ID, &raised, &e.Event)
+	e.Number, e.Ref.Kind, e.Raised = uint64(number), identity.Kind(kind), fromMicros(raised)
+	return e, err
+}
+
+// Head implements revoke.Store.
+func (db *DB) Head(ctx context.Context) (uint64, error) {
+	var n int64
+	err := db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'revocation'`).Scan(&n)
+	return uint64(n), translate(err)
+}
+
+// Since implements revoke.Store.
+func (db *DB) Since(ctx context.Context, after uint64, limit int) ([]revoke.Entry, error) {
+	return collect(ctx, db.read, scanRevocation, selectRevocations+`number > $1 ORDER BY number LIMIT $2`, int64(after), limit)
+}
+
+// Recent implements revoke.Store. The entries run up to the head without a gap:
+// the head is read first, and what is raised after it belongs to Since.
+func (db *DB) Recent(ctx context.Context, since time.Time) ([]revoke.Entry, uint64, error) {
+	head, err := db.Head(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	// By number, not by time: an event's time is its maker's clock, the order is not.
+	entries, err := collect(ctx, db.read, scanRevocation, selectRevocations+
+		`number >= (SELECT COALESCE(MIN(number), $2 + 1) FROM revocations WHERE raised >= $1) AND number <= $2 ORDER BY number`, micros(since), int64(head))
+	return entries, head, err
+}

@@ -1,0 +1,79 @@
+package storage
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// migrations are one text for both engines: SQLite takes PostgreSQL's type names.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// DryRun returns the names of the migrations that Open would run, in order.
+func DryRun(ctx context.Context, o Options) ([]string, error) {
+	db, err := connect(o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }() // nothing was written
+	p, err := db.provider()
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema's state: %w", translate(err))
+	}
+	var pending []string
+	for _, m := range all {
+		if m.State == goose.StatePending {
+			pending = append(pending, filepath.Base(m.Source.Path))
+		}
+	}
+	return pending, nil
+}
+
+// migrate brings the schema up to date. On PostgreSQL replicas wait for each
+// other by an advisory lock; on SQLite the data directory has one owner.
+func (db *DB) migrate(ctx context.Context) error {
+	p, err := db.provider()
+	if err != nil {
+		return err
+	}
+	done, err := p.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", translate(err))
+	}
+	for _, m := range done {
+		db.o.Log.InfoContext(ctx, "migrated", "migration", filepath.Base(m.Source.Path))
+	}
+	return nil
+}
+
+func (db *DB) provider() (*goose.Provider, error) {
+	texts, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithSlog(db.o.Log), goose.WithVerbose(false)}
+	dialect, on := goose.DialectSQLite3, db.write
+	if db.o.Driver == Postgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("migrate: %w", err)
+		}
+		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
+	}
+	p, err := goose.NewProvider(dialect, on, texts, options...)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	return p, nil
+}

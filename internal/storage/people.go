@@ -1,0 +1,186 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+)
+
+var (
+	_ directory.Store           = (*DB)(nil)
+	_ directory.GroupStore      = (*DB)(nil)
+	_ directory.ConnectionStore = (*DB)(nil)
+)
+
+// signInTries bounds how often a first sign-in begins anew when another one of
+// the same subject was faster.
+const signInTries = 3
+
+const selectPerson = `SELECT body, version FROM people WHERE id = $1`
+
+func scanPerson(row *sql.Row) (directory.Person, error) {
+	var p directory.Person
+	var body string
+	var version int64
+	if err := row.Scan(&body, &version); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return p, directory.ErrPersonNotFound
+		}
+		return p, translate(err)
+	}
+	if err := json.Unmarshal([]byte(body), &p); err != nil {
+		return p, fmt.Errorf("decode person: %w", err)
+	}
+	p.Version = version
+	return p, nil
+}
+
+// Person implements directory.Store.
+func (db *DB) Person(ctx context.Context, id string) (directory.Person, error) {
+	return scanPerson(db.read.QueryRowContext(ctx, selectPerson, id))
+}
+
+const selectByIdentity = `SELECT p.body, p.version FROM identities i JOIN people p ON p.id = i.person WHERE i.connection = $1 AND i.subject = $2`
+
+// PersonByIdentity implements directory.Store.
+func (db *DB) PersonByIdentity(ctx context.Context, connection, subject string) (directory.Person, error) {
+	return scanPerson(db.read.QueryRowContext(ctx, selectByIdentity, connection, subject))
+}
+
+// SignIn implements directory.Store.
+func (db *DB) SignIn(ctx context.Context, connection, subject string, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+	for try := 1; ; try++ {
+		p, err := db.signIn(ctx, connection, subject, change)
+		if _, raced := isDuplicate(err); raced && try < signInTries {
+			continue
+		}
+		return p, err
+	}
+}
+
+func (db *DB) signIn(ctx context.Context, connection, subject string, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+	var next directory.Person
+	err := db.change(ctx, func(t *tx) error {
+		old, err := t.owner(ctx, connection, subject)
+		if err != nil {
+			return err
+		}
+		var events []event.Event
+		if next, events, err = change(old); err != nil {
+			return err
+		}
+		t.tell(events...)
+		if old != nil {
+			return t.updatePerson(ctx, &next)
+		}
+		return t.insertPerson(ctx, &next)
+	})
+	return next, err
+}
+
+// owner returns the person who owns the upstream subject, nil for nobody.
+func (t *tx) owner(ctx context.Context, connection, subject string) (*directory.Person, error) {
+	p, err := scanPerson(t.QueryRowContext(ctx, selectByIdentity+t.db.forUpdate(), connection, subject))
+	if errors.Is(err, directory.ErrPersonNotFound) {
+		return nil, nil //nolint:nilnil // nobody is an answer, not a failure
+	}
+	return &p, err
+}
+
+func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
+	p.Version = 1
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode person: %w", err)
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO people (id, body, disabled, version) VALUES ($1, $2, $3, 1)`, p.ID, string(body), p.Disabled)
+	if err != nil {
+		return err
+	}
+	return t.saveIdentities(ctx, p)
+}
+
+func (t *tx) updatePerson(ctx context.Context, p *directory.Person) error {
+	p.Version++
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode person: %w", err)
+	}
+	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, disabled = $3, version = $4 WHERE id = $1`, p.ID, string(body), p.Disabled, p.Version)
+	if err != nil {
+		return err
+	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM identities WHERE person = $1`, p.ID); err != nil {
+		return err
+	}
+	return t.saveIdentities(ctx, p)
+}
+
+func (t *tx) saveIdentities(ctx context.Context, p *directory.Person) error {
+	for _, i := range p.Identities {
+		_, err := t.ExecContext(ctx, `INSERT INTO identities (connection, subject, person) VALUES ($1, $2, $3)`, i.Connection, i.Subject, p.ID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UpdatePerson implements directory.Store.
+func (db *DB) UpdatePerson(ctx context.Context, id string, change func(directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+	var next directory.Person
+	err := db.change(ctx, func(t *tx) error {
+		old, err := scanPerson(t.QueryRowContext(ctx, selectPerson+db.forUpdate(), id))
+		if err != nil {
+			return err
+		}
+		var events []event.Event
+		if next, events, err = change(old); err != nil {
+			return err
+		}
+		t.tell(events...)
+		return t.updatePerson(ctx, &next)
+	})
+	return next, err
+}
+
+// People implements directory.Store.
+func (db *DB) People(ctx context.Context, after string, limit int) ([]directory.Person, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (directory.Person, error) {
+		var p directory.Person
+		var body string
+		var version int64
+		err := rows.Scan(&body, &version)
+		if err == nil {
+			err = json.Unmarshal([]byte(body), &p)
+		}
+		p.Version = version
+		return p, err
+	}, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+}
+
+// collect runs a query and scans every row.
+func collect[T any](ctx context.Context, on interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, scan func(*sql.Rows) (T, error), query string, args ...any,
+) ([]T, error) {
+	rows, err := on.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, translate(err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what matters
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, translate(err)
+		}
+		all = append(all, v)
+	}
+	return all, translate(rows.Err())
+}

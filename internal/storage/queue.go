@@ -1,0 +1,127 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+)
+
+// Outbox returns the view of the database that the dispatcher claims events from.
+func (db *DB) Outbox() event.Outbox { return outbox{queue{db, "outbox"}} }
+
+// Jobs returns the view of the database that the runner claims jobs from.
+func (db *DB) Jobs() job.Store { return jobs{queue{db, "jobs"}} }
+
+// queue is what the two tables have in common: a row waits until it is due, is
+// leased by pushing due ahead, and is finished, retried or set aside.
+type queue struct {
+	db    *DB
+	table string // outbox or jobs: never from outside
+}
+
+// claim leases up to n due rows and returns what returning selects of them.
+func (q queue) claim(now time.Time, n int, lease time.Duration, returning string) (query string, args []any) {
+	skip := ""
+	if q.db.o.Driver == Postgres {
+		skip = ` FOR UPDATE SKIP LOCKED`
+	}
+	return `UPDATE ` + q.table + ` SET due = $1, attempt = attempt + 1 WHERE id IN (
+		SELECT id FROM ` + q.table + ` WHERE state = 'waiting' AND due <= $2 ORDER BY due LIMIT $3` + skip + `)
+		RETURNING ` + returning, []any{micros(now.Add(lease)), micros(now), n}
+}
+
+// Finish implements event.Outbox and job.Store.
+func (q queue) Finish(ctx context.Context, id string) error { return q.set(ctx, id, "done", 0, "") }
+
+// Retry implements event.Outbox and job.Store.
+func (q queue) Retry(ctx context.Context, id string, at time.Time, reason string) error {
+	return q.set(ctx, id, "waiting", micros(at), reason)
+}
+
+// Bury implements event.Outbox and job.Store.
+func (q queue) Bury(ctx context.Context, id, reason string) error {
+	return q.set(ctx, id, "buried", 0, reason)
+}
+
+func (q queue) set(ctx context.Context, id, state string, due int64, reason string) error {
+	_, err := q.db.write.ExecContext(ctx, `UPDATE `+q.table+` SET state = $2, due = $3, reason = $4 WHERE id = $1`, id, state, due, reason) //nolint:gosec // G202: the table is one of two constants
+	return translate(err)
+}
+
+type outbox struct{ queue }
+
+// Claim implements event.Outbox.
+func (o outbox) Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]event.Delivery, error) {
+	query, args := o.claim(now, n, lease, `body, attempt`)
+	return collect(ctx, o.db.write, func(rows *sql.Rows) (event.Delivery, error) {
+		var d event.Delivery
+		var body string
+		if err := rows.Scan(&body, &d.Attempt); err != nil {
+			return d, err
+		}
+		if err := json.Unmarshal([]byte(body), &d.Event); err != nil {
+			return d, fmt.Errorf("decode event: %w", err)
+		}
+		return d, nil
+	}, query, args...)
+}
+
+// Backlog implements event.Outbox.
+func (o outbox) Backlog(ctx context.Context, now time.Time) (waiting int, oldest time.Duration, err error) {
+	var first sql.NullInt64
+	err = o.db.read.QueryRowContext(ctx, `SELECT count(*), min(created) FROM outbox WHERE state = 'waiting'`).Scan(&waiting, &first)
+	if first.Valid {
+		oldest = now.Sub(fromMicros(first.Int64))
+	}
+	return waiting, oldest, translate(err)
+}
+
+type jobs struct{ queue }
+
+// Enqueue implements job.Store.
+func (j jobs) Enqueue(ctx context.Context, list []job.Job) error {
+	return j.db.change(ctx, func(t *tx) error {
+		for _, one := range list {
+			id := one.ID
+			if id == "" {
+				id = identity.NewID()
+			}
+			_, err := t.ExecContext(ctx, `INSERT INTO jobs (id, queue, dedup, payload, state, due, deadline, attempt) VALUES ($1, $2, $3, $4, 'waiting', $5, $6, 0)
+				ON CONFLICT (queue, dedup) DO NOTHING`, id, one.Queue, one.Key, one.Payload, micros(one.RunAt), micros(one.Deadline))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Claim implements job.Store.
+func (j jobs) Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]job.Job, error) {
+	query, args := j.claim(now, n, lease, `id, queue, dedup, payload, due, deadline, attempt, reason`)
+	return collect(ctx, j.db.write, func(rows *sql.Rows) (job.Job, error) {
+		var one job.Job
+		var due, deadline int64
+		err := rows.Scan(&one.ID, &one.Queue, &one.Key, &one.Payload, &due, &deadline, &one.Attempt, &one.LastError)
+		one.RunAt, one.Deadline = fromMicros(due), fromMicros(deadline)
+		return one, err
+	}, query, args...)
+}
+
+// Lease implements job.Store.
+func (j jobs) Lease(ctx context.Context, name, holder string, now time.Time, ttl time.Duration) (bool, error) {
+	r, err := j.db.write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+		WHERE leases.holder = excluded.holder OR leases.until <= $4`, name, holder, micros(now.Add(ttl)), micros(now))
+	if err != nil {
+		return false, translate(err)
+	}
+	n, err := r.RowsAffected()
+	return n == 1, translate(err)
+}

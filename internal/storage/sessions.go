@@ -1,0 +1,122 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+)
+
+var _ session.Store = (*DB)(nil)
+
+// selectSession reads the columns apart from the body that a revocation changes.
+const selectSession = `SELECT body, secret_hash, ended, ended_by, version FROM sessions WHERE `
+
+func scanSession(scan func(...any) error) (session.Session, error) {
+	var s session.Session
+	var body string
+	var hash []byte
+	var ended, version int64
+	var endedBy string
+	if err := scan(&body, &hash, &ended, &endedBy, &version); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return s, session.ErrNotFound
+		}
+		return s, translate(err)
+	}
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		return s, fmt.Errorf("decode session: %w", err)
+	}
+	s.SecretHash, s.Ended, s.EndedBy, s.Version = hash, fromMicros(ended), endedBy, version
+	return s, nil
+}
+
+// CreateSession implements session.Store.
+func (db *DB) CreateSession(ctx context.Context, s session.Session, events []event.Event) error {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode session: %w", err)
+	}
+	return db.change(ctx, func(t *tx) error {
+		t.tell(events...)
+		_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, secret_hash, person, connection, body, expires, version) VALUES ($1, $2, $3, $4, $5, $6, 1)`,
+			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Expires))
+		return err
+	})
+}
+
+// Session implements session.Store.
+func (db *DB) Session(ctx context.Context, id string) (session.Session, error) {
+	return scanSession(db.read.QueryRowContext(ctx, selectSession+`id = $1`, id).Scan)
+}
+
+// SessionBySecret implements session.Store.
+func (db *DB) SessionBySecret(ctx context.Context, hash []byte) (session.Session, error) {
+	return scanSession(db.read.QueryRowContext(ctx, selectSession+`secret_hash = $1`, hash).Scan)
+}
+
+// UpdateSession implements session.Store.
+func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.Session) (session.Session, []event.Event, error)) (session.Session, error) {
+	var next session.Session
+	err := db.change(ctx, func(t *tx) error {
+		old, err := scanSession(t.QueryRowContext(ctx, selectSession+`id = $1`+db.forUpdate(), id).Scan)
+		if err != nil {
+			return err
+		}
+		var events []event.Event
+		if next, events, err = change(old); err != nil {
+			return err
+		}
+		t.tell(events...)
+		next.Version = old.Version + 1
+		body, err := json.Marshal(next)
+		if err != nil {
+			return fmt.Errorf("encode session: %w", err)
+		}
+		_, err = t.ExecContext(ctx, `UPDATE sessions SET secret_hash = $2, body = $3, expires = $4, version = $5 WHERE id = $1`,
+			id, next.SecretHash, string(body), micros(next.Expires), next.Version)
+		return err
+	})
+	return next, err
+}
+
+// SessionsOf implements session.Store.
+func (db *DB) SessionsOf(ctx context.Context, person string) ([]session.Session, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
+		selectSession+`person = $1 AND ended = 0 ORDER BY expires DESC, id`, person)
+}
+
+// SessionsEndedBy implements session.Store.
+func (db *DB) SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (string, error) {
+		var id string
+		err := rows.Scan(&id)
+		return id, err
+	}, `SELECT id FROM sessions WHERE ended <> 0 AND ended_by = $1 AND id > $2 ORDER BY id LIMIT $3`, eventID, after, limit)
+}
+
+// Join implements session.Store.
+func (db *DB) Join(ctx context.Context, p session.Participant) error {
+	return db.change(ctx, func(t *tx) error { return t.join(ctx, p) })
+}
+
+func (t *tx) join(ctx context.Context, p session.Participant) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO participants (session, client, app, first) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		p.Session, p.Client, p.App, micros(p.First))
+	return err
+}
+
+// Participants implements session.Store.
+func (db *DB) Participants(ctx context.Context, id string) ([]session.Participant, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (session.Participant, error) {
+		var p session.Participant
+		var first int64
+		err := rows.Scan(&p.Session, &p.Client, &p.App, &first)
+		p.First = fromMicros(first)
+		return p, err
+	}, `SELECT session, client, app, first FROM participants WHERE session = $1 ORDER BY client`, id)
+}
