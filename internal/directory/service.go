@@ -1,0 +1,234 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// signInLife is how long a membership holds that only a sign-in told of.
+const signInLife = 12 * time.Hour
+
+// cacheLife is how long mappings and connection states are remembered: a change
+// at another replica is known within it. Tokens and sessions do not wait for it,
+// since disabling revokes them.
+const cacheLife = 250 * time.Millisecond
+
+// groupName is what a manifest may call a group.
+var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
+
+// ErrGroupName refuses a mapping to a name that no manifest could use.
+var ErrGroupName = fault.New(fault.Invalid, "group_name", "a group's name has letters, digits and . _ : - only, at most 128").At("name")
+
+// Options are what a Service needs. All are required.
+type Options struct {
+	People      Store
+	Groups      GroupStore
+	Connections ConnectionStore
+	Now         func() time.Time
+}
+
+// Service changes the directory and answers who may act.
+type Service struct {
+	o Options
+
+	mu       sync.Mutex
+	read     time.Time
+	names    map[identity.GroupRef]string
+	disabled map[string]bool
+}
+
+// NewService returns a Service.
+func NewService(o Options) *Service { return &Service{o: o} }
+
+func (s *Service) now() time.Time { return s.o.Now().UTC().Truncate(time.Microsecond) }
+
+// SignIn records that the owner of an upstream subject signed in: with what the
+// claim rules made of the assertion, in one transaction. A first sign-in makes
+// the person. groups are upstream group ids; they replace what an earlier sign-in
+// over the same connection told. A disabled person or connection is refused.
+func (s *Service) SignIn(ctx context.Context, a identity.Authentication, profile Profile, groups []string, actor identity.Actor) (Person, error) {
+	if err := s.connectionUsable(ctx, a.Connection); err != nil {
+		return Person{}, err
+	}
+	now := s.now()
+	p, err := s.o.People.SignIn(ctx, a.Connection, a.Subject, func(old *Person) (Person, []event.Event, error) {
+		if old != nil && old.Disabled {
+			return Person{}, nil, ErrPersonDisabled
+		}
+		var p Person
+		var events []event.Event
+		if old == nil {
+			p = Person{ID: identity.NewID(), Created: now, Identities: []Identity{{Connection: a.Connection, Subject: a.Subject}}}
+			events = append(events, event.New(now, "person.created", actor, identity.Person(p.ID), "connection", a.Connection))
+		} else {
+			p = *old
+		}
+		p.signedIn(a, profile, groups, now)
+		return p, append(events, event.New(now, "person.signed_in", actor, identity.Person(p.ID), "connection", a.Connection)), nil
+	})
+	if err != nil {
+		return Person{}, fmt.Errorf("sign in: %w", err)
+	}
+	return p, nil
+}
+
+func (p *Person) signedIn(a identity.Authentication, profile Profile, groups []string, now time.Time) {
+	p.Profile, p.Updated = profile, now
+	p.Identities = slices.Clone(p.Identities)
+	for i := range p.Identities {
+		if p.Identities[i].Connection == a.Connection && p.Identities[i].Subject == a.Subject {
+			p.Identities[i].LastSignIn = now
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(p.Groups), func(m Membership) bool {
+		return m.Group.Connection == a.Connection && m.Source == "sign-in"
+	})
+	for _, id := range groups {
+		kept = append(kept, Membership{
+			Group: identity.GroupRef{Connection: a.Connection, ID: id}, Source: "sign-in", ValidUntil: now.Add(signInLife),
+		})
+	}
+	p.Groups = kept
+}
+
+// Usable returns the person if they and the connection may act.
+func (s *Service) Usable(ctx context.Context, person, connection string) (Person, error) {
+	if err := s.connectionUsable(ctx, connection); err != nil {
+		return Person{}, err
+	}
+	p, err := s.o.People.Person(ctx, person)
+	if err != nil {
+		return Person{}, err
+	}
+	if p.Disabled {
+		return Person{}, ErrPersonDisabled
+	}
+	return p, nil
+}
+
+// SetPersonDisabled switches a person off, which revokes everything that carries
+// them, or on again, which gives nothing back.
+func (s *Service) SetPersonDisabled(ctx context.Context, id string, disabled bool, actor identity.Actor) error {
+	_, err := s.o.People.UpdatePerson(ctx, id, func(p Person) (Person, []event.Event, error) {
+		if p.Disabled == disabled {
+			return p, nil, nil
+		}
+		p.Disabled, p.Updated = disabled, s.now()
+		e := event.New(p.Updated, "person.enabled", actor, identity.Person(id))
+		if disabled {
+			e.Type = "person.disabled"
+			e = e.Revoking(identity.Person(id))
+		}
+		return p, []event.Event{e}, nil
+	})
+	return err
+}
+
+// SetConnectionDisabled switches a connection off or on, like SetPersonDisabled.
+func (s *Service) SetConnectionDisabled(ctx context.Context, id string, disabled bool, actor identity.Actor) error {
+	e := event.New(s.now(), "connection.enabled", actor, identity.Connection(id))
+	if disabled {
+		e.Type = "connection.disabled"
+		e = e.Revoking(identity.Connection(id))
+	}
+	defer s.Forget()
+	return s.o.Connections.SetConnectionState(ctx, ConnectionState{ID: id, Disabled: disabled}, []event.Event{e})
+}
+
+// Map gives an upstream group a name.
+func (s *Service) Map(ctx context.Context, m Mapping, actor identity.Actor) error {
+	if !groupName.MatchString(m.Name) {
+		return ErrGroupName
+	}
+	defer s.Forget()
+	e := event.New(s.now(), "group.mapped", actor, groupSubject(m.Group), "name", m.Name)
+	return s.o.Groups.SetMapping(ctx, m, []event.Event{e})
+}
+
+// Unmap takes an upstream group's name away: it then grants nothing.
+func (s *Service) Unmap(ctx context.Context, g identity.GroupRef, actor identity.Actor) error {
+	defer s.Forget()
+	e := event.New(s.now(), "group.unmapped", actor, groupSubject(g))
+	return s.o.Groups.RemoveMapping(ctx, g, []event.Event{e})
+}
+
+func groupSubject(g identity.GroupRef) identity.Ref {
+	return identity.Ref{Kind: identity.KindGroup, ID: g.Connection + "/" + g.ID}
+}
+
+// ConnectionEnabled reports whether people may sign in over the connection.
+func (s *Service) ConnectionEnabled(ctx context.Context, id string) (bool, error) {
+	err := s.connectionUsable(ctx, id)
+	if errors.Is(err, ErrConnectionDisabled) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s *Service) connectionUsable(ctx context.Context, id string) error {
+	_, disabled, err := s.facts(ctx)
+	if err == nil && disabled[id] {
+		err = ErrConnectionDisabled
+	}
+	return err
+}
+
+// GroupNames returns the names of the person's groups that hold now, sorted.
+func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
+	names, _, err := s.facts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	var of []string
+	for _, m := range p.Groups {
+		if name := names[m.Group]; name != "" && now.Before(m.ValidUntil) {
+			of = append(of, name)
+		}
+	}
+	slices.Sort(of)
+	return slices.Compact(of), nil
+}
+
+// Forget makes the next question read mappings and states again.
+func (s *Service) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = time.Time{}
+}
+
+// facts returns the mappings and which connections are disabled. The maps are
+// replaced, never changed.
+func (s *Service) facts(ctx context.Context) (names map[identity.GroupRef]string, disabled map[string]bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.o.Now()
+	if !s.read.IsZero() && now.Sub(s.read) < cacheLife {
+		return s.names, s.disabled, nil
+	}
+	mappings, err := s.o.Groups.Mappings(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	states, err := s.o.Connections.ConnectionStates(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.names, s.disabled, s.read = map[identity.GroupRef]string{}, map[string]bool{}, now
+	for _, m := range mappings {
+		s.names[m.Group] = m.Name
+	}
+	for _, c := range states {
+		s.disabled[c.ID] = c.Disabled
+	}
+	return s.names, s.disabled, nil
+}
