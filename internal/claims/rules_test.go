@@ -1,0 +1,90 @@
+package claims
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+func assertion(attributes map[string]any) identity.Assertion {
+	return identity.Assertion{Authentication: identity.Authentication{Connection: "acme"}, Attributes: attributes}
+}
+
+func TestStandardClaimsNeedNoRule(t *testing.T) {
+	r, err := Compile(Options{GroupsClaim: "groups", Domains: []string{"acme.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, groups, err := r.Map(assertion(map[string]any{
+		"name": "Alice", "email": "alice@acme.example", "email_verified": true, "groups": []any{"g1", "g2"},
+	}))
+	if err != nil || p.Name != "Alice" || !p.EmailVerified || !slices.Equal(groups, []string{"g1", "g2"}) {
+		t.Errorf("got %+v %v %v", p, groups, err)
+	}
+}
+
+func TestAnAddressIsVerifiedOnlyInAProvedDomain(t *testing.T) {
+	r, err := Compile(Options{Domains: []string{"corp.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{
+		"a@corp.com": true, "A@CORP.com": true,
+		"a@evil.com": false, "a@evil.com@corp.com": false, "a@corp.com.evil.com": false, "@corp.com": false, "a@c\u043erp.com": false,
+	} {
+		p, _, err := r.Map(assertion(map[string]any{"email": address, "email_verified": true}))
+		if err != nil || p.EmailVerified != want {
+			t.Errorf("%s: verified is %v, %v", address, p.EmailVerified, err)
+		}
+	}
+}
+
+func TestRulesMapAndNameThemselvesWhenTheyFail(t *testing.T) {
+	r, err := Compile(Options{Expressions: map[string]string{
+		"name":   `claims.first + " " + claims.last`,
+		"groups": `claims.memberOf.filter(g, g.startsWith("app-"))`,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, groups, err := r.Map(assertion(map[string]any{"first": "Al", "last": "Ice", "memberOf": []any{"app-x", "other"}}))
+	if err != nil || p.Name != "Al Ice" || !slices.Equal(groups, []string{"app-x"}) {
+		t.Errorf("got %+v %v %v", p, groups, err)
+	}
+	if _, _, err := r.Map(assertion(map[string]any{"first": "Al"})); !errors.Is(err, ErrRule) {
+		t.Errorf("a missing claim: %v", err)
+	}
+	for field, text := range map[string]string{"name": "claims.", "shoe_size": "1"} {
+		if _, err := Compile(Options{Expressions: map[string]string{field: text}}); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
+func TestHostileTextIsCutToWhatMayBeShown(t *testing.T) {
+	r, err := Compile(Options{GroupsClaim: "groups"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := r.Map(assertion(map[string]any{"name": "a\x00b\u202ec\n" + strings.Repeat("é", 500)}))
+	if err != nil || !strings.HasPrefix(p.Name, "abcé") || len(p.Name) > maxText {
+		t.Errorf("got %q, %v", p.Name, err)
+	}
+	for _, bad := range []any{[]any{1}, []any{""}, []any{"a\nb"}, 7} {
+		if _, _, err := r.Map(assertion(map[string]any{"groups": bad})); !errors.Is(err, ErrRule) {
+			t.Errorf("groups %v: %v", bad, err)
+		}
+	}
+}
+
+func FuzzDomain(f *testing.F) {
+	f.Add("a@corp.com")
+	f.Fuzz(func(t *testing.T, address string) {
+		if d := Domain(address); d != "" && (strings.Count(address, "@") != 1 || !strings.HasSuffix(strings.ToLower(address), "@"+d)) {
+			t.Errorf("%q has domain %q", address, d)
+		}
+	})
+}
