@@ -1,0 +1,248 @@
+// Package upstream speaks to the identity providers that people sign in with.
+//
+// A Connection begins a sign-in with a URL and finishes it with the answer. For
+// OpenID Connect: code flow with PKCE S256, a nonce, one redirect URI per
+// connection, the issuer of the metadata and of the answer (RFC 9207) compared
+// exactly, ID tokens verified with keys from the connection's own metadata under
+// an algorithm list, userinfo only for the subject of the ID token. What a
+// provider says in an error is never shown as it came.
+package upstream
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// The faults of a sign-in at an identity provider.
+var (
+	ErrUnreachable = fault.New(fault.Unavailable, "idp_unreachable", "the identity provider does not answer")
+	ErrRefused     = fault.New(fault.Denied, "idp_refused", "the identity provider refused the sign-in")
+	ErrUntrusted   = fault.New(fault.Denied, "idp_untrusted", "the identity provider's answer could not be trusted")
+)
+
+// How long metadata is remembered, and how long a failure to read it is.
+const (
+	metadataLife = 10 * time.Minute
+	failureLife  = 2 * time.Second
+	maxAnswer    = 1 << 20
+)
+
+// Options describe an OpenID Connect connection. All but UserInfo and
+// ClientSecret are required.
+type Options struct {
+	ID           string
+	Issuer       string
+	ClientID     string
+	ClientSecret string
+	Scopes       []string
+	// Algorithms that an ID token may be signed with; none and HS* never count.
+	Algorithms []string
+	// UserInfo also asks the userinfo endpoint.
+	UserInfo bool
+	// HTTP is the guarded client.
+	HTTP *http.Client
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// Connection is one OpenID provider.
+type Connection struct {
+	o    Options
+	keys *keySet
+
+	mu     sync.Mutex
+	meta   *metadata
+	failed error
+	until  time.Time
+}
+
+// metadata is what of the provider's discovery document is used.
+type metadata struct {
+	zoidc.DiscoveryConfiguration
+	SendsIssuer bool `json:"authorization_response_iss_parameter_supported"`
+}
+
+// New returns a Connection. It talks to nobody before it is asked to.
+func New(o Options) *Connection {
+	c := &Connection{o: o}
+	c.keys = &keySet{fetch: c.fetchKeys, now: o.Now}
+	return c
+}
+
+// memory is what Finish must know of Begin. Login keeps it where the browser
+// cannot see it.
+type memory struct {
+	Verifier    string         `json:"verifier"`
+	Nonce       string         `json:"nonce"`
+	RedirectURI string         `json:"redirect_uri"`
+	MaxAge      *time.Duration `json:"max_age,omitempty"`
+	Fresh       bool           `json:"fresh,omitempty"`
+	Begun       time.Time      `json:"begun"`
+}
+
+// Begin returns where to send the browser, and what Finish must be given back.
+func (c *Connection) Begin(ctx context.Context, ch identity.Challenge) (target string, kept []byte, err error) {
+	meta, err := c.discover(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	m := memory{Verifier: random(), Nonce: random(), RedirectURI: ch.RedirectURI, MaxAge: ch.MaxAge, Fresh: ch.Fresh, Begun: c.o.Now()}
+	if kept, err = json.Marshal(m); err != nil {
+		return "", nil, fmt.Errorf("begin: %w", err)
+	}
+	sum := sha256.Sum256([]byte(m.Verifier))
+	q := url.Values{
+		"response_type": {"code"}, "client_id": {c.o.ClientID}, "redirect_uri": {ch.RedirectURI}, "scope": {strings.Join(c.o.Scopes, " ")},
+		"state": {ch.State}, "nonce": {m.Nonce}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}
+	if ch.LoginHint != "" {
+		q.Set("login_hint", ch.LoginHint)
+	}
+	if ch.Fresh {
+		q.Set("prompt", "login")
+	}
+	if ch.MaxAge != nil {
+		q.Set("max_age", strconv.Itoa(int(ch.MaxAge.Seconds())))
+	}
+	if len(ch.ACR) > 0 {
+		q.Set("acr_values", strings.Join(ch.ACR, " "))
+	}
+	u, err := url.Parse(meta.AuthorizationEndpoint)
+	if err != nil {
+		return "", nil, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the identity provider's metadata is broken")
+	}
+	for name, values := range u.Query() {
+		if !q.Has(name) {
+			q[name] = values
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), kept, nil
+}
+
+// Finish verifies the provider's answer. params are those of the callback.
+func (c *Connection) Finish(ctx context.Context, params url.Values, kept []byte) (identity.Assertion, error) {
+	var m memory
+	if err := json.Unmarshal(kept, &m); err != nil {
+		return identity.Assertion{}, fmt.Errorf("finish: %w", err)
+	}
+	meta, err := c.discover(ctx)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	// RFC 9207: the issuer is compared before anything else is believed.
+	if iss := params.Get("iss"); (iss != "" || meta.SendsIssuer) && iss != c.o.Issuer {
+		return identity.Assertion{}, untrusted("the answer comes from another issuer")
+	}
+	if code := params.Get("error"); code != "" {
+		return identity.Assertion{}, fmt.Errorf("%w: %s", ErrRefused, word(code))
+	}
+	if params.Get("code") == "" {
+		return identity.Assertion{}, untrusted("the answer has no code")
+	}
+	answer, err := c.exchange(ctx, meta, params.Get("code"), m)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	claims, err := c.verify(ctx, answer, m)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	if c.o.UserInfo {
+		if err := c.addUserInfo(ctx, meta, answer.AccessToken, claims); err != nil {
+			return identity.Assertion{}, err
+		}
+	}
+	return c.assertion(claims)
+}
+
+// discover returns the provider's metadata, from memory while it is fresh.
+func (c *Connection) discover(ctx context.Context) (*metadata, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.o.Now()
+	if now.Before(c.until) {
+		return c.meta, c.failed
+	}
+	var meta metadata
+	err := c.get(ctx, strings.TrimSuffix(c.o.Issuer, "/")+"/.well-known/openid-configuration", "", &meta)
+	switch {
+	case err != nil:
+	case meta.Issuer != c.o.Issuer:
+		err = untrusted("the metadata is of another issuer")
+	case meta.AuthorizationEndpoint == "" || meta.TokenEndpoint == "" || meta.JwksURI == "":
+		err = untrusted("the metadata lacks an endpoint")
+	case !sameSecurity(c.o.Issuer, meta.AuthorizationEndpoint, meta.TokenEndpoint, meta.JwksURI):
+		err = untrusted("the metadata names an endpoint without TLS")
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			c.meta, c.failed, c.until = nil, err, now.Add(failureLife)
+		}
+		return nil, err
+	}
+	c.meta, c.failed, c.until = &meta, nil, now.Add(metadataLife)
+	return c.meta, nil
+}
+
+// sameSecurity refuses plain http where the issuer has https.
+func sameSecurity(issuer string, endpoints ...string) bool {
+	for _, e := range endpoints {
+		if strings.HasPrefix(issuer, "https://") && !strings.HasPrefix(e, "https://") {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Connection) get(ctx context.Context, target, bearer string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the identity provider names a broken address")
+	}
+	req.Header.Set("Accept", "application/json")
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	status, err := c.send(req, v)
+	if err == nil && status != http.StatusOK {
+		err = fault.New(ErrUnreachable.Kind, ErrUnreachable.Code, "the identity provider answers %d", status)
+	}
+	return err
+}
+
+func untrusted(why string) error {
+	return fault.New(ErrUntrusted.Kind, ErrUntrusted.Code, "the identity provider's answer could not be trusted: %s", why)
+}
+
+// word cuts what a stranger sent down to an error code's characters.
+func word(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, s[:min(len(s), 64)])
+}
+
+func random() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // crypto/rand.Read never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
