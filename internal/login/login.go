@@ -1,0 +1,279 @@
+// Package login signs people in on behalf of a protocol.
+//
+// A sign-in is a record in short-term memory, bound to one browser by a cookie
+// and to one connection by its state. Its steps never call each other; each looks
+// at the record and at the world and either answers the browser or hands on:
+//
+//	choose    which identity provider: named by the request, by the hint's
+//	          domain, the only one there is, or picked on a page
+//	upstream  to the provider, and back at /login/callback/{connection}
+//	map       claim rules, directory, session
+//	decide    entitlement, then consent for a third-party app
+//	resume    back to the protocol, which takes the record's State
+//
+// A live session that fits the request skips to decide. Resuming by another
+// browser, by another person or twice is refused.
+//
+// Routes: GET /login/{flow}, GET and POST /login/callback/{connection},
+// POST /login/{flow}/consent, GET /login/{flow}/cancel.
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// flowPurpose types the records in short-term memory.
+const flowPurpose cache.Purpose = "login-flow"
+
+// flowLife is how long a person may take.
+const flowLife = 10 * time.Minute
+
+// The faults that people see.
+var (
+	ErrFlow       = fault.New(fault.Invalid, "login_flow", "this sign-in has ended, or was begun in another browser; go back to the app and begin again")
+	ErrConnection = fault.New(fault.Invalid, "login_connection", "there is no such identity provider")
+)
+
+// Connector is an identity provider that people sign in with.
+type Connector interface {
+	Begin(ctx context.Context, ch identity.Challenge) (target string, kept []byte, err error)
+	Finish(ctx context.Context, params url.Values, kept []byte) (identity.Assertion, error)
+}
+
+// Connection is a connector with what the sign-in page shows of it.
+type Connection struct {
+	ID, Title string
+	Domains   []string
+	Connector Connector
+	Rules     *claims.Rules
+}
+
+// Resumer is the protocol that a sign-in is for.
+type Resumer interface {
+	Resume(w http.ResponseWriter, r *http.Request, state []byte, in identity.SignIn)
+}
+
+// Directory is the part of directory.Service that signs people in.
+type Directory interface {
+	SignIn(ctx context.Context, a identity.Authentication, p directory.Profile, groups []string, actor identity.Actor) (directory.Person, error)
+	Usable(ctx context.Context, person, connection string) (directory.Person, error)
+	ConnectionEnabled(ctx context.Context, id string) (bool, error)
+}
+
+// Sessions is the part of session.Manager that signs people in.
+type Sessions interface {
+	Current(r *http.Request) (session.Session, error)
+	Start(w http.ResponseWriter, r *http.Request, person string, authn identity.Authentication, rev uint64) (session.Session, error)
+}
+
+// Consents is the part of grant.Store that remembers consent.
+type Consents interface {
+	Consent(ctx context.Context, person, app string) (c grant.Consent, ok bool, err error)
+	SaveConsent(ctx context.Context, c grant.Consent, events []event.Event) error
+	Record(ctx context.Context, events []event.Event) error
+}
+
+// Options are what a Login needs. All but Secure, Prefix and Outcome are required.
+type Options struct {
+	Connections  []Connection
+	Cache        cache.Cache
+	Directory    Directory
+	Sessions     Sessions
+	Consents     Consents
+	Apps         interface{ ClientOf(ctx context.Context, app string) (*registry.Client, error) }
+	Entitlements interface {
+		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
+	}
+	// Applied is the revocation number that this replica has applied.
+	Applied func() uint64
+	UI      *ui.UI
+	// Issuer is the broker's public URL, Prefix the path of it.
+	Issuer, Prefix string
+	Secure         bool
+	// Actor describes who makes a request.
+	Actor func(*http.Request, identity.Ref) identity.Actor
+	// Outcome counts sign-ins by connection and outcome; nil counts nothing.
+	Outcome func(connection, outcome string)
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Login runs sign-ins.
+type Login struct {
+	o       Options
+	pages   pages
+	resumer Resumer
+}
+
+// flow is the record of a sign-in under way.
+type flow struct {
+	ID      string                 `json:"id"`
+	Browser []byte                 `json:"browser"` // SHA-256 of the browser's secret
+	Request identity.SignInRequest `json:"request"`
+	// Local is where a sign-in to the broker's own pages ends.
+	Local string `json:"local,omitempty"`
+	// Connection and Kept are set while the person is at the provider.
+	Connection string `json:"connection,omitempty"`
+	Kept       []byte `json:"kept,omitempty"`
+	// Session is set once somebody is signed in: nobody else may go on.
+	Session string `json:"session,omitempty"`
+	// Authenticated is set when the provider answered within this flow, so that
+	// prompt=login is satisfied.
+	Authenticated bool   `json:"authenticated,omitempty"`
+	Rev           uint64 `json:"rev,omitempty"`
+}
+
+// New returns a Login. SetResumer is called before it serves.
+func New(o Options) (*Login, error) {
+	if o.Outcome == nil {
+		o.Outcome = func(string, string) {}
+	}
+	l := &Login{o: o}
+	return l, l.pages.parse(o.UI)
+}
+
+// SetResumer names the protocol that goes on after a sign-in.
+func (l *Login) SetResumer(r Resumer) { l.resumer = r }
+
+// Mount adds the routes.
+func (l *Login) Mount(mux *http.ServeMux) {
+	mux.HandleFunc("GET /login/{flow}", l.choose)
+	mux.HandleFunc("GET /login/{flow}/cancel", l.cancel)
+	mux.HandleFunc("POST /login/{flow}/consent", l.consent)
+	mux.HandleFunc("GET /login/callback/{connection}", l.callback)
+	mux.HandleFunc("POST /login/callback/{connection}", l.callback)
+}
+
+// Authenticate begins a sign-in for a protocol and answers the browser.
+func (l *Login) Authenticate(w http.ResponseWriter, r *http.Request, req identity.SignInRequest) {
+	l.begin(w, r, flow{Request: req})
+}
+
+// SignIn begins a sign-in to the broker's own pages, which ends at local, one of
+// our own paths.
+func (l *Login) SignIn(w http.ResponseWriter, r *http.Request, local string) {
+	l.begin(w, r, flow{Local: local})
+}
+
+func (l *Login) begin(w http.ResponseWriter, r *http.Request, f flow) {
+	f.ID = random()
+	f.Rev = l.o.Applied()
+	s, err := l.o.Sessions.Current(r)
+	switch {
+	case err == nil && l.fits(s, f.Request):
+		f.Session = s.ID
+		l.decide(w, r, f, s)
+	case err != nil && !errors.Is(err, session.ErrNotFound):
+		l.fail(w, r, f, err)
+	case f.Request.Prompt.None:
+		l.resume(w, r, f, failure("login_required", "the person is not signed in"))
+	default:
+		f.Browser = l.browser(w, r)
+		if err := l.save(r.Context(), f); err != nil {
+			l.o.UI.Error(w, r, err)
+			return
+		}
+		l.pick(w, r, f)
+	}
+}
+
+// fits reports whether a live session satisfies the request without a page.
+func (l *Login) fits(s session.Session, req identity.SignInRequest) bool {
+	a := s.Authentication
+	switch {
+	case req.Prompt.Login, req.Prompt.SelectAccount:
+		return false
+	case req.MaxAge != nil && l.o.Now().Sub(a.Time) > *req.MaxAge:
+		return false
+	case req.Connection != "" && req.Connection != a.Connection:
+		return false
+	case req.Subject != "" && req.Subject != s.Person:
+		return false
+	}
+	return true
+}
+
+// load returns the flow if it belongs to this browser.
+func (l *Login) load(r *http.Request, id string) (flow, error) {
+	raw, ok, err := l.o.Cache.Get(r.Context(), flowPurpose, id)
+	if err != nil {
+		return flow{}, err
+	}
+	var f flow
+	if !ok || json.Unmarshal(raw, &f) != nil {
+		return flow{}, ErrFlow
+	}
+	c, err := r.Cookie(l.cookie())
+	if err != nil {
+		return flow{}, ErrFlow
+	}
+	sum := sha256.Sum256([]byte(c.Value))
+	if subtle.ConstantTimeCompare(sum[:], f.Browser) != 1 {
+		return flow{}, ErrFlow
+	}
+	return f, nil
+}
+
+func (l *Login) save(ctx context.Context, f flow) error {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("save sign-in: %w", err)
+	}
+	return l.o.Cache.Put(ctx, flowPurpose, f.ID, raw, flowLife)
+}
+
+// browser returns the hash of the browser's secret, which it makes on first use.
+func (l *Login) browser(w http.ResponseWriter, r *http.Request) []byte {
+	secret := ""
+	if c, err := r.Cookie(l.cookie()); err == nil && len(c.Value) == base64.RawURLEncoding.EncodedLen(32) {
+		secret = c.Value
+	}
+	if secret == "" {
+		secret = random()
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: Secure is on wherever the issuer is https
+			Name: l.cookie(), Value: secret, Path: l.o.Prefix + "/", HttpOnly: true, Secure: l.o.Secure, SameSite: http.SameSiteLaxMode,
+		})
+	}
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+func (l *Login) cookie() string {
+	if l.o.Secure && l.o.Prefix == "" {
+		return "__Host-gatehouse-flow"
+	}
+	return "gatehouse-flow"
+}
+
+func failure(code, detail string) identity.SignIn {
+	return identity.SignIn{Failure: &identity.Failure{Code: code, Detail: detail}}
+}
+
+func random() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // crypto/rand.Read never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}

@@ -1,0 +1,54 @@
+package login
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+//go:embed choose.html refused.html consent.html
+var files embed.FS
+
+// pages are what a person may see while signing in.
+type pages struct{ chooseT, refusedT, consentT *template.Template }
+
+func (p *pages) parse(u *ui.UI) (err error) {
+	for name, to := range map[string]**template.Template{"choose.html": &p.chooseT, "refused.html": &p.refusedT, "consent.html": &p.consentT} {
+		if *to, err = u.Parse(files, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pages) choose(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, open []Connection) {
+	u.Render(w, r, http.StatusOK, ui.Page{Title: "Who are you with?", Template: p.chooseT, Data: map[string]any{"Flow": f.ID, "Connections": open}})
+}
+
+func (p *pages) refused(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, email string, c *registry.Client, missing []string) {
+	u.Render(w, r, http.StatusForbidden, ui.Page{Title: "You may not use " + c.Title + " yet", Template: p.refusedT, SignedIn: email, Data: map[string]any{
+		"Flow": f.ID, "Email": email, "App": c, "Missing": missing,
+	}})
+}
+
+func (p *pages) consent(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, c *registry.Client) {
+	u.Render(w, r, http.StatusOK, ui.Page{
+		Title: "Let " + c.Title + " know who you are?", Template: p.consentT, FormTargets: origins(c.RedirectURIs),
+		Data: map[string]any{"Flow": f.ID, "App": c, "Scopes": f.Request.Scopes},
+	})
+}
+
+// origins are where a form of the page may end by a redirect.
+func origins(uris []string) []string {
+	var list []string
+	for _, raw := range uris {
+		if u, err := url.Parse(raw); err == nil {
+			list = append(list, u.Scheme+"://"+u.Host)
+		}
+	}
+	return list
+}

@@ -1,0 +1,320 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// choose goes on with the provider that the person picked, or shows the page.
+func (l *Login) choose(w http.ResponseWriter, r *http.Request) {
+	f, err := l.load(r, r.PathValue("flow"))
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	if id := r.URL.Query().Get("idp"); id != "" {
+		f.Request.Connection = id
+	}
+	l.pick(w, r, f)
+}
+
+// pick decides on the connection and sends the browser there.
+func (l *Login) pick(w http.ResponseWriter, r *http.Request, f flow) {
+	var open []Connection
+	for _, c := range l.o.Connections {
+		enabled, err := l.o.Directory.ConnectionEnabled(r.Context(), c.ID)
+		if err != nil {
+			l.o.UI.Error(w, r, err)
+			return
+		}
+		if enabled {
+			open = append(open, c)
+		}
+	}
+	c, ok := wanted(open, f.Request)
+	switch {
+	case ok:
+		l.leave(w, r, f, c)
+	case f.Request.Connection != "":
+		l.o.UI.Error(w, r, ErrConnection)
+	case len(open) == 0:
+		l.o.UI.Error(w, r, fault.New(fault.Unavailable, "no_identity_provider", "no identity provider is switched on"))
+	default:
+		l.pages.choose(w, r, l.o.UI, f, open)
+	}
+}
+
+// wanted returns the connection that the request leaves no choice about.
+func wanted(open []Connection, req identity.SignInRequest) (Connection, bool) {
+	for _, c := range open {
+		if req.Connection == c.ID {
+			return c, true
+		}
+	}
+	if req.Connection != "" {
+		return Connection{}, false
+	}
+	if domain := claims.Domain(req.LoginHint); domain != "" {
+		for _, c := range open {
+			if slices.Contains(c.Domains, domain) {
+				return c, true
+			}
+		}
+	}
+	if len(open) == 1 {
+		return open[0], true
+	}
+	return Connection{}, false
+}
+
+// leave sends the browser to the provider.
+func (l *Login) leave(w http.ResponseWriter, r *http.Request, f flow, c Connection) {
+	target, kept, err := c.Connector.Begin(r.Context(), identity.Challenge{
+		State: f.ID, RedirectURI: l.o.Issuer + "/login/callback/" + c.ID, LoginHint: f.Request.LoginHint,
+		Fresh: f.Request.Prompt.Login, MaxAge: f.Request.MaxAge, ACR: f.Request.ACR,
+	})
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	f.Connection, f.Kept = c.ID, kept
+	if err := l.save(r.Context(), f); err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	http.Redirect(w, r, target, http.StatusSeeOther)
+}
+
+// callback takes the provider's answer. It is worth something once: what was kept
+// for it is taken from the flow before the answer is looked at.
+func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
+	params, err := httpx.Query(r)
+	if r.Method == http.MethodPost {
+		params, err = httpx.Form(r)
+	}
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	f, err := l.load(r, params.Get("state"))
+	if err != nil || f.Kept == nil || f.Connection != r.PathValue("connection") {
+		l.o.UI.Error(w, r, errors.Join(ErrFlow, err))
+		return
+	}
+	kept := f.Kept
+	f.Kept = nil
+	if _, taken, err := l.o.Cache.Take(r.Context(), flowPurpose, f.ID); err != nil || !taken {
+		l.o.UI.Error(w, r, errors.Join(ErrFlow, err))
+		return
+	}
+	l.arrive(w, r, f, params, kept)
+}
+
+// arrive verifies the answer, maps it and begins the session.
+func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params url.Values, kept []byte) {
+	i := slices.IndexFunc(l.o.Connections, func(c Connection) bool { return c.ID == f.Connection })
+	if i < 0 {
+		l.o.UI.Error(w, r, ErrConnection)
+		return
+	}
+	c := l.o.Connections[i]
+	f.Rev = l.o.Applied()
+	a, err := c.Connector.Finish(r.Context(), params, kept)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	profile, groups, err := c.Rules.Map(a)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	p, err := l.o.Directory.SignIn(r.Context(), a.Authentication, profile, groups, l.o.Actor(r, identity.Connection(c.ID)))
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	if f.Request.Subject != "" && f.Request.Subject != p.ID {
+		l.resume(w, r, f, failure("login_required", "somebody else signed in"))
+		return
+	}
+	s, err := l.o.Sessions.Start(w, r, p.ID, a.Authentication, f.Rev)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	l.o.Outcome(c.ID, "success")
+	f.Session, f.Authenticated = s.ID, true
+	l.decide(w, r, f, s)
+}
+
+// decide asks whether the person may use the app, and whether they agree.
+func (l *Login) decide(w http.ResponseWriter, r *http.Request, f flow, s session.Session) {
+	if f.Request.App == "" {
+		http.Redirect(w, r, l.o.Prefix+f.Local, http.StatusSeeOther)
+		return
+	}
+	p, err := l.o.Directory.Usable(r.Context(), s.Person, s.Authentication.Connection)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	c, err := l.o.Apps.ClientOf(r.Context(), f.Request.App)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	d, err := l.o.Entitlements.Check(r.Context(), p, c)
+	switch {
+	case err != nil:
+		l.fail(w, r, f, err)
+	case !d.Allowed && f.Request.Prompt.None:
+		l.resume(w, r, f, failure("access_denied", "the person may not use this app"))
+	case !d.Allowed:
+		l.refuse(w, r, f, s, p.Profile.Email, c, d.Missing)
+	case c.ThirdParty:
+		l.askConsent(w, r, f, s, c)
+	default:
+		l.resume(w, r, f, l.success(f, s, f.Request.Scopes, c))
+	}
+}
+
+// refuse shows what is missing and who can give it.
+func (l *Login) refuse(w http.ResponseWriter, r *http.Request, f flow, s session.Session, email string, c *registry.Client, missing []string) {
+	l.o.Outcome(s.Authentication.Connection, "refused")
+	e := event.New(l.o.Now(), "signin.refused", l.o.Actor(r, identity.Person(s.Person)), identity.App(c.App), "rule", "entitlement", "app", c.Name)
+	if err := l.o.Consents.Record(r.Context(), []event.Event{e}); err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	if !l.keepFor(w, r, &f) {
+		return
+	}
+	l.pages.refused(w, r, l.o.UI, f, email, c, missing)
+}
+
+// keepFor saves the flow for a page that leads on.
+func (l *Login) keepFor(w http.ResponseWriter, r *http.Request, f *flow) bool {
+	if f.Browser == nil {
+		f.Browser = l.browser(w, r)
+	}
+	if err := l.save(r.Context(), *f); err != nil {
+		l.o.UI.Error(w, r, err)
+		return false
+	}
+	return true
+}
+
+// askConsent asks for what the person has not allowed the app yet.
+func (l *Login) askConsent(w http.ResponseWriter, r *http.Request, f flow, s session.Session, c *registry.Client) {
+	given, ok, err := l.o.Consents.Consent(r.Context(), s.Person, c.App)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	covered := ok && !slices.ContainsFunc(f.Request.Scopes, func(scope string) bool { return !slices.Contains(given.Scopes, scope) })
+	switch {
+	case covered && !f.Request.Prompt.Consent:
+		l.resume(w, r, f, l.success(f, s, f.Request.Scopes, c))
+	case f.Request.Prompt.None:
+		l.resume(w, r, f, failure("consent_required", "the person has not agreed"))
+	case l.keepFor(w, r, &f):
+		l.pages.consent(w, r, l.o.UI, f, c)
+	}
+}
+
+// consent takes the person's answer.
+func (l *Login) consent(w http.ResponseWriter, r *http.Request) {
+	f, err := l.load(r, r.PathValue("flow"))
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	form, err := httpx.Form(r)
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	s, err := l.o.Sessions.Current(r)
+	if err != nil || s.ID != f.Session || f.Session == "" {
+		l.o.UI.Error(w, r, ErrFlow)
+		return
+	}
+	c, err := l.o.Apps.ClientOf(r.Context(), f.Request.App)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	if form.Get("answer") != "allow" {
+		l.finish(w, r, f, failure("access_denied", "the person did not agree"))
+		return
+	}
+	given := grant.Consent{Person: s.Person, App: c.App, Scopes: f.Request.Scopes, Given: l.o.Now().UTC()}
+	e := event.New(l.o.Now(), "consent.given", l.o.Actor(r, identity.Person(s.Person)), identity.App(c.App))
+	if err := l.o.Consents.SaveConsent(r.Context(), given, []event.Event{e}); err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	l.finish(w, r, f, l.success(f, s, f.Request.Scopes, c))
+}
+
+// cancel goes back to the app without a person.
+func (l *Login) cancel(w http.ResponseWriter, r *http.Request) {
+	f, err := l.load(r, r.PathValue("flow"))
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	l.finish(w, r, f, failure("access_denied", "the person may not use this app"))
+}
+
+// finish resumes a flow that was kept: once.
+func (l *Login) finish(w http.ResponseWriter, r *http.Request, f flow, in identity.SignIn) {
+	if _, taken, err := l.o.Cache.Take(r.Context(), flowPurpose, f.ID); err != nil || !taken {
+		l.o.UI.Error(w, r, errors.Join(ErrFlow, err))
+		return
+	}
+	l.resume(w, r, f, in)
+}
+
+func (l *Login) success(f flow, s session.Session, scopes []string, c *registry.Client) identity.SignIn {
+	return identity.SignIn{
+		Person: s.Person, Session: s.ID, Scopes: scopes, Authentication: s.Authentication, Rev: min(f.Rev, c.Rev),
+	}
+}
+
+func (l *Login) resume(w http.ResponseWriter, r *http.Request, f flow, in identity.SignIn) {
+	if f.Request.App == "" {
+		l.o.UI.Error(w, r, ErrFlow)
+		return
+	}
+	l.resumer.Resume(w, r, f.Request.State, in)
+}
+
+// fail ends a sign-in that did not work: with a page for the person, and an entry
+// that names the rule. prompt=none gets a code instead of a page.
+func (l *Login) fail(w http.ResponseWriter, r *http.Request, f flow, cause error) {
+	kind := fault.As(cause)
+	l.o.Outcome(f.Connection, "failed")
+	e := event.New(l.o.Now(), "signin.failed", l.o.Actor(r, identity.Connection(f.Connection)), identity.Connection(f.Connection), "rule", kind.Code, "detail", kind.Detail)
+	if err := l.o.Consents.Record(r.Context(), []event.Event{e}); err != nil {
+		cause = errors.Join(err, cause)
+	}
+	if f.Request.Prompt.None {
+		l.resume(w, r, f, failure("temporarily_unavailable", kind.Detail))
+		return
+	}
+	l.o.UI.Error(w, r, cause, ui.Link{Text: "My apps", Href: l.o.Prefix + "/"})
+}
