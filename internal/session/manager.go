@@ -161,14 +161,21 @@ func (m *Manager) Usable(ctx context.Context, s Session) error {
 	return notUsable(err)
 }
 
-// Touch counts a use by other means than the browser, such as a refresh token
-// that lives with the session. It fails like Current.
-func (m *Manager) Touch(ctx context.Context, id string) (Session, error) {
+// Find returns the session with this id if it may be used, like Current, without
+// counting it as a use.
+func (m *Manager) Find(ctx context.Context, id string) (Session, error) {
 	s, err := m.o.Store.Session(ctx, id)
 	if err != nil {
 		return Session{}, fmt.Errorf("find session: %w", err)
 	}
-	if err := m.Usable(ctx, s); err != nil {
+	return s, m.Usable(ctx, s)
+}
+
+// Touch counts a use by other means than the browser, such as a refresh token
+// that lives with the session. It fails like Current.
+func (m *Manager) Touch(ctx context.Context, id string) (Session, error) {
+	s, err := m.Find(ctx, id)
+	if err != nil {
 		return Session{}, err
 	}
 	return m.touch(ctx, s)

@@ -1,0 +1,278 @@
+package oidc
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+)
+
+// assertionPurpose types the seen-list of client assertions.
+const assertionPurpose cache.Purpose = "client-assertion"
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Bounds of a client assertion and of a client's published keys.
+const (
+	assertionLife  = 5 * time.Minute
+	assertionAhead = cache.Skew
+	clientKeysLife = 5 * time.Minute
+	clientKeysWait = 10 * time.Second
+	maxJWKS        = 256 << 10
+)
+
+// credentials are what a request brings to prove its client.
+type credentials struct {
+	method           registry.AuthMethod
+	id, secret, text string
+}
+
+// authenticate returns the client that the request proves to come from, by the
+// one method that is registered for it.
+func (p *Provider) authenticate(r *http.Request, form url.Values) (*registry.Client, error) {
+	got, err := readCredentials(r, form)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.o.Clients.Client(r.Context(), got.id)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return nil, err
+	}
+	if c == nil {
+		// Unknown and wrong cost the same: a secret is compared in either case.
+		c = &registry.Client{Method: got.method, SecretHashes: [][]byte{make([]byte, 32)}}
+		got.secret = ""
+	}
+	if c.Method != got.method {
+		return nil, errInvalidClient
+	}
+	switch got.method {
+	case registry.AuthBasic, registry.AuthPost:
+		err = checkSecret(c, got.secret)
+	case registry.AuthPrivateKeyJWT:
+		err = p.checkAssertion(r.Context(), c, got.text)
+	case registry.AuthNone:
+		if c.ID == "" {
+			err = errInvalidClient
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func checkSecret(c *registry.Client, secret string) error {
+	hash, match := hashOf(secret), 0
+	for _, h := range c.SecretHashes {
+		match |= subtle.ConstantTimeCompare(hash, h)
+	}
+	if match != 1 || c.ID == "" {
+		return errInvalidClient
+	}
+	return nil
+}
+
+// readCredentials finds the one method that the request uses.
+func readCredentials(r *http.Request, form url.Values) (credentials, error) {
+	var found []credentials
+	if header := r.Header.Get("Authorization"); header != "" {
+		id, secret, ok := basic(header)
+		if !ok || len(r.Header.Values("Authorization")) != 1 {
+			return credentials{}, errInvalidClient
+		}
+		found = append(found, credentials{method: registry.AuthBasic, id: id, secret: secret})
+	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		if form.Get("client_assertion_type") != assertionType {
+			return credentials{}, errInvalidClient
+		}
+		text := form.Get("client_assertion")
+		found = append(found, credentials{method: registry.AuthPrivateKeyJWT, id: assertionIssuer(text), text: text})
+	}
+	if form.Has("client_secret") {
+		found = append(found, credentials{method: registry.AuthPost, id: form.Get("client_id"), secret: form.Get("client_secret")})
+	}
+	if len(found) == 0 && form.Get("client_id") != "" {
+		found = append(found, credentials{method: registry.AuthNone, id: form.Get("client_id")})
+	}
+	switch {
+	case len(found) == 0:
+		return credentials{}, errInvalidClient
+	case len(found) > 1:
+		return credentials{}, invalidRequest("a client proves itself in one way at a time")
+	case form.Has("client_id") && form.Get("client_id") != found[0].id:
+		return credentials{}, errInvalidClient
+	}
+	return found[0], nil
+}
+
+// basic decodes client_secret_basic: each half is form-encoded before it is
+// joined (RFC 6749, section 2.3.1).
+func basic(header string) (id, secret string, ok bool) {
+	scheme, text, _ := strings.Cut(header, " ")
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if !strings.EqualFold(scheme, "Basic") || err != nil {
+		return "", "", false
+	}
+	first, second, ok := strings.Cut(string(raw), ":")
+	id, err = url.QueryUnescape(first)
+	if err != nil || !ok {
+		return "", "", false
+	}
+	secret, err = url.QueryUnescape(second)
+	return id, secret, err == nil
+}
+
+// assertionIssuer reads who an assertion says it is from, unverified: it only
+// chooses the keys to verify it with.
+func assertionIssuer(text string) string {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	var said struct {
+		Issuer string `json:"iss"`
+	}
+	if json.Unmarshal(raw, &said) != nil {
+		return ""
+	}
+	return said.Issuer
+}
+
+// checkAssertion verifies private_key_jwt (RFC 7523): the key and its algorithm
+// come from the client's registration, the audience is our issuer alone, and the
+// jti is good once.
+func (p *Provider) checkAssertion(ctx context.Context, c *registry.Client, text string) error {
+	parsed, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
+	if err != nil {
+		return errInvalidClient
+	}
+	header := parsed.Headers[0]
+	if typ, has := header.ExtraHeaders[jose.HeaderType]; has && typ != "JWT" && typ != "client-authentication+jwt" {
+		return errInvalidClient
+	}
+	set, err := p.assertion.of(ctx, c)
+	if err != nil {
+		return err
+	}
+	var claims struct {
+		jwt.Claims
+		Audience json.RawMessage `json:"aud"`
+	}
+	var verified bool
+	for _, key := range set.Select(header.KeyID, keys.Algorithm(header.Algorithm)) {
+		verified = verified || parsed.Claims(key.Key, &claims) == nil
+	}
+	now := p.o.Now()
+	audience, err := json.Marshal(p.o.Issuer)
+	switch {
+	case !verified, err != nil, string(claims.Audience) != string(audience):
+		return errInvalidClient
+	case claims.Issuer != c.ID, claims.Subject != c.ID, claims.ID == "", len(claims.ID) > maxParameter:
+		return errInvalidClient
+	case claims.Expiry == nil, claims.IssuedAt == nil:
+		return errInvalidClient
+	}
+	expires, issued := claims.Expiry.Time(), claims.IssuedAt.Time()
+	if !now.Before(expires) || issued.After(now.Add(assertionAhead)) || expires.Sub(issued) > assertionLife || now.Sub(issued) > assertionLife ||
+		(claims.NotBefore != nil && now.Add(assertionAhead).Before(claims.NotBefore.Time())) {
+		return errInvalidClient
+	}
+	first, err := p.o.Once.First(ctx, assertionPurpose, c.ID+"\n"+claims.ID, issued, expires)
+	if err == nil && !first {
+		err = errInvalidClient
+	}
+	if err != nil && fault.KindOf(err) != fault.Unavailable {
+		return fault.Wrap(err, errInvalidClient.Kind, errInvalidClient.Code, "%s", errInvalidClient.Detail)
+	}
+	return err
+}
+
+// assertionKeys remembers the keys of clients.
+type assertionKeys struct {
+	client *http.Client
+	now    func() time.Time
+
+	mu   sync.Mutex
+	sets map[string]clientKeys // by what they were read from
+}
+
+type clientKeys struct {
+	set   keys.KeySet
+	err   error
+	until time.Time
+}
+
+func newAssertionKeys(client *http.Client, now func() time.Time) *assertionKeys {
+	return &assertionKeys{client: client, now: now, sets: map[string]clientKeys{}}
+}
+
+// of returns the client's keys: inline ones parsed once, published ones read
+// again after a while. A failure to read them is remembered for a moment.
+func (k *assertionKeys) of(ctx context.Context, c *registry.Client) (keys.KeySet, error) {
+	source := c.JWKSURI
+	if len(c.JWKS) > 0 {
+		source = string(c.JWKS)
+	}
+	if source == "" {
+		return keys.KeySet{}, errInvalidClient
+	}
+	k.mu.Lock()
+	known, ok := k.sets[source]
+	k.mu.Unlock()
+	if ok && k.now().Before(known.until) {
+		return known.set, known.err
+	}
+	fresh := clientKeys{until: k.now().Add(clientKeysLife)}
+	if len(c.JWKS) > 0 {
+		fresh.set, fresh.err = keys.ParseJWKS(c.JWKS)
+	} else if fresh.set, fresh.err = k.read(ctx, c.JWKSURI); fresh.err != nil {
+		fresh.until = k.now().Add(clientKeysWait)
+	}
+	if fresh.err != nil {
+		fresh.err = fault.Wrap(fresh.err, errInvalidClient.Kind, errInvalidClient.Code, "the client's keys could not be read")
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sets[source] = fresh
+	return fresh.set, fresh.err
+}
+
+func (k *assertionKeys) read(ctx context.Context, from string) (keys.KeySet, error) {
+	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, from, nil)
+	if err != nil {
+		return keys.KeySet{}, err
+	}
+	res, err := k.client.Do(req)
+	if err != nil {
+		return keys.KeySet{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxJWKS))
+	if err != nil {
+		return keys.KeySet{}, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return keys.KeySet{}, fault.New(fault.Unavailable, "jwks_status", "the client's jwks_uri answers %d", res.StatusCode)
+	}
+	return keys.ParseJWKS(raw)
+}

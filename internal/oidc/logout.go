@@ -1,0 +1,245 @@
+package oidc
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// LogoutQueue is the queue of back-channel logouts.
+const LogoutQueue = "backchannel-logout"
+
+// How long a logout token is good, and how long its delivery is tried.
+const (
+	logoutLife  = 2 * time.Minute
+	logoutTries = 24 * time.Hour
+	fanoutPage  = 100
+)
+
+//go:embed logout.html done.html
+var logoutFiles embed.FS
+
+type logoutPages struct{ ask, done *template.Template }
+
+func (l *logoutPages) parse(u *ui.UI) (err error) {
+	if l.ask, err = u.Parse(logoutFiles, "logout.html"); err == nil {
+		l.done, err = u.Parse(logoutFiles, "done.html")
+	}
+	return err
+}
+
+// logout is RP-initiated logout. Only a hint that this provider signed for the
+// session of this very browser signs out at once; otherwise the person is asked.
+func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
+	params, err := httpx.Query(r)
+	if r.Method == http.MethodPost {
+		params, err = httpx.Form(r)
+	}
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	hint, hinted := p.hint(params)
+	back, err := p.backTo(r.Context(), params, hint, hinted)
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	s, err := p.o.Sessions.Current(r)
+	switch {
+	case errors.Is(err, session.ErrNotFound) && (back == "" || hinted):
+		p.signedOut(w, r, back)
+	case errors.Is(err, session.ErrNotFound):
+		p.signedOut(w, r, "")
+	case err != nil:
+		p.o.UI.Error(w, r, err)
+	case hinted && hint.Session == s.ID:
+		p.end(w, r, s, back)
+	default:
+		// Nothing leads anywhere that is not verified: without a hint not even a
+		// registered address is believed to be what the person wants.
+		if !hinted {
+			back = ""
+		}
+		p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "Sign out?", Template: p.pages.ask, Data: map[string]any{"Back": back != ""}})
+	}
+}
+
+func (p *Provider) hint(params url.Values) (token.ID, bool) {
+	id, err := p.o.Verifier.Hint(params.Get("id_token_hint"))
+	if err != nil || (params.Has("client_id") && params.Get("client_id") != id.Audience) {
+		return token.ID{}, false
+	}
+	return id, true
+}
+
+// backTo returns where to go afterwards: an address registered for the client,
+// with state. Anything else is refused before anybody is signed out.
+func (p *Provider) backTo(ctx context.Context, params url.Values, hint token.ID, hinted bool) (string, error) {
+	uri, id := params.Get("post_logout_redirect_uri"), params.Get("client_id")
+	if hinted {
+		id = hint.Audience
+	}
+	if uri == "" {
+		return "", nil
+	}
+	wrong := fault.New(fault.Invalid, "post_logout_redirect_uri", "the app wants you to go to an address that is not registered for it; its owner can fix that").At("post_logout_redirect_uri")
+	c, err := p.o.Clients.Client(ctx, id)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return "", wrong
+	}
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(c.PostLogoutRedirectURIs, uri) {
+		return "", wrong
+	}
+	if state := params.Get("state"); state != "" {
+		separator := "?"
+		if strings.Contains(uri, "?") {
+			separator = "&"
+		}
+		uri += separator + url.Values{"state": {state}}.Encode()
+	}
+	return uri, nil
+}
+
+// confirmLogout takes the person's yes.
+func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request) {
+	s, err := p.o.Sessions.Current(r)
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	if err != nil {
+		p.signedOut(w, r, "")
+		return
+	}
+	p.end(w, r, s, "")
+}
+
+func (p *Provider) end(w http.ResponseWriter, r *http.Request, s session.Session, back string) {
+	if err := p.o.Sessions.End(r.Context(), s.ID, p.o.Actor(r, identity.Person(s.Person)), "logout"); err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	p.o.Sessions.Clear(w)
+	p.signedOut(w, r, back)
+}
+
+func (p *Provider) signedOut(w http.ResponseWriter, r *http.Request, back string) {
+	if back != "" {
+		http.Redirect(w, r, back, http.StatusSeeOther)
+		return
+	}
+	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Template: p.pages.done})
+}
+
+// logoutJob is one client to tell of the end of one session.
+type logoutJob struct{ Session, Client string }
+
+// SessionsEnded queues a back-channel logout for every client of every session
+// that the event ended. It handles events that revoke sessions.
+func (p *Provider) SessionsEnded(ctx context.Context, e event.Event) error {
+	for after := ""; ; {
+		ids, err := p.o.Fanout.SessionsEndedBy(ctx, e.ID, after, fanoutPage)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := p.queueLogouts(ctx, id); err != nil {
+				return err
+			}
+			after = id
+		}
+		if len(ids) < fanoutPage {
+			return nil
+		}
+	}
+}
+
+func (p *Provider) queueLogouts(ctx context.Context, id string) error {
+	participants, err := p.o.Fanout.Participants(ctx, id)
+	if err != nil {
+		return err
+	}
+	now := p.o.Now()
+	var jobs []job.Job
+	for _, one := range participants {
+		payload, err := json.Marshal(logoutJob{Session: id, Client: one.Client})
+		if err != nil {
+			return fmt.Errorf("queue logout: %w", err)
+		}
+		jobs = append(jobs, job.Job{Queue: LogoutQueue, Key: id + "/" + one.Client, Payload: payload, RunAt: now, Deadline: now.Add(logoutTries)})
+	}
+	return p.o.Queue.Enqueue(ctx, jobs...)
+}
+
+// DeliverLogout sends one logout token (OpenID Connect Back-Channel Logout 1.0).
+func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
+	var l logoutJob
+	if err := json.Unmarshal(j.Payload, &l); err != nil {
+		return fmt.Errorf("deliver logout: %w", err)
+	}
+	c, err := p.o.Clients.Client(ctx, l.Client)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return nil // the app is gone: nobody is left to tell
+	}
+	if err != nil {
+		return err
+	}
+	if c.BackchannelLogoutURI == "" {
+		return nil
+	}
+	s, err := p.o.Fanout.Session(ctx, l.Session)
+	if err != nil {
+		return err
+	}
+	now := p.o.Now()
+	alg := keys.Algorithm(c.SigningAlg)
+	if alg == "" {
+		alg = keys.ES256
+	}
+	raw, err := p.o.Minter.Logout(alg, token.Logout{
+		Subject: s.Person, Audience: c.ID, ID: identity.NewID(), Issued: now.Unix(), Expires: now.Add(logoutLife).Unix(), Session: s.ID,
+	})
+	if err != nil {
+		return err
+	}
+	return p.post(ctx, c.BackchannelLogoutURI, raw)
+}
+
+func (p *Provider) post(ctx context.Context, to, logoutToken string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(url.Values{"logout_token": {logoutToken}}.Encode()))
+	if err != nil {
+		return fmt.Errorf("deliver logout: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := p.o.HTTP.Do(req)
+	if err != nil {
+		return fmt.Errorf("deliver logout: %w", err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("deliver logout: the app answers %d", res.StatusCode)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+// Package oidc is the OpenID provider: discovery, keys, authorization, tokens,
+// userinfo, introspection, revocation and logout (OpenID Connect Core 1.0, RFC
+// 6749, 6750, 7009, 7523, 7636, 7662, 8414, 8707, 9068, 9207, OpenID Connect
+// RP-Initiated and Back-Channel Logout 1.0).
+//
+// It gives tokens for a code with PKCE S256, for a refresh token and to a client
+// for itself, and in no other way. Every token request runs through one pipeline,
+// which see.
+package oidc
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// How long things live.
+const (
+	codeLife    = time.Minute
+	accessLife  = 5 * time.Minute
+	idLife      = 5 * time.Minute
+	offlineLife = 30 * 24 * time.Hour
+)
+
+// Authenticator signs a person in for a request and resumes it. It answers the
+// browser in any case.
+type Authenticator interface {
+	Authenticate(w http.ResponseWriter, r *http.Request, req identity.SignInRequest)
+}
+
+// Clients is the part of registry.Registry that the provider asks.
+type Clients interface {
+	Client(ctx context.Context, id string) (*registry.Client, error)
+	Clients(ctx context.Context) ([]*registry.Client, error)
+	Audience(ctx context.Context, name string) (*registry.Audience, error)
+}
+
+// People is the part of directory.Service that the provider asks.
+type People interface {
+	Usable(ctx context.Context, person, connection string) (directory.Person, error)
+}
+
+// Entitlements is the part of entitlement.Checker that the provider asks.
+type Entitlements interface {
+	Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
+}
+
+// Sessions is the part of session.Manager that the provider asks.
+type Sessions interface {
+	Current(r *http.Request) (session.Session, error)
+	Find(ctx context.Context, id string) (session.Session, error)
+	Touch(ctx context.Context, id string) (session.Session, error)
+	End(ctx context.Context, id string, actor identity.Actor, reason string) error
+	Clear(w http.ResponseWriter)
+}
+
+// Fanout finds out whom to tell that a session ended.
+type Fanout interface {
+	Session(ctx context.Context, id string) (session.Session, error)
+	SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error)
+	Participants(ctx context.Context, session string) ([]session.Participant, error)
+}
+
+// Trail records events durably before a token is answered.
+type Trail interface {
+	Record(ctx context.Context, events ...event.Event) error
+}
+
+// Queue takes jobs.
+type Queue interface {
+	Enqueue(ctx context.Context, jobs ...job.Job) error
+}
+
+// Options are what a Provider needs. All are required.
+type Options struct {
+	Issuer, Prefix, Era string
+	Authenticator       Authenticator
+	Clients             Clients
+	People              People
+	Entitlements        Entitlements
+	Sessions            Sessions
+	Fanout              Fanout
+	Grants              grant.Store
+	Once                cache.Once
+	Trail               Trail
+	Queue               Queue
+	Ring                *keys.Ring
+	Vault               *keys.Vault
+	Minter              *token.Minter
+	Verifier            *token.Verifier
+	// Revocations answers whether something was revoked, and what was applied.
+	Revocations interface {
+		Applied() uint64
+		Check(rev uint64, refs ...identity.Ref) error
+	}
+	UI *ui.UI
+	// HTTP is the guarded client: for client keys and back-channel logout.
+	HTTP *http.Client
+	// Actor describes who makes a request.
+	Actor func(*http.Request, identity.Ref) identity.Actor
+	// Issued counts issued tokens by grant type.
+	Issued func(grantType string)
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Provider is the OpenID provider.
+type Provider struct {
+	o         Options
+	grants    map[string]tokenGrant
+	assertion *assertionKeys
+	metadata  document
+	pages     logoutPages
+}
+
+// New returns a Provider.
+func New(o Options) (*Provider, error) {
+	p := &Provider{o: o, assertion: newAssertionKeys(o.HTTP, o.Now)}
+	p.grants = map[string]tokenGrant{
+		"authorization_code": (*Provider).codeGrant, "refresh_token": (*Provider).refreshGrant, "client_credentials": (*Provider).clientGrant,
+	}
+	var err error
+	if p.metadata, err = discovery(o.Issuer); err != nil {
+		return nil, err
+	}
+	return p, p.pages.parse(o.UI)
+}
+
+// Mount adds the routes.
+func (p *Provider) Mount(mux *http.ServeMux) {
+	mux.HandleFunc("GET /.well-known/openid-configuration", p.metadata.serve)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", p.metadata.serve)
+	mux.HandleFunc("GET /jwks", p.jwks)
+	mux.HandleFunc("GET /authorize", p.authorize)
+	mux.HandleFunc("POST /authorize", p.authorize)
+	mux.HandleFunc("/token", p.cors(p.token))
+	mux.HandleFunc("/userinfo", p.cors(p.userinfo))
+	mux.HandleFunc("/introspect", p.introspect)
+	mux.HandleFunc("/revoke", p.cors(p.revoke))
+	mux.HandleFunc("GET /logout", p.logout)
+	mux.HandleFunc("POST /logout", p.logout)
+	mux.HandleFunc("POST /logout/confirm", p.confirmLogout)
+}

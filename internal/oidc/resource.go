@@ -1,0 +1,206 @@
+package oidc
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+)
+
+// userinfo answers the claims of the person (OpenID Connect Core, section 5.3).
+func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	raw, err := bearer(r)
+	if err != nil {
+		p.bearerError(w, r, err)
+		return
+	}
+	a, err := p.o.Verifier.Access(raw)
+	if err != nil {
+		p.bearerError(w, r, err)
+		return
+	}
+	scopes := strings.Fields(a.Scope)
+	if a.Audience != p.o.Issuer || a.Person == "" {
+		p.bearerError(w, r, token.ErrForeign)
+		return
+	}
+	if !slices.Contains(scopes, "openid") {
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="openid"`)
+		writeJSON(w, http.StatusForbidden, map[string]string{"error": "insufficient_scope"})
+		return
+	}
+	answer, err := p.claimsOf(r, a, scopes)
+	if err != nil {
+		p.bearerError(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (p *Provider) claimsOf(r *http.Request, a token.Access, scopes []string) (map[string]any, error) {
+	person, err := p.o.People.Usable(r.Context(), a.Person, a.Connection)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.o.Clients.Client(r.Context(), a.Client)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.o.Entitlements.Check(r.Context(), person, c)
+	if err != nil {
+		return nil, err
+	}
+	answer := map[string]any{"sub": a.Subject}
+	maps.Copy(answer, claims.ForScopes(person, d, scopes))
+	return answer, nil
+}
+
+// bearer takes the token from the header, or from the form of a POST (RFC 6750).
+func bearer(r *http.Request) (string, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return "", httpx.ErrMethod
+	}
+	header := r.Header.Get("Authorization")
+	scheme, raw, _ := strings.Cut(header, " ")
+	inForm := r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	if inForm {
+		form, err := httpx.Form(r)
+		if err != nil {
+			return "", err
+		}
+		if form.Has("access_token") {
+			if header != "" {
+				return "", invalidRequest("the token comes in one way at a time")
+			}
+			return form.Get("access_token"), nil
+		}
+	}
+	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
+		return "", fault.New(fault.Unauthenticated, "token_missing", "a token is needed")
+	}
+	return raw, nil
+}
+
+func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, err error) {
+	httpx.Report(r.Context(), err)
+	f := fault.As(err)
+	switch {
+	case f.Kind == fault.Unavailable:
+		w.Header().Set("Retry-After", "1")
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "temporarily_unavailable"})
+	case f.Kind == fault.Internal:
+		p.o.Log.ErrorContext(r.Context(), "userinfo failed", "error", err)
+		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error"})
+	case f.Kind == fault.Invalid:
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_request"`)
+		writeJSON(w, httpx.Status(err), map[string]string{"error": "invalid_request", "error_description": f.Detail})
+	case f.Code == "token_missing":
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_request"})
+	default:
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token"})
+	}
+}
+
+// introspection is the answer of RFC 7662. Everything but Active is empty for a
+// token that is not active, or not the caller's business.
+type introspection struct {
+	Active   bool   `json:"active"`
+	Scope    string `json:"scope,omitempty"`
+	Client   string `json:"client_id,omitempty"`
+	Type     string `json:"token_type,omitempty"`
+	Expires  int64  `json:"exp,omitempty"`
+	Issued   int64  `json:"iat,omitempty"`
+	Subject  string `json:"sub,omitempty"`
+	Audience string `json:"aud,omitempty"`
+	Issuer   string `json:"iss,omitempty"`
+	ID       string `json:"jti,omitempty"`
+	Session  string `json:"sid,omitempty"`
+}
+
+// introspect tells a resource server about a token of its audience.
+func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
+	form, err := httpx.Form(r)
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	c, err := p.authenticate(r, form)
+	if err == nil && c.Method == registry.AuthNone {
+		err = errInvalidClient
+	}
+	if err == nil {
+		err = p.usable(c, c.Rev)
+	}
+	if err == nil && form.Get("token") == "" {
+		err = invalidRequest("token is required")
+	}
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	a, err := p.o.Verifier.Access(form.Get("token"))
+	if err == nil && a.Person != "" {
+		_, err = p.o.People.Usable(r.Context(), a.Person, a.Connection)
+	}
+	if fault.KindOf(err) == fault.Unavailable && err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	if err != nil || (!slices.Contains(c.Introspects, a.Audience) && a.Client != c.ID) {
+		writeJSON(w, http.StatusOK, introspection{})
+		return
+	}
+	writeJSON(w, http.StatusOK, introspection{
+		Active: true, Scope: a.Scope, Client: a.Client, Type: "Bearer", Expires: a.Expires, Issued: a.Issued, Subject: a.Subject,
+		Audience: a.Audience, Issuer: a.Issuer, ID: a.ID, Session: a.Session,
+	})
+}
+
+// revoke ends the grant of a token of the calling client (RFC 7009). A token that
+// is unknown or somebody else's gets the same answer.
+func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
+	form, err := httpx.Form(r)
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	c, err := p.authenticate(r, form)
+	if err == nil && form.Get("token") == "" {
+		err = invalidRequest("token is required")
+	}
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	id, owner := p.grantOf(r, form.Get("token"))
+	if id != "" && owner == c.ID {
+		e := event.New(p.o.Now(), "grant.revoked", p.o.Actor(r, identity.Client(c.ID)), identity.Grant(id)).Revoking(identity.Grant(id))
+		if err := p.o.Grants.Record(r.Context(), []event.Event{e}); err != nil {
+			p.oauthError(w, r, err)
+			return
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+}
+
+// grantOf finds the grant that a token belongs to, and the grant's client.
+func (p *Provider) grantOf(r *http.Request, raw string) (id, client string) {
+	if a, err := p.o.Verifier.Access(raw); err == nil {
+		return a.Grant, a.Client
+	}
+	if _, f, err := p.o.Grants.Refresh(r.Context(), hashOf(raw)); err == nil {
+		return f.ID, f.Subject.Client
+	}
+	return "", ""
+}

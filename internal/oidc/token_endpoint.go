@@ -1,0 +1,204 @@
+package oidc
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+)
+
+// tokenRequest is a token request of a client that has proved itself.
+type tokenRequest struct {
+	http   *http.Request
+	form   url.Values
+	client *registry.Client
+	rev    uint64 // applied before the client was read
+	now    time.Time
+}
+
+// tokenGrant turns an authenticated request into an answer. It is called by the
+// pipeline only, after every check that all grants share. It mints through
+// Provider.mint and has its audit event durable when it returns.
+type tokenGrant func(*Provider, *tokenRequest) (*tokenAnswer, error)
+
+// tokenAnswer is the JSON of a successful answer (RFC 6749, section 5.1).
+type tokenAnswer struct {
+	Access  string `json:"access_token"`
+	Type    string `json:"token_type"`
+	Expires int64  `json:"expires_in"`
+	Refresh string `json:"refresh_token,omitempty"`
+	ID      string `json:"id_token,omitempty"`
+	Scope   string `json:"scope,omitempty"`
+}
+
+// token is the one pipeline of the token endpoint: form → client → grant type →
+// the client's state → grant (policy, mint, audit) → answer.
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
+	rev := p.o.Revocations.Applied()
+	form, err := httpx.Form(r)
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	c, err := p.authenticate(r, form)
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	kind := form.Get("grant_type")
+	issue, known := p.grants[kind]
+	switch {
+	case kind == "":
+		err = invalidRequest("grant_type is missing")
+	case !known:
+		err = oauthFault(fault.Invalid, "unsupported_grant_type", "this grant type is not supported")
+	case !slices.Contains(c.GrantTypes, kind):
+		err = oauthFault(fault.Invalid, "unauthorized_client", "the app's manifest does not name this grant type")
+	default:
+		err = p.usable(c, min(rev, c.Rev))
+	}
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	answer, err := issue(p, &tokenRequest{http: r, form: form, client: c, rev: min(rev, c.Rev), now: p.o.Now().UTC().Truncate(time.Microsecond)})
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
+	p.o.Issued(kind)
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// usable refuses a client whose app is disabled, incomplete or revoked.
+func (p *Provider) usable(c *registry.Client, rev uint64) error {
+	if c.Disabled || len(c.Missing) > 0 {
+		return oauthFault(fault.Invalid, "invalid_client", "the app is switched off or not complete")
+	}
+	if err := p.o.Revocations.Check(rev, c.Refs()...); err != nil {
+		return revoked(err, "invalid_client")
+	}
+	return nil
+}
+
+// revoked turns a refusal of the sequence into an OAuth error, and leaves a
+// sequence that cannot tell what it is: unavailable.
+func revoked(err error, code string) error {
+	if fault.KindOf(err) == fault.Denied {
+		return fault.Wrap(err, fault.Invalid, code, "this was revoked")
+	}
+	return err
+}
+
+// mint makes the access token, and the ID token for a request with openid.
+func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scopes []string, nonce string) (*tokenAnswer, event.Event, error) {
+	alg := keys.Algorithm(req.client.SigningAlg)
+	if alg == "" {
+		alg = keys.ES256
+	}
+	life := accessLife
+	audience := s.Audience
+	if audience == "" {
+		audience = p.o.Issuer
+	} else {
+		target, err := p.o.Clients.Audience(req.http.Context(), audience)
+		if err != nil {
+			return nil, event.Event{}, oauthFault(fault.Invalid, "invalid_target", "the API is no longer there")
+		}
+		if target.MaxTTL > 0 {
+			life = min(life, target.MaxTTL)
+		}
+	}
+	a := token.Access{
+		Subject: s.Person, Audience: audience, Client: s.Client, Scope: strings.Join(scopes, " "), ID: identity.NewID(),
+		Issued: req.now.Unix(), Expires: req.now.Add(life).Unix(), ACR: s.Authentication.ACR, AMR: s.Authentication.AMR,
+		Session: s.Session, Person: s.Person, Connection: s.Connection, App: s.App, Grant: grantID, Rev: s.Rev, Era: p.o.Era,
+	}
+	if s.Person == "" {
+		a.Subject = s.Client
+	} else {
+		a.AuthTime = s.Authentication.Time.Unix()
+	}
+	access, err := p.o.Minter.Access(alg, a)
+	if err != nil {
+		return nil, event.Event{}, err
+	}
+	answer := &tokenAnswer{Access: access, Type: "Bearer", Expires: int64(life.Seconds()), Scope: a.Scope}
+	if s.Person != "" && slices.Contains(scopes, "openid") {
+		answer.ID, err = p.o.Minter.ID(alg, token.ID{
+			Subject: s.Person, Audience: s.Client, Issued: a.Issued, Expires: req.now.Add(idLife).Unix(), AuthTime: a.AuthTime,
+			Nonce: nonce, ACR: a.ACR, AMR: a.AMR, Session: s.Session,
+		}, access)
+		if err != nil {
+			return nil, event.Event{}, err
+		}
+	}
+	issued := event.New(req.now, "token.issued", p.o.Actor(req.http, identity.Client(s.Client)), identity.Ref{Kind: identity.KindToken, ID: a.ID},
+		"grant_type", req.form.Get("grant_type"), "person", s.Person, "audience", audience, "scope", a.Scope, "grant", grantID)
+	return answer, issued, nil
+}
+
+// oauthFault is a fault whose code is an OAuth error code.
+func oauthFault(kind fault.Kind, code, detail string) *fault.Error { return fault.New(kind, code, "%s", detail) }
+
+func invalidRequest(detail string) *fault.Error { return oauthFault(fault.Invalid, "invalid_request", detail) }
+
+func invalidGrant(cause error) *fault.Error {
+	return fault.Wrap(cause, fault.Invalid, "invalid_grant", "the code or token is not valid for this client")
+}
+
+// errInvalidClient tells nothing apart: unknown client, wrong secret, wrong method.
+var errInvalidClient = fault.New(fault.Unauthenticated, "invalid_client", "the client could not be authenticated")
+
+// oauthError answers an error in the JSON of RFC 6749, section 5.2.
+func (p *Provider) oauthError(w http.ResponseWriter, r *http.Request, err error) {
+	httpx.Report(r.Context(), err)
+	f := fault.As(err)
+	code, status, detail := f.Code, http.StatusBadRequest, f.Detail
+	switch {
+	case code == "invalid_client":
+		status = http.StatusUnauthorized
+		w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
+	case f.Kind == fault.Unavailable:
+		code, status = "temporarily_unavailable", http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "1")
+	case f.Kind == fault.Internal:
+		code, status, detail = "server_error", http.StatusInternalServerError, "something went wrong on our side"
+		p.o.Log.ErrorContext(r.Context(), "token request failed", "error", err)
+	case errors.Is(err, httpx.ErrMethod):
+		code, status = "invalid_request", http.StatusMethodNotAllowed
+		w.Header().Set("Allow", "POST")
+	case !oauthCodes[code]:
+		code = "invalid_request"
+		if f.Pointer != "" {
+			detail += ": " + f.Pointer
+		}
+	}
+	writeJSON(w, status, map[string]string{"error": code, "error_description": detail})
+}
+
+// oauthCodes may be answered as they are.
+var oauthCodes = map[string]bool{
+	"invalid_request": true, "invalid_grant": true, "unauthorized_client": true, "unsupported_grant_type": true,
+	"invalid_scope": true, "invalid_target": true, "unsupported_token_type": true,
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the peer may have gone
+}
