@@ -1,0 +1,205 @@
+// Package portal serves the pages of the people: my apps (/), an app's page
+// (/apps/{name}) and the account (/account). They need no script. Whoever is not
+// signed in is sent to sign in and comes back.
+package portal
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"net/http"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+//go:embed apps.html app.html account.html out.html
+var files embed.FS
+
+// Options are what a Portal needs. All are required.
+type Options struct {
+	Sessions interface {
+		Current(r *http.Request) (session.Session, error)
+		Of(ctx context.Context, person string) ([]session.Session, error)
+		End(ctx context.Context, id string, actor identity.Actor, reason string) error
+		EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error
+		Clear(w http.ResponseWriter)
+	}
+	People interface {
+		Usable(ctx context.Context, person, connection string) (directory.Person, error)
+	}
+	Clients      interface{ Clients(ctx context.Context) ([]*registry.Client, error) }
+	Entitlements interface {
+		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
+	}
+	// SignIn begins a sign-in that ends at a path of ours.
+	SignIn func(w http.ResponseWriter, r *http.Request, local string)
+	Actor  func(*http.Request, identity.Ref) identity.Actor
+	UI     *ui.UI
+}
+
+// Portal serves people's pages.
+type Portal struct {
+	o                       Options
+	apps, app, account, out *template.Template
+}
+
+// visitor is who looks at a page.
+type visitor struct {
+	Session session.Session
+	Person  directory.Person
+}
+
+// New returns a Portal.
+func New(o Options) (*Portal, error) {
+	p := &Portal{o: o}
+	for name, to := range map[string]**template.Template{"apps.html": &p.apps, "app.html": &p.app, "account.html": &p.account, "out.html": &p.out} {
+		t, err := o.UI.Parse(files, name)
+		if err != nil {
+			return nil, err
+		}
+		*to = t
+	}
+	return p, nil
+}
+
+// Mount adds the routes. Forms are refused from other origins.
+func (p *Portal) Mount(mux *http.ServeMux) {
+	same := http.NewCrossOriginProtection()
+	mux.HandleFunc("GET /{$}", p.page(p.myApps))
+	mux.HandleFunc("GET /apps/{name}", p.page(p.appPage))
+	mux.HandleFunc("GET /account", p.page(p.accountPage))
+	mux.Handle("POST /account/sign-out", same.Handler(p.page(p.signOut)))
+	mux.Handle("POST /account/sign-out-everywhere", same.Handler(p.page(p.signOutEverywhere)))
+	mux.Handle("POST /account/sessions/{id}/end", same.Handler(p.page(p.endSession)))
+}
+
+// page finds the visitor, or sends them to sign in.
+func (p *Portal) page(show func(http.ResponseWriter, *http.Request, visitor)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s, err := p.o.Sessions.Current(r)
+		var person directory.Person
+		if err == nil {
+			person, err = p.o.People.Usable(r.Context(), s.Person, s.Authentication.Connection)
+		}
+		switch {
+		case errors.Is(err, session.ErrNotFound) && r.Method == http.MethodGet:
+			p.o.SignIn(w, r, r.URL.EscapedPath())
+		case errors.Is(err, session.ErrNotFound):
+			p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Template: p.out})
+		case err != nil:
+			p.o.UI.Error(w, r, err)
+		default:
+			show(w, r, visitor{s, person})
+		}
+	}
+}
+
+func (v visitor) name() string {
+	if v.Person.Profile.Email != "" {
+		return v.Person.Profile.Email
+	}
+	return v.Person.ID
+}
+
+// card is an app as a person sees it.
+type card struct {
+	*registry.Client
+	Decision entitlement.Decision
+}
+
+func (p *Portal) myApps(w http.ResponseWriter, r *http.Request, v visitor) {
+	clients, err := p.o.Clients.Clients(r.Context())
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	var cards []card
+	for _, c := range clients {
+		d, err := p.o.Entitlements.Check(r.Context(), v.Person, c)
+		if err != nil {
+			p.o.UI.Error(w, r, err)
+			return
+		}
+		if d.Allowed && c.LaunchURI != "" {
+			cards = append(cards, card{c, d})
+		}
+	}
+	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "My apps", Template: p.apps, SignedIn: v.name(), Data: cards})
+}
+
+func (p *Portal) appPage(w http.ResponseWriter, r *http.Request, v visitor) {
+	clients, err := p.o.Clients.Clients(r.Context())
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	for _, c := range clients {
+		if c.Name != r.PathValue("name") {
+			continue
+		}
+		d, err := p.o.Entitlements.Check(r.Context(), v.Person, c)
+		if err != nil {
+			p.o.UI.Error(w, r, err)
+			return
+		}
+		p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: c.Title, Template: p.app, SignedIn: v.name(), Data: card{c, d}})
+		return
+	}
+	p.o.UI.Error(w, r, fault.New(fault.NotFound, "app_not_found", "there is no such app"))
+}
+
+func (p *Portal) accountPage(w http.ResponseWriter, r *http.Request, v visitor) {
+	sessions, err := p.o.Sessions.Of(r.Context(), v.Person.ID)
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "My account", Template: p.account, SignedIn: v.name(), Data: map[string]any{
+		"Person": v.Person, "Sessions": sessions, "This": v.Session.ID, "Name": v.name(),
+	}})
+}
+
+func (p *Portal) signOut(w http.ResponseWriter, r *http.Request, v visitor) {
+	p.left(w, r, p.o.Sessions.End(r.Context(), v.Session.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out"))
+}
+
+func (p *Portal) signOutEverywhere(w http.ResponseWriter, r *http.Request, v visitor) {
+	p.left(w, r, p.o.Sessions.EndAll(r.Context(), v.Person.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out everywhere"))
+}
+
+func (p *Portal) left(w http.ResponseWriter, r *http.Request, err error) {
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	p.o.Sessions.Clear(w)
+	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Template: p.out})
+}
+
+// endSession ends one of the person's own sessions.
+func (p *Portal) endSession(w http.ResponseWriter, r *http.Request, v visitor) {
+	sessions, err := p.o.Sessions.Of(r.Context(), v.Person.ID)
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	for _, s := range sessions {
+		if s.ID != r.PathValue("id") {
+			continue
+		}
+		if err := p.o.Sessions.End(r.Context(), s.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out"); err != nil {
+			p.o.UI.Error(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "../../../account", http.StatusSeeOther)
+		return
+	}
+	p.o.UI.Error(w, r, session.ErrNotFound)
+}

@@ -1,0 +1,223 @@
+package registry
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+)
+
+// Store is what the registry reads of the catalog.
+type Store interface {
+	// Apps returns all apps and the generation of the set.
+	Apps(ctx context.Context) (apps []catalog.App, generation int64, err error)
+	// Generation returns the current generation alone.
+	Generation(ctx context.Context) (int64, error)
+}
+
+// The rhythm of Run, and the age at which a snapshot answers no more.
+const (
+	poll   = 250 * time.Millisecond
+	renew  = 30 * time.Second
+	oldest = time.Minute
+)
+
+// Options are what a Registry needs.
+type Options struct {
+	Store Store
+	// Applied is the highest revocation number that this replica has applied.
+	Applied func() uint64
+	// ThirdParty reports whether people must consent to the app of this name;
+	// nil means none.
+	ThirdParty func(name string) bool
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Registry answers from a snapshot of the catalog, without a lock and without
+// the store. The snapshot is read again when the catalog's generation has moved
+// (Run), before it answers after an app or client was revoked (Invalidate), and
+// once a minute in any case; when that fails, nothing is answered.
+type Registry struct {
+	o       Options
+	current atomic.Pointer[snapshot]
+	// wanted is the highest revocation of an app or client that is known.
+	wanted atomic.Uint64
+	// loading holds the one place for who reads the store.
+	loading chan struct{}
+}
+
+// New returns a Registry that reads the catalog when it is first asked.
+func New(o Options) *Registry {
+	if o.ThirdParty == nil {
+		o.ThirdParty = func(string) bool { return false }
+	}
+	return &Registry{o: o, loading: make(chan struct{}, 1)}
+}
+
+// Client returns the client with this client_id, or ErrClientNotFound. Disabled
+// and incomplete clients are returned as such: the caller refuses them.
+func (r *Registry) Client(ctx context.Context, id string) (*Client, error) {
+	return r.find(ctx, func(s *snapshot) *Client { return s.clients[id] })
+}
+
+// ClientOf returns the client of the app with this internal id, or
+// ErrClientNotFound.
+func (r *Registry) ClientOf(ctx context.Context, app string) (*Client, error) {
+	return r.find(ctx, func(s *snapshot) *Client { return s.byApp[app] })
+}
+
+func (r *Registry) find(ctx context.Context, lookup func(*snapshot) *Client) (*Client, error) {
+	s, applied, err := r.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := lookup(s)
+	if c == nil {
+		return nil, ErrClientNotFound
+	}
+	return c.at(applied), nil
+}
+
+// Clients returns every client, by the name of its app.
+func (r *Registry) Clients(ctx context.Context) ([]*Client, error) {
+	s, applied, err := r.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*Client, len(s.all))
+	for i, c := range s.all {
+		all[i] = c.at(applied)
+	}
+	return all, nil
+}
+
+// Audience returns the API with this name that an app serves, or
+// ErrAudienceNotFound. An app that is disabled or incomplete serves none.
+func (r *Registry) Audience(ctx context.Context, name string) (*Audience, error) {
+	s, _, err := r.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a := s.audiences[name]; a != nil {
+		return a, nil
+	}
+	return nil, ErrAudienceNotFound
+}
+
+// at returns the client as it is known to be at revocation number rev. The
+// snapshot covers every revocation of an app or client up to it, and no other
+// concerns a client's facts: an older Rev would only refuse tokens without need,
+// such as those of a person who was disabled and is enabled again.
+func (c *Client) at(rev uint64) *Client {
+	if rev <= c.Rev {
+		return c
+	}
+	later := *c
+	later.Rev = rev
+	return &later
+}
+
+// Invalidate notes that an app or a client was revoked: whoever asks from now on
+// gets facts that were read after it. It is for revoke.Sequence.Watch, which calls
+// it before the revocation counts as applied.
+func (r *Registry) Invalidate(e revoke.Entry) {
+	if e.Ref.Kind != identity.KindApp && e.Ref.Kind != identity.KindClient {
+		return
+	}
+	for {
+		known := r.wanted.Load()
+		if known >= e.Number || r.wanted.CompareAndSwap(known, e.Number) {
+			return
+		}
+	}
+}
+
+// fresh returns a snapshot that may answer, and the revocation number that it is
+// good for.
+func (r *Registry) fresh(ctx context.Context) (*snapshot, uint64, error) {
+	applied := r.o.Applied() // before the look at wanted: see Client.at
+	if s := r.current.Load(); r.good(s) {
+		return s, applied, nil
+	}
+	if err := r.load(ctx, r.good); err != nil {
+		return nil, 0, err
+	}
+	return r.current.Load(), applied, nil
+}
+
+// good reports whether a snapshot may answer now.
+func (r *Registry) good(s *snapshot) bool {
+	return s != nil && s.covers >= r.wanted.Load() && r.o.Now().Sub(s.read) < oldest
+}
+
+// load reads the catalog, unless enough says that the snapshot which another
+// caller has just read will do: callers that wait share one reading.
+func (r *Registry) load(ctx context.Context, enough func(*snapshot) bool) error {
+	select {
+	case r.loading <- struct{}{}:
+		defer func() { <-r.loading }()
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+	if enough(r.current.Load()) {
+		return nil
+	}
+	// Both are read before the facts, so that the facts are not older than they say.
+	rev, covers, now := r.o.Applied(), r.wanted.Load(), r.o.Now()
+	apps, generation, err := r.o.Store.Apps(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	s := derive(apps, rev, r.o.ThirdParty)
+	s.generation, s.covers, s.read = generation, covers, now
+	r.current.Store(s)
+	return nil
+}
+
+func unavailable(cause error) error {
+	return fault.Wrap(cause, fault.Unavailable, "registry_unavailable", "the apps cannot be read at the moment")
+}
+
+// Refresh reads the catalog if it has moved since the snapshot, so that a change
+// which was just made is in force here when it returns.
+func (r *Registry) Refresh(ctx context.Context) error {
+	generation, err := r.o.Store.Generation(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	now := r.o.Now()
+	return r.load(ctx, func(s *snapshot) bool {
+		return r.good(s) && s.generation >= generation && now.Sub(s.read) < renew
+	})
+}
+
+// Run refreshes until ctx ends, four times a second. A store that does not answer
+// is told of once, and again when it does.
+func (r *Registry) Run(ctx context.Context) error {
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	failing := false
+	for {
+		err := r.Refresh(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the end that was asked for
+		case err != nil && !failing:
+			r.o.Log.WarnContext(ctx, "the catalog cannot be read", "error", err)
+		case err == nil && failing:
+			r.o.Log.InfoContext(ctx, "the catalog can be read again")
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}

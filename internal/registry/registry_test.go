@@ -1,0 +1,333 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+)
+
+// shelf is a catalog that tests arrange by hand.
+type shelf struct {
+	mu         sync.Mutex
+	apps       []catalog.App
+	generation int64
+	broken     error
+	reads      int
+	// gate, when set, holds every reading until it is closed.
+	gate chan struct{}
+}
+
+func (s *shelf) Apps(ctx context.Context) ([]catalog.App, int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		}
+	}
+	return slices.Clone(s.apps), s.generation, s.broken
+}
+
+func (s *shelf) Generation(context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.generation, s.broken
+}
+
+func (s *shelf) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	s.generation++
+}
+
+func (s *shelf) count() int { s.mu.Lock(); defer s.mu.Unlock(); return s.reads }
+
+// app returns a complete app with a client and an API.
+func app(name string) catalog.App {
+	return catalog.App{
+		ID: "id-" + name, Name: name, Secrets: []catalog.Secret{{Hash: []byte("newest")}, {Hash: []byte("older")}},
+		Manifest: catalog.Manifest{
+			Metadata: catalog.Metadata{Name: name, Title: "App " + name, Description: "An app."},
+			Spec: catalog.Spec{
+				Owner:        catalog.Owner{Team: "team", Primary: "a@acme.example"},
+				Entitlements: []catalog.Entitlement{{Name: "user", Groups: []string{"everybody"}}},
+				Identity: catalog.Identity{
+					Protocol: "oidc",
+					OIDC: &catalog.OIDC{
+						ClientID: "client-" + name, RedirectURIs: []string{"https://a.example/cb"}, GrantTypes: []string{"authorization_code", "refresh_token"},
+						TokenEndpointAuthMethod: "client_secret_basic", Scopes: []catalog.Scope{{Name: "openid"}, {Name: "email"}}, RefreshRetryWindow: "5s",
+					},
+					Resource: &catalog.Resource{Audience: "api-" + name, Scopes: []string{"use"}, MaxTokenTTL: "2m", Introspection: true},
+				},
+			},
+		},
+	}
+}
+
+type world struct {
+	*registry.Registry
+	shelf   *shelf
+	applied atomic.Uint64
+	now     atomic.Int64
+}
+
+func newWorld(apps ...catalog.App) *world {
+	w := &world{shelf: &shelf{apps: apps, generation: 1}}
+	w.Registry = registry.New(registry.Options{
+		Store: w.shelf, Applied: w.applied.Load, ThirdParty: func(name string) bool { return name == "foreign" },
+		Now: func() time.Time { return time.Unix(0, w.now.Load()) }, Log: slog.New(slog.DiscardHandler),
+	})
+	return w
+}
+
+func (w *world) pass(d time.Duration) { w.now.Add(int64(d)) }
+
+func TestAClientIsDerivedFromItsApp(t *testing.T) {
+	w := newWorld(app("alpha"), app("foreign"))
+	w.applied.Store(7)
+	c, err := w.Client(t.Context(), "client-alpha")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.ID, c.App, c.Name, c.Title, c.Method, len(c.SecretHashes), c.Scopes, c.SigningAlg, c.RefreshRetryWindow, c.ThirdParty, c.Introspects, c.Missing, c.Disabled, c.Rev)
+	if want := "client-alphaid-alphaalphaApp alphaclient_secret_basic2 [openid email] ES256 5s false [api-alpha] [] false 7"; strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if c, err = w.ClientOf(t.Context(), "id-foreign"); err != nil || !c.ThirdParty {
+		t.Errorf("%+v %v", c, err)
+	}
+	if a, err := w.Audience(t.Context(), "api-alpha"); err != nil || a.Client != "client-alpha" || a.App != "id-alpha" || a.MaxTTL != 2*time.Minute {
+		t.Errorf("%+v %v", a, err)
+	}
+	if all, err := w.Clients(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("%v %v", all, err)
+	}
+	if w.shelf.count() != 1 {
+		t.Errorf("%d readings of one catalog", w.shelf.count())
+	}
+}
+
+func TestWhatIsNotThereIsNotFound(t *testing.T) {
+	service := app("api-alone")
+	service.Manifest.Spec.Identity.OIDC = nil
+	w := newWorld(service)
+	if _, err := w.Client(t.Context(), "client-api-alone"); !errors.Is(err, registry.ErrClientNotFound) {
+		t.Errorf("client: %v", err)
+	}
+	if _, err := w.ClientOf(t.Context(), service.ID); !errors.Is(err, registry.ErrClientNotFound) {
+		t.Errorf("client of: %v", err)
+	}
+	if _, err := w.Audience(t.Context(), "nothing"); !errors.Is(err, registry.ErrAudienceNotFound) {
+		t.Errorf("audience: %v", err)
+	}
+	if a, err := w.Audience(t.Context(), "api-api-alone"); err != nil || a.Client != "" {
+		t.Errorf("an API without a client: %+v %v", a, err)
+	}
+}
+
+func TestDisabledAndIncompleteAppsKeepTheirFlagsAndServeNothing(t *testing.T) {
+	disabled, incomplete, quiet := app("off"), app("half"), app("quiet")
+	disabled.Disabled = true
+	incomplete.Manifest.Spec.Owner = catalog.Owner{}
+	quiet.Manifest.Spec.Identity.Resource.Introspection = false
+	w := newWorld(disabled, incomplete, quiet)
+	if c, err := w.Client(t.Context(), "client-off"); err != nil || !c.Disabled {
+		t.Errorf("%+v %v", c, err)
+	}
+	if c, err := w.Client(t.Context(), "client-half"); err != nil || !slices.Equal(c.Missing, []string{"owner"}) {
+		t.Errorf("%+v %v", c, err)
+	}
+	for _, name := range []string{"api-off", "api-half"} {
+		if _, err := w.Audience(t.Context(), name); !errors.Is(err, registry.ErrAudienceNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if c, err := w.Client(t.Context(), "client-quiet"); err != nil || c.Introspects != nil {
+		t.Errorf("introspects %v, %v", c, err)
+	}
+	if _, err := w.Audience(t.Context(), "api-quiet"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARevokedAppIsReadAgainBeforeItIsAnsweredFor(t *testing.T) {
+	w := newWorld(app("alpha"))
+	if _, err := w.Client(t.Context(), "client-alpha"); err != nil {
+		t.Fatal(err)
+	}
+	w.shelf.set(func() { w.shelf.apps[0].Disabled = true })
+	w.Invalidate(revoke.Entry{Number: 3, Ref: identity.Person("somebody")})
+	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || c.Disabled {
+		t.Errorf("another revocation made the registry read: %+v %v", c, err)
+	}
+	w.Invalidate(revoke.Entry{Number: 4, Ref: identity.App("id-alpha")})
+	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || !c.Disabled {
+		t.Errorf("the old facts are answered: %+v %v", c, err)
+	}
+	w.shelf.set(func() { w.shelf.apps = nil })
+	w.Invalidate(revoke.Entry{Number: 5, Ref: identity.Client("client-alpha")})
+	if _, err := w.Client(t.Context(), "client-alpha"); !errors.Is(err, registry.ErrClientNotFound) {
+		t.Errorf("the removed client is answered: %v", err)
+	}
+	if w.shelf.count() != 3 {
+		t.Errorf("%d readings", w.shelf.count())
+	}
+}
+
+func TestNothingIsAnsweredWhenTheReadingThatIsNeededFails(t *testing.T) {
+	w := newWorld(app("alpha"))
+	if _, err := w.Client(t.Context(), "client-alpha"); err != nil {
+		t.Fatal(err)
+	}
+	w.shelf.set(func() { w.shelf.broken = errors.New("no database") })
+	if _, err := w.Client(t.Context(), "client-alpha"); err != nil {
+		t.Errorf("a good snapshot needs the store: %v", err)
+	}
+	w.Invalidate(revoke.Entry{Number: 1, Ref: identity.App("id-alpha")})
+	if _, err := w.Client(t.Context(), "client-alpha"); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("after a revocation: %v", err)
+	}
+	w.shelf.set(func() { w.shelf.broken = nil })
+	if _, err := w.Client(t.Context(), "client-alpha"); err != nil {
+		t.Errorf("the store is back: %v", err)
+	}
+	w.shelf.set(func() { w.shelf.broken = errors.New("no database") })
+	w.pass(time.Minute)
+	if _, err := w.Audience(t.Context(), "api-alpha"); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("a snapshot of a minute ago: %v", err)
+	}
+}
+
+func TestRevIsNeverNewerThanTheFacts(t *testing.T) {
+	w := newWorld(app("alpha"))
+	w.applied.Store(4)
+	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || c.Rev != 4 {
+		t.Fatalf("%+v %v", c, err)
+	}
+	// Revocations of people concern no fact of a client: it stays good for tokens
+	// that are minted after them.
+	w.Invalidate(revoke.Entry{Number: 5, Ref: identity.Person("somebody")})
+	w.applied.Store(5)
+	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || c.Rev != 5 {
+		t.Errorf("rev %d %v, want 5", c.Rev, err)
+	}
+	// An app's revocation is known before it counts as applied.
+	w.Invalidate(revoke.Entry{Number: 6, Ref: identity.App("id-alpha")})
+	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || c.Rev != 5 {
+		t.Errorf("rev %d %v, want 5", c.Rev, err)
+	}
+	w.applied.Store(6)
+	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || c.Rev != 6 {
+		t.Errorf("rev %d %v, want 6", c.Rev, err)
+	}
+	if w.shelf.count() != 2 {
+		t.Errorf("%d readings", w.shelf.count())
+	}
+}
+
+func TestManyWhoWaitShareOneReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(app("alpha"))
+		w.shelf.gate = make(chan struct{})
+		var group sync.WaitGroup
+		for range 50 {
+			group.Go(func() {
+				if _, err := w.Client(t.Context(), "client-alpha"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		impatient, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := w.Client(impatient, "client-alpha"); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("who does not wait gets %v", err)
+		}
+		synctest.Wait()
+		close(w.shelf.gate)
+		group.Wait()
+		if n := w.shelf.count(); n != 1 {
+			t.Errorf("%d readings for 50 callers", n)
+		}
+	})
+}
+
+func TestRunFollowsTheGenerationAndRenewsByAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{apps: []catalog.App{app("alpha")}, generation: 1}
+		r := registry.New(registry.Options{Store: s, Applied: func() uint64 { return 0 }, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		synctest.Wait()
+		if n := s.count(); n != 1 {
+			t.Fatalf("%d readings at the start", n)
+		}
+		time.Sleep(10 * time.Second) // the bubble's clock: nobody waits
+		if n := s.count(); n != 1 {
+			t.Errorf("%d readings of a catalog that rests", n)
+		}
+		s.set(func() { s.apps = append(s.apps, app("beta")) })
+		time.Sleep(300 * time.Millisecond)
+		synctest.Wait()
+		if _, err := r.Client(ctx, "client-beta"); err != nil || s.count() != 2 {
+			t.Errorf("after a change: %v, %d readings", err, s.count())
+		}
+		s.set(func() { s.broken = errors.New("no database") })
+		time.Sleep(time.Second)
+		s.set(func() { s.broken = nil })
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		if n := s.count(); n != 4 {
+			t.Errorf("%d readings, want one for the change and one for the age more", n)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRefreshMakesAChangeKnownAtOnce(t *testing.T) {
+	w := newWorld(app("alpha"))
+	if _, err := w.Client(t.Context(), "client-alpha"); err != nil {
+		t.Fatal(err)
+	}
+	w.shelf.set(func() { w.shelf.apps = append(w.shelf.apps, app("beta")) })
+	if _, err := w.Client(t.Context(), "client-beta"); !errors.Is(err, registry.ErrClientNotFound) {
+		t.Fatalf("without a refresh: %v", err)
+	}
+	if err := w.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Client(t.Context(), "client-beta"); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkClient(b *testing.B) {
+	w := newWorld(app("alpha"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.Client(b.Context(), "client-alpha"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
