@@ -111,3 +111,7 @@ func ownScheme(r *http.Request) string {
 	}
 	return "http"
 }
+
+func withFacts(ctx context.Context, f *facts) context.Context {
+	return context.WithValue(ctx, factsKey{}, f)
+}
