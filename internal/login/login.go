@@ -14,8 +14,8 @@
 // A live session that fits the request skips to decide. Resuming by another
 // browser, by another person or twice is refused.
 //
-// Routes: GET /login/{flow}, GET and POST /login/callback/{connection},
-// POST /login/{flow}/consent, GET /login/{flow}/cancel.
+// Routes: GET /login/flow/{flow}, GET and POST /login/callback/{connection},
+// POST /login/flow/{flow}/consent, GET /login/flow/{flow}/cancel.
 package login
 
 import (
@@ -160,9 +160,9 @@ func (l *Login) SetResumer(r Resumer) { l.resumer = r }
 
 // Mount adds the routes.
 func (l *Login) Mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET /login/{flow}", l.choose)
-	mux.HandleFunc("GET /login/{flow}/cancel", l.cancel)
-	mux.HandleFunc("POST /login/{flow}/consent", l.consent)
+	mux.HandleFunc("GET /login/flow/{flow}", l.choose)
+	mux.HandleFunc("GET /login/flow/{flow}/cancel", l.cancel)
+	mux.HandleFunc("POST /login/flow/{flow}/consent", l.consent)
 	mux.HandleFunc("GET /login/callback/{connection}", l.callback)
 	mux.HandleFunc("POST /login/callback/{connection}", l.callback)
 }

@@ -1,0 +1,31 @@
+// Command broker is Gatehouse: the OpenID broker of a company's micro-apps.
+package main
+
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands are what the binary does, one file each.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the broker."`
+	Demo    demoCommand    `cmd:"" help:"Run the broker with a demo identity provider and sample apps."`
+	Check   checkCommand   `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+	App     appCommand     `cmd:"" help:"Apps of the running broker."`
+	Person  personCommand  `cmd:"" help:"People of the running broker."`
+	IDP     idpCommand     `cmd:"" name:"idp" help:"Identity providers of the running broker."`
+	Group   groupCommand   `cmd:"" help:"Names of upstream groups."`
+	Audit   auditCommand   `cmd:"" help:"The audit log."`
+}
+
+func main() {
+	var c commands
+	k := kong.Parse(&c, kong.Name("broker"), kong.Description("The gate of a company's micro-apps."), kong.UsageOnError())
+	words := strings.Fields(k.Command())
+	for len(words) > 1 && strings.HasPrefix(words[len(words)-1], "<") {
+		words = words[:len(words)-1]
+	}
+	k.FatalIfErrorf(k.Run(verb(words[len(words)-1])))
+}

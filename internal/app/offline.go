@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+)
+
+func stored(cfg config.Config) storage.Options {
+	return storage.Options{
+		Driver: cfg.Database.Driver, Dir: cfg.DataDir, DSN: cfg.Database.DSN.Reveal(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Migrate brings the schema up to date, or only names the migrations that would run.
+func Migrate(ctx context.Context, cfg config.Config, dryRun bool, out io.Writer) error {
+	pending, err := storage.DryRun(ctx, stored(cfg))
+	if err != nil {
+		return err
+	}
+	if !dryRun && len(pending) > 0 {
+		db, err := storage.Open(ctx, stored(cfg))
+		if err != nil {
+			return err
+		}
+		if err := db.Close(); err != nil {
+			return err
+		}
+	}
+	for _, name := range pending {
+		if _, err := fmt.Fprintln(out, name); err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+	}
+	_, err = fmt.Fprintf(out, "%d migrations\n", len(pending))
+	return err
+}
+
+// VerifyAudit checks the audit log and prints what it found. It fails when the
+// log is not what was sealed.
+func VerifyAudit(ctx context.Context, cfg config.Config, out io.Writer) error {
+	db, err := storage.Open(ctx, stored(cfg))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // only read from
+	verifiers, err := keys.LoadVerifiers(ctx, db)
+	if err != nil {
+		return err
+	}
+	report, err := audit.Verify(ctx, db, func(kid string, head, signature []byte) error {
+		return verifiers.VerifyHead(ctx, kid, head, signature)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "The audit log is whole: %d entries under %d seals, %d not sealed yet.\n", report.Entries, report.Seals, report.Unsealed)
+	return err
+}
+
+// ExportAudit writes the audit log as JSON lines; typ is as in audit.Query.
+func ExportAudit(ctx context.Context, cfg config.Config, typ string, out io.Writer) error {
+	db, err := storage.Open(ctx, stored(cfg))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // only read from
+	_, err = audit.Export(ctx, db, audit.Query{Type: typ, Limit: 1000}, out)
+	return err
+}

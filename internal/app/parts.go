@@ -1,0 +1,218 @@
+package app
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/telemetry"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+)
+
+// endingEvents are the events that end sessions, and so lead to back-channel logout.
+var endingEvents = []string{"session.ended", "person.disabled", "connection.disabled"}
+
+// parts are everything that a broker is made of, in the order it is assembled.
+type parts struct {
+	cfg     config.Config
+	issuer  *url.URL
+	now     func() time.Time
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	lock    *os.File
+	client  *http.Client // the guarded one
+
+	db     *storage.DB
+	memory *cache.Memory
+	vault  *keys.Vault
+	ring   *keys.Ring
+
+	revocations *revoke.Sequence
+	trail       *audit.Log
+	outbox      *event.Dispatcher
+	jobs        *job.Runner
+	minter      *token.Minter
+	verifier    *token.Verifier
+
+	people       *directory.Service
+	apps         *catalog.Service
+	registry     *registry.Registry
+	entitlements *entitlement.Checker
+	sessions     *session.Manager
+	faces        faces
+}
+
+// assemble builds everything and reads what must be known before the first
+// request: keys, revocations, mappings, manifests.
+func (p *parts) assemble(ctx context.Context, o Options) error {
+	for _, step := range []func(context.Context, Options) error{
+		p.openGround, p.openStores, p.openServices, p.openFaces, p.seed,
+	} {
+		if err := step(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parts) openGround(_ context.Context, o Options) (err error) {
+	if p.log, err = logger(o.Log, p.cfg.Log.Level); err != nil {
+		return err
+	}
+	if p.issuer, err = url.Parse(p.cfg.Issuer); err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	if p.cfg.Redis.URL != "" {
+		return errors.New("redis.url: several replicas are not supported by this build; leave it empty")
+	}
+	if p.lock, err = lockDataDir(p.cfg.DataDir); err != nil {
+		return err
+	}
+	p.metrics = telemetry.NewMetrics()
+	p.client = httpx.NewClient(httpx.OutgoingOptions{
+		AllowedNetworks: p.cfg.Outgoing.AllowNetworks, Timeout: p.cfg.Outgoing.Timeout, MaxBytes: p.cfg.Outgoing.MaxBytes,
+	})
+	p.vault, err = newVault(p.cfg)
+	return err
+}
+
+func newVault(cfg config.Config) (*keys.Vault, error) {
+	var all [][]byte
+	for _, s := range append([]config.Secret{cfg.EncryptionKey}, cfg.PreviousEncryptionKeys...) {
+		b, err := base64.StdEncoding.DecodeString(s.Reveal())
+		if err != nil {
+			return nil, errors.New("encryption_key: it is not base64")
+		}
+		all = append(all, b)
+	}
+	v, err := keys.NewVault(all[0], all[1:]...)
+	if err != nil {
+		return nil, fmt.Errorf("encryption_key: %w", err)
+	}
+	return v, nil
+}
+
+func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
+	p.db, err = storage.Open(ctx, storage.Options{
+		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: endingEvents,
+		Raised: func(ctx context.Context) error {
+			// The change is committed: it is followed although the caller may have left.
+			return p.revocations.Sync(context.WithoutCancel(ctx))
+		},
+		Queued: func() { p.outbox.Notify() }, Now: p.now, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	// On a new database nothing can have been seen before.
+	born := p.now()
+	if existing, err := p.db.Keys(ctx); err != nil {
+		return err
+	} else if len(existing) == 0 {
+		born = time.Time{}
+	}
+	p.memory = cache.NewMemory(p.now, born)
+	p.revocations = revoke.New(revoke.Options{
+		Store: p.db, Bus: p.memory, Now: p.now, Log: p.log, Staleness: p.cfg.Revocation.Staleness,
+	})
+	p.registry = registry.New(registry.Options{
+		Store: p.db, Applied: p.revocations.Applied, Now: p.now, Log: p.log,
+		ThirdParty: func(name string) bool { return slices.Contains(p.cfg.Policy.ThirdParty, name) },
+	})
+	p.ring = keys.NewRing(keys.RingOptions{
+		Store: p.db, Vault: p.vault, Now: p.now, Log: p.log, Lead: p.cfg.Keys.Lead, Overlap: p.cfg.Keys.Overlap, Rotate: p.cfg.Keys.RotateEvery,
+	})
+	p.revocations.Watch(p.registry.Invalidate)
+	p.revocations.Watch(func(e revoke.Entry) { p.ring.Revoked(e.Ref) })
+	if err := p.revocations.Start(ctx); err != nil {
+		return err
+	}
+	p.outbox = event.NewDispatcher(event.Options{Outbox: p.db.Outbox(), Now: p.now, Log: p.log})
+	p.jobs = job.New(job.Options{Store: p.db.Jobs(), Holder: identity.NewID(), Now: p.now, Log: p.log})
+	p.trail = audit.NewLog(p.db, audit.LogOptions{})
+	return p.ring.Load(ctx)
+}
+
+func (p *parts) openServices(context.Context, Options) error {
+	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Now: p.now})
+	p.entitlements = entitlement.NewChecker(p.people)
+	p.apps = catalog.NewService(catalog.Options{Store: p.db, Issuer: p.cfg.Issuer, Now: p.now, Changed: func(ctx context.Context) {
+		if err := p.registry.Refresh(ctx); err != nil {
+			p.log.WarnContext(ctx, "the catalog's change is not known here yet", slog.Any("error", err))
+		}
+	}})
+	p.sessions = session.New(session.Options{
+		Store: p.db, People: p.people, Revocations: p.revocations, Era: p.db.Era(), Now: p.now,
+		Idle: p.cfg.Session.Idle, Absolute: p.cfg.Session.Absolute, Cookie: "gatehouse", Secure: p.secure(), Prefix: p.issuer.Path, Actor: httpx.Actor,
+	})
+	p.minter = token.NewMinter(p.cfg.Issuer, p.ring)
+	p.verifier = token.NewVerifier(token.VerifierOptions{
+		Issuer: p.cfg.Issuer, Era: p.db.Era(), Keys: p.ring, Revocations: p.revocations, Now: p.now,
+	})
+	return nil
+}
+
+func (p *parts) secure() bool { return p.issuer.Scheme == "https" }
+
+// seed applies what the configuration names: mappings that are not there yet, and
+// the manifests of a folder, which add and update and never remove.
+func (p *parts) seed(ctx context.Context, _ Options) error {
+	have, err := p.db.Mappings(ctx)
+	if err != nil {
+		return err
+	}
+	actor := identity.System("configuration")
+	for _, m := range p.cfg.Mappings {
+		g := identity.GroupRef{Connection: m.Connection, ID: m.Group}
+		if slices.ContainsFunc(have, func(h directory.Mapping) bool { return h.Group == g }) {
+			continue
+		}
+		if err := p.people.Map(ctx, directory.Mapping{Group: g, Name: m.Name}, actor); err != nil {
+			return fmt.Errorf("mappings: %w", err)
+		}
+	}
+	if p.cfg.Apps.Folder == "" {
+		return nil
+	}
+	if _, err := p.apps.ApplyFolder(ctx, os.DirFS(p.cfg.Apps.Folder), false, actor); err != nil {
+		return fmt.Errorf("apps.folder: %w", err)
+	}
+	return nil
+}
+
+// close ends what assemble opened, in the opposite order.
+func (p *parts) close() error {
+	if p.trail != nil {
+		p.trail.Close()
+	}
+	var errs []error
+	if p.db != nil {
+		errs = append(errs, p.db.Close())
+	}
+	if p.lock != nil {
+		errs = append(errs, p.lock.Close())
+	}
+	return errors.Join(errs...)
+}

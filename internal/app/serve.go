@@ -1,0 +1,119 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/oidc"
+	"github.com/gatehouse-io/gatehouse/internal/telemetry"
+)
+
+// How often periodic work is done.
+const (
+	sealEvery = time.Second
+	keysEvery = time.Minute
+)
+
+// serve starts the workers and the two servers.
+func (b *Broker) serve(ctx context.Context, o Options) error {
+	listener := o.Listener
+	if listener == nil {
+		var err error
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", b.cfg.Listen); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+	}
+	socket, err := listenSocket(ctx, b.cfg.Socket)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	b.address = listener.Addr().String()
+	b.work(ctx)
+	p := b.parts
+	handler := p.around(p.public())
+	if o.Wrap != nil {
+		handler = o.Wrap(handler)
+	}
+	management := http.NewServeMux()
+	p.faces.api.Mount(management)
+	b.listen(ctx, listener, handler)
+	b.listen(ctx, socket, p.around(management))
+	p.log.InfoContext(ctx, "serving", slog.String("issuer", b.cfg.Issuer), slog.String("address", b.address), slog.String("socket", b.cfg.Socket))
+	return nil
+}
+
+// work starts everything that runs beside requests.
+func (b *Broker) work(ctx context.Context) {
+	p := b.parts
+	for _, typ := range endingEvents {
+		p.outbox.Handle(typ, "back-channel logout", p.faces.provider.SessionsEnded)
+	}
+	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
+	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
+	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
+	p.jobs.Every("signing-keys", keysEvery, p.ring.Advance)
+	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.outbox.Run, p.jobs.Run} {
+		b.group.Go(func() error {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+			return nil
+		})
+	}
+}
+
+// around puts the middleware around a mux, outermost first: edge, log, recover.
+func (p *parts) around(mux http.Handler) http.Handler {
+	recovered := httpx.Recover(func(r *http.Request, err error, stack []byte) {
+		p.log.ErrorContext(r.Context(), "panic", slog.Any("error", err), slog.String("stack", string(stack)))
+	}, mux)
+	return httpx.Edge(httpx.EdgeOptions{Prefix: p.issuer.Path, TrustedProxies: p.cfg.TrustedProxies, Secure: p.secure()},
+		telemetry.Requests(p.log, p.metrics, p.now, recovered))
+}
+
+// listen serves until ctx ends, then lets requests under way finish.
+func (b *Broker) listen(ctx context.Context, l net.Listener, h http.Handler) {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 120 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(b.parts.log.Handler(), slog.LevelWarn),
+	}
+	b.group.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", l.Addr(), err)
+		}
+		return nil
+	})
+	b.group.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		if err := server.Shutdown(drain); err != nil {
+			return errors.Join(err, server.Close())
+		}
+		return nil
+	})
+}
+
+// listenSocket opens the Unix socket of the management API for its owner alone.
+// The data directory's lock is held, so a socket that is there is a dead one.
+func listenSocket(ctx context.Context, path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("socket: %w", err), l.Close())
+	}
+	return l, nil
+}
