@@ -107,10 +107,14 @@ func (s *state) knows(username string) bool {
 }
 
 // listen opens a loopback listener for the named party: on the wanted port, else
-// on the one it had before, else on any that is free.
+// on the one it had before, else on any that is free. Port 0 wants none.
 func (s *state) listen(party, host string, wanted int) (net.Listener, error) {
 	var last error
-	for _, port := range []int{wanted, s.Ports[party], 0} {
+	ports := []int{wanted, s.Ports[party], 0}
+	if wanted == 0 {
+		ports = ports[1:]
+	}
+	for _, port := range ports {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err == nil {
 			s.Ports[party] = l.Addr().(*net.TCPAddr).Port

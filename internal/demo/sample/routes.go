@@ -1,8 +1,10 @@
 package sample
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -13,6 +15,9 @@ import (
 
 // attemptLife is how long a person may take to sign in.
 const attemptLife = 10 * time.Minute
+
+// assertionTries is how often a code is tried with a new client assertion.
+const assertionTries = 4
 
 func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	who, ok := a.visitor(r)
@@ -82,13 +87,7 @@ func (a *App) exchange(w http.ResponseWriter, r *http.Request, code string, try 
 		a.fail(w, http.StatusBadGateway, err)
 		return
 	}
-	options, err := a.prove()
-	if err != nil {
-		a.fail(w, http.StatusInternalServerError, err)
-		return
-	}
-	c := a.config(p)
-	token, err := c.Exchange(r.Context(), code, append(options, oauth2.VerifierOption(try.verifier))...)
+	token, err := a.redeem(r.Context(), p, code, try)
 	if err != nil {
 		a.fail(w, http.StatusBadGateway, err)
 		return
@@ -104,6 +103,28 @@ func (a *App) exchange(w http.ResponseWriter, r *http.Request, code string, try 
 	a.mu.Unlock()
 	a.setCookie(w, a.cookie(), cookie)
 	http.Redirect(w, r, a.o.BaseURL+"/", http.StatusSeeOther)
+}
+
+// redeem exchanges the code. A broker that has just restarted cannot tell whether
+// an assertion from before was seen, and refuses it: a new one is good soon.
+func (a *App) redeem(ctx context.Context, p *oidc.Provider, code string, try attempt) (*oauth2.Token, error) {
+	c := a.config(p)
+	for tries := 1; ; tries++ {
+		options, err := a.prove()
+		if err != nil {
+			return nil, err
+		}
+		token, err := c.Exchange(ctx, code, append(options, oauth2.VerifierOption(try.verifier))...)
+		refused, is := errors.AsType[*oauth2.RetrieveError](err)
+		if !is || refused.ErrorCode != "invalid_client" || a.o.Auth != "private_key_jwt" || tries == assertionTries {
+			return token, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func (a *App) refresh(w http.ResponseWriter, r *http.Request) {
