@@ -89,7 +89,7 @@ func (l *logBuffer) String() string {
 // which that of t.TempDir is not for a test with a long name.
 func tempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "gatehouse-")
+	dir, err := os.MkdirTemp("", "gatehouse-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

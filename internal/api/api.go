@@ -77,7 +77,9 @@ type applied struct {
 
 func (a *API) apps(r *http.Request) (any, error) { return a.o.Apps.Apps(r.Context()) }
 
-func (a *API) app(r *http.Request) (any, error) { return a.o.Apps.App(r.Context(), r.PathValue("name")) }
+func (a *API) app(r *http.Request) (any, error) {
+	return a.o.Apps.App(r.Context(), r.PathValue("name"))
+}
 
 func (a *API) apply(r *http.Request) (any, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxManifest+1))

@@ -253,6 +253,6 @@ func (r *Ring) Revoked(ref identity.Ref) {
 		}
 	}
 	if err := r.install(&m); err != nil {
-		r.o.Log.Error("a killed key could not be taken out", "kid", ref.ID, "error", err) //nolint:sloglint // no request and no context here
+		r.o.Log.Error("a killed key could not be taken out", "kid", ref.ID, "error", err)
 	}
 }

@@ -98,12 +98,14 @@ type Consents interface {
 
 // Options are what a Login needs. All but Secure, Prefix and Outcome are required.
 type Options struct {
-	Connections  []Connection
-	Cache        cache.Cache
-	Directory    Directory
-	Sessions     Sessions
-	Consents     Consents
-	Apps         interface{ ClientOf(ctx context.Context, app string) (*registry.Client, error) }
+	Connections []Connection
+	Cache       cache.Cache
+	Directory   Directory
+	Sessions    Sessions
+	Consents    Consents
+	Apps        interface {
+		ClientOf(ctx context.Context, app string) (*registry.Client, error)
+	}
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}

@@ -111,13 +111,14 @@ func loopback(uri string) (stem, path string, ok bool) {
 		if !found {
 			continue
 		}
-		port, path := "", rest
+		path := rest
 		if after, has := strings.CutPrefix(rest, ":"); has {
 			i := strings.IndexByte(after, '/')
 			if i < 1 {
 				return "", "", false
 			}
-			port, path = after[:i], after[i:]
+			port := after[:i]
+			path = after[i:]
 			if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || net.JoinHostPort("", port) != ":"+strconv.FormatUint(n, 10) {
 				return "", "", false
 			}

@@ -200,11 +200,8 @@ func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 		return fmt.Errorf("deliver logout: %w", err)
 	}
 	c, err := p.o.Clients.Client(ctx, l.Client)
-	if fault.KindOf(err) == fault.NotFound && err != nil {
-		return nil // the app is gone: nobody is left to tell
-	}
 	if err != nil {
-		return err
+		return unlessGone(err)
 	}
 	if c.BackchannelLogoutURI == "" {
 		return nil
@@ -225,6 +222,14 @@ func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 		return err
 	}
 	return p.post(ctx, c.BackchannelLogoutURI, raw)
+}
+
+// unlessGone forgives that the app is gone: nobody is left to tell.
+func unlessGone(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
 }
 
 func (p *Provider) post(ctx context.Context, to, logoutToken string) error {

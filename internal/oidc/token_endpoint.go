@@ -151,9 +151,13 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 }
 
 // oauthFault is a fault whose code is an OAuth error code.
-func oauthFault(kind fault.Kind, code, detail string) *fault.Error { return fault.New(kind, code, "%s", detail) }
+func oauthFault(kind fault.Kind, code, detail string) *fault.Error {
+	return fault.New(kind, code, "%s", detail)
+}
 
-func invalidRequest(detail string) *fault.Error { return oauthFault(fault.Invalid, "invalid_request", detail) }
+func invalidRequest(detail string) *fault.Error {
+	return oauthFault(fault.Invalid, "invalid_request", detail)
+}
 
 func invalidGrant(cause error) *fault.Error {
 	return fault.Wrap(cause, fault.Invalid, "invalid_grant", "the code or token is not valid for this client")

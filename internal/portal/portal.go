@@ -34,7 +34,9 @@ type Options struct {
 	People interface {
 		Usable(ctx context.Context, person, connection string) (directory.Person, error)
 	}
-	Clients      interface{ Clients(ctx context.Context) ([]*registry.Client, error) }
+	Clients interface {
+		Clients(ctx context.Context) ([]*registry.Client, error)
+	}
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}

@@ -207,7 +207,7 @@ func (r *Registry) Run(ctx context.Context) error {
 		err := r.Refresh(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the end that was asked for
+			return nil
 		case err != nil && !failing:
 			r.o.Log.WarnContext(ctx, "the catalog cannot be read", "error", err)
 		case err == nil && failing:

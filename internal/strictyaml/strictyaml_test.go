@@ -28,7 +28,7 @@ type sample struct {
 	Names   map[string]string `yaml:"names"`
 	Inner   *inner            `yaml:"inner"`
 	Inners  []inner           `yaml:"inners"`
-	hidden  int
+	hidden  int               //nolint:unused // shows that unexported fields are passed over
 }
 
 func decode(text string) (sample, []string) {

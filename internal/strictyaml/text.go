@@ -35,7 +35,7 @@ func SetText(v reflect.Value, text string) error {
 	refused := errors.New("must be " + words)
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {
-			return errors.New("is not valid: " + err.Error()) //nolint:errorlint // a sentence for a person: nobody tests for its cause
+			return errors.New("is not valid: " + err.Error())
 		}
 		return nil
 	}

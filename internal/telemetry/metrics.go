@@ -44,7 +44,9 @@ func (m *Metrics) Gauge(name, help string, value func() float64) {
 }
 
 // SignIn counts the end of a sign-in.
-func (m *Metrics) SignIn(connection, outcome string) { m.signIns.WithLabelValues(connection, outcome).Inc() }
+func (m *Metrics) SignIn(connection, outcome string) {
+	m.signIns.WithLabelValues(connection, outcome).Inc()
+}
 
 // Issued counts a token response.
 func (m *Metrics) Issued(grantType string) { m.tokens.WithLabelValues(grantType).Inc() }
@@ -57,4 +59,6 @@ func (m *Metrics) request(route string, status int, took time.Duration) {
 }
 
 // Handler answers in Prometheus' format.
-func (m *Metrics) Handler() http.Handler { return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}) }
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
