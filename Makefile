@@ -9,7 +9,7 @@ BENCH         ?=
 
 export CGO_ENABLED = 0
 
-.PHONY: demo build test race lint fmt bench fuzz e2e vuln vendor-js tools
+.PHONY: demo build test race lint fmt bench fuzz e2e vuln tools
 
 demo: ## start the product with a demo identity provider and sample apps
 	$(GO) run ./cmd/broker demo
@@ -43,7 +43,4 @@ fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
 vuln: ## known vulnerabilities in what we depend on; an unreachable database is unknown
-	@$(GO) run $(GOVULNCHECK) ./... || { [ $$? -eq 3 ] && exit 3; echo unknown; }
-
-vendor-js: ## fetch the committed scripts again and check their sums
-	internal/ui/vendor.sh
+	@scripts/vuln $(GOVULNCHECK)
