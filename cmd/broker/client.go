@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,15 @@ type connected struct {
 
 // ask sends a request and prints the answer as indented JSON.
 func (c connected) ask(method, path, contentType string, body []byte) error {
+	answer, err := c.answer(method, path, contentType, body)
+	if err != nil {
+		return err
+	}
+	return printJSON(os.Stdout, answer)
+}
+
+// answer sends a request and returns what the broker answers.
+func (c connected) answer(method, path, contentType string, body []byte) ([]byte, error) {
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", c.Socket)
@@ -31,33 +41,43 @@ func (c connected) ask(method, path, contentType string, body []byte) error {
 	}}
 	req, err := http.NewRequestWithContext(context.Background(), method, "http://broker/api/v1"+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("ask the broker: %w", err)
+		return nil, fmt.Errorf("ask the broker: %w", err)
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("the broker does not answer at %s; is it running? --socket names another: %w", c.Socket, err)
+		return nil, fmt.Errorf("the broker does not answer at %s; is it running? --socket names another: %w", c.Socket, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the broker's answer: %w", err)
+		return nil, fmt.Errorf("read the broker's answer: %w", err)
 	}
 	if res.StatusCode >= http.StatusBadRequest {
 		var problem struct{ Title, Detail, Pointer string }
 		if json.Unmarshal(text, &problem) != nil {
-			return fmt.Errorf("the broker answers %s", res.Status)
+			return nil, fmt.Errorf("the broker answers %s", res.Status)
 		}
-		return fmt.Errorf("%s %s", problem.Detail, problem.Pointer)
+		if problem.Pointer != "" && !strings.Contains(problem.Detail, problem.Pointer) {
+			return nil, fmt.Errorf("%s (%s)", problem.Detail, problem.Pointer)
+		}
+		return nil, errors.New(problem.Detail)
 	}
+	return text, nil
+}
+
+// printJSON writes an answer with indentation.
+func printJSON(w io.Writer, answer []byte) error {
 	var out bytes.Buffer
-	if err := json.Indent(&out, text, "", "  "); err != nil {
+	if err := json.Indent(&out, answer, "", "  "); err != nil {
 		return fmt.Errorf("read the broker's answer: %w", err)
 	}
-	_, err = out.WriteTo(os.Stdout)
-	return err
+	if _, err := out.WriteTo(w); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
 }
 
 type appCommand struct {
@@ -68,25 +88,6 @@ type appCommand struct {
 	Disable appNameCommand  `cmd:"" help:"Let nobody in."`
 	Enable  appNameCommand  `cmd:"" help:"Let people in again."`
 	Secret  appNameCommand  `cmd:"" help:"Make another client secret and show it once."`
-}
-
-type appApplyCommand struct {
-	connected
-	File string `arg:"" help:"microapp.yaml" type:"existingfile"`
-	Name string `help:"The app's name; by default that of the file's folder."`
-}
-
-// Run applies one manifest.
-func (c *appApplyCommand) Run() error {
-	body, err := os.ReadFile(c.File)
-	if err != nil {
-		return fmt.Errorf("read the manifest: %w", err)
-	}
-	name := c.Name
-	if name == "" {
-		name = filepath.Base(filepath.Dir(c.File))
-	}
-	return c.ask(http.MethodPut, "/apps/"+url.PathEscape(name), "application/yaml", body)
 }
 
 type appListCommand struct{ connected }

@@ -12,6 +12,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the broker."`
 	Demo    demoCommand    `cmd:"" help:"Run the broker with a demo identity provider and sample apps."`
 	Check   checkCommand   `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
+	Init    initCommand    `cmd:"" help:"Make a configuration, an encryption key and a data directory."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	App     appCommand     `cmd:"" help:"Apps of the running broker."`
 	Person  personCommand  `cmd:"" help:"People of the running broker."`

@@ -48,6 +48,7 @@ func (a *API) Mount(mux *http.ServeMux) {
 		})
 	}
 	route("GET /api/v1/apps", a.apps)
+	route("POST /api/v1/apps:import", a.applyBatch)
 	route("GET /api/v1/apps/{name}", a.app)
 	route("PUT /api/v1/apps/{name}", a.apply)
 	route("DELETE /api/v1/apps/{name}", a.remove)
@@ -73,6 +74,8 @@ type applied struct {
 	Outcome catalog.Outcome `json:"outcome,omitempty"`
 	// Secret is shown once.
 	Secret string `json:"client_secret,omitempty"`
+	// Missing says what keeps people from using the app: see catalog.Manifest.
+	Missing []string `json:"missing,omitempty"`
 }
 
 func (a *API) apps(r *http.Request) (any, error) { return a.o.Apps.Apps(r.Context()) }
@@ -86,7 +89,7 @@ func (a *API) apply(r *http.Request) (any, error) {
 	if err != nil || len(body) > maxManifest {
 		return nil, fault.New(fault.Invalid, "manifest_too_large", "the manifest has more than %d bytes or could not be read", maxManifest)
 	}
-	m, err := catalog.ParseManifest("microapp.yaml", body)
+	m, err := catalog.Parse("microapp.yaml", body)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +97,7 @@ func (a *API) apply(r *http.Request) (any, error) {
 		return nil, fault.New(fault.Invalid, "manifest_name", "the manifest is of another app than the path names").At("metadata.name")
 	}
 	app, secret, err := a.o.Apps.Apply(r.Context(), m, a.operator(r))
-	return applied{App: app, Secret: secret}, err
+	return answered(app, "", secret), err
 }
 
 func (a *API) remove(r *http.Request) (any, error) {
@@ -104,13 +107,13 @@ func (a *API) remove(r *http.Request) (any, error) {
 func (a *API) switchApp(do func(*catalog.Service, context.Context, string, identity.Actor) (catalog.App, error)) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		app, err := do(a.o.Apps, r.Context(), r.PathValue("name"), a.operator(r))
-		return applied{App: app}, err
+		return answered(app, "", ""), err
 	}
 }
 
 func (a *API) secret(r *http.Request) (any, error) {
 	app, secret, err := a.o.Apps.RotateSecret(r.Context(), r.PathValue("name"), a.operator(r))
-	return applied{App: app, Secret: secret}, err
+	return answered(app, "", secret), err
 }
 
 func (a *API) switchPerson(disabled bool) func(*http.Request) (any, error) {

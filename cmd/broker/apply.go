@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// manifestName is the name of a manifest in its app's folder.
+const manifestName = "microapp.yaml"
+
+type appApplyCommand struct {
+	connected
+	Path   string `arg:"" help:"A microapp.yaml, a client's metadata in JSON, or a folder of <name>/microapp.yaml." type:"existingpath"`
+	Prune  bool   `help:"Remove the apps that the folder does not have. Refused for an empty folder and above one in five."`
+	Output string `help:"text or json." enum:"text,json" default:"text"`
+}
+
+// file is one manifest as the broker's batch wants it.
+type file struct {
+	Name string `json:"name"`
+	Data []byte `json:"data"`
+}
+
+// Run applies a file or a folder: everything, or nothing when there is a fault.
+func (c *appApplyCommand) Run() error {
+	files, folder, err := readManifests(c.Path)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]any{"files": files, "folder": folder, "prune": c.Prune})
+	if err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	answer, err := c.answer(http.MethodPost, "/apps:import", "application/json", body)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return printJSON(os.Stdout, answer)
+	}
+	return describe(os.Stdout, answer)
+}
+
+// readManifests returns the file, or every manifest in the folder, hidden
+// folders left out.
+func readManifests(path string) (files []file, folder bool, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the manifests: %w", err)
+	}
+	if !info.IsDir() {
+		data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		if err != nil {
+			return nil, false, fmt.Errorf("read the manifest: %w", err)
+		}
+		return []file{{Name: filepath.ToSlash(path), Data: data}}, false, nil
+	}
+	root := os.DirFS(path)
+	err = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != "." && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		case entry.IsDir() || entry.Name() != manifestName:
+			return nil
+		}
+		data, err := fs.ReadFile(root, name)
+		files = append(files, file{Name: name, Data: data})
+		return err
+	})
+	if err != nil {
+		return nil, true, fmt.Errorf("read the folder: %w", err)
+	}
+	return files, true, nil
+}
+
+// describe says in words what became of every app.
+func describe(out io.Writer, answer []byte) error {
+	var said struct {
+		Applied []struct {
+			App     struct{ Name string }
+			Outcome string
+			Secret  string `json:"client_secret"`
+			Missing []string
+		}
+		Removed []string
+	}
+	if err := json.Unmarshal(answer, &said); err != nil {
+		return fmt.Errorf("read the broker's answer: %w", err)
+	}
+	var text bytes.Buffer
+	for _, name := range said.Removed {
+		fmt.Fprintf(&text, "%s: removed\n", name)
+	}
+	for _, a := range said.Applied {
+		fmt.Fprintf(&text, "%s: %s\n", a.App.Name, a.Outcome)
+		if len(a.Missing) > 0 {
+			fmt.Fprintf(&text, "  not launchable: nobody can use it until its manifest gives %s\n", strings.Join(a.Missing, ", "))
+		}
+		if a.Secret != "" {
+			fmt.Fprintf(&text, "  client secret, shown this once: %s\n", a.Secret)
+		}
+	}
+	if len(said.Applied)+len(said.Removed) == 0 {
+		text.WriteString("nothing to apply\n")
+	}
+	if _, err := text.WriteTo(out); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
