@@ -162,7 +162,7 @@ func TestAPersonWithoutTheGroupIsToldWhatIsMissing(t *testing.T) {
 	w.do("open the app and sign in",
 		chromedp.Navigate(facts.App("expense-bot").URL+"login"), chromedp.WaitVisible(chromedp.CSS("#password")),
 		chromedp.SendKeys(chromedp.CSS("#username"), carol.Username), chromedp.SendKeys(chromedp.CSS("#password"), carol.Password),
-		chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("main h1")))
+		chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("main dl")))
 	w.shoot("refused")
 	text, err := chromedp.Run(w.ctx, chromedp.TextContent(chromedp.CSS("main")))
 	if err != nil {

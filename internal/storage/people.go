@@ -102,7 +102,7 @@ func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
 	if err != nil {
 		return err
 	}
-	return t.saveIdentities(ctx, p)
+	return t.saveIdentities(ctx, p, ``)
 }
 
 func (t *tx) updatePerson(ctx context.Context, p *directory.Person) error {
@@ -115,15 +115,16 @@ func (t *tx) updatePerson(ctx context.Context, p *directory.Person) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM identities WHERE person = $1`, p.ID); err != nil {
-		return err
-	}
-	return t.saveIdentities(ctx, p)
+	// Rows that are there stay as they are: a sign-in that waits for one of them
+	// would find it gone and take the person for a new one.
+	return t.saveIdentities(ctx, p, ` ON CONFLICT DO NOTHING`)
 }
 
-func (t *tx) saveIdentities(ctx context.Context, p *directory.Person) error {
+// saveIdentities adds the person's identities; conflict says what becomes of one
+// that is there.
+func (t *tx) saveIdentities(ctx context.Context, p *directory.Person, conflict string) error {
 	for _, i := range p.Identities {
-		_, err := t.ExecContext(ctx, `INSERT INTO identities (connection, subject, person) VALUES ($1, $2, $3)`, i.Connection, i.Subject, p.ID)
+		_, err := t.ExecContext(ctx, `INSERT INTO identities (connection, subject, person) VALUES ($1, $2, $3)`+conflict, i.Connection, i.Subject, p.ID)
 		if err != nil {
 			return err
 		}
