@@ -79,7 +79,7 @@ func (c *Config) faults() []complaint {
 var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // maxSocketPath is what a Unix socket's path may have on every system.
-const maxSocketPath = 90
+const maxSocketPath = 100
 
 func (k *checker) server(c *Config) {
 	switch message := webURL(c.Issuer); {

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-io/gatehouse/config"
+)
+
+func TestANewInstallationIsFineAndIsNeverMadeTwice(t *testing.T) {
+	dir := t.TempDir()
+	made := initCommand{Folder: dir}
+	if err := made.Run(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(filepath.Join(dir, "encryption.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(filepath.Join(dir, "broker.yaml"), []string{"GATEHOUSE_SOCKET=/run/broker.sock"}); err != nil {
+		t.Errorf("the configuration that was made: %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "encryption.key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key's file: %v %v", info, err)
+	}
+	if err := made.Run(); err == nil {
+		t.Error("made again over the first")
+	}
+	if again, err := os.ReadFile(filepath.Join(dir, "encryption.key")); err != nil || !bytes.Equal(first, again) {
+		t.Errorf("the key was replaced: %v", err)
+	}
+}
+
+func TestAFolderIsReadWithoutWhatBelongsToTheApps(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a/microapp.yaml", "b/microapp.yaml", "b/evidence/scan.json", ".git/c/microapp.yaml", "README.md"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, folder, err := readManifests(dir)
+	if err != nil || !folder || len(files) != 2 || files[0].Name != "a/microapp.yaml" || string(files[1].Data) != "b/microapp.yaml" {
+		t.Errorf("%v %v %v", files, folder, err)
+	}
+	if files, folder, err := readManifests(filepath.Join(dir, "README.md")); err != nil || folder || len(files) != 1 {
+		t.Errorf("one file: %v %v %v", files, folder, err)
+	}
+}
+
+func TestApplyingSaysWhatIsMissingAndShowsTheSecret(t *testing.T) {
+	var out bytes.Buffer
+	err := describe(&out, []byte(`{"applied":[{"app":{"name":"hr"},"outcome":"created","missing":["owner","keys"]},{"app":{"name":"ex"},"outcome":"updated","client_secret":"s"}],"removed":["old"]}`))
+	want := []string{"old: removed", "hr: created", "not launchable", "owner, keys", "ex: updated", "shown this once: s"}
+	for _, w := range want {
+		if !strings.Contains(out.String(), w) {
+			t.Errorf("%q is not in %q", w, out.String())
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABrokerThatDoesNotRunIsSaidSo(t *testing.T) {
+	_, err := connected{Socket: filepath.Join(t.TempDir(), "none.sock")}.answer("GET", "/apps", "", nil)
+	if err == nil || !strings.Contains(err.Error(), "is it running?") {
+		t.Errorf("got %v", err)
+	}
+}
