@@ -117,8 +117,19 @@ func (c *appNameCommand) Run(verb verb) error {
 type verb string
 
 type personCommand struct {
-	Disable personIDCommand `cmd:"" help:"Sign the person out everywhere and let them in no more."`
-	Enable  personIDCommand `cmd:"" help:"Let the person sign in again."`
+	List    personListCommand `cmd:"" help:"List the people, 200 at a time."`
+	Disable personIDCommand   `cmd:"" help:"Sign the person out everywhere and let them in no more."`
+	Enable  personIDCommand   `cmd:"" help:"Let the person sign in again."`
+}
+
+type personListCommand struct {
+	connected
+	After string `help:"Go on after this id: the next of the page before."`
+}
+
+// Run lists people.
+func (c *personListCommand) Run() error {
+	return c.ask(http.MethodGet, "/people?after="+url.QueryEscape(c.After), "", nil)
 }
 
 type personIDCommand struct {

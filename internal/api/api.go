@@ -22,6 +22,11 @@ const maxManifest = 1 << 20
 type Options struct {
 	Apps   *catalog.Service
 	People *directory.Service
+	// Directory reads people.
+	Directory interface {
+		Person(ctx context.Context, id string) (directory.Person, error)
+		People(ctx context.Context, after string, limit int) ([]directory.Person, error)
+	}
 	// Mappings lists the group mappings.
 	Mappings func(ctx context.Context) ([]directory.Mapping, error)
 	Actor    func(*http.Request, identity.Ref) identity.Actor
@@ -55,6 +60,8 @@ func (a *API) Mount(mux *http.ServeMux) {
 	route("POST /api/v1/apps/{name}/disable", a.switchApp((*catalog.Service).Disable))
 	route("POST /api/v1/apps/{name}/enable", a.switchApp((*catalog.Service).Enable))
 	route("POST /api/v1/apps/{name}/secret", a.secret)
+	route("GET /api/v1/people", a.listPeople)
+	route("GET /api/v1/people/{id}", a.person)
 	route("POST /api/v1/people/{id}/disable", a.switchPerson(true))
 	route("POST /api/v1/people/{id}/enable", a.switchPerson(false))
 	route("POST /api/v1/connections/{id}/disable", a.switchConnection(true))

@@ -28,10 +28,11 @@ func management(t *testing.T) func(method, path, body string) (int, string) {
 	t.Cleanup(func() { _ = db.Close() })
 	mux := http.NewServeMux()
 	api.New(api.Options{
-		Apps:     catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: time.Now}),
-		People:   directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now}),
-		Mappings: func(ctx context.Context) ([]directory.Mapping, error) { return db.Mappings(ctx) },
-		Actor:    httpx.Actor,
+		Apps:      catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: time.Now}),
+		People:    directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now}),
+		Directory: db,
+		Mappings:  func(ctx context.Context) ([]directory.Mapping, error) { return db.Mappings(ctx) },
+		Actor:     httpx.Actor,
 	}).Mount(mux)
 	return func(method, path, body string) (int, string) {
 		r := httptest.NewRequestWithContext(t.Context(), method, "/api/v1"+path, strings.NewReader(body))
@@ -140,5 +141,15 @@ func TestAMappingIsSetListedAndTakenAway(t *testing.T) {
 	}
 	if status, _ := ask(http.MethodDelete, "/mappings/acme/00g1", ""); status != http.StatusNotFound {
 		t.Errorf("taken away twice: %d", status)
+	}
+}
+
+func TestPeopleAreListedAndFoundByID(t *testing.T) {
+	ask := management(t)
+	if status, answer := ask(http.MethodGet, "/people", ""); status != http.StatusOK || strings.TrimSpace(answer) != `{"people":[]}` {
+		t.Errorf("%d %s", status, answer)
+	}
+	if status, _ := ask(http.MethodGet, "/people/nobody", ""); status != http.StatusNotFound {
+		t.Errorf("nobody: %d", status)
 	}
 }

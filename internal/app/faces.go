@@ -56,7 +56,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.portal, err = portal.New(portal.Options{
 		Sessions: p.sessions, People: p.people, Clients: p.registry, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
-	f.api = api.New(api.Options{Apps: p.apps, People: p.people, Mappings: p.db.Mappings, Actor: httpx.Actor})
+	f.api = api.New(api.Options{Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Actor: httpx.Actor})
 	return err
 }
 
