@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/app"
 )
 
@@ -42,12 +43,21 @@ func (c *serveCommand) Run() error {
 
 type checkCommand struct{ configured }
 
-// Run prints every fault of the configuration.
+// Run prints every fault of the configuration and of the manifests it names.
 func (c *checkCommand) Run() error {
-	if _, err := c.load(); err != nil {
+	cfg, err := c.load()
+	if err != nil {
 		return err
 	}
-	fmt.Println("The configuration is fine.")
+	if cfg.Apps.Folder == "" {
+		fmt.Println("The configuration is fine.")
+		return nil
+	}
+	n, err := api.CheckFolder(os.DirFS(cfg.Apps.Folder))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("The configuration and %d manifests are fine.\n", n)
 	return nil
 }
 
