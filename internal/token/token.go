@@ -1,11 +1,20 @@
-// Package token holds the claims of the broker's own tokens, mints them and is
-// the one path that verifies them.
+// Package token is the one place where the broker's tokens are minted and
+// verified. It knows three, told apart by the typ of their header, which is
+// checked exactly:
 //
-// Three kinds, told apart by typ, which is always checked: access tokens
-// (at+jwt, RFC 9068), ID tokens (JWT, OpenID Connect Core) and logout tokens
-// (logout+jwt, OpenID Connect Back-Channel Logout). A token is accepted only with
-// the very header that this broker writes for the key, so that nothing in a
-// header (alg, jku, jwk, crit) can choose how it is verified.
+//	at+jwt      Access, an access token (RFC 9068)
+//	JWT         ID, an id_token (OpenID Connect Core, section 2)
+//	logout+jwt  Logout, a logout token (OpenID Connect Back-Channel Logout)
+//
+// Besides the standard claims an access token carries what may revoke it: sid
+// (session), cnx (connection), app, client_id, gnt (grant) and the key in its
+// header; rev, the revocation number that was applied before the facts in it
+// were read (see package revoke); and era, the database's era, so that a restored
+// backup brings no token back to life.
+//
+// A verifier accepts only what a Minter here could have written: the header has
+// to be ours byte for byte, so that alg "none", another algorithm, crit, jku, an
+// embedded key or a member given twice are refused before any key is looked up.
 package token
 
 import (
@@ -15,93 +24,110 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
-// The values of the typ header.
+// The typ of each token's header.
 const (
 	TypeAccess = "at+jwt"
 	TypeID     = "JWT"
 	TypeLogout = "logout+jwt"
 )
 
-// The refusals of a Verifier. Outside all of them are invalid_token.
+// The faults of verification. Outside both are invalid_token: which rule failed
+// is in the error's text, for the log.
 var (
-	ErrMalformed = fault.New(fault.Unauthenticated, "token_malformed", "this is not a token of ours")
-	ErrSignature = fault.New(fault.Unauthenticated, "token_signature", "the token's signature does not hold")
-	ErrExpired   = fault.New(fault.Unauthenticated, "token_expired", "the token has expired")
-	ErrForeign   = fault.New(fault.Unauthenticated, "token_foreign", "the token is of another issuer or era")
+	ErrInvalid = fault.New(fault.Unauthenticated, "token_invalid", "the token is not valid")
+	ErrExpired = fault.New(fault.Unauthenticated, "token_expired", "the token has expired")
 )
 
-// Access is what an access token says. Its JSON is the token's payload.
+// errClaims is a defect of ours: a token that must not be minted.
+var errClaims = fault.New(fault.Internal, "token_claims", "the token could not be made")
+
+// Access is what an access token says.
 type Access struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience string   `json:"aud"`
-	Client   string   `json:"client_id"`
-	Scope    string   `json:"scope,omitempty"`
-	ID       string   `json:"jti"`
-	Issued   int64    `json:"iat"` // seconds since 1970
-	Expires  int64    `json:"exp"`
-	AuthTime int64    `json:"auth_time,omitempty"`
-	ACR      string   `json:"acr,omitempty"`
-	AMR      []string `json:"amr,omitempty"`
-	// Session is the OpenID Connect sid; Person, Connection, App and Grant are
-	// internal ids: with Client and the key, all that may revoke the token.
-	Session    string `json:"sid,omitempty"`
-	Person     string `json:"psn,omitempty"`
-	Connection string `json:"cnx,omitempty"`
-	App        string `json:"app,omitempty"`
-	Grant      string `json:"gnt,omitempty"`
-	// Rev is the revocation number applied before the facts were read, Era the
-	// database's era.
-	Rev uint64 `json:"rev"`
-	Era string `json:"era"`
-	// Key is the kid that signed; it is in the header, not the payload.
-	Key string `json:"-"`
+	// ID is the jti: random and unique.
+	ID string
+	// Issuer is set by the Minter.
+	Issuer string
+	// Subject is the person's internal id, or the client_id for a client that
+	// acts by itself.
+	Subject string
+	// Audience is the API that the token is for; the issuer means userinfo.
+	Audience string
+	Client   string // client_id
+	Scopes   []string
+	// Roles are the person's roles in the app, for APIs that check offline.
+	Roles []string
+	// Issued and Expires are cut to seconds. A zero Issued is now.
+	Issued, Expires time.Time
+	// AuthTime, ACR and AMR tell how the person signed in; empty for a client.
+	AuthTime time.Time
+	ACR      string
+	AMR      []string
+	// Person equals Subject, or is empty for a client that acts by itself.
+	Person     string
+	Session    string
+	Connection string
+	App        string // internal id
+	Grant      string
+	// Key is the kid that signed the token; set by Minter and Verifier.
+	Key string
+	// Rev and Era bind the token to the revocations and the database: see the
+	// package comment.
+	Rev uint64
+	Era string
 }
 
-// Refs lists everything that may revoke the token.
+// Refs lists everything whose revocation ends the token.
 func (a Access) Refs() []identity.Ref {
-	refs := make([]identity.Ref, 0, 7)
-	for _, r := range [...]identity.Ref{
+	return a.appendRefs(make([]identity.Ref, 0, maxRefs))
+}
+
+const maxRefs = 7
+
+func (a Access) appendRefs(refs []identity.Ref) []identity.Ref {
+	for _, ref := range [maxRefs]identity.Ref{
 		identity.Person(a.Person), identity.Session(a.Session), identity.Connection(a.Connection),
 		identity.App(a.App), identity.Client(a.Client), identity.Grant(a.Grant), identity.Key(a.Key),
 	} {
-		if r.ID != "" {
-			refs = append(refs, r)
+		if ref.ID != "" {
+			refs = append(refs, ref)
 		}
 	}
 	return refs
 }
 
-// Expiry returns when the token ends.
-func (a Access) Expiry() time.Time { return time.Unix(a.Expires, 0).UTC() }
-
-// ID is what an ID token says (OpenID Connect Core, section 2).
+// ID is what an id_token says.
 type ID struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience string   `json:"aud"`
-	Issued   int64    `json:"iat"`
-	Expires  int64    `json:"exp"`
-	AuthTime int64    `json:"auth_time,omitempty"`
-	Nonce    string   `json:"nonce,omitempty"`
-	ACR      string   `json:"acr,omitempty"`
-	AMR      []string `json:"amr,omitempty"`
-	Session  string   `json:"sid,omitempty"`
-	// AccessHash is at_hash; the Minter sets it.
-	AccessHash string `json:"at_hash,omitempty"`
+	// Issuer is set by the Minter.
+	Issuer  string
+	Subject string
+	// Audience is the client_id.
+	Audience string
+	// AuthorizedParty is the azp claim, usually left empty: there is one audience.
+	AuthorizedParty string
+	Nonce           string
+	// Issued and Expires are cut to seconds. A zero Issued is now.
+	Issued, Expires time.Time
+	AuthTime        time.Time
+	ACR             string
+	AMR             []string
+	Session         string // sid
+	// AccessToken is what at_hash is computed from; it is not in the token.
+	AccessToken string
+	// Extra are further claims, such as a profile. None may have the name of a
+	// claim above.
+	Extra map[string]any
 }
 
-// Logout is what a logout token says.
+// Logout is what a logout token says. It never has a nonce, so that it cannot
+// pass for an id_token.
 type Logout struct {
-	Issuer   string              `json:"iss"`
-	Subject  string              `json:"sub,omitempty"`
-	Audience string              `json:"aud"`
-	ID       string              `json:"jti"`
-	Issued   int64               `json:"iat"`
-	Expires  int64               `json:"exp"`
-	Session  string              `json:"sid,omitempty"`
-	Events   map[string]struct{} `json:"events"`
+	// ID is the jti: random and unique.
+	ID string
+	// Issuer is set by the Minter.
+	Issuer   string
+	Subject  string
+	Audience string // client_id
+	Session  string // sid
+	// Issued and Expires are cut to seconds. A zero Issued is now.
+	Issued, Expires time.Time
 }
-
-// LogoutEvent is the member of Logout.Events.
-const LogoutEvent = "http://schemas.openid.net/event/backchannel-logout"

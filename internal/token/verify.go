@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -11,125 +12,205 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 )
 
-// maxToken bounds a token, in bytes; leeway is how far a clock may be ahead.
-const (
-	maxToken = 8 << 10
-	leeway   = 10 * time.Second
-)
+// MaxSize is the longest token that is minted or looked at, in bytes. It fits in
+// a header field of any usual server.
+const MaxSize = 7 << 10
 
-// PublicKeys finds our own keys.
-type PublicKeys interface {
+// maxHeader is more than any of our headers has, in bytes once decoded.
+const maxHeader = 128
+
+// Keys is the part of keys.Ring that a Verifier needs. If the value also has
+// Former, hints signed by a key that was since removed are recognised.
+type Keys interface {
 	Public(kid string) (keys.PublicKey, bool)
-	// Former finds keys that left in good standing: for hints, never for access.
+}
+
+// formerKeys is the optional part of Keys: keys that left in good standing.
+type formerKeys interface {
 	Former(kid string) (keys.PublicKey, bool)
 }
 
-// Revocations is the part of revoke.Sequence that a Verifier asks.
+// Revocations is the part of revoke.Sequence that a Verifier needs.
 type Revocations interface {
 	Check(rev uint64, refs ...identity.Ref) error
 }
 
-// VerifierOptions are what a Verifier needs. All are required.
+// VerifierOptions are what a Verifier needs. All fields but Leeway are required.
 type VerifierOptions struct {
 	Issuer      string
-	Era         string
-	Keys        PublicKeys
+	Keys        Keys
+	Era         func() string
 	Revocations Revocations
 	Now         func() time.Time
+	// Leeway is how far ahead the clock of another replica may be; 0 means 30 s.
+	// It never prolongs a token.
+	Leeway time.Duration
 }
 
-// Verifier verifies tokens that this broker signed.
+// Verifier checks tokens that the broker minted itself. It is safe for
+// concurrent use.
 type Verifier struct{ o VerifierOptions }
 
 // NewVerifier returns a Verifier.
-func NewVerifier(o VerifierOptions) *Verifier { return &Verifier{o} }
+func NewVerifier(o VerifierOptions) *Verifier {
+	if o.Leeway == 0 {
+		o.Leeway = 30 * time.Second
+	}
+	return &Verifier{o}
+}
 
-// Access verifies an access token: header, signature, issuer, era, times, and
-// that nothing it carries was revoked. The audience is the caller's to check.
-func (v *Verifier) Access(raw string) (Access, error) {
-	var a Access
-	kid, err := v.open(raw, TypeAccess, v.o.Keys.Public, &a)
+// Access returns what a good access token says. It fails with ErrInvalid or
+// ErrExpired, or with what Revocations.Check returns. Whether the audience is
+// the right one is for the caller to decide.
+func (v *Verifier) Access(_ context.Context, raw string) (Access, error) {
+	body, kid, err := v.open(raw, TypeAccess, v.o.Keys.Public)
 	if err != nil {
 		return Access{}, err
 	}
-	a.Key = kid
-	now := v.o.Now()
-	switch {
-	case a.Issuer != v.o.Issuer || a.Era != v.o.Era:
-		return Access{}, ErrForeign
-	case a.Expires == 0 || !now.Before(a.Expiry()):
-		return Access{}, ErrExpired
-	case time.Unix(a.Issued, 0).After(now.Add(leeway)):
-		return Access{}, ErrMalformed
+	var c accessClaims
+	if err := json.Unmarshal(body, &c); err != nil {
+		return Access{}, refuse("the claims are malformed")
 	}
-	if err := v.o.Revocations.Check(a.Rev, a.Refs()...); err != nil {
+	if err := v.times(c.Issuer, c.Issued, c.Expires); err != nil {
+		return Access{}, err
+	}
+	a := c.access(kid)
+	switch {
+	case a.ID == "", a.Subject == "", a.Audience == "", a.Client == "":
+		return Access{}, refuse("a claim is missing")
+	case a.Person == "" && a.Subject != a.Client:
+		return Access{}, refuse("the subject is neither a signed-in person nor the client")
+	case c.Era != v.o.Era():
+		return Access{}, refuse("the token is of another era")
+	}
+	var room [maxRefs]identity.Ref
+	if err := v.o.Revocations.Check(c.Rev, a.appendRefs(room[:0])...); err != nil {
 		return Access{}, fmt.Errorf("access token: %w", err)
 	}
 	return a, nil
 }
 
-// Hint verifies an ID token that comes back as id_token_hint. It may have expired
-// and its key may have left: it says who is meant and grants nothing.
-func (v *Verifier) Hint(raw string) (ID, error) {
-	var id ID
-	either := func(kid string) (keys.PublicKey, bool) {
-		if k, ok := v.o.Keys.Public(kid); ok {
-			return k, true
-		}
-		return v.o.Keys.Former(kid)
+// IDHint returns what an id_token of ours says, when a client gives it back as
+// id_token_hint. It may have expired. It tells whom a request is about and
+// entitles to nothing; whether Audience is the client that sent it is for the
+// caller to decide. It fails with ErrInvalid.
+func (v *Verifier) IDHint(_ context.Context, raw string) (ID, error) {
+	lookup := v.o.Keys.Public
+	if former, ok := v.o.Keys.(formerKeys); ok {
+		lookup = former.Former
 	}
-	if _, err := v.open(raw, TypeID, either, &id); err != nil {
+	body, _, err := v.open(raw, TypeID, lookup)
+	if err != nil {
 		return ID{}, err
 	}
-	if id.Issuer != v.o.Issuer || id.Subject == "" || id.Audience == "" {
-		return ID{}, ErrForeign
+	var c idClaims
+	switch err := json.Unmarshal(body, &c); {
+	case err != nil:
+		return ID{}, refuse("the claims are malformed")
+	case c.Issuer != v.o.Issuer:
+		return ID{}, refuse("the issuer is another")
+	case c.Subject == "", c.Audience == "":
+		return ID{}, refuse("a claim is missing")
+	case time.Unix(c.Issued, 0).After(v.o.Now().Add(v.o.Leeway)):
+		return ID{}, refuse("the token is from the future")
 	}
-	return id, nil
+	return c.id(), nil
 }
 
-// open checks header and signature and decodes the payload into claims.
-func (v *Verifier) open(raw, typ string, find func(string) (keys.PublicKey, bool), claims any) (kid string, err error) {
-	if len(raw) > maxToken {
-		return "", ErrMalformed
+// open checks size, shape, header and signature, in that order, and returns the
+// payload and the kid.
+func (v *Verifier) open(raw, typ string, lookup func(string) (keys.PublicKey, bool)) (body []byte, kid string, err error) {
+	if len(raw) > MaxSize {
+		return nil, "", refuse("the token is too long")
 	}
-	input, signature, ok := cutLast(raw)
-	encodedHeader, payload, alsoOK := strings.Cut(input, ".")
-	if !ok || !alsoOK || strings.Contains(payload, ".") {
-		return "", ErrMalformed
+	header, rest, ok1 := strings.Cut(raw, ".")
+	encoded, signature, ok2 := strings.Cut(rest, ".")
+	if !ok1 || !ok2 {
+		return nil, "", refuse("the token does not have three parts")
 	}
-	strict := base64.RawURLEncoding.Strict()
-	header, err := strict.DecodeString(encodedHeader)
+	key, err := headerKey(header, typ, lookup)
 	if err != nil {
-		return "", ErrMalformed
+		return nil, "", err
 	}
-	var named struct {
-		KID string `json:"kid"`
+	body, ok1 = decode(encoded)
+	mac, ok2 := decode(signature)
+	if !ok1 || !ok2 {
+		return nil, "", refuse("the token is not canonical base64url")
 	}
-	if json.Unmarshal(header, &named) != nil {
-		return "", ErrMalformed
+	input := raw[:len(header)+1+len(encoded)]
+	if err := keys.VerifySignature(key.Algorithm, key.Key, []byte(input), mac); err != nil {
+		return nil, "", refuse("the signature is wrong")
 	}
-	key, ok := find(named.KID)
-	if !ok || string(header) != keys.Header(key.Algorithm, key.ID, typ) {
-		return "", ErrMalformed
-	}
-	sig, err := strict.DecodeString(signature)
-	if err != nil {
-		return "", ErrMalformed
-	}
-	if err := keys.VerifySignature(key.Algorithm, key.Key, []byte(input), sig); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrSignature, err)
-	}
-	body, err := strict.DecodeString(payload)
-	if err != nil || json.Unmarshal(body, claims) != nil {
-		return "", ErrMalformed
-	}
-	return key.ID, nil
+	return body, key.ID, nil
 }
 
-func cutLast(raw string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(raw, '.')
-	if i < 0 {
-		return "", "", false
+// headerKey finds the key that the header names, and refuses any header that is
+// not byte for byte what that key's Signer writes for typ.
+func headerKey(encoded, typ string, lookup func(string) (keys.PublicKey, bool)) (keys.PublicKey, error) {
+	if len(encoded) > base64.RawURLEncoding.EncodedLen(maxHeader) {
+		return keys.PublicKey{}, refuse("the header is too long")
 	}
-	return raw[:i], raw[i+1:], true
+	header, ok := decode(encoded)
+	if !ok {
+		return keys.PublicKey{}, refuse("the header is not canonical base64url")
+	}
+	kid, ok := kidOf(string(header))
+	if !ok {
+		return keys.PublicKey{}, refuse("the header is not one of ours")
+	}
+	key, ok := lookup(kid)
+	if !ok {
+		return keys.PublicKey{}, refuse("the key is not known")
+	}
+	if string(header) != keys.Header(key.Algorithm, kid, typ) {
+		return keys.PublicKey{}, refuse("the header is not one of ours for this type of token")
+	}
+	return key, nil
 }
+
+// kidOf takes the kid out of a header of ours. It holds nothing but lower-case
+// letters and digits, so that no path, query or URL is ever looked up.
+func kidOf(header string) (string, bool) {
+	_, rest, ok := strings.Cut(header, `","kid":"`)
+	kid, _, closed := strings.Cut(rest, `","typ":"`)
+	if !ok || !closed || kid == "" {
+		return "", false
+	}
+	for _, c := range []byte(kid) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return "", false
+		}
+	}
+	return kid, true
+}
+
+// strict refuses padding, line breaks and bits that stand for nothing, so that a
+// token has one spelling.
+var strict = base64.RawURLEncoding.Strict()
+
+func decode(s string) ([]byte, bool) {
+	if strings.ContainsAny(s, "\r\n") { // which encoding/base64 would skip
+		return nil, false
+	}
+	b, err := strict.DecodeString(s)
+	return b, err == nil && len(b) > 0
+}
+
+// times checks what every live token has in common.
+func (v *Verifier) times(issuer string, issued, expires int64) error {
+	now := v.o.Now()
+	switch {
+	case issuer != v.o.Issuer:
+		return refuse("the issuer is another")
+	case expires <= 0, issued <= 0:
+		return refuse("a time is missing")
+	case time.Unix(issued, 0).After(now.Add(v.o.Leeway)):
+		return refuse("the token is from the future")
+	case !now.Before(time.Unix(expires, 0)):
+		return ErrExpired
+	}
+	return nil
+}
+
+// refuse names the rule that failed, for the log.
+func refuse(rule string) error { return fmt.Errorf("%w: %s", ErrInvalid, rule) }
