@@ -167,9 +167,9 @@ func (p *parts) openServices(context.Context, Options) error {
 		Store: p.db, People: p.people, Revocations: p.revocations, Era: p.db.Era(), Now: p.now,
 		Idle: p.cfg.Session.Idle, Absolute: p.cfg.Session.Absolute, Cookie: "gatehouse", Secure: p.secure(), Prefix: p.issuer.Path, Actor: httpx.Actor,
 	})
-	p.minter = token.NewMinter(p.cfg.Issuer, p.ring)
+	p.minter = token.NewMinter(token.MinterOptions{Issuer: p.cfg.Issuer, Ring: p.ring, Now: p.now})
 	p.verifier = token.NewVerifier(token.VerifierOptions{
-		Issuer: p.cfg.Issuer, Era: p.db.Era(), Keys: p.ring, Revocations: p.revocations, Now: p.now,
+		Issuer: p.cfg.Issuer, Era: p.db.Era, Keys: p.ring, Revocations: p.revocations, Now: p.now,
 	})
 	return nil
 }

@@ -146,7 +146,7 @@ func (p *Provider) check(r *http.Request, params url.Values, c *registry.Client,
 		return req, f
 	}
 	if hint := params.Get("id_token_hint"); hint != "" {
-		id, err := p.o.Verifier.Hint(hint)
+		id, err := p.o.Verifier.IDHint(r.Context(), hint)
 		if err != nil || id.Audience != c.ID {
 			return req, refuse("invalid_request", "id_token_hint is not an id_token of this client")
 		}

@@ -57,7 +57,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		p.o.UI.Error(w, r, err)
 		return
 	}
-	hint, hinted := p.hint(params)
+	hint, hinted := p.hint(r.Context(), params)
 	back, err := p.backTo(r.Context(), params, hint, hinted)
 	if err != nil {
 		p.o.UI.Error(w, r, err)
@@ -83,8 +83,8 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (p *Provider) hint(params url.Values) (token.ID, bool) {
-	id, err := p.o.Verifier.Hint(params.Get("id_token_hint"))
+func (p *Provider) hint(ctx context.Context, params url.Values) (token.ID, bool) {
+	id, err := p.o.Verifier.IDHint(ctx, params.Get("id_token_hint"))
 	if err != nil || (params.Has("client_id") && params.Get("client_id") != id.Audience) {
 		return token.ID{}, false
 	}
@@ -216,7 +216,7 @@ func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 		alg = keys.ES256
 	}
 	raw, err := p.o.Minter.Logout(alg, token.Logout{
-		Subject: s.Person, Audience: c.ID, ID: identity.NewID(), Issued: now.Unix(), Expires: now.Add(logoutLife).Unix(), Session: s.ID,
+		Subject: s.Person, Audience: c.ID, ID: identity.NewID(), Issued: now, Expires: now.Add(logoutLife), Session: s.ID,
 	})
 	if err != nil {
 		return err

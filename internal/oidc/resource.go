@@ -15,6 +15,9 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/token"
 )
 
+// errAnotherAPI refuses a token whose audience is not this provider.
+var errAnotherAPI = fault.New(fault.Unauthenticated, "token_audience", "the token is for another API")
+
 // userinfo answers the claims of the person (OpenID Connect Core, section 5.3).
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	raw, err := bearer(r)
@@ -22,22 +25,21 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		p.bearerError(w, r, err)
 		return
 	}
-	a, err := p.o.Verifier.Access(raw)
+	a, err := p.o.Verifier.Access(r.Context(), raw)
 	if err != nil {
 		p.bearerError(w, r, err)
 		return
 	}
-	scopes := strings.Fields(a.Scope)
 	if a.Audience != p.o.Issuer || a.Person == "" {
-		p.bearerError(w, r, token.ErrForeign)
+		p.bearerError(w, r, errAnotherAPI)
 		return
 	}
-	if !slices.Contains(scopes, "openid") {
+	if !slices.Contains(a.Scopes, "openid") {
 		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="openid"`)
 		writeJSON(w, http.StatusForbidden, map[string]string{"error": "insufficient_scope"})
 		return
 	}
-	answer, err := p.claimsOf(r, a, scopes)
+	answer, err := p.claimsOf(r, a, a.Scopes)
 	if err != nil {
 		p.bearerError(w, r, err)
 		return
@@ -148,7 +150,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 		p.oauthError(w, r, err)
 		return
 	}
-	a, err := p.o.Verifier.Access(form.Get("token"))
+	a, err := p.o.Verifier.Access(r.Context(), form.Get("token"))
 	if err == nil && a.Person != "" {
 		_, err = p.o.People.Usable(r.Context(), a.Person, a.Connection)
 	}
@@ -161,7 +163,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, introspection{
-		Active: true, Scope: a.Scope, Client: a.Client, Type: "Bearer", Expires: a.Expires, Issued: a.Issued, Subject: a.Subject,
+		Active: true, Scope: strings.Join(a.Scopes, " "), Client: a.Client, Type: "Bearer", Expires: a.Expires.Unix(), Issued: a.Issued.Unix(), Subject: a.Subject,
 		Audience: a.Audience, Issuer: a.Issuer, ID: a.ID, Session: a.Session,
 	})
 }
@@ -196,7 +198,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 
 // grantOf finds the grant that a token belongs to, and the grant's client.
 func (p *Provider) grantOf(r *http.Request, raw string) (id, client string) {
-	if a, err := p.o.Verifier.Access(raw); err == nil {
+	if a, err := p.o.Verifier.Access(r.Context(), raw); err == nil {
 		return a.Grant, a.Client
 	}
 	if _, f, err := p.o.Grants.Refresh(r.Context(), hashOf(raw)); err == nil {

@@ -122,31 +122,31 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		}
 	}
 	a := token.Access{
-		Subject: s.Person, Audience: audience, Client: s.Client, Scope: strings.Join(scopes, " "), ID: identity.NewID(),
-		Issued: req.now.Unix(), Expires: req.now.Add(life).Unix(), ACR: s.Authentication.ACR, AMR: s.Authentication.AMR,
+		Subject: s.Person, Audience: audience, Client: s.Client, Scopes: scopes, ID: identity.NewID(),
+		Issued: req.now, Expires: req.now.Add(life), ACR: s.Authentication.ACR, AMR: s.Authentication.AMR,
 		Session: s.Session, Person: s.Person, Connection: s.Connection, App: s.App, Grant: grantID, Rev: s.Rev, Era: p.o.Era,
 	}
 	if s.Person == "" {
 		a.Subject = s.Client
 	} else {
-		a.AuthTime = s.Authentication.Time.Unix()
+		a.AuthTime = s.Authentication.Time
 	}
 	access, err := p.o.Minter.Access(alg, a)
 	if err != nil {
 		return nil, event.Event{}, err
 	}
-	answer := &tokenAnswer{Access: access, Type: "Bearer", Expires: int64(life.Seconds()), Scope: a.Scope}
+	answer := &tokenAnswer{Access: access, Type: "Bearer", Expires: int64(life.Seconds()), Scope: strings.Join(scopes, " ")}
 	if s.Person != "" && slices.Contains(scopes, "openid") {
 		answer.ID, err = p.o.Minter.ID(alg, token.ID{
-			Subject: s.Person, Audience: s.Client, Issued: a.Issued, Expires: req.now.Add(idLife).Unix(), AuthTime: a.AuthTime,
-			Nonce: nonce, ACR: a.ACR, AMR: a.AMR, Session: s.Session,
-		}, access)
+			Subject: s.Person, Audience: s.Client, Issued: a.Issued, Expires: req.now.Add(idLife), AuthTime: a.AuthTime,
+			Nonce: nonce, ACR: a.ACR, AMR: a.AMR, Session: s.Session, AccessToken: access,
+		})
 		if err != nil {
 			return nil, event.Event{}, err
 		}
 	}
 	issued := event.New(req.now, "token.issued", p.o.Actor(req.http, identity.Client(s.Client)), identity.Ref{Kind: identity.KindToken, ID: a.ID},
-		"grant_type", req.form.Get("grant_type"), "person", s.Person, "audience", audience, "scope", a.Scope, "grant", grantID)
+		"grant_type", req.form.Get("grant_type"), "person", s.Person, "audience", audience, "scope", answer.Scope, "grant", grantID)
 	return answer, issued, nil
 }
 

@@ -255,12 +255,12 @@ func TestManyWhoWaitShareOneReading(t *testing.T) {
 				}
 			})
 		}
+		synctest.Wait() // every caller waits for the reading, or is about to start it
 		impatient, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := w.Client(impatient, "client-alpha"); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("who does not wait gets %v", err)
 		}
-		synctest.Wait()
 		close(w.shelf.gate)
 		group.Wait()
 		if n := w.shelf.count(); n != 1 {
