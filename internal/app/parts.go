@@ -45,7 +45,7 @@ type parts struct {
 	client  *http.Client // the guarded one
 
 	db     *storage.DB
-	memory *cache.Memory
+	memory cache.Engine
 	vault  *keys.Vault
 	ring   *keys.Ring
 
@@ -83,9 +83,6 @@ func (p *parts) openGround(_ context.Context, o Options) (err error) {
 	}
 	if p.issuer, err = url.Parse(p.cfg.Issuer); err != nil {
 		return fmt.Errorf("issuer: %w", err)
-	}
-	if p.cfg.Redis.URL != "" {
-		return errors.New("redis.url: several replicas are not supported by this build; leave it empty")
 	}
 	if p.lock, err = lockDataDir(p.cfg.DataDir); err != nil {
 		return err
@@ -133,7 +130,9 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	} else if len(existing) == 0 {
 		born = time.Time{}
 	}
-	p.memory = cache.NewMemory(p.now, born)
+	if p.memory, err = p.openMemory(ctx, born); err != nil {
+		return err
+	}
 	p.revocations = revoke.New(revoke.Options{
 		Store: p.db, Bus: p.memory, Now: p.now, Log: p.log, Staleness: p.cfg.Revocation.Staleness,
 	})
@@ -153,6 +152,16 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	p.jobs = job.New(job.Options{Store: p.db.Jobs(), Holder: identity.NewID(), Now: p.now, Log: p.log})
 	p.trail = audit.NewLog(p.db, audit.LogOptions{})
 	return p.ring.Load(ctx)
+}
+
+// openMemory returns the memory that the replicas share, or one in this process.
+func (p *parts) openMemory(ctx context.Context, born time.Time) (cache.Engine, error) {
+	if p.cfg.Redis.URL == "" {
+		return cache.NewMemory(p.now, born), nil
+	}
+	return cache.OpenRedis(ctx, cache.RedisOptions{
+		URL: p.cfg.Redis.URL.Reveal(), Prefix: p.cfg.Redis.Prefix, Born: born, Now: p.now, Log: p.log,
+	})
 }
 
 func (p *parts) openServices(context.Context, Options) error {
@@ -208,6 +217,9 @@ func (p *parts) close() error {
 		p.trail.Close()
 	}
 	var errs []error
+	if p.memory != nil {
+		errs = append(errs, p.memory.Close())
+	}
 	if p.db != nil {
 		errs = append(errs, p.db.Close())
 	}

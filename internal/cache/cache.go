@@ -56,3 +56,13 @@ type Counter interface {
 	// window after its first Add.
 	Add(ctx context.Context, purpose Purpose, key string, n int64, window time.Duration) (int64, error)
 }
+
+// Engine is a whole short-term memory: Memory or Redis.
+type Engine interface {
+	Cache
+	Once
+	Bus
+	Counter
+	// Close ends it. Nothing may be asked of it any more.
+	Close() error
+}

@@ -56,6 +56,9 @@ func NewMemory(now func() time.Time, born time.Time) *Memory {
 	return &Memory{now: now, born: born, items: map[place]item{}, topics: map[string][]*subscriber{}}
 }
 
+// Close implements Engine: what was remembered goes with the process.
+func (m *Memory) Close() error { return nil }
+
 // Put implements Cache.
 func (m *Memory) Put(_ context.Context, p Purpose, key string, value []byte, ttl time.Duration) error {
 	m.mu.Lock()
