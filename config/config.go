@@ -52,6 +52,7 @@ type Config struct {
 	Tracing        Tracing        `yaml:"tracing"`
 	Session        Session        `yaml:"session"`
 	Revocation     Revocation     `yaml:"revocation"`
+	Audit          Audit          `yaml:"audit"`
 	Keys           Keys           `yaml:"keys"`
 	Policy         Policy         `yaml:"policy"`
 	Apps           Apps           `yaml:"apps"`
@@ -124,6 +125,14 @@ type Session struct {
 	Idle time.Duration `yaml:"idle"`
 	// Absolute is how long it lives at most. Default 24h.
 	Absolute time.Duration `yaml:"absolute"`
+}
+
+// Audit tunes the audit log.
+type Audit struct {
+	// Window is how long the commit of issued tokens' entries waits for more of
+	// them, while tokens are asked for at once; a token is answered when its entry
+	// is durable.
+	Window time.Duration `yaml:"window"`
 }
 
 // Revocation bounds how far a replica may be behind.

@@ -89,6 +89,7 @@ func defaults() Config {
 		Tracing:    Tracing{Ratio: 1},
 		Session:    Session{Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
 		Revocation: Revocation{Staleness: 5 * time.Second},
+		Audit:      Audit{Window: time.Millisecond},
 		Keys:       Keys{RotateEvery: 90 * 24 * time.Hour, Lead: time.Hour, Overlap: 2 * time.Hour},
 		Product:    Product{Name: "Gatehouse"},
 	}

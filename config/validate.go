@@ -169,6 +169,7 @@ func (k *checker) lifetimes(c *Config) {
 	k.between("session.absolute", c.Session.Absolute, time.Minute, 30*day)
 	k.between("session.idle", c.Session.Idle, time.Minute, max(c.Session.Absolute, time.Minute))
 	k.between("revocation.staleness", c.Revocation.Staleness, 500*time.Millisecond, time.Minute)
+	k.between("audit.window", c.Audit.Window, 0, 100*time.Millisecond)
 	k.between("keys.lead", c.Keys.Lead, time.Second, 7*day)
 	k.between("keys.overlap", c.Keys.Overlap, 10*time.Minute, 30*day)
 	k.between("keys.rotate_every", c.Keys.RotateEvery, max(2*c.Keys.Lead, time.Minute), 730*day)

@@ -150,7 +150,7 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	}
 	p.outbox = event.NewDispatcher(event.Options{Outbox: p.db.Outbox(), Now: p.now, Log: p.log})
 	p.jobs = job.New(job.Options{Store: p.db.Jobs(), Holder: identity.NewID(), Now: p.now, Log: p.log})
-	p.trail = audit.NewLog(p.db, audit.LogOptions{})
+	p.trail = audit.NewLog(p.db, audit.LogOptions{Window: p.cfg.Audit.Window})
 	return p.ring.Load(ctx)
 }
 

@@ -18,6 +18,12 @@ type Entry struct {
 	Seal int64 `json:"seal,omitempty"`
 }
 
+// Leaf is an entry as a seal sees it.
+type Leaf struct {
+	ID     string
+	Digest []byte
+}
+
 // Seal closes a batch of entries into the hash chain.
 type Seal struct {
 	// Number counts from 1 without a gap.
@@ -50,8 +56,10 @@ type Store interface {
 	// Append writes entries that belong to no other change, durably, in one
 	// transaction.
 	Append(ctx context.Context, events []event.Event) error
-	// Unsealed returns up to n unsealed entries in id order.
-	Unsealed(ctx context.Context, n int) ([]Entry, error)
+	// Leaves returns what a seal needs of up to n unsealed entries, in id order.
+	Leaves(ctx context.Context, n int) ([]Leaf, error)
+	// Unsealed returns up to n unsealed entries after the id, in id order.
+	Unsealed(ctx context.Context, after string, n int) ([]Entry, error)
 	// Chain writes the seal and marks the entries with it, in one transaction.
 	// It fails with a Conflict fault if seal.Number is taken or an id is sealed.
 	Chain(ctx context.Context, seal Seal, ids []string) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -17,8 +18,9 @@ type Appender interface {
 
 // LogOptions tune a Log.
 type LogOptions struct {
-	// Window is how long a commit waits for company. 0 waits for nobody: a commit
-	// then takes whatever queued while the one before it ran.
+	// Window is how long a commit waits for company, if the one before it had
+	// some: who comes alone never waits. 0 waits for nobody: a commit then takes
+	// whatever queued while the one before it ran.
 	Window time.Duration
 	// Max is how many events one commit takes; 0 means 256.
 	Max int
@@ -103,8 +105,10 @@ func (l *Log) Close() {
 
 func (l *Log) run() {
 	defer close(l.done)
+	busy := false
 	for first := range l.in {
-		batch := l.gather(first)
+		batch := l.gather(first, busy)
+		busy = len(batch) > 1
 		var events []event.Event
 		for _, e := range batch {
 			events = append(events, e.events...)
@@ -122,13 +126,15 @@ func (l *Log) run() {
 	}
 }
 
-// gather takes what waits, up to Max entries.
-func (l *Log) gather(first entry) []entry {
-	batch := append(make([]entry, 0, 16), first)
-	var window <-chan time.Time
-	if l.o.Window > 0 {
-		window = time.After(l.o.Window)
+// gather takes what waits, up to Max entries, and what comes within the window
+// when the log is busy.
+func (l *Log) gather(first entry, busy bool) []entry {
+	batch := l.waiting(append(make([]entry, 0, 16), first))
+	if !busy || l.o.Window == 0 {
+		return batch
 	}
+	window := time.NewTimer(l.o.Window)
+	defer window.Stop()
 	for len(batch) < l.o.Max {
 		select {
 		case e, ok := <-l.in:
@@ -136,20 +142,29 @@ func (l *Log) gather(first entry) []entry {
 				return batch
 			}
 			batch = append(batch, e)
-			continue
-		default:
-		}
-		if window == nil {
+		case <-window.C:
 			return batch
 		}
+	}
+	return batch
+}
+
+// waiting adds what is in the queue, and what callers that are ready to run put
+// there as soon as they may.
+func (l *Log) waiting(batch []entry) []entry {
+	for yielded := false; len(batch) < l.o.Max; {
 		select {
 		case e, ok := <-l.in:
 			if !ok {
 				return batch
 			}
-			batch = append(batch, e)
-		case <-window:
-			return batch
+			batch, yielded = append(batch, e), false
+		default:
+			if yielded {
+				return batch
+			}
+			runtime.Gosched()
+			yielded = true
 		}
 	}
 	return batch

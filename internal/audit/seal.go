@@ -52,32 +52,32 @@ func (s *Sealer) Seal(ctx context.Context) (sealed int, err error) {
 }
 
 func (s *Sealer) one(ctx context.Context) (int, error) {
-	entries, err := s.Store.Unsealed(ctx, sealBatch)
-	if err != nil || len(entries) == 0 {
+	leaves, err := s.Store.Leaves(ctx, sealBatch)
+	if err != nil || len(leaves) == 0 {
 		return 0, err
 	}
 	last, _, err := s.Store.LastSeal(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("seal: %w", err)
 	}
-	seal := Seal{Number: last.Number + 1, Time: s.Now().UTC().Truncate(time.Microsecond), Count: len(entries), Previous: last.Head}
-	seal.Head = head(seal, entries)
+	seal := Seal{Number: last.Number + 1, Time: s.Now().UTC().Truncate(time.Microsecond), Count: len(leaves), Previous: last.Head}
+	seal.Head = head(seal, leaves)
 	if seal.KeyID, seal.Signature, err = s.Signer.SignHead(ctx, seal.Head); err != nil {
 		return 0, fmt.Errorf("seal: %w", err)
 	}
-	ids := make([]string, len(entries))
-	for i, e := range entries {
-		ids[i] = e.ID
+	ids := make([]string, len(leaves))
+	for i, l := range leaves {
+		ids[i] = l.ID
 	}
 	if err := s.Store.Chain(ctx, seal, ids); err != nil {
 		return 0, fmt.Errorf("seal: %w", err)
 	}
-	return len(entries), nil
+	return len(leaves), nil
 }
 
 // head is SHA-256 over the seal's number, time, count and previous head, and each
 // entry's digest in id order.
-func head(s Seal, entries []Entry) []byte {
+func head(s Seal, leaves []Leaf) []byte {
 	h := sha256.New()
 	var fixed [24]byte
 	binary.BigEndian.PutUint64(fixed[0:], uint64(s.Number))
@@ -85,8 +85,8 @@ func head(s Seal, entries []Entry) []byte {
 	binary.BigEndian.PutUint64(fixed[16:], uint64(s.Count))
 	h.Write(fixed[:])
 	h.Write(s.Previous)
-	for _, e := range entries {
-		h.Write(e.Digest)
+	for _, l := range leaves {
+		h.Write(l.Digest)
 	}
 	return h.Sum(nil)
 }
@@ -127,17 +127,19 @@ func Verify(ctx context.Context, store Store, check func(keyID string, head, sig
 }
 
 func verifySeal(s Seal, entries []Entry, previous []byte, check func(string, []byte, []byte) error) error {
-	for _, e := range entries {
-		if !bytes.Equal(Digest(e.Event), e.Digest) {
-			return fmt.Errorf("%w: entry %s does not match its digest", ErrBroken, e.ID)
+	leaves := make([]Leaf, len(entries))
+	for i, e := range entries {
+		if err := verifyEntry(e); err != nil {
+			return err
 		}
+		leaves[i] = Leaf{ID: e.ID, Digest: e.Digest}
 	}
 	switch {
 	case len(entries) != s.Count:
 		return fmt.Errorf("%w: seal %d covers %d entries, %d are there", ErrBroken, s.Number, s.Count, len(entries))
 	case !bytes.Equal(s.Previous, previous):
 		return fmt.Errorf("%w: seal %d does not follow the one before it", ErrBroken, s.Number)
-	case !bytes.Equal(head(s, entries), s.Head):
+	case !bytes.Equal(head(s, leaves), s.Head):
 		return fmt.Errorf("%w: seal %d covers other entries", ErrBroken, s.Number)
 	}
 	if err := check(s.KeyID, s.Head, s.Signature); err != nil {
@@ -146,16 +148,27 @@ func verifySeal(s Seal, entries []Entry, previous []byte, check func(string, []b
 	return nil
 }
 
-func verifyTail(ctx context.Context, store Store, r *Report) error {
-	entries, err := store.Unsealed(ctx, sealBatch)
-	if err != nil {
-		return fmt.Errorf("verify the audit log: %w", err)
+func verifyEntry(e Entry) error {
+	if !bytes.Equal(Digest(e.Event), e.Digest) {
+		return fmt.Errorf("%w: entry %s does not match its digest", ErrBroken, e.ID)
 	}
-	for _, e := range entries {
-		if !bytes.Equal(Digest(e.Event), e.Digest) {
-			return fmt.Errorf("%w: entry %s does not match its digest", ErrBroken, e.ID)
+	return nil
+}
+
+func verifyTail(ctx context.Context, store Store, r *Report) error {
+	for after := ""; ; {
+		entries, err := store.Unsealed(ctx, after, sealBatch)
+		if err != nil {
+			return fmt.Errorf("verify the audit log: %w", err)
+		}
+		for _, e := range entries {
+			if err := verifyEntry(e); err != nil {
+				return err
+			}
+			after = e.ID
+		}
+		if r.Unsealed += len(entries); len(entries) < sealBatch {
+			return nil
 		}
 	}
-	r.Unsealed = len(entries)
-	return nil
 }

@@ -14,7 +14,7 @@ import (
 // Event is one thing that happened. It holds no secret: its Data ends in the
 // audit log.
 type Event struct {
-	// ID is random and unique; handlers deduplicate by it.
+	// ID is unique and sorts by Time; handlers deduplicate by it.
 	ID string `json:"id"`
 	// Type is "noun.verb" in the past tense: "session.ended".
 	Type string `json:"type"`
@@ -34,7 +34,7 @@ type Event struct {
 // New returns an event with a fresh id at time now. pairs alternate names and
 // values of Data; empty values are left out.
 func New(now time.Time, typ string, actor identity.Actor, subject identity.Ref, pairs ...string) Event {
-	e := Event{ID: identity.NewID(), Type: typ, Time: now.UTC().Truncate(time.Microsecond), Actor: actor, Subject: subject}
+	e := Event{ID: identity.NewOrderedID(now), Type: typ, Time: now.UTC().Truncate(time.Microsecond), Actor: actor, Subject: subject}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
 			continue

@@ -42,9 +42,17 @@ func scanEntry(rows *sql.Rows) (audit.Entry, error) {
 	return e, nil
 }
 
+// Leaves implements audit.Store.
+func (db *DB) Leaves(ctx context.Context, n int) ([]audit.Leaf, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (l audit.Leaf, err error) {
+		err = rows.Scan(&l.ID, &l.Digest)
+		return l, err
+	}, `SELECT id, digest FROM audit WHERE seal = 0 ORDER BY id LIMIT $1`, n)
+}
+
 // Unsealed implements audit.Store.
-func (db *DB) Unsealed(ctx context.Context, n int) ([]audit.Entry, error) {
-	return collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = 0 ORDER BY id LIMIT $1`, n)
+func (db *DB) Unsealed(ctx context.Context, after string, n int) ([]audit.Entry, error) {
+	return collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = 0 AND id > $1 ORDER BY id LIMIT $2`, after, n)
 }
 
 // Chain implements audit.Store.
@@ -107,7 +115,7 @@ func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, e
 	if err != nil {
 		return s, nil, err
 	}
-	entries, err := collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = $1 ORDER BY id`, n)
+	entries, err := collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = $1 AND seal <> 0 ORDER BY id`, n)
 	return s, entries, err
 }
 

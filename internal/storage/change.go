@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,6 +61,7 @@ func (k *keptError) Unwrap() error { return k.err }
 func keep(err error) error { return &keptError{err} }
 
 func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bool, err error) {
+	db.write.prepareWanted(ctx)
 	sqlTx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return false, false, err
@@ -80,7 +83,7 @@ func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bo
 
 // writeEvents is the one place where events become rows.
 func (t *tx) writeEvents(ctx context.Context) (raised, queued bool, err error) {
-	if err := appendAudit(ctx, t.Tx, t.events); err != nil {
+	if err := t.appendAudit(ctx, t.events); err != nil {
 		return false, false, err
 	}
 	for _, e := range t.events {
@@ -146,18 +149,29 @@ var endings = map[identity.Kind][]string{
 	identity.KindGrant:      {endFamilies + `id = $3`},
 }
 
-// appendAudit writes entries with one statement for up to 100 of them.
-func appendAudit(ctx context.Context, on *sql.Tx, events []event.Event) error {
-	const columns, most = 7, 100
+// auditColumns is how many values an audit entry has.
+const auditColumns = 7
+
+// auditInserts are statements for 1, 2, 4, … rows: few enough to stay prepared.
+var auditInserts = func() (all [7]string) {
+	for i := range all {
+		all[i] = insertAudit(1 << i)
+	}
+	return all
+}()
+
+// appendAudit writes entries, as many as it can with one statement.
+func (t *tx) appendAudit(ctx context.Context, events []event.Event) error {
 	for len(events) > 0 {
-		part := events[:min(len(events), most)]
+		size := min(bits.Len(uint(len(events)))-1, len(auditInserts)-1)
+		part := events[:1<<size]
 		events = events[len(part):]
-		args := make([]any, 0, columns*len(part))
+		args := make([]any, 0, auditColumns*len(part))
 		for _, e := range part {
 			body := audit.Canonical(e)
-			args = append(args, e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.Digest(e))
+			args = append(args, e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.DigestOf(body))
 		}
-		if _, err := on.ExecContext(ctx, insertAudit(len(part)), args...); err != nil {
+		if _, err := t.ExecContext(ctx, auditInserts[size], args...); err != nil {
 			return err
 		}
 	}
@@ -167,12 +181,11 @@ func appendAudit(ctx context.Context, on *sql.Tx, events []event.Event) error {
 func insertAudit(rows int) string {
 	var b strings.Builder
 	b.WriteString(`INSERT INTO audit (id, at, type, actor, subject, body, digest) VALUES `)
-	for i := range rows {
-		if i > 0 {
-			b.WriteByte(',')
+	for i := range rows * auditColumns {
+		b.WriteString([]string{"(", ",", ",", ",", ",", ",", ","}[i%auditColumns] + "$" + strconv.Itoa(i+1))
+		if i%auditColumns == auditColumns-1 {
+			b.WriteString(")" + strings.Repeat(",", min(1, rows*auditColumns-1-i)))
 		}
-		n := i * 7
-		fmt.Fprintf(&b, "($%d,$%d,$%d,$%d,$%d,$%d,$%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7)
 	}
 	return b.String()
 }

@@ -59,8 +59,8 @@ type Options struct {
 // DB is an open database of the newest schema.
 type DB struct {
 	o      Options
-	read   *sql.DB
-	write  *sql.DB // one connection on SQLite: writers queue here instead of failing
+	read   *pool
+	write  *pool // one connection on SQLite: writers queue here instead of failing
 	outbox map[string]bool
 	era    string
 }
@@ -85,19 +85,12 @@ func connect(o Options) (*DB, error) {
 	var err error
 	switch o.Driver {
 	case SQLite:
-		if db.read, err = sql.Open("sqlite", sqliteDSN(o.Dir)); err == nil {
-			db.read.SetMaxOpenConns(readers)
-			db.write, err = sql.Open("sqlite", sqliteDSN(o.Dir))
-		}
-		if err == nil {
-			db.write.SetMaxOpenConns(1)
+		if db.read, err = newPool("sqlite", sqliteDSN(o.Dir), readers); err == nil {
+			db.write, err = newPool("sqlite", sqliteDSN(o.Dir), 1)
 		}
 	case Postgres:
-		if db.read, err = sql.Open("pgx", o.DSN); err == nil {
-			db.read.SetMaxOpenConns(readers)
-			db.read.SetMaxIdleConns(readers)
-			db.write = db.read
-		}
+		db.read, err = newPool("pgx", o.DSN, readers)
+		db.write = db.read
 	default:
 		err = fmt.Errorf("unknown driver %q", o.Driver)
 	}

@@ -63,7 +63,7 @@ func (db *DB) provider() (*goose.Provider, error) {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	options := []goose.ProviderOption{goose.WithSlog(db.o.Log), goose.WithVerbose(false)}
-	dialect, on := goose.DialectSQLite3, db.write
+	dialect, on := goose.DialectSQLite3, db.write.DB
 	if db.o.Driver == Postgres {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {

@@ -50,7 +50,7 @@ func (q queue) Bury(ctx context.Context, id, reason string) error {
 }
 
 func (q queue) set(ctx context.Context, id, state string, due int64, reason string) error {
-	_, err := q.db.write.ExecContext(ctx, `UPDATE `+q.table+` SET state = $2, due = $3, reason = $4 WHERE id = $1`, id, state, due, reason) //nolint:gosec // G202: the table is one of two constants
+	_, err := q.db.write.ExecContext(ctx, `UPDATE `+q.table+` SET state = $2, due = $3, reason = $4 WHERE id = $1`, id, state, due, reason)
 	return translate(err)
 }
 
