@@ -8,11 +8,14 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/session"
 )
 
 // maxManifest bounds a manifest, in bytes.
@@ -26,6 +29,21 @@ type Options struct {
 	Directory interface {
 		Person(ctx context.Context, id string) (directory.Person, error)
 		People(ctx context.Context, after string, limit int) ([]directory.Person, error)
+	}
+	// Connections are the configured ones, whether enabled or not.
+	Connections []Connection
+	Sessions    interface {
+		Of(ctx context.Context, person string) ([]session.Session, error)
+		End(ctx context.Context, id string, actor identity.Actor, reason string) error
+		EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error
+	}
+	Keys interface {
+		List(ctx context.Context) ([]keys.Info, error)
+		Rotate(ctx context.Context, alg keys.Algorithm, actor identity.Actor) error
+		Kill(ctx context.Context, kid string, actor identity.Actor) error
+	}
+	Audit interface {
+		Page(ctx context.Context, q audit.Query) (entries []audit.Entry, next string, err error)
 	}
 	// Mappings lists the group mappings.
 	Mappings func(ctx context.Context) ([]directory.Mapping, error)
@@ -64,8 +82,16 @@ func (a *API) Mount(mux *http.ServeMux) {
 	route("GET /api/v1/people/{id}", a.person)
 	route("POST /api/v1/people/{id}/disable", a.switchPerson(true))
 	route("POST /api/v1/people/{id}/enable", a.switchPerson(false))
+	route("GET /api/v1/people/{id}/sessions", a.sessionsOf)
+	route("DELETE /api/v1/people/{id}/sessions", a.endSessionsOf)
+	route("POST /api/v1/sessions/{id}/end", a.endSession)
+	route("GET /api/v1/connections", a.connections)
 	route("POST /api/v1/connections/{id}/disable", a.switchConnection(true))
 	route("POST /api/v1/connections/{id}/enable", a.switchConnection(false))
+	route("GET /api/v1/keys", a.keys)
+	route("POST /api/v1/keys/{algorithm}/rotate", a.rotateKey)
+	route("POST /api/v1/keys/{kid}/kill", a.killKey)
+	route("GET /api/v1/audit", a.audit)
 	route("GET /api/v1/mappings", func(r *http.Request) (any, error) { return a.o.Mappings(r.Context()) })
 	route("PUT /api/v1/mappings/{connection}/{group}", a.mapGroup)
 	route("DELETE /api/v1/mappings/{connection}/{group}", a.unmapGroup)
@@ -126,12 +152,6 @@ func (a *API) secret(r *http.Request) (any, error) {
 func (a *API) switchPerson(disabled bool) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		return struct{}{}, a.o.People.SetPersonDisabled(r.Context(), r.PathValue("id"), disabled, a.operator(r))
-	}
-}
-
-func (a *API) switchConnection(disabled bool) func(*http.Request) (any, error) {
-	return func(r *http.Request) (any, error) {
-		return struct{}{}, a.o.People.SetConnectionDisabled(r.Context(), r.PathValue("id"), disabled, a.operator(r))
 	}
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,24 +16,51 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
 // management returns the API over a database of its own.
 func management(t *testing.T) func(method, path, body string) (int, string) {
 	t.Helper()
-	db, err := storage.Open(t.Context(), storage.Options{Driver: "sqlite", Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	ask, _ := managed(t)
+	return ask
+}
+
+// managed is management with the database.
+func managed(t *testing.T) (ask func(method, path, body string) (int, string), db *storage.DB) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	var revocations *revoke.Sequence
+	db, err := storage.Open(t.Context(), storage.Options{
+		Driver: "sqlite", Dir: t.TempDir(), Now: time.Now, Log: log, Raised: func(ctx context.Context) error { return revocations.Sync(ctx) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	revocations = revoke.New(revoke.Options{Store: db, Now: time.Now, Log: log})
+	vault, vaultErr := keys.NewVault(make([]byte, 32))
+	ring := keys.NewRing(keys.RingOptions{Store: db, Vault: vault, Now: time.Now, Log: log, Algorithms: []keys.Algorithm{keys.ES256}})
+	if err := errors.Join(vaultErr, revocations.Start(t.Context()), ring.Load(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now})
 	mux := http.NewServeMux()
 	api.New(api.Options{
-		Apps:      catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: time.Now}),
-		People:    directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now}),
-		Directory: db,
-		Mappings:  func(ctx context.Context) ([]directory.Mapping, error) { return db.Mappings(ctx) },
-		Actor:     httpx.Actor,
+		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: time.Now}),
+		People:      people,
+		Directory:   db,
+		Connections: []api.Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}},
+		Sessions: session.New(session.Options{
+			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: time.Now, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
+		}),
+		Keys:     ring,
+		Audit:    db,
+		Mappings: func(ctx context.Context) ([]directory.Mapping, error) { return db.Mappings(ctx) },
+		Actor:    httpx.Actor,
 	}).Mount(mux)
 	return func(method, path, body string) (int, string) {
 		r := httptest.NewRequestWithContext(t.Context(), method, "/api/v1"+path, strings.NewReader(body))
@@ -40,7 +68,7 @@ func management(t *testing.T) func(method, path, body string) (int, string) {
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
 		return w.Code, w.Body.String()
-	}
+	}, db
 }
 
 func read(t *testing.T, file string) []byte {

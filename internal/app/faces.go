@@ -56,8 +56,20 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.portal, err = portal.New(portal.Options{
 		Sessions: p.sessions, People: p.people, Clients: p.registry, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
-	f.api = api.New(api.Options{Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Actor: httpx.Actor})
+	f.api = api.New(api.Options{
+		Apps: p.apps, People: p.people, Directory: p.db, Connections: p.configured(), Sessions: p.sessions, Keys: p.ring, Audit: p.db,
+		Mappings: p.db.Mappings, Actor: httpx.Actor,
+	})
 	return err
+}
+
+// configured lists the connections for operators.
+func (p *parts) configured() []api.Connection {
+	all := make([]api.Connection, len(p.cfg.Connections))
+	for i, c := range p.cfg.Connections {
+		all[i] = api.Connection{ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer}
+	}
+	return all
 }
 
 // connections makes a connector of every configured identity provider.
