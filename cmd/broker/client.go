@@ -90,10 +90,17 @@ type appCommand struct {
 	Secret  appNameCommand  `cmd:"" help:"Make another client secret and show it once."`
 }
 
-type appListCommand struct{ connected }
+type appListCommand struct {
+	connected
+	listed
+}
 
 // Run lists the apps.
-func (c *appListCommand) Run() error { return c.ask(http.MethodGet, "/apps", "", nil) }
+func (c *appListCommand) Run() error {
+	return c.list(c.listed, "/apps", "",
+		column{"NAME", "name"}, column{"TITLE", "manifest.metadata.title"}, column{"OWNER", "manifest.spec.owner.primary"},
+		column{"CLIENT", "manifest.spec.identity.oidc.clientId"}, column{"DISABLED", "disabled"}, column{"UPDATED", "updated"})
+}
 
 type appNameCommand struct {
 	connected
@@ -117,19 +124,23 @@ func (c *appNameCommand) Run(verb verb) error {
 type verb string
 
 type personCommand struct {
-	List    personListCommand `cmd:"" help:"List the people, 200 at a time."`
-	Disable personIDCommand   `cmd:"" help:"Sign the person out everywhere and let them in no more."`
-	Enable  personIDCommand   `cmd:"" help:"Let the person sign in again."`
+	List     personListCommand     `cmd:"" help:"List the people, 200 at a time."`
+	Disable  personIDCommand       `cmd:"" help:"Sign the person out everywhere and let them in no more."`
+	Enable   personIDCommand       `cmd:"" help:"Let the person sign in again."`
+	Sessions personSessionsCommand `cmd:"" help:"List where the person is signed in."`
+	SignOut  personSignOutCommand  `cmd:"" help:"Sign the person out everywhere; they may sign in again."`
 }
 
 type personListCommand struct {
 	connected
+	listed
 	After string `help:"Go on after this id: the next of the page before."`
 }
 
 // Run lists people.
 func (c *personListCommand) Run() error {
-	return c.ask(http.MethodGet, "/people?after="+url.QueryEscape(c.After), "", nil)
+	return c.list(c.listed, "/people?after="+url.QueryEscape(c.After), "people",
+		column{"ID", "id"}, column{"NAME", "profile.name"}, column{"EMAIL", "profile.email"}, column{"DISABLED", "disabled"}, column{"UPDATED", "updated"})
 }
 
 type personIDCommand struct {
@@ -143,8 +154,9 @@ func (c *personIDCommand) Run(verb verb) error {
 }
 
 type idpCommand struct {
-	Disable idpIDCommand `cmd:"" help:"Sign out everybody who came over it and let nobody in over it."`
-	Enable  idpIDCommand `cmd:"" help:"Let people sign in over it again."`
+	List    idpListCommand `cmd:"" help:"List the configured connections."`
+	Disable idpIDCommand   `cmd:"" help:"Sign out everybody who came over it and let nobody in over it."`
+	Enable  idpIDCommand   `cmd:"" help:"Let people sign in over it again."`
 }
 
 type idpIDCommand struct {
@@ -163,10 +175,15 @@ type groupCommand struct {
 	Unmap groupUnmapCommand `cmd:"" help:"Take the name away: the group then grants nothing."`
 }
 
-type groupListCommand struct{ connected }
+type groupListCommand struct {
+	connected
+	listed
+}
 
 // Run lists the mappings.
-func (c *groupListCommand) Run() error { return c.ask(http.MethodGet, "/mappings", "", nil) }
+func (c *groupListCommand) Run() error {
+	return c.list(c.listed, "/mappings", "", column{"CONNECTION", "group.connection"}, column{"GROUP", "group.id"}, column{"NAME", "name"})
+}
 
 // upstreamGroup names a group as its identity provider does.
 type upstreamGroup struct {

@@ -18,8 +18,10 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	App     appCommand     `cmd:"" help:"Apps of the running broker."`
 	Person  personCommand  `cmd:"" help:"People of the running broker."`
+	Session sessionCommand `cmd:"" help:"Browser sessions of the running broker."`
 	IDP     idpCommand     `cmd:"" name:"idp" help:"Identity providers of the running broker."`
 	Group   groupCommand   `cmd:"" help:"Names of upstream groups."`
+	Keys    keysCommand    `cmd:"" help:"Signing keys of the running broker."`
 	Audit   auditCommand   `cmd:"" help:"The audit log."`
 }
 

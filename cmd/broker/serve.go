@@ -76,6 +76,7 @@ func (c *migrateCommand) Run() error {
 }
 
 type auditCommand struct {
+	List   auditListCommand   `cmd:"" help:"Search the running broker's log, newest first."`
 	Verify auditVerifyCommand `cmd:"" help:"Check that no entry was changed, removed or added."`
 	Export auditExportCommand `cmd:"" help:"Write the entries as JSON lines."`
 }
