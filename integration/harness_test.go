@@ -29,6 +29,12 @@ type stage struct {
 // the test. wrap stands around the broker; nil means nothing.
 func startDemo(t *testing.T, dir string, wrap func(http.Handler) http.Handler) *stage {
 	t.Helper()
+	return startDemoAt(t, dir, wrap, time.Now)
+}
+
+// startDemoAt is startDemo with another clock for the broker.
+func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler, now func() time.Time) *stage {
+	t.Helper()
 	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +45,7 @@ func startDemo(t *testing.T, dir string, wrap func(http.Handler) http.Handler) *
 		t.Fatal(err)
 	}
 	s := &stage{Demo: d, log: &logBuffer{}}
-	s.broker, err = app.Start(context.WithoutCancel(t.Context()), cfg, app.Options{Listener: d.Listener(), Log: s.log, Wrap: wrap})
+	s.broker, err = app.Start(context.WithoutCancel(t.Context()), cfg, app.Options{Listener: d.Listener(), Log: s.log, Wrap: wrap, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

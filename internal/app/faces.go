@@ -54,7 +54,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(f.provider)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Clients: p.registry, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
+		Sessions: p.sessions, People: p.people, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
 	f.api = api.New(api.Options{
 		Apps: p.apps, People: p.people, Directory: p.db, Connections: p.configured(), Sessions: p.sessions, Keys: p.ring, Audit: p.db,

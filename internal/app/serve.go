@@ -20,6 +20,8 @@ import (
 const (
 	sealEvery = time.Second
 	keysEvery = time.Minute
+	// pruneEvery is far below what is kept, so that no night has much to delete.
+	pruneEvery = time.Hour
 )
 
 // serve starts the workers and the two servers.
@@ -60,6 +62,7 @@ func (b *Broker) work(ctx context.Context) {
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
 	p.jobs.Every("signing-keys", keysEvery, p.ring.Advance)
+	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
 	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.outbox.Run, p.jobs.Run} {
 		b.group.Go(func() error {
 			if err := run(ctx); err != nil && ctx.Err() == nil {

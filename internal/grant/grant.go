@@ -132,6 +132,12 @@ type Store interface {
 	Family(ctx context.Context, id string) (Family, error)
 	// Consent returns what the person allowed the app; ok is false for nothing.
 	Consent(ctx context.Context, person, app string) (c Consent, ok bool, err error)
+	// Consents returns everything that the person allowed.
+	Consents(ctx context.Context, person string) ([]Consent, error)
+	// Withdraw takes from the app what it holds of the person: in one transaction
+	// it ends every family (event "grant.revoked" each) and removes the consent
+	// ("consent.withdrawn").
+	Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error
 	// SaveConsent replaces it.
 	SaveConsent(ctx context.Context, c Consent, events []event.Event) error
 	// Record writes events that change nothing else in a grant: revoking one by

@@ -136,7 +136,7 @@ func (p *Provider) refreshGrant(req *tokenRequest) (answer *tokenAnswer, err err
 		case !f.Ended.IsZero():
 			return r, invalidGrant(grant.ErrEnded)
 		case !t.Used.IsZero():
-			answer, r, err = p.retry(req, t, f)
+			answer, r, err = p.retry(req, t, f, usable)
 			return r, err
 		case usable != nil:
 			return r, usable
@@ -193,7 +193,8 @@ func (p *Provider) rotate(req *tokenRequest, f grant.Family) (*tokenAnswer, gran
 
 // retry answers a used token with the very successor that it got, within the
 // client's window and as long as that one is unused. Anything else is a replay.
-func (p *Provider) retry(req *tokenRequest, t grant.RefreshToken, f grant.Family) (*tokenAnswer, grant.Rotation, error) {
+// usable says why the grant may not be used now, if it may not.
+func (p *Provider) retry(req *tokenRequest, t grant.RefreshToken, f grant.Family, usable error) (*tokenAnswer, grant.Rotation, error) {
 	var r grant.Rotation
 	if len(t.Successor) == 0 || req.client.RefreshRetryWindow <= 0 || req.now.Sub(t.Used) > min(req.client.RefreshRetryWindow, 10*time.Second) {
 		return nil, r, grant.ErrReplayed
@@ -206,8 +207,11 @@ func (p *Provider) retry(req *tokenRequest, t grant.RefreshToken, f grant.Family
 	if err != nil {
 		return nil, r, err
 	}
-	if !next.Used.IsZero() {
+	switch {
+	case !next.Used.IsZero():
 		return nil, r, grant.ErrReplayed
+	case usable != nil:
+		return nil, r, usable
 	}
 	s := f.Subject
 	s.Rev = req.rev

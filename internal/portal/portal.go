@@ -9,10 +9,12 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -37,6 +39,9 @@ type Options struct {
 	Clients interface {
 		Clients(ctx context.Context) ([]*registry.Client, error)
 	}
+	// Grants are what apps hold of people.
+	Grants       grant.Store
+	Now          func() time.Time
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}
@@ -80,6 +85,7 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 	mux.Handle("POST /account/sign-out", same.Handler(p.page(p.signOut)))
 	mux.Handle("POST /account/sign-out-everywhere", same.Handler(p.page(p.signOutEverywhere)))
 	mux.Handle("POST /account/sessions/{id}/end", same.Handler(p.page(p.endSession)))
+	mux.Handle("POST /account/apps/{app}/withdraw", same.Handler(p.page(p.withdraw)))
 }
 
 // page finds the visitor, or sends them to sign in.
@@ -163,8 +169,13 @@ func (p *Portal) accountPage(w http.ResponseWriter, r *http.Request, v visitor) 
 		p.o.UI.Error(w, r, err)
 		return
 	}
+	access, err := p.access(r.Context(), v.Person.ID)
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
 	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "My account", Template: p.account, SignedIn: v.name(), Data: map[string]any{
-		"Person": v.Person, "Sessions": sessions, "This": v.Session.ID, "Name": v.name(),
+		"Person": v.Person, "Sessions": sessions, "This": v.Session.ID, "Name": v.name(), "Access": access,
 	}})
 }
 

@@ -110,11 +110,22 @@ func (s *Sequence) Applied() uint64 { return s.applied.Load() }
 // Check fails with ErrRevoked if any ref was raised above rev, or if rev is older
 // than what is remembered, and with ErrStale when this replica cannot tell.
 func (s *Sequence) Check(rev uint64, refs ...identity.Ref) error {
-	if s.broken.Load() || s.o.Now().Sub(time.Unix(0, s.heard.Load())) > s.o.Staleness {
-		return ErrStale
-	}
-	if rev < s.floor.Load() {
+	if rev < s.floor.Load() && !s.stale() {
 		return ErrRevoked
+	}
+	return s.CheckStored(rev, refs...)
+}
+
+func (s *Sequence) stale() bool {
+	return s.broken.Load() || s.o.Now().Sub(time.Unix(0, s.heard.Load())) > s.o.Staleness
+}
+
+// CheckStored is Check for what is kept in the database and ends there with every
+// revocation that concerns it, such as a session: it may be older than what is
+// remembered here.
+func (s *Sequence) CheckStored(rev uint64, refs ...identity.Ref) error {
+	if s.stale() {
+		return ErrStale
 	}
 	s.raisedMu.RLock()
 	defer s.raisedMu.RUnlock()

@@ -31,7 +31,7 @@ type People interface {
 
 // Revocations is the part of revoke.Sequence that sessions ask.
 type Revocations interface {
-	Check(rev uint64, refs ...identity.Ref) error
+	CheckStored(rev uint64, refs ...identity.Ref) error
 }
 
 // Options are what a Manager needs. All fields but Prefix and Secure are required.
@@ -154,7 +154,7 @@ func (m *Manager) Usable(ctx context.Context, s Session) error {
 	if !s.Live(m.now()) || s.Era != m.o.Era {
 		return ErrNotFound
 	}
-	err := m.o.Revocations.Check(s.Rev, identity.Session(s.ID))
+	err := m.o.Revocations.CheckStored(s.Rev, identity.Session(s.ID))
 	if err == nil {
 		_, err = m.o.People.Usable(ctx, s.Person, s.Authentication.Connection)
 	}

@@ -120,7 +120,7 @@ type house struct {
 func (h *house) Usable(context.Context, string, string) (directory.Person, error) {
 	return directory.Person{}, h.person
 }
-func (h *house) Check(uint64, ...identity.Ref) error { return h.revoked }
+func (h *house) CheckStored(uint64, ...identity.Ref) error { return h.revoked }
 
 func newHouse(change ...func(*session.Options)) *house {
 	h := &house{store: &memory{rows: map[string]session.Session{}}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
@@ -130,7 +130,7 @@ func newHouse(change ...func(*session.Options)) *house {
 
 func (h *house) manager(era string, change ...func(*session.Options)) *session.Manager {
 	o := session.Options{
-		Store: h.store, People: peopleFunc(h.Usable), Revocations: checkFunc(h.Check), Era: era,
+		Store: h.store, People: peopleFunc(h.Usable), Revocations: checkFunc(h.CheckStored), Era: era,
 		Now: func() time.Time { return h.now }, Idle: time.Hour, Absolute: 8 * time.Hour, Cookie: "gatehouse",
 		Actor: func(_ *http.Request, ref identity.Ref) identity.Actor {
 			return identity.Actor{Ref: ref, Address: "192.0.2.7"}
@@ -150,7 +150,7 @@ func (f peopleFunc) Usable(ctx context.Context, person, connection string) (dire
 
 type checkFunc func(uint64, ...identity.Ref) error
 
-func (f checkFunc) Check(rev uint64, refs ...identity.Ref) error { return f(rev, refs...) }
+func (f checkFunc) CheckStored(rev uint64, refs ...identity.Ref) error { return f(rev, refs...) }
 
 // start signs a person in with the cookies of an earlier answer, if any, and
 // returns the session and the cookie that came back.

@@ -208,6 +208,41 @@ func (db *DB) Consent(ctx context.Context, person, app string) (c grant.Consent,
 	return c, err == nil, translate(err)
 }
 
+// Consents implements grant.Store.
+func (db *DB) Consents(ctx context.Context, person string) ([]grant.Consent, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (grant.Consent, error) {
+		c := grant.Consent{Person: person}
+		var scopes string
+		var given int64
+		err := rows.Scan(&c.App, &scopes, &given)
+		c.Scopes, c.Given = strings.Fields(scopes), fromMicros(given)
+		return c, err
+	}, `SELECT app, scopes, given FROM consents WHERE person = $1 ORDER BY app`, person)
+}
+
+// Withdraw implements grant.Store.
+func (db *DB) Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error {
+	return db.change(ctx, func(t *tx) error {
+		families, err := collect(ctx, t, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+			`SELECT id FROM families WHERE person = $1 AND app = $2 AND ended = 0 ORDER BY id`+db.forUpdate(), person, app)
+		if err != nil {
+			return err
+		}
+		for _, id := range families {
+			t.tell(event.New(now, "grant.revoked", actor, identity.Grant(id), "person", person, "app", app).Revoking(identity.Grant(id)))
+		}
+		r, err := t.ExecContext(ctx, `DELETE FROM consents WHERE person = $1 AND app = $2`, person, app)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		t.tell(event.New(now, "consent.withdrawn", actor, identity.App(app), "person", person))
+		return nil
+	})
+}
+
 // SaveConsent implements grant.Store.
 func (db *DB) SaveConsent(ctx context.Context, c grant.Consent, events []event.Event) error {
 	return db.change(ctx, func(t *tx) error {

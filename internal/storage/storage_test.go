@@ -57,6 +57,8 @@ func TestEveryStore(t *testing.T) {
 			t.Run("revoking a person ends what carries them", func(t *testing.T) { personEnds(t, db) })
 			t.Run("revocation numbers have no gap", func(t *testing.T) { gapless(t, db) })
 			t.Run("the audit log verifies and shows a change", func(t *testing.T) { auditWhole(t, db) })
+			t.Run("what ended long ago is pruned", func(t *testing.T) { pruned(t, db) })
+			t.Run("access is taken away from one app", func(t *testing.T) { withdrawn(t, db) })
 			t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
 			if raised.Load() == 0 {
 				t.Error("nothing was told of the revocations")
@@ -353,5 +355,83 @@ func jobLease(t *testing.T, db *storage.DB) {
 		if err != nil || got != step.want {
 			t.Errorf("%s after %s: %v, %v", step.holder, step.at, got, err)
 		}
+	}
+}
+
+// pruned sees that what ended long ago goes, and nothing else.
+func pruned(t *testing.T, db *storage.DB) {
+	t.Helper()
+	ctx := t.Context()
+	for id, expires := range map[string]time.Time{"old": now.Add(-8 * 24 * time.Hour), "late": now.Add(-time.Hour), "live": now.Add(time.Hour)} {
+		s := session.Session{ID: "prune-" + id, SecretHash: []byte("prune-" + id), Person: "pruned", Expires: expires}
+		if err := db.CreateSession(ctx, s, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Join(ctx, session.Participant{Session: s.ID, Client: "c", App: "a", First: now}); err != nil {
+			t.Fatal(err)
+		}
+		c := grant.Code{Hash: []byte("prune-" + id), Grant: "prune-" + id, Expires: expires}
+		if err := db.CreateCode(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+		err := db.RedeemCode(ctx, c.Hash, actor, now, func(c grant.Code) (grant.Redemption, error) {
+			f := grant.Family{ID: c.Grant, Subject: grant.Subject{Person: "pruned", App: "a", Client: "c"}, Expires: expires}
+			return grant.Redemption{Family: &f, First: &grant.RefreshToken{Hash: c.Hash, Family: f.ID, Expires: expires}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Prune(ctx, now); err != nil {
+		t.Fatal(err)
+	}
+	for id, there := range map[string]bool{"old": false, "late": true, "live": true} {
+		_, sessionErr := db.Session(ctx, "prune-"+id)
+		_, familyErr := db.Family(ctx, "prune-"+id)
+		_, _, refreshErr := db.Refresh(ctx, []byte("prune-"+id))
+		participants, err := db.Participants(ctx, "prune-"+id)
+		if err != nil || (sessionErr == nil) != there || (familyErr == nil) != there || (refreshErr == nil) != there || (len(participants) == 1) != there {
+			t.Errorf("%s: %v %v %v %v %v", id, sessionErr, familyErr, refreshErr, participants, err)
+		}
+	}
+}
+
+// withdrawn sees that an app loses everything that it holds of one person.
+func withdrawn(t *testing.T, db *storage.DB) {
+	t.Helper()
+	ctx := t.Context()
+	for _, id := range []string{"one", "two", "other"} {
+		app := map[string]string{"other": "keeps"}[id] + "app"
+		c := grant.Code{Hash: []byte("withdraw-" + id), Grant: "withdraw-" + id, Expires: now.Add(time.Hour)}
+		err := db.CreateCode(ctx, c)
+		if err == nil {
+			err = db.RedeemCode(ctx, c.Hash, actor, now, func(c grant.Code) (grant.Redemption, error) {
+				f := grant.Family{ID: c.Grant, Subject: grant.Subject{Person: "giver", App: app, Scopes: []string{"openid", id}}, Created: now, Expires: now.Add(time.Hour)}
+				return grant.Redemption{Family: &f, First: &grant.RefreshToken{Hash: c.Hash, Family: f.ID, Expires: f.Expires}}, nil
+			})
+		}
+		if err == nil {
+			err = db.SaveConsent(ctx, grant.Consent{Person: "giver", App: app, Scopes: []string{"email"}, Given: now}, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := grant.AccessOf(ctx, db, "giver", now)
+	if err != nil || len(held) != 2 || !slices.Equal(held[0].Scopes, []string{"email", "one", "openid", "two"}) {
+		t.Fatalf("%+v %v", held, err)
+	}
+	if err := db.Withdraw(ctx, "giver", "app", actor, now); err != nil {
+		t.Fatal(err)
+	}
+	held, err = grant.AccessOf(ctx, db, "giver", now)
+	if err != nil || len(held) != 1 || held[0].App != "keepsapp" {
+		t.Errorf("%+v %v", held, err)
+	}
+	if f, err := db.Family(ctx, "withdraw-one"); err != nil || f.Ended.IsZero() {
+		t.Errorf("%+v %v", f, err)
+	}
+	if err := db.Withdraw(ctx, "giver", "app", actor, now); err != nil {
+		t.Errorf("twice: %v", err)
 	}
 }

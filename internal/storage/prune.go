@@ -1,0 +1,54 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// What has ended stays for a while: tombstones tell a replay from a guess, and
+// finished work is looked at when something went wrong.
+const (
+	keepTombstones = 24 * time.Hour
+	keepFinished   = 7 * 24 * time.Hour
+	// pruneBatch bounds one statement, so that no writer waits long.
+	pruneBatch = 1000
+)
+
+// prunings delete, at most $2 rows at a time, what ended before $1.
+var prunings = []struct {
+	what, statement string
+	keep            time.Duration
+}{
+	{"codes", `DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires < $1 LIMIT $2)`, keepTombstones},
+	{"refresh tokens", `DELETE FROM refresh_tokens WHERE hash IN (SELECT r.hash FROM refresh_tokens r JOIN families f ON f.id = r.family
+		WHERE r.expires < $1 OR (f.ended <> 0 AND f.ended < $1) LIMIT $2)`, keepFinished},
+	{"families", `DELETE FROM families WHERE id IN (SELECT id FROM families f WHERE (f.expires < $1 OR (f.ended <> 0 AND f.ended < $1))
+		AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.family = f.id) LIMIT $2)`, keepFinished},
+	{"participants", `DELETE FROM participants WHERE session IN (SELECT id FROM sessions WHERE expires < $1 OR (ended <> 0 AND ended < $1) LIMIT $2)`, keepFinished},
+	{"sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions s WHERE (s.expires < $1 OR (s.ended <> 0 AND s.ended < $1))
+		AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.session = s.id) LIMIT $2)`, keepFinished},
+	{"outbox", `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'done' AND created < $1 LIMIT $2)`, keepFinished},
+	{"jobs", `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'done' AND deadline < $1 LIMIT $2)`, keepFinished},
+}
+
+// Prune deletes what ended long ago and is no use any more. People, consents, the
+// audit log and the revocation sequence are never pruned.
+func (db *DB) Prune(ctx context.Context, now time.Time) error {
+	for _, p := range prunings {
+		for {
+			r, err := db.write.ExecContext(ctx, p.statement, micros(now.Add(-p.keep)), pruneBatch)
+			if err != nil {
+				return fmt.Errorf("prune %s: %w", p.what, translate(err))
+			}
+			n, err := r.RowsAffected()
+			if err != nil {
+				return fmt.Errorf("prune %s: %w", p.what, translate(err))
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
