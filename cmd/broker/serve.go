@@ -49,6 +49,9 @@ func (c *checkCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	if err := app.Check(cfg); err != nil {
+		return err
+	}
 	if cfg.Apps.Folder == "" {
 		fmt.Println("The configuration is fine.")
 		return nil

@@ -2,14 +2,18 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/login"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/portal"
@@ -27,6 +31,7 @@ type faces struct {
 }
 
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
+	p.gauges()
 	f := &p.faces
 	if f.ui, err = ui.New(ui.Options{Product: p.cfg.Product.Name, Prefix: p.issuer.Path, Log: p.log}); err != nil {
 		return err
@@ -89,7 +94,7 @@ func (p *parts) connections() ([]login.Connection, error) {
 
 func (p *parts) connector(c config.Connection) *upstream.Connection {
 	return upstream.New(upstream.Options{
-		ID: c.ID, Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Scopes: c.Scopes,
+		ID: c.ID, Issuer: c.Issuer, Tenants: c.AllowedTenants, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Scopes: c.Scopes,
 		Algorithms: c.Algorithms, UserInfo: c.UserInfo, HTTP: p.client, Now: p.now, Log: p.log,
 	})
 }
@@ -108,17 +113,51 @@ func (p *parts) public() *http.ServeMux {
 	return mux
 }
 
-// ready answers 200 when the database answers and revocations are known.
+// ready says by name what works and what does not. It answers 200 when tokens can
+// be issued and verified; without short-term memory they can, while new sign-ins
+// wait, so that alone takes no replica out of service.
 func (p *parts) ready(w http.ResponseWriter, r *http.Request) {
-	err := p.db.Ping(r.Context())
-	if err == nil {
-		err = p.revocations.Check(p.revocations.Applied())
+	checks := map[string]error{
+		"database":    p.db.Ping(r.Context()),
+		"revocations": p.revocations.Check(p.revocations.Applied()),
 	}
-	if err != nil {
-		httpx.Problem(w, r, err)
-		return
+	_, _, checks["memory"] = p.memory.Get(r.Context(), "ready", "probe")
+	_, checks["signing keys"] = p.ring.Signer(keys.ES256)
+	answer, status := map[string]string{}, http.StatusOK
+	for name, err := range checks {
+		answer[name] = "ok"
+		if err != nil {
+			answer[name] = fault.As(err).Code
+			if name != "memory" {
+				status = http.StatusServiceUnavailable
+			}
+		}
 	}
-	_, _ = w.Write([]byte("ready\n")) // the peer may have gone
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer) // the peer may have gone
+}
+
+// gauges are what is asked for when the metrics are read.
+func (p *parts) gauges() {
+	backlog := func(pick func(waiting int, oldest time.Duration) float64) func(context.Context) (float64, error) {
+		return func(ctx context.Context) (float64, error) {
+			waiting, oldest, err := p.db.Outbox().Backlog(ctx, p.now())
+			return pick(waiting, oldest), err
+		}
+	}
+	p.metrics.Gauge("gatehouse_outbox_waiting", "Events that wait for their consequences.",
+		backlog(func(waiting int, _ time.Duration) float64 { return float64(waiting) }))
+	p.metrics.Gauge("gatehouse_outbox_oldest_seconds", "How long the oldest of them has waited.",
+		backlog(func(_ int, oldest time.Duration) float64 { return oldest.Seconds() }))
+	p.metrics.Gauge("gatehouse_audit_unsealed", "Audit entries that no seal covers yet.", func(ctx context.Context) (float64, error) {
+		n, err := p.db.CountUnsealed(ctx)
+		return float64(n), err
+	})
+	p.metrics.Gauge("gatehouse_revocations_applied", "The highest revocation number that this replica has applied.", func(context.Context) (float64, error) {
+		return float64(p.revocations.Applied()), nil
+	})
 }
 
 // forScrapers lets the configured networks read the metrics.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
@@ -17,6 +19,18 @@ func stored(cfg config.Config) storage.Options {
 	return storage.Options{
 		Driver: cfg.Database.Driver, Dir: cfg.DataDir, DSN: cfg.Database.DSN.Reveal(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
+}
+
+// Check says everything that is wrong with a configuration beyond its form: claim
+// rules that do not compile.
+func Check(cfg config.Config) error {
+	var faults []error
+	for i, c := range cfg.Connections {
+		if _, err := claims.Compile(claims.Options{Expressions: c.Claims, GroupsClaim: c.Groups.Claim, Domains: c.Domains}); err != nil {
+			faults = append(faults, fmt.Errorf("connections[%d].claims: %w", i, err))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // Migrate brings the schema up to date, or only names the migrations that would run.

@@ -24,6 +24,10 @@ type EdgeOptions struct {
 	Secure bool
 }
 
+// authorizationServer is the well-known path that stands before an issuer's own
+// path, where everything else of ours stands after it (RFC 8414, section 3).
+const authorizationServer = "/.well-known/oauth-authorization-server"
+
 // Edge is the outermost middleware: it finds out who asks, gives the request an
 // id, bounds the body, strips the prefix and sets the headers of every answer.
 func Edge(o EdgeOptions, next http.Handler) http.Handler {
@@ -43,9 +47,13 @@ func Edge(o EdgeOptions, next http.Handler) http.Handler {
 		}
 		r = r.WithContext(withFacts(r.Context(), f))
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if o.Prefix == "" || strings.HasPrefix(r.URL.Path, "/.well-known/") {
+		if o.Prefix == "" {
 			next.ServeHTTP(w, r)
 			return
+		}
+		if r.URL.Path == authorizationServer+o.Prefix {
+			r.URL.Path = o.Prefix + authorizationServer
+			r.URL.RawPath = ""
 		}
 		http.StripPrefix(o.Prefix, next).ServeHTTP(w, r)
 	})

@@ -87,6 +87,12 @@ func (db *DB) Chain(ctx context.Context, seal audit.Seal, ids []string) error {
 	})
 }
 
+// CountUnsealed returns how many entries no seal covers yet.
+func (db *DB) CountUnsealed(ctx context.Context) (n int64, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM audit WHERE seal = 0`).Scan(&n)
+	return n, translate(err)
+}
+
 func scanSeal(row *sql.Row) (s audit.Seal, ok bool, err error) {
 	var body string
 	switch err := row.Scan(&body); {

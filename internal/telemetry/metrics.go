@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -38,9 +40,21 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Gauge adds a value that is asked for when the metrics are read.
-func (m *Metrics) Gauge(name, help string, value func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+// gaugeTimeout bounds the question for one value.
+const gaugeTimeout = time.Second
+
+// Gauge adds a value that is asked for when the metrics are read. A value that
+// cannot be told is not a number.
+func (m *Metrics) Gauge(name, help string, value func(context.Context) (float64, error)) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), gaugeTimeout)
+		defer cancel()
+		n, err := value(ctx)
+		if err != nil {
+			return math.NaN()
+		}
+		return n
+	}))
 }
 
 // SignIn counts the end of a sign-in.

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,11 +44,15 @@ const (
 	maxAnswer    = 1 << 20
 )
 
-// Options describe an OpenID Connect connection. All but UserInfo and
+// Options describe an OpenID Connect connection. All but UserInfo, Tenants and
 // ClientSecret are required.
 type Options struct {
-	ID           string
+	ID string
+	// Issuer is exactly what the metadata says. One that contains {tenantid}, as
+	// that of Microsoft Entra for many organizations, is many issuers: those of
+	// Tenants, and no other.
 	Issuer       string
+	Tenants      []string
 	ClientID     string
 	ClientSecret string
 	Scopes       []string
@@ -147,7 +152,7 @@ func (c *Connection) Finish(ctx context.Context, params url.Values, kept []byte)
 		return identity.Assertion{}, err
 	}
 	// RFC 9207: the issuer is compared before anything else is believed.
-	if iss := params.Get("iss"); (iss != "" || meta.SendsIssuer) && iss != c.o.Issuer {
+	if iss := params.Get("iss"); (iss != "" || meta.SendsIssuer) && !slices.Contains(c.issuers(), iss) {
 		return identity.Assertion{}, untrusted("the answer comes from another issuer")
 	}
 	if code := params.Get("error"); code != "" {
@@ -181,7 +186,7 @@ func (c *Connection) discover(ctx context.Context) (*metadata, error) {
 		return c.meta, c.failed
 	}
 	var meta metadata
-	err := c.get(ctx, strings.TrimSuffix(c.o.Issuer, "/")+"/.well-known/openid-configuration", "", &meta)
+	err := c.get(ctx, strings.TrimSuffix(c.tenanted(anyTenant), "/")+"/.well-known/openid-configuration", "", &meta)
 	switch {
 	case err != nil:
 	case meta.Issuer != c.o.Issuer:
@@ -199,6 +204,30 @@ func (c *Connection) discover(ctx context.Context) (*metadata, error) {
 	}
 	c.meta, c.failed, c.until = &meta, nil, now.Add(metadataLife)
 	return c.meta, nil
+}
+
+const (
+	// tenantMark stands for the tenant's id in the issuer of a multi-tenant provider.
+	tenantMark = "{tenantid}"
+	// anyTenant is where such a provider publishes the metadata of all.
+	anyTenant = "organizations"
+)
+
+// tenanted is the issuer of one tenant; an issuer without the mark is its own.
+func (c *Connection) tenanted(tenant string) string {
+	return strings.ReplaceAll(c.o.Issuer, tenantMark, tenant)
+}
+
+// issuers are those that an answer may come from.
+func (c *Connection) issuers() []string {
+	if !strings.Contains(c.o.Issuer, tenantMark) {
+		return []string{c.o.Issuer}
+	}
+	all := make([]string, len(c.o.Tenants))
+	for i, t := range c.o.Tenants {
+		all[i] = c.tenanted(t)
+	}
+	return all
 }
 
 // sameSecurity refuses plain http where the issuer has https.

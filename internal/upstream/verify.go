@@ -81,6 +81,7 @@ type idClaims struct {
 	Party    string `json:"azp"`
 	AuthTime int64  `json:"auth_time"`
 	Hash     string `json:"at_hash"`
+	Tenant   string `json:"tid"`
 }
 
 // verify checks the ID token (OpenID Connect Core, section 3.1.3.7) and returns
@@ -111,7 +112,7 @@ func (c *Connection) checkClaims(id idClaims, alg, access string, m memory) erro
 	now := c.o.Now()
 	authTime := time.Unix(id.AuthTime, 0)
 	switch {
-	case id.Issuer != c.o.Issuer:
+	case !slices.Contains(c.issuers(), id.Issuer) || id.Issuer != c.tenanted(id.Tenant):
 		return untrusted("the id_token is of another issuer")
 	case id.Subject == "" || len(id.Subject) > 255:
 		return untrusted("the id_token names no subject")
