@@ -9,7 +9,7 @@ BENCH         ?=
 
 export CGO_ENABLED = 0
 
-.PHONY: demo build test race lint fmt bench fuzz e2e vuln tools
+.PHONY: demo build test race lint fmt bench fuzz e2e vuln vendor-js tools
 
 demo: ## start the product with a demo identity provider and sample apps
 	$(GO) run ./cmd/broker demo
@@ -44,3 +44,6 @@ fuzz: ## each fuzz target for FUZZTIME
 
 vuln: ## known vulnerabilities in what we depend on; an unreachable database is unknown
 	@scripts/vuln $(GOVULNCHECK)
+
+vendor-js: ## fetch the scripts of others that pages use, by their written sums
+	@scripts/vendor-js

@@ -41,6 +41,7 @@ type parts struct {
 	now     func() time.Time
 	log     *slog.Logger
 	metrics *telemetry.Metrics
+	tracer  *telemetry.Tracer // nil without a collector
 	lock    *os.File
 	client  *http.Client // the guarded one
 
@@ -77,7 +78,7 @@ func (p *parts) assemble(ctx context.Context, o Options) error {
 	return nil
 }
 
-func (p *parts) openGround(_ context.Context, o Options) (err error) {
+func (p *parts) openGround(ctx context.Context, o Options) (err error) {
 	if p.log, err = logger(o.Log, p.cfg.Log.Level); err != nil {
 		return err
 	}
@@ -88,6 +89,12 @@ func (p *parts) openGround(_ context.Context, o Options) (err error) {
 		return err
 	}
 	p.metrics = telemetry.NewMetrics()
+	if p.cfg.Tracing.Endpoint != "" {
+		p.tracer, err = telemetry.NewTracer(ctx, telemetry.TraceOptions{Endpoint: p.cfg.Tracing.Endpoint, Ratio: p.cfg.Tracing.Ratio, Log: p.log})
+		if err != nil {
+			return err
+		}
+	}
 	p.client = httpx.NewClient(httpx.OutgoingOptions{
 		AllowedNetworks: p.cfg.Outgoing.AllowNetworks, Timeout: p.cfg.Outgoing.Timeout, MaxBytes: p.cfg.Outgoing.MaxBytes,
 	})
@@ -216,7 +223,7 @@ func (p *parts) close() error {
 	if p.trail != nil {
 		p.trail.Close()
 	}
-	var errs []error
+	errs := []error{p.tracer.Close()}
 	if p.memory != nil {
 		errs = append(errs, p.memory.Close())
 	}

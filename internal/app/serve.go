@@ -73,13 +73,13 @@ func (b *Broker) work(ctx context.Context) {
 	}
 }
 
-// around puts the middleware around a mux, outermost first: edge, log, recover.
+// around puts the middleware around a mux, outermost first: edge, trace, log, recover.
 func (p *parts) around(mux http.Handler) http.Handler {
 	recovered := httpx.Recover(func(r *http.Request, err error, stack []byte) {
 		p.log.ErrorContext(r.Context(), "panic", slog.Any("error", err), slog.String("stack", string(stack)))
 	}, mux)
 	return httpx.Edge(httpx.EdgeOptions{Prefix: p.issuer.Path, TrustedProxies: p.cfg.TrustedProxies, Secure: p.secure()},
-		telemetry.Requests(p.log, p.metrics, p.now, recovered))
+		p.tracer.Requests(telemetry.Requests(p.log, p.metrics, p.now, recovered)))
 }
 
 // listen serves until ctx ends, then lets requests under way finish.
