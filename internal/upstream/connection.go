@@ -193,7 +193,7 @@ func (c *Connection) discover(ctx context.Context) (*metadata, error) {
 		err = untrusted("the metadata is of another issuer")
 	case meta.AuthorizationEndpoint == "" || meta.TokenEndpoint == "" || meta.JwksURI == "":
 		err = untrusted("the metadata lacks an endpoint")
-	case !sameSecurity(c.o.Issuer, meta.AuthorizationEndpoint, meta.TokenEndpoint, meta.JwksURI):
+	case !sameSecurity(c.o.Issuer, meta.AuthorizationEndpoint, meta.TokenEndpoint, meta.JwksURI), c.o.UserInfo && !sameSecurity(c.o.Issuer, meta.UserinfoEndpoint):
 		err = untrusted("the metadata names an endpoint without TLS")
 	}
 	if err != nil {

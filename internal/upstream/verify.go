@@ -68,6 +68,10 @@ func (c *Connection) send(req *http.Request, v any) (status int, err error) {
 		return 0, fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "%s", ErrUnreachable.Detail)
 	}
 	defer func() { _ = res.Body.Close() }()
+	// A redirect may move a document on its host; another host vouches for nothing.
+	if res.Request.URL.Host != req.URL.Host {
+		return res.StatusCode, untrusted("it redirects to another host")
+	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(v); err != nil && res.StatusCode == http.StatusOK {
 		return res.StatusCode, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the identity provider's answer is not the JSON that is expected")
 	}
