@@ -194,7 +194,7 @@ func (c *Connection) discover(ctx context.Context) (*metadata, error) {
 	case meta.AuthorizationEndpoint == "" || meta.TokenEndpoint == "" || meta.JwksURI == "":
 		err = untrusted("the metadata lacks an endpoint")
 	case !sameSecurity(c.o.Issuer, meta.AuthorizationEndpoint, meta.TokenEndpoint, meta.JwksURI), c.o.UserInfo && !sameSecurity(c.o.Issuer, meta.UserinfoEndpoint):
-		err = untrusted("the metadata names an endpoint without TLS")
+		err = untrusted("the metadata names an endpoint that is broken or without TLS")
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -230,10 +230,12 @@ func (c *Connection) issuers() []string {
 	return all
 }
 
-// sameSecurity refuses plain http where the issuer has https.
+// sameSecurity refuses what is not a web address, and plain http where the issuer
+// has https.
 func sameSecurity(issuer string, endpoints ...string) bool {
 	for _, e := range endpoints {
-		if strings.HasPrefix(issuer, "https://") && !strings.HasPrefix(e, "https://") {
+		u, err := url.Parse(e)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || strings.HasPrefix(issuer, "https://"))) {
 			return false
 		}
 	}
