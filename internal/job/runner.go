@@ -78,28 +78,39 @@ func (r *Runner) Enqueue(ctx context.Context, jobs ...Job) error {
 	return nil
 }
 
-// Run works until ctx ends.
+// Run works until ctx ends. Each timer and the queues go on by themselves: an app
+// that is slow to answer holds up neither the audit log's seal nor a key's rotation.
 func (r *Runner) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	for _, t := range r.timers {
+		group.Go(func() { r.repeat(ctx, nil, func() { r.turn(ctx, t) }) })
+	}
+	r.repeat(ctx, r.hint, func() {
+		if err := r.work(ctx); err != nil && ctx.Err() == nil {
+			r.o.Log.ErrorContext(ctx, "jobs not run", slog.Any("error", err))
+		}
+	})
+	group.Wait()
+	return ctx.Err()
+}
+
+// repeat does something now, every Poll and at every hint until ctx ends.
+func (r *Runner) repeat(ctx context.Context, hint <-chan struct{}, do func()) {
 	tick := time.NewTicker(r.o.Poll)
 	defer tick.Stop()
 	for {
-		if err := r.Tick(ctx); err != nil && ctx.Err() == nil {
-			r.o.Log.ErrorContext(ctx, "jobs not run", slog.Any("error", err))
-		}
+		do()
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		case <-tick.C:
-		case <-r.hint:
+		case <-hint:
 		}
 	}
 }
 
-// Tick does what is due now and returns when it is done.
-func (r *Runner) Tick(ctx context.Context) error {
-	for _, t := range r.timers {
-		r.turn(ctx, t)
-	}
+// work does the jobs that are due now and returns when they are done.
+func (r *Runner) work(ctx context.Context) error {
 	jobs, err := r.o.Store.Claim(ctx, r.o.Now(), claimSize, claimLease)
 	if err != nil {
 		return fmt.Errorf("claim jobs: %w", err)

@@ -193,3 +193,23 @@ func TestOneReplicaAtATimeDoesPeriodicWorkAndAnotherTakesOver(t *testing.T) {
 		stopTwo()
 	})
 }
+
+func TestASlowJobHoldsUpNoPeriodicWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		r := runner(d, "one")
+		turns := make(chan struct{}, 100)
+		r.Every("seal", time.Second, func(context.Context) error { turns <- struct{}{}; return nil })
+		r.Handle("slow", func(context.Context, job.Job) error { time.Sleep(time.Minute); return nil })
+		stop := run(t, r)
+		if err := r.Enqueue(t.Context(), job.Job{Queue: "slow", Key: "k", RunAt: time.Now(), Deadline: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		if n := len(turns); n < 20 {
+			t.Errorf("%d turns in half a minute", n)
+		}
+		time.Sleep(time.Minute)
+		stop()
+	})
+}
