@@ -186,14 +186,23 @@ func TestTheTokenEndpointTakesOneProofOfOneClientInTheBodyOfAPost(t *testing.T) 
 // signedIn returns tokens of alice for expense-bot.
 func (a *attacker) signedIn() *oauth2.Token {
 	a.t.Helper()
-	app, alice, b := a.Facts().App("expense-bot"), a.Facts().Person("alice"), browser.New()
-	page, err := b.Get(a.t.Context(), app.URL+"login")
-	if err == nil {
-		_, err = b.Submit(a.t.Context(), page, "", url.Values{"username": {alice.Username}, "password": {alice.Password}})
-	}
+	return a.tokens(a.signIn(a.t, "alice", "expense-bot"))
+}
+
+// tokens returns tokens for expense-bot of whom the browser is signed in as.
+func (a *attacker) tokens(b *browser.Browser) *oauth2.Token {
+	a.t.Helper()
+	token, err := a.code(b)()
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return token
+}
+
+// code gets a code for expense-bot and returns how it is redeemed.
+func (a *attacker) code(b *browser.Browser) (redeem func() (*oauth2.Token, error)) {
+	a.t.Helper()
+	app := a.Facts().App("expense-bot")
 	conf := oauth2.Config{
 		ClientID: app.ClientID, ClientSecret: app.Secret, RedirectURL: app.RedirectURIs[0], Scopes: []string{"openid", "email"},
 		Endpoint: oauth2.Endpoint{AuthURL: a.Issuer() + "/authorize", TokenURL: a.Issuer() + "/token", AuthStyle: oauth2.AuthStyleInHeader},
@@ -204,11 +213,9 @@ func (a *attacker) signedIn() *oauth2.Token {
 	}
 	for _, u := range b.Visited {
 		if code := u.Query().Get("code"); code != "" && strings.HasPrefix(u.String(), app.RedirectURIs[0]) {
-			token, err := conf.Exchange(a.t.Context(), code, oauth2.VerifierOption(verifier))
-			if err != nil {
-				a.t.Fatal(err)
+			return func() (*oauth2.Token, error) {
+				return conf.Exchange(a.t.Context(), code, oauth2.VerifierOption(verifier))
 			}
-			return token
 		}
 	}
 	a.t.Fatal("the broker gave no code")
