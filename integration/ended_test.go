@@ -70,12 +70,24 @@ func (a *attacker) userinfo(held *oauth2.Token) int {
 // refresh uses a refresh token as app; next is empty when it is refused.
 func (a *attacker) refresh(app demo.FactApp, token, extra string) (next oauth2.Token, code string) {
 	a.t.Helper()
-	req, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.Issuer()+"/token",
-		strings.NewReader(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}.Encode()+extra))
+	return a.tokenAnswer(app.ClientID, app.Secret, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}.Encode()+extra)
+}
+
+// exchange asks for tokens with a form.
+func (a *attacker) exchange(t *testing.T, form url.Values, id, secret string) (*oauth2.Token, string) {
+	t.Helper()
+	held, code := a.tokenAnswer(id, secret, form.Encode())
+	return &held, code
+}
+
+// tokenAnswer posts to the token endpoint with client_secret_basic.
+func (a *attacker) tokenAnswer(id, secret, body string) (next oauth2.Token, code string) {
+	a.t.Helper()
+	req, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.Issuer()+"/token", strings.NewReader(body))
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	req.Header = basicAuth(app.ClientID, app.Secret)
+	req.Header = basicAuth(id, secret)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	res, err := a.client.Do(req)
 	if err != nil {

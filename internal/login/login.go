@@ -30,6 +30,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/cache"
@@ -210,6 +211,8 @@ func (l *Login) fits(s session.Session, req identity.SignInRequest) bool {
 		return false
 	case req.MaxAge != nil && l.o.Now().Sub(a.Time) > *req.MaxAge:
 		return false
+	case len(req.ACR) > 0 && !slices.Contains(req.ACR, a.ACR):
+		return false // the provider is asked to step up; the app reads what it got
 	case req.Connection != "" && req.Connection != a.Connection:
 		return false
 	case req.Subject != "" && req.Subject != s.Person:

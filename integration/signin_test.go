@@ -1,0 +1,173 @@
+package integration
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+)
+
+// request is an authorization request of expense-bot.
+func (s *stage) request(change url.Values) string {
+	app := s.Facts().App("expense-bot")
+	q := url.Values{
+		"response_type": {"code"}, "client_id": {app.ClientID}, "redirect_uri": {app.RedirectURIs[0]}, "scope": {"openid"}, "state": {"s"},
+		"code_challenge": {oauth2.S256ChallengeFromVerifier(strings.Repeat("v", 43))}, "code_challenge_method": {"S256"},
+	}
+	for name, v := range change {
+		q[name] = v
+	}
+	return s.Issuer() + "/authorize?" + q.Encode()
+}
+
+// answer asks for an authorization and returns what reached the app, and whether
+// the browser was sent to the identity provider.
+func (s *stage) answer(t *testing.T, b *browser.Browser, change url.Values) (params url.Values, upstream bool) {
+	t.Helper()
+	if _, err := b.Get(t.Context(), s.request(change)); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range b.Visited {
+		upstream = upstream || strings.HasPrefix(u.String(), s.Facts().IDPs[0].Issuer)
+		if strings.HasPrefix(u.String(), s.Facts().App("expense-bot").RedirectURIs[0]) {
+			params = u.Query()
+		}
+	}
+	return params, upstream
+}
+
+func TestASessionAnswersWhatItSatisfiesAndNoMore(t *testing.T) {
+	a := newAttacker(t)
+	alice := a.signIn(t, "alice", "expense-bot")
+	idToken, _ := a.signedIn().Extra("id_token").(string)
+	for name, c := range map[string]struct {
+		change   url.Values
+		upstream bool
+		failed   string
+	}{
+		"single sign-on":              {nil, false, ""},
+		"prompt none":                 {url.Values{"prompt": {"none"}}, false, ""},
+		"prompt login":                {url.Values{"prompt": {"login"}}, true, ""},
+		"max_age of a day":            {url.Values{"max_age": {"86400"}}, false, ""},
+		"max_age 0":                   {url.Values{"max_age": {"0"}}, true, ""},
+		"another class":               {url.Values{"acr_values": {"urn:example:phishing-resistant"}}, true, ""},
+		"another class, prompt none":  {url.Values{"acr_values": {"urn:example:phishing-resistant"}, "prompt": {"none"}}, false, "login_required"},
+		"max_age 0, prompt none":      {url.Values{"max_age": {"0"}, "prompt": {"none"}}, false, "login_required"},
+		"a hint of this person, none": {url.Values{"id_token_hint": {idToken}, "prompt": {"none"}}, false, ""},
+	} {
+		params, upstream := a.answer(t, alice, c.change)
+		if upstream != c.upstream {
+			t.Errorf("%s: sent to the identity provider: %v", name, upstream)
+		}
+		if params.Get("error") != c.failed {
+			t.Errorf("%s: %v", name, params)
+		}
+		if !c.upstream && (params.Get("iss") != a.Issuer() || params.Get("state") != "s" || (c.failed == "") != params.Has("code")) {
+			t.Errorf("%s: %v", name, params)
+		}
+	}
+	// Silence tells nobody who somebody else is, or whether they are signed in.
+	bob := a.signIn(t, "bob", "expense-bot")
+	nobody := browser.New()
+	for name, b := range map[string]*browser.Browser{"somebody else": bob, "nobody": nobody} {
+		params, upstream := a.answer(t, b, url.Values{"id_token_hint": {idToken}, "prompt": {"none"}})
+		if upstream || params.Get("error") != "login_required" || params.Has("code") || strings.Contains(params.Encode(), "alice") {
+			t.Errorf("%s: %v", name, params)
+		}
+	}
+}
+
+// TestASignInStaysInTheBrowserThatBeganIt steals each link of a sign-in.
+func TestASignInStaysInTheBrowserThatBeganIt(t *testing.T) {
+	a := newAttacker(t)
+	thief, victim := browser.New(), a.signIn(t, "bob", "crm-dash")
+	page, err := thief.Get(t.Context(), a.request(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := a.Facts().Person("alice")
+	if _, err := thief.Submit(t.Context(), page, "", url.Values{"username": {who.Username}, "password": {who.Password}}); err != nil {
+		t.Fatal(err)
+	}
+	var links []string
+	for _, u := range thief.Visited {
+		if strings.HasPrefix(u.String(), a.Issuer()+"/login/") {
+			links = append(links, u.String())
+		}
+	}
+	if len(links) == 0 {
+		t.Fatal("control: the sign-in has no links")
+	}
+	for _, link := range links {
+		for name, b := range map[string]*browser.Browser{"a victim's browser": victim, "the same browser, again": thief, "a new one": browser.New()} {
+			page, err := b.Get(t.Context(), link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if page.Status != http.StatusBadRequest || !strings.Contains(page.Text(), "begin again") {
+				t.Errorf("%s in %s: %d %s", link, name, page.Status, page.Text())
+			}
+		}
+	}
+	if text, in := a.account(t, victim); !in || !strings.Contains(text, "bob@") {
+		t.Errorf("the victim is somebody else now: %s", text)
+	}
+}
+
+// TestACodeIsWorthOneAnswerToItsOwnClient redeems a code wrongly, rightly, and
+// once more.
+func TestACodeIsWorthOneAnswerToItsOwnClient(t *testing.T) {
+	a := newAttacker(t)
+	app, crm := a.Facts().App("expense-bot"), a.Facts().App("crm-dash")
+	params, _ := a.answer(t, a.signIn(t, "alice", "expense-bot"), nil)
+	form := url.Values{
+		"grant_type": {"authorization_code"}, "code": {params.Get("code")}, "redirect_uri": {app.RedirectURIs[0]}, "code_verifier": {strings.Repeat("v", 43)},
+	}
+	with := func(name, value string) string {
+		changed := url.Values{}
+		for n, v := range form {
+			changed[n] = v
+		}
+		if changed.Set(name, value); value == "" {
+			changed.Del(name)
+		}
+		return changed.Encode()
+	}
+	auth := basicAuth(app.ClientID, app.Secret)
+	for name, c := range map[string]struct {
+		body string
+		auth http.Header
+		want string
+	}{
+		"another verifier":     {with("code_verifier", strings.Repeat("w", 43)), auth, "invalid_grant"},
+		"no verifier":          {with("code_verifier", ""), auth, "invalid_request"},
+		"the challenge itself": {with("code_verifier", oauth2.S256ChallengeFromVerifier(strings.Repeat("v", 43))), auth, "invalid_grant"},
+		"another redirect_uri": {with("redirect_uri", app.RedirectURIs[0]+"/"), auth, "invalid_grant"},
+		"no redirect_uri":      {with("redirect_uri", ""), auth, "invalid_request"},
+		"another client":       {form.Encode() + "&client_id=" + crm.ClientID + "&client_secret=" + url.QueryEscape(crm.Secret), nil, "invalid_grant"},
+		"another resource":     {with("resource", "payroll-api"), auth, "invalid_target"},
+		"as a refresh token":   {"grant_type=refresh_token&refresh_token=" + params.Get("code"), auth, "invalid_grant"},
+		"unknown":              {with("code", "x"), auth, "invalid_grant"},
+	} {
+		if _, code, _ := a.post("/token", c.body, c.auth); code != c.want {
+			t.Errorf("%s: %q, want %q", name, code, c.want)
+		}
+	}
+	held, code := a.exchange(t, form, app.ClientID, app.Secret)
+	if code != "" || a.userinfo(held) != http.StatusOK {
+		t.Fatalf("control: %q", code)
+	}
+	if _, code := a.exchange(t, form, app.ClientID, app.Secret); code != "invalid_grant" {
+		t.Errorf("used again: %q", code)
+	}
+	if got := a.userinfo(held); got != http.StatusUnauthorized {
+		t.Errorf("what a replayed code gave: %d", got)
+	}
+	if _, code := a.refresh(app, held.RefreshToken, ""); code != "invalid_grant" {
+		t.Errorf("and its refresh token: %q", code)
+	}
+}
