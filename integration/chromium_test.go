@@ -100,7 +100,7 @@ func (w *window) shoot(name string) {
 	if w.shots == "" {
 		return
 	}
-	png, err := chromedp.Run(w.ctx, chromedp.CaptureScreenshot())
+	png, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		w.t.Fatal(err)
 	}
