@@ -98,3 +98,24 @@ func TestAPersonTakesAccessAwayFromAnApp(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// A session that nobody ends ends by itself, and the apps in it hear of it.
+func TestAnIdleSessionEndsByItself(t *testing.T) {
+	var passed atomic.Int64
+	a := &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, func() time.Time {
+		return time.Now().Add(time.Duration(passed.Load()))
+	})}
+	alice, app := a.signIn(t, "alice", "expense-bot"), a.Facts().App("expense-bot")
+	passed.Store(int64(9 * time.Hour)) // idle is 8 h
+	eventually(t, "the app has signed the person out", func() bool {
+		page, err := alice.Get(t.Context(), app.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, in := page.ByID("who")
+		return !in
+	})
+	if text := string(a.manage(t, http.MethodGet, "/audit?type=session.ended", nil)); !strings.Contains(text, `"reason":"expired"`) {
+		t.Error(text)
+	}
+}

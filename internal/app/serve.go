@@ -18,8 +18,9 @@ import (
 
 // How often periodic work is done.
 const (
-	sealEvery = time.Second
-	keysEvery = time.Minute
+	sealEvery   = time.Second
+	keysEvery   = time.Minute
+	expireEvery = 30 * time.Second
 	// pruneEvery is far below what is kept, so that no night has much to delete.
 	pruneEvery = time.Hour
 )
@@ -62,6 +63,7 @@ func (b *Broker) work(ctx context.Context) {
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
 	p.jobs.Every("signing-keys", keysEvery, p.ring.Advance)
+	p.jobs.Every("expired-sessions", expireEvery, p.sessions.EndExpired)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
 	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.outbox.Run, p.jobs.Run} {
 		b.group.Go(func() error {

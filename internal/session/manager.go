@@ -197,6 +197,36 @@ func (m *Manager) End(ctx context.Context, id string, actor identity.Actor, reas
 	return nil
 }
 
+// expiredPage is how many expired sessions are ended at a time.
+const expiredPage = 100
+
+// EndExpired ends the sessions whose time is over, so that the apps in them hear
+// of it and what was issued with them ends too.
+func (m *Manager) EndExpired(ctx context.Context) error {
+	for {
+		now := m.now()
+		ids, err := m.o.Store.ExpiredSessions(ctx, now, expiredPage)
+		if err != nil {
+			return fmt.Errorf("list expired sessions: %w", err)
+		}
+		for _, id := range ids {
+			_, err := m.o.Store.UpdateSession(ctx, id, func(s Session) (Session, []event.Event, error) {
+				if !s.Ended.IsZero() || s.Live(now) { // ended or used meanwhile
+					return s, nil, nil
+				}
+				expired := event.New(now, "session.ended", identity.System("sessions"), identity.Session(id), "person", s.Person, "reason", "expired")
+				return s, []event.Event{expired.Revoking(identity.Session(id))}, nil
+			})
+			if err != nil {
+				return fmt.Errorf("end expired session: %w", err)
+			}
+		}
+		if len(ids) < expiredPage {
+			return nil
+		}
+	}
+}
+
 // EndAll ends every session of the person.
 func (m *Manager) EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error {
 	sessions, err := m.o.Store.SessionsOf(ctx, person)

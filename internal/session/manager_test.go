@@ -361,3 +361,15 @@ func TestABusyBrowserCostsAWriteAMinute(t *testing.T) {
 		t.Errorf("a use after a minute is not written: %s", got)
 	}
 }
+
+// ExpiredSessions implements session.Store.
+func (m *memory) ExpiredSessions(_ context.Context, now time.Time, limit int) (ids []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, s := range m.rows {
+		if s.Ended.IsZero() && !s.Live(now) && len(ids) < limit {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}

@@ -47,8 +47,14 @@ type Session struct {
 }
 
 // Live reports whether the session may be used at time now.
-func (s Session) Live(now time.Time) bool {
-	return s.Ended.IsZero() && now.Before(s.Expires) && now.Before(s.LastSeen.Add(s.IdleAfter))
+func (s Session) Live(now time.Time) bool { return s.Ended.IsZero() && now.Before(s.Until()) }
+
+// Until is when the session ends if it is not used any more.
+func (s Session) Until() time.Time {
+	if idle := s.LastSeen.Add(s.IdleAfter); idle.Before(s.Expires) {
+		return idle
+	}
+	return s.Expires
 }
 
 // Participant is a client that got tokens within a session: whom to tell when
@@ -72,6 +78,9 @@ type Store interface {
 	UpdateSession(ctx context.Context, id string, change func(Session) (Session, []event.Event, error)) (Session, error)
 	// SessionsOf returns the person's sessions that have not ended, newest first.
 	SessionsOf(ctx context.Context, person string) ([]Session, error)
+	// ExpiredSessions returns the ids of up to limit sessions that have not ended
+	// and whose time was over at now.
+	ExpiredSessions(ctx context.Context, now time.Time, limit int) ([]string, error)
 	// SessionsEndedBy returns up to limit ids above after of the sessions that
 	// the event ended, in id order.
 	SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error)

@@ -223,7 +223,7 @@ func (db *DB) Consents(ctx context.Context, person string) ([]grant.Consent, err
 // Withdraw implements grant.Store.
 func (db *DB) Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error {
 	return db.change(ctx, func(t *tx) error {
-		families, err := collect(ctx, t, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+		families, err := collect(ctx, t, scanID,
 			`SELECT id FROM families WHERE person = $1 AND app = $2 AND ended = 0 ORDER BY id`+db.forUpdate(), person, app)
 		if err != nil {
 			return err

@@ -165,6 +165,11 @@ func (db *DB) People(ctx context.Context, after string, limit int) ([]directory.
 	}, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
 
+func scanID(rows *sql.Rows) (id string, err error) {
+	err = rows.Scan(&id)
+	return id, err
+}
+
 // collect runs a query and scans every row.
 func collect[T any](ctx context.Context, on interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)

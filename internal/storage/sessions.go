@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -44,7 +45,7 @@ func (db *DB) CreateSession(ctx context.Context, s session.Session, events []eve
 	return db.change(ctx, func(t *tx) error {
 		t.tell(events...)
 		_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, secret_hash, person, connection, body, expires, version) VALUES ($1, $2, $3, $4, $5, $6, 1)`,
-			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Expires))
+			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Until()))
 		return err
 	})
 }
@@ -78,7 +79,7 @@ func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.
 			return fmt.Errorf("encode session: %w", err)
 		}
 		_, err = t.ExecContext(ctx, `UPDATE sessions SET secret_hash = $2, body = $3, expires = $4, version = $5 WHERE id = $1`,
-			id, next.SecretHash, string(body), micros(next.Expires), next.Version)
+			id, next.SecretHash, string(body), micros(next.Until()), next.Version)
 		return err
 	})
 	return next, err
@@ -90,13 +91,14 @@ func (db *DB) SessionsOf(ctx context.Context, person string) ([]session.Session,
 		selectSession+`person = $1 AND ended = 0 ORDER BY expires DESC, id`, person)
 }
 
+// ExpiredSessions implements session.Store. The column expires is Session.Until.
+func (db *DB) ExpiredSessions(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return collect(ctx, db.read, scanID, `SELECT id FROM sessions WHERE ended = 0 AND expires <= $1 ORDER BY expires LIMIT $2`, micros(now), limit)
+}
+
 // SessionsEndedBy implements session.Store.
 func (db *DB) SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (string, error) {
-		var id string
-		err := rows.Scan(&id)
-		return id, err
-	}, `SELECT id FROM sessions WHERE ended <> 0 AND ended_by = $1 AND id > $2 ORDER BY id LIMIT $3`, eventID, after, limit)
+	return collect(ctx, db.read, scanID, `SELECT id FROM sessions WHERE ended <> 0 AND ended_by = $1 AND id > $2 ORDER BY id LIMIT $3`, eventID, after, limit)
 }
 
 // Join implements session.Store.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,6 +58,7 @@ func TestEveryStore(t *testing.T) {
 			t.Run("revoking a person ends what carries them", func(t *testing.T) { personEnds(t, db) })
 			t.Run("revocation numbers have no gap", func(t *testing.T) { gapless(t, db) })
 			t.Run("the audit log verifies and shows a change", func(t *testing.T) { auditWhole(t, db) })
+			t.Run("sessions whose time is over are found", func(t *testing.T) { expired(t, db) })
 			t.Run("what ended long ago is pruned", func(t *testing.T) { pruned(t, db) })
 			t.Run("access is taken away from one app", func(t *testing.T) { withdrawn(t, db) })
 			t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
@@ -363,7 +365,7 @@ func pruned(t *testing.T, db *storage.DB) {
 	t.Helper()
 	ctx := t.Context()
 	for id, expires := range map[string]time.Time{"old": now.Add(-8 * 24 * time.Hour), "late": now.Add(-time.Hour), "live": now.Add(time.Hour)} {
-		s := session.Session{ID: "prune-" + id, SecretHash: []byte("prune-" + id), Person: "pruned", Expires: expires}
+		s := session.Session{ID: "prune-" + id, SecretHash: []byte("prune-" + id), Person: "pruned", LastSeen: now, IdleAfter: 30 * 24 * time.Hour, Expires: expires}
 		if err := db.CreateSession(ctx, s, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -433,5 +435,42 @@ func withdrawn(t *testing.T, db *storage.DB) {
 	}
 	if err := db.Withdraw(ctx, "giver", "app", actor, now); err != nil {
 		t.Errorf("twice: %v", err)
+	}
+}
+
+// expired sees that sessions are found when their time is over, used ones later.
+func expired(t *testing.T, db *storage.DB) {
+	t.Helper()
+	ctx := t.Context()
+	for id, s := range map[string]session.Session{
+		"idle":     {LastSeen: now.Add(-2 * time.Hour), Expires: now.Add(time.Hour)},
+		"over":     {LastSeen: now, Expires: now.Add(-time.Minute)},
+		"used":     {LastSeen: now.Add(-2 * time.Hour), Expires: now.Add(time.Hour)},
+		"ended":    {LastSeen: now, Expires: now.Add(-time.Minute)},
+		"in-force": {LastSeen: now, Expires: now.Add(time.Hour)},
+	} {
+		s.ID, s.SecretHash, s.Person, s.IdleAfter = "expired-"+id, []byte("expired-"+id), "late", time.Hour
+		if err := db.CreateSession(ctx, s, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, change := range map[string]func(*session.Session) []event.Event{
+		"used": func(s *session.Session) []event.Event { s.LastSeen = now; return nil },
+		"ended": func(s *session.Session) []event.Event {
+			return []event.Event{event.New(now, "session.ended", actor, identity.Session(s.ID)).Revoking(identity.Session(s.ID))}
+		},
+	} {
+		_, err := db.UpdateSession(ctx, "expired-"+id, func(s session.Session) (session.Session, []event.Event, error) {
+			events := change(&s)
+			return s, events, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids, err := db.ExpiredSessions(ctx, now, 100)
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !strings.HasPrefix(id, "expired-") })
+	if slices.Sort(ids); err != nil || !slices.Equal(ids, []string{"expired-idle", "expired-over"}) {
+		t.Errorf("%v %v", ids, err)
 	}
 }
