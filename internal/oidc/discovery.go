@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 
 	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
@@ -96,7 +94,8 @@ func (p *Provider) cors(next http.HandlerFunc) http.HandlerFunc {
 		origin := r.Header.Get("Origin")
 		if origin != "" {
 			w.Header().Add("Vary", "Origin")
-			if p.isAppOrigin(r, origin) {
+			// A registry that cannot tell allows nothing.
+			if ours, err := p.o.Clients.AppOrigin(r.Context(), origin); err == nil && ours {
 				w.Header().Set("Access-Control-Allow-Origin", origin)
 				w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate")
 			}
@@ -110,20 +109,4 @@ func (p *Provider) cors(next http.HandlerFunc) http.HandlerFunc {
 		}
 		next(w, r)
 	}
-}
-
-func (p *Provider) isAppOrigin(r *http.Request, origin string) bool {
-	clients, err := p.o.Clients.Clients(r.Context())
-	if err != nil {
-		return false
-	}
-	for _, c := range clients {
-		if c.Method == "none" && !c.Disabled && slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
-			u, err := url.Parse(uri)
-			return err == nil && u.Scheme+"://"+u.Host == origin
-		}) {
-			return true
-		}
-	}
-	return false
 }

@@ -45,7 +45,7 @@ type Authenticator interface {
 // Clients is the part of registry.Registry that the provider asks.
 type Clients interface {
 	Client(ctx context.Context, id string) (*registry.Client, error)
-	Clients(ctx context.Context) ([]*registry.Client, error)
+	AppOrigin(ctx context.Context, origin string) (bool, error)
 	Audience(ctx context.Context, name string) (*registry.Audience, error)
 }
 

@@ -97,6 +97,16 @@ func (r *Registry) Clients(ctx context.Context) ([]*Client, error) {
 	return all, nil
 }
 
+// AppOrigin reports whether a public client has a redirect URI of this origin: its
+// pages may then read our answers (CORS).
+func (r *Registry) AppOrigin(ctx context.Context, origin string) (bool, error) {
+	s, _, err := r.fresh(ctx)
+	if err != nil {
+		return false, err
+	}
+	return s.origins[origin], nil
+}
+
 // Audience returns the API with this name that an app serves, or
 // ErrAudienceNotFound. An app that is disabled or incomplete serves none.
 func (r *Registry) Audience(ctx context.Context, name string) (*Audience, error) {

@@ -331,3 +331,22 @@ func BenchmarkClient(b *testing.B) {
 		}
 	}
 }
+
+func TestTheOriginsOfPublicClientsAreKnown(t *testing.T) {
+	public, secret, off := app("spa"), app("web"), app("old")
+	public.Manifest.Spec.Identity.OIDC.TokenEndpointAuthMethod = "none"
+	public.Manifest.Spec.Identity.OIDC.RedirectURIs = []string{"https://spa.example:8443/cb"}
+	secret.Manifest.Spec.Identity.OIDC.RedirectURIs = []string{"https://web.example/cb"}
+	off.Manifest.Spec.Identity.OIDC.TokenEndpointAuthMethod = "none"
+	off.Manifest.Spec.Identity.OIDC.RedirectURIs = []string{"https://old.example/cb"}
+	off.Disabled = true
+	w := newWorld(public, secret, off)
+	for origin, want := range map[string]bool{
+		"https://spa.example:8443": true, "https://spa.example": false, "http://spa.example:8443": false, "https://spa.example:8443/cb": false,
+		"https://web.example": false, "https://old.example": false, "null": false, "": false,
+	} {
+		if got, err := w.AppOrigin(t.Context(), origin); got != want || err != nil {
+			t.Errorf("%q: %v %v", origin, got, err)
+		}
+	}
+}

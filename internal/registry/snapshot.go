@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
@@ -15,6 +16,8 @@ type snapshot struct {
 	byApp     map[string]*Client // by internal app id
 	audiences map[string]*Audience
 	all       []*Client
+	// origins of the public clients that run in browsers.
+	origins map[string]bool
 	// generation of the catalog, and when it was read.
 	generation int64
 	read       time.Time
@@ -25,12 +28,17 @@ type snapshot struct {
 
 // derive makes the snapshot of apps. rev was applied before they were read.
 func derive(apps []catalog.App, rev uint64, thirdParty func(name string) bool) *snapshot {
-	s := &snapshot{clients: map[string]*Client{}, byApp: map[string]*Client{}, audiences: map[string]*Audience{}}
+	s := &snapshot{clients: map[string]*Client{}, byApp: map[string]*Client{}, audiences: map[string]*Audience{}, origins: map[string]bool{}}
 	for i := range apps {
 		client := clientOf(&apps[i], rev, thirdParty)
 		if client != nil {
 			s.clients[client.ID], s.byApp[client.App] = client, client
 			s.all = append(s.all, client)
+			for _, uri := range client.RedirectURIs {
+				if u, err := url.Parse(uri); err == nil && client.Method == AuthNone && !client.Disabled {
+					s.origins[u.Scheme+"://"+u.Host] = true
+				}
+			}
 		}
 		if audience := audienceOf(&apps[i], client); audience != nil {
 			s.audiences[audience.Name] = audience
