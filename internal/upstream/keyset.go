@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 )
 
@@ -75,5 +76,9 @@ func (c *Connection) fetchKeys(ctx context.Context) (keys.KeySet, error) {
 	if status != http.StatusOK {
 		return keys.KeySet{}, ErrUnreachable
 	}
-	return keys.ParseJWKS(raw)
+	set, err := keys.ParseJWKS(raw)
+	if err != nil {
+		return keys.KeySet{}, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the identity provider publishes keys that must not be used")
+	}
+	return set, nil
 }
