@@ -41,7 +41,7 @@ func (b *Broker) serve(ctx context.Context, o Options) error {
 	b.address = listener.Addr().String()
 	b.work(ctx)
 	p := b.parts
-	handler := p.around(p.public())
+	handler := p.around(p.faces.ui.Serve(p.public()))
 	if o.Wrap != nil {
 		handler = o.Wrap(handler)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,10 +86,10 @@ func TestAnEventIsHandledUntilEveryHandlerIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &tray{}
 		d := event.NewDispatcher(event.Options{Outbox: b, Now: time.Now, Log: slog.New(slog.DiscardHandler), Attempts: 5})
-		var first, second int
-		d.Handle("session.ended", "first", func(context.Context, event.Event) error { first++; return nil })
+		var first, second atomic.Int64
+		d.Handle("session.ended", "first", func(context.Context, event.Event) error { first.Add(1); return nil })
 		d.Handle("session.ended", "second", func(context.Context, event.Event) error {
-			if second++; second < 3 {
+			if second.Add(1) < 3 {
 				return errors.New("not yet")
 			}
 			return nil
@@ -104,15 +105,17 @@ func TestAnEventIsHandledUntilEveryHandlerIsDone(t *testing.T) {
 		b.put("person.disabled", "session.ended")
 		d.Notify()
 		synctest.Wait() // no time passes: the hint is enough
-		if first != 1 || second != 1 {
-			t.Errorf("%d %d", first, second)
+		if first.Load() != 1 || second.Load() != 1 {
+			t.Errorf("%d %d", first.Load(), second.Load())
 		}
 		time.Sleep(time.Minute)
-		if got := b.states(); !slices.Equal(got, []string{"buried", "done"}) || second != 3 {
-			t.Errorf("%v, tried %d times", got, second)
+		synctest.Wait()
+		if got := b.states(); !slices.Equal(got, []string{"buried", "done"}) || second.Load() != 3 {
+			t.Errorf("%v, tried %d times", got, second.Load())
 		}
 		b.put(slices.Repeat([]string{"session.ended"}, 100)...)
 		time.Sleep(time.Second) // without a hint, in several claims
+		synctest.Wait()
 		if got := b.states(); slices.Contains(got, "waiting") {
 			t.Errorf("%v", got)
 		}

@@ -165,7 +165,7 @@ func (l *Login) SetResumer(r Resumer) { l.resumer = r }
 func (l *Login) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login/flow/{flow}", l.choose)
 	mux.HandleFunc("GET /login/flow/{flow}/cancel", l.cancel)
-	mux.Handle("POST /login/flow/{flow}/consent", http.NewCrossOriginProtection().Handler(http.HandlerFunc(l.consent)))
+	mux.Handle("POST /login/flow/{flow}/consent", l.o.UI.SameOrigin().Handler(http.HandlerFunc(l.consent)))
 	mux.HandleFunc("GET /login/callback/{connection}", l.callback)
 	mux.HandleFunc("POST /login/callback/{connection}", l.callback)
 }

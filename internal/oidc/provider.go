@@ -153,5 +153,5 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("/revoke", p.cors(p.revoke))
 	mux.HandleFunc("GET /logout", p.logout)
 	mux.HandleFunc("POST /logout", p.logout)
-	mux.Handle("POST /logout/confirm", http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.confirmLogout)))
+	mux.Handle("POST /logout/confirm", p.o.UI.SameOrigin().Handler(http.HandlerFunc(p.confirmLogout)))
 }

@@ -78,7 +78,7 @@ func New(o Options) (*Portal, error) {
 
 // Mount adds the routes. Forms are refused from other origins.
 func (p *Portal) Mount(mux *http.ServeMux) {
-	same := http.NewCrossOriginProtection()
+	same := p.o.UI.SameOrigin()
 	mux.HandleFunc("GET /{$}", p.page(p.myApps))
 	mux.HandleFunc("GET /apps/{name}", p.page(p.appPage))
 	mux.HandleFunc("GET /account", p.page(p.accountPage))

@@ -127,3 +127,31 @@ func TestStaticFilesAreKeptByBrowsersAndNothingElseIsServed(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereNothingIsThereIsAPage(t *testing.T) {
+	u := newUI(t)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /page/{id}", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.PathValue("id"))) })
+	mux.Handle("POST /form", u.SameOrigin().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("done")) })))
+	ask := func(method, path, site string) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequestWithContext(t.Context(), method, path, nil), httptest.NewRecorder()
+		r.Header.Set("Sec-Fetch-Site", site)
+		u.Serve(mux).ServeHTTP(w, r)
+		return w
+	}
+	if w := ask(http.MethodGet, "/page/7", "none"); w.Body.String() != "7" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := ask(http.MethodGet, "/nowhere", "none"); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "no such page") || w.Header().Get("Content-Security-Policy") == "" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := ask(http.MethodPost, "/page/7", "same-origin"); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") == "" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	if w := ask(http.MethodPost, "/form", "same-origin"); w.Body.String() != "done" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := ask(http.MethodPost, "/form", "cross-site"); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "Another site sent this form") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
