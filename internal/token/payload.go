@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -90,7 +91,8 @@ var reserved = []string{
 
 func (p *payload) extra(claims map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		if slices.Contains(reserved, name) {
+		// Some parsers, encoding/json among them, do not tell "SUB" from "sub".
+		if slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) }) {
 			return fmt.Errorf("%w: %q is not a free claim", errClaims, name)
 		}
 		value, err := json.Marshal(claims[name])

@@ -294,7 +294,7 @@ func TestWhatMustNotBeMintedIsNot(t *testing.T) {
 			t.Errorf("%s: %s", name, raw)
 		}
 	}
-	for _, name := range []string{"sub", "aud", "events", "exp", "client_id", "cnf", "at_hash"} {
+	for _, name := range []string{"sub", "aud", "events", "exp", "client_id", "cnf", "at_hash", "SUB", "Aud", "SID"} {
 		if _, err := h.ID(keys.ES256, token.ID{Subject: "a", Audience: "c", Expires: h.now.Add(time.Minute), Extra: map[string]any{name: "x"}}); err == nil {
 			t.Errorf("an id_token with its own %s", name)
 		}
