@@ -56,6 +56,7 @@ type Config struct {
 	Keys           Keys           `yaml:"keys"`
 	Policy         Policy         `yaml:"policy"`
 	Apps           Apps           `yaml:"apps"`
+	Admin          Admin          `yaml:"admin"`
 	Product        Product        `yaml:"product"`
 	// Connections are the identity providers that people sign in with.
 	Connections []Connection `yaml:"connections"`
@@ -164,6 +165,17 @@ type Policy struct {
 type Apps struct {
 	// Folder has one microapp.yaml per subfolder. Empty means none.
 	Folder string `yaml:"folder"`
+}
+
+// Admin names the groups whose members have a role, by the names that Mappings
+// give. Roles can also be given to single people: `broker role`.
+type Admin struct {
+	Admins            []string `yaml:"admins"`
+	SecurityReviewers []string `yaml:"security_reviewers"`
+	Approvers         []string `yaml:"approvers"`
+	// AppOwners may change the apps whose owner's team is a group of theirs.
+	AppOwners []string `yaml:"app_owners"`
+	Auditors  []string `yaml:"auditors"`
 }
 
 // Product is how the broker presents itself to people.

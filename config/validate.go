@@ -71,6 +71,7 @@ func (c *Config) faults() []complaint {
 			k.fail(at("policy.third_party", i), "must be the name of an app")
 		}
 	}
+	k.unique("admin.admins", c.Admin.Admins)
 	k.connections(c)
 	k.mappings(c)
 	return k.found

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -22,15 +23,19 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
+// ask sends a request, with headers as names and values, as the operator unless it
+// has a token or X-Nobody.
+type ask func(method, path, body string, headers ...string) (int, string)
+
 // management returns the API over a database of its own.
-func management(t *testing.T) func(method, path, body string) (int, string) {
+func management(t *testing.T) ask {
 	t.Helper()
 	ask, _ := managed(t)
 	return ask
 }
 
 // managed is management with the database.
-func managed(t *testing.T) (ask func(method, path, body string) (int, string), db *storage.DB) {
+func managed(t *testing.T) (ask, *storage.DB) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	var revocations *revoke.Sequence
@@ -49,7 +54,10 @@ func managed(t *testing.T) (ask func(method, path, body string) (int, string), d
 	}
 	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now})
 	mux := http.NewServeMux()
-	api.New(api.Options{
+	members := map[admin.Role][]string{admin.Admin: {"admins"}}
+	a := api.New(api.Options{
+		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now,
+		Admin:       admin.New(admin.Options{Store: db, Directory: db, Groups: people, Members: members, Now: time.Now}),
 		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: time.Now}),
 		People:      people,
 		Directory:   db,
@@ -61,10 +69,19 @@ func managed(t *testing.T) (ask func(method, path, body string) (int, string), d
 		Audit:    db,
 		Mappings: func(ctx context.Context) ([]directory.Mapping, error) { return db.Mappings(ctx) },
 		Actor:    httpx.Actor,
-	}).Mount(mux)
-	return func(method, path, body string) (int, string) {
+	})
+	a.Mount(mux, func(r *http.Request) (admin.Principal, error) {
+		if r.Header.Get("Authorization") == "" && r.Header.Get("X-Nobody") == "" {
+			return api.Operator(r)
+		}
+		return a.Bearer(r)
+	})
+	return func(method, path, body string, headers ...string) (int, string) {
 		r := httptest.NewRequestWithContext(t.Context(), method, "/api/v1"+path, strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
+		for i := 0; i+1 < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
 		return w.Code, w.Body.String()

@@ -36,7 +36,7 @@ func (a *API) applyBatch(r *http.Request) (any, error) {
 	if err := dec.Decode(&b); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "batch_unreadable", "the body is not a batch of files in JSON of at most %d bytes", maxBatch)
 	}
-	report, err := a.o.Apps.ApplyFiles(r.Context(), b.Files, catalog.Batch{Folder: b.Folder, Prune: b.Prune}, a.operator(r))
+	report, err := a.o.Apps.ApplyFiles(r.Context(), b.Files, catalog.Batch{Folder: b.Folder, Prune: b.Prune}, a.actor(r))
 	answer := imported{Applied: []applied{}, Removed: append([]string{}, report.Removed...)}
 	for _, result := range report.Applied {
 		answer.Applied = append(answer.Applied, answered(result.App, result.Outcome, result.Secret))

@@ -62,7 +62,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Sessions: p.sessions, People: p.people, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
 	f.api = api.New(api.Options{
-		Apps: p.apps, People: p.people, Directory: p.db, Connections: p.configured(), Sessions: p.sessions, Keys: p.ring, Audit: p.db,
+		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Grants: p.db, Now: p.now, Apps: p.apps, People: p.people, Directory: p.db, Connections: p.configured(), Sessions: p.sessions, Keys: p.ring, Audit: p.db,
 		Mappings: p.db.Mappings, Actor: httpx.Actor,
 	})
 	return err
@@ -107,6 +107,7 @@ func (p *parts) public() *http.ServeMux {
 	f.login.Mount(mux)
 	f.provider.Mount(mux)
 	f.portal.Mount(mux)
+	f.api.Mount(mux, f.api.Bearer)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", p.ready)
 	mux.Handle("GET /metrics", p.forScrapers(p.metrics.Handler()))

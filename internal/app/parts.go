@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -61,6 +62,7 @@ type parts struct {
 	apps         *catalog.Service
 	registry     *registry.Registry
 	entitlements *entitlement.Checker
+	admin        *admin.Service
 	sessions     *session.Manager
 	faces        faces
 }
@@ -174,6 +176,7 @@ func (p *parts) openMemory(ctx context.Context, born time.Time) (cache.Engine, e
 func (p *parts) openServices(context.Context, Options) error {
 	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Now: p.now})
 	p.entitlements = entitlement.NewChecker(p.people)
+	p.admin = admin.New(admin.Options{Store: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), Now: p.now})
 	p.apps = catalog.NewService(catalog.Options{Store: p.db, Issuer: p.cfg.Issuer, Now: p.now, Changed: func(ctx context.Context) {
 		if err := p.registry.Refresh(ctx); err != nil {
 			p.log.WarnContext(ctx, "the catalog's change is not known here yet", slog.Any("error", err))
@@ -188,6 +191,14 @@ func (p *parts) openServices(context.Context, Options) error {
 		Issuer: p.cfg.Issuer, Era: p.db.Era, Keys: p.ring, Revocations: p.revocations, Now: p.now,
 	})
 	return nil
+}
+
+// members names the groups that give roles.
+func members(c config.Admin) map[admin.Role][]string {
+	return map[admin.Role][]string{
+		admin.Admin: c.Admins, admin.SecurityReviewer: c.SecurityReviewers, admin.Approver: c.Approvers,
+		admin.AppOwner: c.AppOwners, admin.Auditor: c.Auditors,
+	}
 }
 
 func (p *parts) secure() bool { return p.issuer.Scheme == "https" }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
@@ -46,7 +47,7 @@ func (b *Broker) serve(ctx context.Context, o Options) error {
 		handler = o.Wrap(handler)
 	}
 	management := http.NewServeMux()
-	p.faces.api.Mount(management)
+	p.faces.api.Mount(management, api.Operator)
 	b.listen(ctx, listener, handler)
 	b.listen(ctx, socket, p.around(management))
 	p.log.InfoContext(ctx, "serving", slog.String("issuer", b.cfg.Issuer), slog.String("address", b.address), slog.String("socket", b.cfg.Socket))
@@ -64,6 +65,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
 	p.jobs.Every("signing-keys", keysEvery, p.ring.Advance)
 	p.jobs.Every("expired-sessions", expireEvery, p.sessions.EndExpired)
+	p.jobs.Every("fold-people", keysEvery, p.db.FoldPeople)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
 	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.outbox.Run, p.jobs.Run} {
 		b.group.Go(func() error {

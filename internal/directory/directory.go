@@ -84,6 +84,22 @@ type ConnectionState struct {
 	Disabled bool   `json:"disabled"`
 }
 
+// Query selects people.
+type Query struct {
+	// Text is in the person's name, user name or e-mail address, in any case of
+	// letters; empty selects everybody.
+	Text string
+	// Disabled selects by state; nil selects both.
+	Disabled *bool
+	// Limit is how many people a page has, 1 to 1000.
+	Limit int
+	// After is the cursor of the page before, empty for the first.
+	After string
+}
+
+// ErrCursor refuses a cursor that no page gave.
+var ErrCursor = fault.New(fault.Invalid, "cursor_invalid", "this is no cursor that a page gave: begin without one").At("after")
+
 // Store keeps people. Update closures run once per attempt and may be run again
 // when the row changed meanwhile.
 type Store interface {
@@ -100,6 +116,9 @@ type Store interface {
 	UpdatePerson(ctx context.Context, id string, change func(Person) (Person, []event.Event, error)) (Person, error)
 	// People returns up to limit people with an id above after, in id order.
 	People(ctx context.Context, after string, limit int) ([]Person, error)
+	// Search returns a page of the people that q selects, by name, and the cursor
+	// of the page after it, empty at the end. It fails with ErrCursor.
+	Search(ctx context.Context, q Query) (page []Person, next string, err error)
 }
 
 // GroupStore keeps mappings.

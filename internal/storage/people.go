@@ -98,7 +98,8 @@ func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO people (id, body, disabled, version) VALUES ($1, $2, $3, 1)`, p.ID, string(body), p.Disabled)
+	_, err = t.ExecContext(ctx, `INSERT INTO people (id, body, disabled, version, folded) VALUES ($1, $2, $3, 1, $4)`,
+		p.ID, string(body), p.Disabled, folded(p))
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,8 @@ func (t *tx) updatePerson(ctx context.Context, p *directory.Person) error {
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
 	}
-	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, disabled = $3, version = $4 WHERE id = $1`, p.ID, string(body), p.Disabled, p.Version)
+	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, disabled = $3, version = $4, folded = $5 WHERE id = $1`,
+		p.ID, string(body), p.Disabled, p.Version, folded(p))
 	if err != nil {
 		return err
 	}
@@ -152,17 +154,7 @@ func (db *DB) UpdatePerson(ctx context.Context, id string, change func(directory
 
 // People implements directory.Store.
 func (db *DB) People(ctx context.Context, after string, limit int) ([]directory.Person, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (directory.Person, error) {
-		var p directory.Person
-		var body string
-		var version int64
-		err := rows.Scan(&body, &version)
-		if err == nil {
-			err = json.Unmarshal([]byte(body), &p)
-		}
-		p.Version = version
-		return p, err
-	}, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	return collect(ctx, db.read, scanPeople, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
 
 func scanID(rows *sql.Rows) (id string, err error) {

@@ -1,0 +1,182 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// The faults of tokens.
+var (
+	ErrTokenNotFound = fault.New(fault.NotFound, "api_token_not_found", "no such API token")
+	// ErrToken refuses a bearer token that is unknown, over or revoked; it does not
+	// say which.
+	ErrToken = fault.New(fault.Unauthenticated, "api_token_refused", "an API token that is good is required: Authorization: Bearer …")
+)
+
+// tokenPrefix lets secret scanners find a token that leaked.
+const tokenPrefix = "gha_"
+
+// The lives of tokens.
+const (
+	DefaultTokenLife = 90 * 24 * time.Hour
+	maxTokenLife     = 366 * 24 * time.Hour
+	// touchEvery is how stale LastUsed may get.
+	touchEvery = time.Minute
+)
+
+// Token is an API token as it is kept: the secret itself only as its SHA-256.
+type Token struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Roles []Role `json:"roles"`
+	// Apps are those that the token of an app's owner is for.
+	Apps      []string       `json:"apps,omitempty"`
+	CreatedBy identity.Actor `json:"created_by"`
+	Created   time.Time      `json:"created"`
+	Expires   time.Time      `json:"expires"`
+	LastUsed  time.Time      `json:"last_used,omitzero"`
+	Hash      []byte         `json:"-"`
+}
+
+// NewToken is what is asked for.
+type NewToken struct {
+	Name  string   `json:"name"`
+	Roles []Role   `json:"roles"`
+	Apps  []string `json:"apps,omitempty"`
+	// Days until it is over; 0 means 90, the most is 366.
+	Days int `json:"days,omitempty"`
+}
+
+func (n NewToken) check() error {
+	if n.Name == "" || len(n.Name) > 100 {
+		return fault.New(fault.Invalid, "api_token_name", "a token has a name of 1 to 100 bytes that says what it is for").At("name")
+	}
+	if n.Days < 0 || time.Duration(n.Days)*24*time.Hour > maxTokenLife {
+		return fault.New(fault.Invalid, "api_token_days", "a token lives for 1 to 366 days").At("days")
+	}
+	if len(n.Roles) == 0 {
+		return fault.New(fault.Invalid, "api_token_roles", "a token has at least one role").At("roles")
+	}
+	for _, r := range n.Roles {
+		if !slices.Contains(Roles(), r) {
+			return errRole.At("roles")
+		}
+	}
+	if len(n.Apps) > 0 && !slices.Contains(n.Roles, AppOwner) {
+		return fault.New(fault.Invalid, "api_token_apps", "apps are named for the role app-owner only").At("apps")
+	}
+	return nil
+}
+
+// CreateToken makes a token. The secret is returned this once.
+func (s *Service) CreateToken(ctx context.Context, n NewToken, by Principal, actor identity.Actor) (Token, string, error) {
+	if err := n.check(); err != nil {
+		return Token{}, "", err
+	}
+	for _, r := range n.Roles {
+		if !by.Has(Admin) && !by.Has(r) {
+			return Token{}, "", fault.New(fault.Denied, "role_not_yours", "nobody gives a token a role that they do not have").At("roles")
+		}
+	}
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // crypto/rand.Read never fails
+	secret := tokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
+	hash := sha256.Sum256([]byte(secret))
+	life := DefaultTokenLife
+	if n.Days > 0 {
+		life = time.Duration(n.Days) * 24 * time.Hour
+	}
+	now := s.now()
+	t := Token{
+		ID: identity.NewID(), Name: n.Name, Roles: n.Roles, Apps: n.Apps, CreatedBy: actor, Created: now, Expires: now.Add(life), Hash: hash[:],
+	}
+	created := event.New(now, "api_token.created", actor, identity.Ref{Kind: identity.KindToken, ID: t.ID},
+		"name", t.Name, "roles", join(t.Roles), "apps", strings.Join(t.Apps, " "))
+	if err := s.o.Store.CreateToken(ctx, t, []event.Event{created}); err != nil {
+		return Token{}, "", err
+	}
+	return t, secret, nil
+}
+
+func join(roles []Role) string {
+	all := make([]string, len(roles))
+	for i, r := range roles {
+		all[i] = string(r)
+	}
+	return strings.Join(all, " ")
+}
+
+// Tokens lists the tokens that are good, newest first.
+func (s *Service) Tokens(ctx context.Context) ([]Token, error) {
+	all, err := s.o.Store.Tokens(ctx)
+	now := s.now()
+	return slices.DeleteFunc(all, func(t Token) bool { return !now.Before(t.Expires) }), err
+}
+
+// RevokeToken ends a token at once, or fails with ErrTokenNotFound.
+func (s *Service) RevokeToken(ctx context.Context, id string, actor identity.Actor) error {
+	e := event.New(s.now(), "api_token.revoked", actor, identity.Ref{Kind: identity.KindToken, ID: id})
+	return s.o.Store.RevokeToken(ctx, id, []event.Event{e})
+}
+
+// Authenticate returns whom a bearer token stands for, or fails with ErrToken. A
+// token that a person made has the roles only that the person still has.
+func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, error) {
+	if !strings.HasPrefix(secret, tokenPrefix) {
+		return Principal{}, ErrToken
+	}
+	hash := sha256.Sum256([]byte(secret))
+	t, err := s.o.Store.Token(ctx, hash[:])
+	now := s.now()
+	switch {
+	case errors.Is(err, ErrTokenNotFound), err == nil && !now.Before(t.Expires):
+		return Principal{}, ErrToken
+	case err != nil:
+		return Principal{}, err
+	}
+	p := Principal{Ref: identity.Ref{Kind: identity.KindToken, ID: t.ID}, Roles: t.Roles, Apps: t.Apps}
+	if t.CreatedBy.Kind == identity.KindPerson {
+		if p.Roles, err = s.stillHas(ctx, t.CreatedBy.ID, t.Roles); err != nil {
+			return Principal{}, err
+		}
+	}
+	if now.Sub(t.LastUsed) >= touchEvery {
+		if err := s.o.Store.TouchToken(ctx, t.ID, now); err != nil {
+			return Principal{}, err
+		}
+	}
+	return p, nil
+}
+
+// stillHas returns those of the roles that the person who gave them still has.
+func (s *Service) stillHas(ctx context.Context, person string, roles []Role) ([]Role, error) {
+	maker, err := s.o.Directory.Person(ctx, person)
+	switch {
+	case errors.Is(err, directory.ErrPersonNotFound), err == nil && maker.Disabled:
+		return nil, ErrToken
+	case err != nil:
+		return nil, err
+	}
+	p, err := s.Of(ctx, maker)
+	if err != nil {
+		return nil, err
+	}
+	var still []Role
+	for _, r := range roles {
+		if p.Has(Admin) || p.Has(r) {
+			still = append(still, r)
+		}
+	}
+	return still, nil
+}
