@@ -1,0 +1,62 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+)
+
+func personEnds(t *testing.T, db *storage.DB) {
+	s, other := subject(t, db), subject(t, db)
+	g, _ := redeem(t, db, s, true)
+	kept, _ := redeem(t, db, other, false)
+	e := event.New(now, "person.disabled", actor, identity.Person(s.Person)).Revoking(identity.Person(s.Person))
+	if err := db.Record(t.Context(), []event.Event{e}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.Session(t.Context(), s.Session); err != nil || got.EndedBy != e.ID {
+		t.Errorf("the session: %+v, %v", got, err)
+	}
+	if f, err := db.Family(t.Context(), g); err != nil || f.EndedBy != e.ID {
+		t.Errorf("the offline family: %+v, %v", f, err)
+	}
+	if f, err := db.Family(t.Context(), kept); err != nil || !f.Ended.IsZero() {
+		t.Errorf("somebody else's family: %+v, %v", f, err)
+	}
+	if ids, err := db.SessionsEndedBy(t.Context(), e.ID, "", 10); err != nil || !slices.Equal(ids, []string{s.Session}) {
+		t.Errorf("ended by it: %v, %v", ids, err)
+	}
+}
+
+func gapless(t *testing.T, db *storage.DB) {
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			ref := identity.App(fmt.Sprint("app-", i))
+			if err := db.Record(t.Context(), []event.Event{event.New(now, "app.disabled", actor, ref).Revoking(ref)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	entries, err := db.Since(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range entries {
+		if e.Number != uint64(i+1) {
+			t.Fatalf("entry %d has number %d", i, e.Number)
+		}
+	}
+	head, err := db.Head(t.Context())
+	recent, also, recentErr := db.Recent(t.Context(), now.Add(-time.Minute))
+	if err != nil || recentErr != nil || head != uint64(len(entries)) || also != head || len(recent) != len(entries) {
+		t.Errorf("head %d and %d, %d recent of %d, %v %v", head, also, len(recent), len(entries), err, recentErr)
+	}
+}

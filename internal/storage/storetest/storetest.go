@@ -1,0 +1,40 @@
+// Package storetest is what every Store must do on every engine, as tests that
+// run on each. A part of it that stands alone makes its own rows, so that the
+// order does not matter.
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+)
+
+// Now is the time at which the suite writes. Engines keep microseconds.
+var Now = time.Date(2026, 11, 24, 9, 0, 0, 123456000, time.UTC)
+
+var (
+	now   = Now
+	actor = identity.System("test")
+)
+
+// Run runs the suite on an open database. Its Options.OutboxTypes must contain
+// session.ended, and its clock must stand at Now.
+func Run(t *testing.T, db *storage.DB) {
+	t.Run("two first sign-ins make one person", func(t *testing.T) { signInRace(t, db) })
+	t.Run("subjects compare byte by byte", func(t *testing.T) { exactSubjects(t, db) })
+	t.Run("a person is known by connection and subject", func(t *testing.T) { connectionsApart(t, db) })
+	t.Run("a code is redeemed once and its replay revokes", func(t *testing.T) { codeOnce(t, db) })
+	t.Run("of two refreshes one wins and the family ends", func(t *testing.T) { refreshRace(t, db) })
+	t.Run("a refused rotation costs nothing", func(t *testing.T) { refusalIsFree(t, db) })
+	t.Run("a family dies with its session unless it is offline", func(t *testing.T) { familyAndSession(t, db) })
+	t.Run("consent is kept per person and app", func(t *testing.T) { consents(t, db) })
+	t.Run("access is taken away from one app", func(t *testing.T) { withdrawn(t, db) })
+	t.Run("revoking a person ends what carries them", func(t *testing.T) { personEnds(t, db) })
+	t.Run("revocation numbers have no gap", func(t *testing.T) { gapless(t, db) })
+	t.Run("the audit log verifies and shows a change", func(t *testing.T) { auditWhole(t, db) })
+	t.Run("sessions whose time is over are found", func(t *testing.T) { expired(t, db) })
+	t.Run("what ended long ago is pruned", func(t *testing.T) { pruned(t, db) })
+	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
+}
