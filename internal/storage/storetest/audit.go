@@ -13,6 +13,7 @@ import (
 
 type signer struct{}
 
+// SignHead signs.
 func (signer) SignHead(_ context.Context, head []byte) (string, []byte, error) { return "k", head, nil }
 
 func auditWhole(t *testing.T, db *storage.DB) {
@@ -53,6 +54,7 @@ func auditWhole(t *testing.T, db *storage.DB) {
 
 type tampered struct{ *storage.DB }
 
+// Sealed returns entries by another actor than wrote them.
 func (c tampered) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, error) {
 	s, entries, err := c.DB.Sealed(ctx, n)
 	for i := range entries {
