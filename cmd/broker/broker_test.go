@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
 func TestANewInstallationIsFineAndIsNeverMadeTwice(t *testing.T) {
@@ -31,6 +33,23 @@ func TestANewInstallationIsFineAndIsNeverMadeTwice(t *testing.T) {
 	}
 	if again, err := os.ReadFile(filepath.Join(dir, "encryption.key")); err != nil || !bytes.Equal(first, again) {
 		t.Errorf("the key was replaced: %v", err)
+	}
+}
+
+func TestAnAuditLogThatIsNotThereIsNotFoundWhole(t *testing.T) {
+	dir := t.TempDir()
+	if err := (&initCommand{Folder: dir}).Run(); err != nil {
+		t.Fatal(err)
+	}
+	verify := auditVerifyCommand{configured{Config: filepath.Join(dir, "broker.yaml")}}
+	if err := verify.Run(); !errors.Is(err, storage.ErrNoDatabase) {
+		t.Errorf("before the first start: %v", err)
+	}
+	if err := (&migrateCommand{configured: verify.configured}).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify.Run(); err != nil {
+		t.Errorf("control: %v", err)
 	}
 }
 

@@ -60,7 +60,7 @@ func Migrate(ctx context.Context, cfg config.Config, dryRun bool, out io.Writer)
 // VerifyAudit checks the audit log and prints what it found. It fails when the
 // log is not what was sealed.
 func VerifyAudit(ctx context.Context, cfg config.Config, out io.Writer) error {
-	db, err := storage.Open(ctx, stored(cfg))
+	db, err := storage.Inspect(ctx, stored(cfg))
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func VerifyAudit(ctx context.Context, cfg config.Config, out io.Writer) error {
 
 // ExportAudit writes the audit log as JSON lines; typ is as in audit.Query.
 func ExportAudit(ctx context.Context, cfg config.Config, typ string, out io.Writer) error {
-	db, err := storage.Open(ctx, stored(cfg))
+	db, err := storage.Inspect(ctx, stored(cfg))
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,6 +78,47 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
+// ErrNoDatabase refuses to look into a database that nobody made.
+var ErrNoDatabase = fault.New(fault.NotFound, "database_missing", "there is no database here; look at data_dir and database in the configuration")
+
+// ErrSchema refuses to look into a database whose schema is another version's.
+var ErrSchema = fault.New(fault.Conflict, "database_schema", "the database's schema is not up to date; run broker migrate")
+
+// Inspect connects to a database that is there and up to date. It makes nothing
+// and migrates nothing, so that whoever only looks never finds what they made.
+func Inspect(ctx context.Context, o Options) (*DB, error) {
+	there, err := o.exists()
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, o.Dir)
+	}
+	pending, err := DryRun(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(pending) > 0 {
+		return nil, ErrSchema
+	}
+	return connect(o)
+}
+
+// exists reports whether there is a database: SQLite would make one by itself.
+func (o Options) exists() (bool, error) {
+	if o.Driver != SQLite {
+		return true, nil
+	}
+	_, err := os.Stat(filepath.Join(o.Dir, sqliteFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open the database: %w", err)
+	}
+	return true, nil
+}
+
 func connect(o Options) (*DB, error) {
 	db := &DB{o: o, outbox: map[string]bool{}}
 	for _, t := range o.OutboxTypes {
@@ -85,6 +127,9 @@ func connect(o Options) (*DB, error) {
 	var err error
 	switch o.Driver {
 	case SQLite:
+		if err = privateFile(o.Dir); err != nil {
+			break
+		}
 		if db.read, err = newPool("sqlite", sqliteDSN(o.Dir), readers); err == nil {
 			db.write, err = newPool("sqlite", sqliteDSN(o.Dir), 1)
 		}
@@ -100,10 +145,23 @@ func connect(o Options) (*DB, error) {
 	return db, nil
 }
 
+// sqliteFile is the database's name in the data directory.
+const sqliteFile = "gatehouse.db"
+
+// privateFile makes the database's file for its owner alone; SQLite gives the
+// files beside it the same mode.
+func privateFile(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, sqliteFile), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // G304: a fixed name in the configured directory
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // sqliteDSN asks for what durability and several readers beside a writer need.
 func sqliteDSN(dir string) string {
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
-	return "file:" + (&url.URL{Path: filepath.Join(dir, "gatehouse.db")}).EscapedPath() + "?" + q.Encode()
+	return "file:" + (&url.URL{Path: filepath.Join(dir, sqliteFile)}).EscapedPath() + "?" + q.Encode()
 }
 
 func (db *DB) prepare(ctx context.Context) error {

@@ -18,6 +18,9 @@ var migrations embed.FS
 
 // DryRun returns the names of the migrations that Open would run, in order.
 func DryRun(ctx context.Context, o Options) ([]string, error) {
+	if there, err := o.exists(); err != nil || !there {
+		return everyMigration(), err
+	}
 	db, err := connect(o)
 	if err != nil {
 		return nil, err
@@ -38,6 +41,16 @@ func DryRun(ctx context.Context, o Options) ([]string, error) {
 		}
 	}
 	return pending, nil
+}
+
+// everyMigration names all of them, in order.
+func everyMigration() []string {
+	entries, _ := migrations.ReadDir("migrations") // embedded: it is there
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 // migrate brings the schema up to date. On PostgreSQL replicas wait for each

@@ -2,7 +2,10 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,6 +54,36 @@ func dryRun(t *testing.T, o storage.Options) {
 	}
 	if again, err := storage.DryRun(t.Context(), o); err != nil || len(again) != len(first) {
 		t.Errorf("after a dry run %v of %v are pending, %v", again, first, err)
+	}
+}
+
+// Whoever only looks makes nothing: an audit log that was never written must not
+// be found whole.
+func TestLookingMakesNoDatabase(t *testing.T) {
+	o := storage.Options{Driver: storage.SQLite, Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	pending, err := storage.DryRun(t.Context(), o)
+	if err != nil || len(pending) == 0 {
+		t.Errorf("pending %v, %v", pending, err)
+	}
+	if _, err := storage.Inspect(t.Context(), o); !errors.Is(err, storage.ErrNoDatabase) {
+		t.Errorf("without a database: %v", err)
+	}
+	if left, err := os.ReadDir(o.Dir); err != nil || len(left) != 0 {
+		t.Fatalf("looking made %v, %v", left, err)
+	}
+	made, err := storage.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, err := storage.Inspect(t.Context(), o)
+	if err != nil {
+		t.Fatalf("control: %v", err)
+	}
+	if err := errors.Join(seen.Ping(t.Context()), seen.Close(), made.Close()); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Join(o.Dir, "gatehouse.db")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v", info, err)
 	}
 }
 
