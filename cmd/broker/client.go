@@ -114,7 +114,11 @@ func (c *appNameCommand) Run(verb verb) error {
 	case "show":
 		return c.ask(http.MethodGet, path, "", nil)
 	case "remove":
-		return c.ask(http.MethodDelete, path, "", nil)
+		if _, err := c.answer(http.MethodDelete, path, "", nil); err != nil {
+			return err
+		}
+		fmt.Printf("%s: removed\n", c.Name)
+		return nil
 	default:
 		return c.ask(http.MethodPost, path+"/"+string(verb), "", nil)
 	}

@@ -79,6 +79,9 @@ func (c *demoCommand) introduce(out io.Writer, f demo.Facts, log string) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	print := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) } // Flush tells of a failure
 	print("Gatehouse is running.")
+	if f.Issuer != "http://"+c.Addr && !strings.HasSuffix(c.Addr, ":0") {
+		print(c.Addr + " is taken, so the broker is at " + f.Issuer + ".")
+	}
 	print()
 	print("  My apps", f.Portal)
 	print("  My account", f.Account)

@@ -67,12 +67,19 @@ type Demo struct {
 	kid     string
 }
 
+// ErrRunning refuses a second demo on one data directory before it has changed
+// the addresses that the first one is to find again.
+var ErrRunning = errors.New("a demo is running on this data directory; stop it, or name another with --data")
+
 // New opens the data directory, takes the addresses and starts the identity
 // provider. Call Close in any case.
 func New(o Options) (*Demo, error) {
 	s, err := open(o.Data)
 	if err != nil {
 		return nil, err
+	}
+	if s.running() {
+		return nil, fmt.Errorf("%w: %s", ErrRunning, o.Data)
 	}
 	d := &Demo{o: o, state: s, waiting: map[string]net.Listener{}}
 	if err := d.takeAddresses(); err != nil {

@@ -63,6 +63,16 @@ func open(directory string) (*state, error) {
 
 func (s *state) file(name string) string { return filepath.Join(s.directory, name) }
 
+// running reports whether a broker answers on the directory's socket.
+func (s *state) running() bool {
+	c, err := net.Dial("unix", s.file("broker.sock"))
+	if err != nil {
+		return false
+	}
+	_ = c.Close() // nothing was sent
+	return true
+}
+
 func (s *state) save() error {
 	body, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
