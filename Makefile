@@ -9,7 +9,10 @@ BENCH         ?=
 
 export CGO_ENABLED = 0
 
-.PHONY: demo build test race lint fmt bench fuzz e2e vuln vendor-js tools
+.PHONY: help demo build test race lint fmt bench fuzz e2e vuln vendor-js tools
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 demo: ## start the product with a demo identity provider and sample apps
 	$(GO) run ./cmd/broker demo
@@ -17,7 +20,7 @@ demo: ## start the product with a demo identity provider and sample apps
 build: ## the binary, as it is released
 	$(GO) build -trimpath -ldflags='-s -w' -o broker ./cmd/broker
 
-tools:
+tools: ## install what the tests need and the machine lacks
 	@scripts/install-tools
 
 test: tools ## every test, on real servers, with what it needs installed
