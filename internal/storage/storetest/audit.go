@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
+// signer signs heads for a test: the signature is the head itself.
 type signer struct{}
 
 // SignHead signs.
@@ -52,6 +53,7 @@ func auditWhole(t *testing.T, db *storage.DB) {
 	}
 }
 
+// tampered changes the actor of every sealed entry that it returns.
 type tampered struct{ *storage.DB }
 
 // Sealed returns entries by another actor than wrote them.

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
+// subject is a grant of somebody new, in a session of theirs.
 func subject(t *testing.T, db *storage.DB) grant.Subject {
 	t.Helper()
 	person, id := identity.NewID(), identity.NewID()
@@ -28,6 +29,7 @@ func subject(t *testing.T, db *storage.DB) grant.Subject {
 	return grant.Subject{Person: person, Session: id, Connection: "acme", App: "app", Client: "client", Scopes: []string{"openid"}}
 }
 
+// redeem makes a code of s and turns it into a family with the first token hash.
 func redeem(t *testing.T, db *storage.DB, s grant.Subject, offline bool) (g string, hash []byte) {
 	t.Helper()
 	g, hash = identity.NewID(), []byte(identity.NewID())
@@ -116,6 +118,7 @@ func refreshRace(t *testing.T, db *storage.DB) {
 	}
 }
 
+// withdrawn sees that an app loses everything that it holds of one person.
 func withdrawn(t *testing.T, db *storage.DB) {
 	t.Helper()
 	ctx := t.Context()

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
+// expired sees that sessions are found when their time is over, used ones later.
 func expired(t *testing.T, db *storage.DB) {
 	t.Helper()
 	ctx := t.Context()
@@ -49,6 +50,7 @@ func expired(t *testing.T, db *storage.DB) {
 	}
 }
 
+// pruned sees that what ended long ago goes, and nothing else.
 func pruned(t *testing.T, db *storage.DB) {
 	t.Helper()
 	ctx := t.Context()
