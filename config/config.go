@@ -51,6 +51,7 @@ type Config struct {
 	Metrics        Metrics        `yaml:"metrics"`
 	Tracing        Tracing        `yaml:"tracing"`
 	Session        Session        `yaml:"session"`
+	Limits         Limits         `yaml:"limits"`
 	Revocation     Revocation     `yaml:"revocation"`
 	Audit          Audit          `yaml:"audit"`
 	Keys           Keys           `yaml:"keys"`
@@ -126,6 +127,20 @@ type Session struct {
 	Idle time.Duration `yaml:"idle"`
 	// Absolute is how long it lives at most. Default 24h.
 	Absolute time.Duration `yaml:"absolute"`
+}
+
+// Limits bound how often something may be tried within a minute; 0 means any
+// number. What is over a limit is answered with 429 until the minute has passed.
+type Limits struct {
+	// ClientFailures are failed proofs of one client from one address. Default 200.
+	ClientFailures int64 `yaml:"client_failures"`
+	// AddressFailures are failed proofs of any clients from one address. Default 1000.
+	AddressFailures int64 `yaml:"address_failures"`
+	// SignIns are sign-ins begun from one address, which may be that of a whole
+	// company. Default 3000.
+	SignIns int64 `yaml:"sign_ins"`
+	// Person is how often one person may enter apps. Default 300.
+	Person int64 `yaml:"person"`
 }
 
 // Audit tunes the audit log.

@@ -42,6 +42,12 @@ func (k *checker) between(path string, d, least, most time.Duration) {
 	}
 }
 
+func (k *checker) limit(path string, n int64) {
+	if n < 0 {
+		k.fail(path, "must not be negative; 0 means no limit")
+	}
+}
+
 // unique checks that no item of a list stands there twice.
 func (k *checker) unique(path string, items []string) {
 	for i, item := range items {
@@ -169,6 +175,10 @@ func (k *checker) lifetimes(c *Config) {
 	k.between("outgoing.timeout", c.Outgoing.Timeout, 100*time.Millisecond, 2*time.Minute)
 	k.between("session.absolute", c.Session.Absolute, time.Minute, 30*day)
 	k.between("session.idle", c.Session.Idle, time.Minute, max(c.Session.Absolute, time.Minute))
+	k.limit("limits.client_failures", c.Limits.ClientFailures)
+	k.limit("limits.address_failures", c.Limits.AddressFailures)
+	k.limit("limits.sign_ins", c.Limits.SignIns)
+	k.limit("limits.person", c.Limits.Person)
 	k.between("revocation.staleness", c.Revocation.Staleness, 500*time.Millisecond, time.Minute)
 	k.between("audit.window", c.Audit.Window, 0, 100*time.Millisecond)
 	k.between("keys.lead", c.Keys.Lead, time.Second, 7*day)

@@ -32,15 +32,16 @@ func startDemo(t *testing.T, dir string, wrap func(http.Handler) http.Handler) *
 	return startDemoAt(t, dir, wrap, time.Now)
 }
 
-// startDemoAt is startDemo with another clock for the broker.
-func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler, now func() time.Time) *stage {
+// startDemoAt is startDemo with another clock for the broker, and settings of the
+// form NAME=value over its configuration.
+func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler, now func() time.Time, settings ...string) *stage {
 	t.Helper()
 	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Close)
-	cfg, err := config.Load(d.ConfigFile(), nil)
+	cfg, err := config.Load(d.ConfigFile(), settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/api"
+	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -42,7 +43,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login, err = login.New(login.Options{
 		Connections: connections, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
-		Entitlements: p.entitlements, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
+		Entitlements: p.entitlements, SignIns: p.limiter("sign-ins", p.cfg.Limits.SignIns), Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})
 	if err != nil {
@@ -52,6 +53,10 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
 		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Revocations: p.revocations, UI: f.ui, HTTP: p.client,
+		Limits: oidc.Limits{
+			Client: p.limiter("client-failures", p.cfg.Limits.ClientFailures), Address: p.limiter("address-failures", p.cfg.Limits.AddressFailures),
+			Person: p.limiter("person", p.cfg.Limits.Person),
+		},
 		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})
 	if err != nil {
@@ -66,6 +71,11 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Mappings: p.db.Mappings, Actor: httpx.Actor,
 	})
 	return err
+}
+
+// limiter bounds something within a minute; the replicas count together.
+func (p *parts) limiter(what string, most int64) *httpx.Limiter {
+	return httpx.NewLimiter(httpx.LimiterOptions{Counter: p.memory, Purpose: cache.Purpose("limit-" + what), Max: most, Now: p.now})
 }
 
 // configured lists the connections for operators.

@@ -40,6 +40,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -109,6 +110,10 @@ type Options struct {
 	}
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
+	}
+	// SignIns bounds how many sign-ins one address begins.
+	SignIns interface {
+		Count(ctx context.Context, key string) error
 	}
 	// Applied is the revocation number that this replica has applied.
 	Applied func() uint64
@@ -194,6 +199,10 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, f flow) {
 	case f.Request.Prompt.None:
 		l.resume(w, r, f, failure("login_required", "the person is not signed in"))
 	default:
+		if err := l.o.SignIns.Count(r.Context(), httpx.ClientNetwork(r)); err != nil {
+			l.o.UI.Error(w, r, err)
+			return
+		}
 		f.Browser = l.browser(w, r)
 		if err := l.save(r.Context(), f); err != nil {
 			l.o.UI.Error(w, r, err)

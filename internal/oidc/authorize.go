@@ -73,9 +73,28 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.o.UI.Error(w, r, err)
 	case failure != nil:
 		p.answerFailure(w, r, a, *failure)
+	case cookieless(r):
+		p.askAgain(w, r, "/authorize", params)
 	default:
 		p.o.Authenticator.Authenticate(w, r, req)
 	}
+}
+
+// cookieless reports whether the request is a form that may have been posted by
+// another site: browsers keep SameSite cookies from those, and with them the session.
+func cookieless(r *http.Request) bool {
+	return r.Method == http.MethodPost && len(r.Cookies()) == 0
+}
+
+// askAgain has the browser repeat a posted request as GET, which brings cookies.
+func (p *Provider) askAgain(w http.ResponseWriter, r *http.Request, path string, params url.Values) {
+	query := params.Encode()
+	if len(query) > httpx.MaxQuery {
+		p.o.UI.Error(w, r, httpx.ErrTooLarge)
+		return
+	}
+	w.Header().Set("Location", p.o.Prefix+path+"?"+query)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 func clientTrouble(err error) error {
@@ -264,6 +283,11 @@ func (p *Provider) Resume(w http.ResponseWriter, r *http.Request, state []byte, 
 	}
 	if in.Failure != nil {
 		p.answerFailure(w, r, a, *in.Failure)
+		return
+	}
+	// Most of all this stops an app that sends people round in a circle.
+	if err := p.o.Limits.Person.Count(r.Context(), in.Person); err != nil {
+		p.o.UI.Error(w, r, err)
 		return
 	}
 	code, err := p.issueCode(r, c, a, in)

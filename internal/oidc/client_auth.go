@@ -1,10 +1,12 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 )
@@ -42,12 +45,29 @@ type credentials struct {
 }
 
 // authenticate returns the client that the request proves to come from, by the
-// one method that is registered for it.
+// one method that is registered for it. An address that fails too often is not
+// listened to for a while, as that client or at all.
 func (p *Provider) authenticate(r *http.Request, form url.Values) (*registry.Client, error) {
 	got, err := readCredentials(r, form)
-	if err != nil {
+	if err != nil && !errors.Is(err, errInvalidClient) {
 		return nil, err
 	}
+	address := httpx.ClientNetwork(r)
+	as := got.id + "\n" + address
+	if err := cmp.Or(p.o.Limits.Address.Check(address), p.o.Limits.Client.Check(as)); err != nil {
+		return nil, err
+	}
+	var c *registry.Client
+	if err == nil {
+		c, err = p.prove(r, got)
+	}
+	if errors.Is(err, errInvalidClient) || fault.As(err).Code == errInvalidClient.Code {
+		err = cmp.Or(p.o.Limits.Address.Count(r.Context(), address), p.o.Limits.Client.Count(r.Context(), as), err)
+	}
+	return c, err
+}
+
+func (p *Provider) prove(r *http.Request, got credentials) (*registry.Client, error) {
 	c, err := p.o.Clients.Client(r.Context(), got.id)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err

@@ -65,6 +65,8 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	s, err := p.o.Sessions.Current(r)
 	switch {
+	case errors.Is(err, session.ErrNotFound) && cookieless(r):
+		p.askAgain(w, r, "/logout", params)
 	case errors.Is(err, session.ErrNotFound) && (back == "" || hinted):
 		p.signedOut(w, r, back)
 	case errors.Is(err, session.ErrNotFound):

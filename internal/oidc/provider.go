@@ -85,6 +85,17 @@ type Queue interface {
 	Enqueue(ctx context.Context, jobs ...job.Job) error
 }
 
+// Limiter bounds how often something happens. Both methods fail once it was too
+// often.
+type Limiter interface {
+	Check(key string) error
+	Count(ctx context.Context, key string) error
+}
+
+// Limits are what is bounded: failed proofs of a client by one address, of any
+// client by one address, and codes for one person.
+type Limits struct{ Client, Address, Person Limiter }
+
 // Options are what a Provider needs. All are required.
 type Options struct {
 	Issuer, Prefix, Era string
@@ -107,7 +118,9 @@ type Options struct {
 		Applied() uint64
 		Check(rev uint64, refs ...identity.Ref) error
 	}
-	UI *ui.UI
+	// Limits bound what fails, and how often one person gets a code.
+	Limits Limits
+	UI     *ui.UI
 	// HTTP is the guarded client: for client keys and back-channel logout.
 	HTTP *http.Client
 	// Actor describes who makes a request.
