@@ -264,6 +264,38 @@ func TestATokenIsGoodForItsOwnUseAlone(t *testing.T) {
 	}
 }
 
+func TestATokenComesToUserinfoInOneWay(t *testing.T) {
+	a := newAttacker(t)
+	raw := a.signedIn().AccessToken
+	bearer := "Bearer " + raw
+	for name, c := range map[string]struct {
+		method, query, body string
+		authorization       []string
+		status              int
+	}{
+		"in the header":           {http.MethodGet, "", "", []string{bearer}, http.StatusOK},
+		"in the form":             {http.MethodPost, "", raw, nil, http.StatusOK},
+		"in the URL":              {http.MethodGet, "?access_token=" + raw, "", nil, http.StatusUnauthorized},
+		"in header and form":      {http.MethodPost, "", raw, []string{bearer}, http.StatusBadRequest},
+		"in two headers":          {http.MethodGet, "", "", []string{bearer, bearer}, http.StatusBadRequest},
+		"beside another header":   {http.MethodGet, "", "", []string{bearer, "Bearer x"}, http.StatusBadRequest},
+		"with a space too many":   {http.MethodGet, "", "", []string{"Bearer  " + raw}, http.StatusUnauthorized},
+		"under another scheme":    {http.MethodGet, "", "", []string{"Basic " + raw}, http.StatusUnauthorized},
+		"by a method of no sense": {http.MethodPut, "", "", []string{bearer}, http.StatusMethodNotAllowed},
+	} {
+		var form url.Values
+		if c.body != "" {
+			form = url.Values{"access_token": {c.body}}
+		}
+		res, _ := a.send(c.method, "/userinfo"+c.query, form, http.Header{"Authorization": c.authorization})
+		asked, allow := res.Header.Get("WWW-Authenticate"), res.Header.Get("Allow")
+		refused, misused := c.status == http.StatusUnauthorized || c.status == http.StatusBadRequest, c.status == http.StatusMethodNotAllowed
+		if res.StatusCode != c.status || refused != strings.HasPrefix(asked, "Bearer") || misused != (allow != "") {
+			t.Errorf("%s: %d %q %q", name, res.StatusCode, asked, allow)
+		}
+	}
+}
+
 func TestLogsHoldNoSecret(t *testing.T) {
 	a := newAttacker(t)
 	held := a.signedIn()

@@ -52,6 +52,7 @@ func TestASessionAnswersWhatItSatisfiesAndNoMore(t *testing.T) {
 		"single sign-on":              {nil, false, ""},
 		"prompt none":                 {url.Values{"prompt": {"none"}}, false, ""},
 		"prompt login":                {url.Values{"prompt": {"login"}}, true, ""},
+		"prompt select_account":       {url.Values{"prompt": {"select_account"}}, true, ""},
 		"max_age of a day":            {url.Values{"max_age": {"86400"}}, false, ""},
 		"max_age 0":                   {url.Values{"max_age": {"0"}}, true, ""},
 		"another class":               {url.Values{"acr_values": {"urn:example:phishing-resistant"}}, true, ""},

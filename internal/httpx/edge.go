@@ -42,6 +42,11 @@ func Edge(o EdgeOptions, next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("X-Request-Id", f.id)
 		h.Set("X-Content-Type-Options", "nosniff")
+		// What a handler does not think of, such as a redirect or an error of the
+		// mux, is kept by nobody, tells nobody where it came from and runs nothing.
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		if o.Secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}

@@ -13,6 +13,8 @@ type Challenge struct {
 	LoginHint string
 	// Fresh asks for a new authentication (prompt=login, ForceAuthn).
 	Fresh bool
+	// SelectAccount lets the person choose another account (prompt=select_account).
+	SelectAccount bool
 	// MaxAge is the oldest acceptable authentication; nil accepts any.
 	MaxAge *time.Duration
 	// ACR lists wanted context classes.

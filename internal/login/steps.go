@@ -83,7 +83,7 @@ func wanted(open []Connection, req identity.SignInRequest) (Connection, bool) {
 func (l *Login) leave(w http.ResponseWriter, r *http.Request, f flow, c Connection) {
 	target, kept, err := c.Connector.Begin(r.Context(), identity.Challenge{
 		State: f.ID, RedirectURI: l.o.Issuer + "/login/callback/" + c.ID, LoginHint: f.Request.LoginHint,
-		Fresh: f.Request.Prompt.Login, MaxAge: f.Request.MaxAge, ACR: f.Request.ACR,
+		Fresh: f.Request.Prompt.Login, SelectAccount: f.Request.Prompt.SelectAccount, MaxAge: f.Request.MaxAge, ACR: f.Request.ACR,
 	})
 	if err != nil {
 		l.fail(w, r, f, err)

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -70,6 +71,9 @@ func bearer(r *http.Request) (string, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		return "", httpx.ErrMethod
 	}
+	if len(r.Header.Values("Authorization")) > 1 {
+		return "", invalidRequest("the token comes once")
+	}
 	header := r.Header.Get("Authorization")
 	scheme, raw, _ := strings.Cut(header, " ")
 	inForm := r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
@@ -101,6 +105,9 @@ func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, err error
 	case f.Kind == fault.Internal:
 		p.o.Log.ErrorContext(r.Context(), "userinfo failed", "error", err)
 		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error"})
+	case errors.Is(err, httpx.ErrMethod):
+		w.Header().Set("Allow", "GET, POST, OPTIONS")
+		writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": f.Detail})
 	case f.Kind == fault.Invalid:
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_request"`)
 		writeJSON(w, httpx.Status(err), map[string]string{"error": "invalid_request", "error_description": f.Detail})

@@ -97,7 +97,7 @@ func (p *Portal) page(show func(http.ResponseWriter, *http.Request, visitor)) ht
 			person, err = p.o.People.Usable(r.Context(), s.Person, s.Authentication.Connection)
 		}
 		switch {
-		case errors.Is(err, session.ErrNotFound) && r.Method == http.MethodGet:
+		case errors.Is(err, session.ErrNotFound) && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			p.o.SignIn(w, r, r.URL.EscapedPath())
 		case errors.Is(err, session.ErrNotFound):
 			p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Template: p.out})

@@ -119,8 +119,15 @@ func (c *Connection) Begin(ctx context.Context, ch identity.Challenge) (target s
 	if ch.LoginHint != "" {
 		q.Set("login_hint", ch.LoginHint)
 	}
+	var prompt []string
 	if ch.Fresh {
-		q.Set("prompt", "login")
+		prompt = append(prompt, "login")
+	}
+	if ch.SelectAccount {
+		prompt = append(prompt, "select_account")
+	}
+	if len(prompt) > 0 {
+		q.Set("prompt", strings.Join(prompt, " "))
 	}
 	if ch.MaxAge != nil {
 		q.Set("max_age", strconv.Itoa(int(ch.MaxAge.Seconds())))
@@ -165,7 +172,7 @@ func (c *Connection) Finish(ctx context.Context, params url.Values, kept []byte)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	claims, err := c.verify(ctx, answer, m)
+	claims, err := c.verify(ctx, answer, params.Get("code"), m)
 	if err != nil {
 		return identity.Assertion{}, err
 	}

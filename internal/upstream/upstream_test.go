@@ -157,6 +157,9 @@ func TestAGoodAnswerIsBelieved(t *testing.T) {
 	o := p.options()
 	o.UserInfo = true
 	p.info["email"] = "alice@acme.example"
+	p.claims["nbf"] = p.now.Unix()
+	sum := sha256.Sum256([]byte("code"))
+	p.claims["c_hash"] = base64.RawURLEncoding.EncodeToString(sum[:16])
 	a, err := p.signIn(t, upstream.New(o), identity.Challenge{}, nil)
 	if err != nil || a.Authentication.Connection != "acme" || a.Authentication.Subject != "alice" || a.Attributes["email"] != "alice@acme.example" {
 		t.Errorf("%+v %v", a, err)
@@ -196,6 +199,8 @@ func TestWhatCannotBeTrustedIsRefusedByItsRule(t *testing.T) {
 		"no expiry":            {change: func(p *provider) { p.claims["exp"] = nil }, want: "not valid now"},
 		"from the future":      {change: func(p *provider) { p.claims["iat"] = p.now.Add(2 * time.Minute).Unix() }, want: "not valid now"},
 		"another access token": {change: func(p *provider) { p.claims["at_hash"] = "AAAAAAAAAAAAAAAAAAAAAA" }, want: "another access token"},
+		"another code":         {change: func(p *provider) { p.claims["c_hash"] = "AAAAAAAAAAAAAAAAAAAAAA" }, want: "another code"},
+		"not yet valid":        {change: func(p *provider) { p.claims["nbf"] = p.now.Add(2 * time.Minute).Unix() }, want: "not valid yet"},
 		"claim of another type": {
 			change: func(p *provider) { p.claims["amr"] = 7 }, want: "another type",
 		},
@@ -329,6 +334,23 @@ func TestTenantsOfOneIssuerAreThoseThatAreListed(t *testing.T) {
 		_, err := p.signIn(t, c, identity.Challenge{}, func(q url.Values) { q.Del("iss") })
 		if (err == nil) != token.good {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWhatTheAppAsksIsPassedOn(t *testing.T) {
+	p := newProvider(t)
+	c := upstream.New(p.options())
+	for want, ch := range map[string]identity.Challenge{
+		"": {}, "login": {Fresh: true}, "select_account": {SelectAccount: true}, "login select_account": {Fresh: true, SelectAccount: true},
+	} {
+		target, _, err := c.Begin(t.Context(), ch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(target)
+		if err != nil || u.Query().Get("prompt") != want || u.Query().Has("prompt") != (want != "") {
+			t.Errorf("%+v: %s %v", ch, target, err)
 		}
 	}
 }

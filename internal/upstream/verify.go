@@ -85,12 +85,13 @@ type idClaims struct {
 	Party    string `json:"azp"`
 	AuthTime int64  `json:"auth_time"`
 	Hash     string `json:"at_hash"`
+	CodeHash string `json:"c_hash"`
 	Tenant   string `json:"tid"`
 }
 
 // verify checks the ID token (OpenID Connect Core, section 3.1.3.7) and returns
 // all of its claims.
-func (c *Connection) verify(ctx context.Context, answer *zoidc.AccessTokenResponse, m memory) (map[string]any, error) {
+func (c *Connection) verify(ctx context.Context, answer *zoidc.AccessTokenResponse, code string, m memory) (map[string]any, error) {
 	algorithms := make([]jose.SignatureAlgorithm, len(c.o.Algorithms))
 	for i, a := range c.o.Algorithms {
 		algorithms[i] = jose.SignatureAlgorithm(a)
@@ -109,12 +110,11 @@ func (c *Connection) verify(ctx context.Context, answer *zoidc.AccessTokenRespon
 	if err := parsed.Claims(key, &id, &all); err != nil {
 		return nil, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the id_token's signature does not hold")
 	}
-	return all, c.checkClaims(id, header.Algorithm, answer.AccessToken, m)
+	return all, c.checkClaims(id, header.Algorithm, answer.AccessToken, code, m)
 }
 
-func (c *Connection) checkClaims(id idClaims, alg, access string, m memory) error {
-	now := c.o.Now()
-	authTime := time.Unix(id.AuthTime, 0)
+// checkClaims checks whom the ID token is from, about and for, and what it belongs to.
+func (c *Connection) checkClaims(id idClaims, alg, access, code string, m memory) error {
 	switch {
 	case !slices.Contains(c.issuers(), id.Issuer) || id.Issuer != c.tenanted(id.Tenant):
 		return untrusted("the id_token is of another issuer")
@@ -124,12 +124,25 @@ func (c *Connection) checkClaims(id idClaims, alg, access string, m memory) erro
 		return untrusted("the id_token is for another client")
 	case (len(id.Audience) > 1 || id.Party != "") && id.Party != c.o.ClientID:
 		return untrusted("the id_token was issued to another party")
-	case id.Expiry == nil || id.IssuedAt == nil || now.After(id.Expiry.Time().Add(leeway)) || id.IssuedAt.Time().After(now.Add(leeway)):
-		return untrusted("the id_token is not valid now")
 	case id.Nonce != m.Nonce:
 		return untrusted("the id_token answers another request")
-	case id.Hash != "" && id.Hash != accessHash(alg, access):
+	case id.Hash != "" && id.Hash != halfHash(alg, access):
 		return untrusted("the id_token belongs to another access token")
+	case id.CodeHash != "" && id.CodeHash != halfHash(alg, code):
+		return untrusted("the id_token belongs to another code")
+	}
+	return c.checkTimes(id, m)
+}
+
+// checkTimes checks that the ID token is valid now, and that the person
+// authenticated as lately as was asked.
+func (c *Connection) checkTimes(id idClaims, m memory) error {
+	now, authTime := c.o.Now(), time.Unix(id.AuthTime, 0)
+	switch {
+	case id.Expiry == nil || id.IssuedAt == nil || now.After(id.Expiry.Time().Add(leeway)) || id.IssuedAt.Time().After(now.Add(leeway)):
+		return untrusted("the id_token is not valid now")
+	case id.NotBefore != nil && id.NotBefore.Time().After(now.Add(leeway)):
+		return untrusted("the id_token is not valid yet")
 	case (m.MaxAge != nil || m.Fresh) && id.AuthTime == 0:
 		return untrusted("the id_token does not say when the person authenticated")
 	case m.MaxAge != nil && now.Sub(authTime) > *m.MaxAge+leeway:
@@ -140,18 +153,18 @@ func (c *Connection) checkClaims(id idClaims, alg, access string, m memory) erro
 	return nil
 }
 
-// accessHash is at_hash by the algorithm's hash.
-func accessHash(alg, access string) string {
+// halfHash is at_hash of an access token and c_hash of a code, by the algorithm's hash.
+func halfHash(alg, text string) string {
 	var sum []byte
 	switch {
 	case strings.HasSuffix(alg, "384"):
-		s := sha512.Sum384([]byte(access))
+		s := sha512.Sum384([]byte(text))
 		sum = s[:]
 	case strings.HasSuffix(alg, "512"), alg == "EdDSA":
-		s := sha512.Sum512([]byte(access))
+		s := sha512.Sum512([]byte(text))
 		sum = s[:]
 	default:
-		s := sha256.Sum256([]byte(access))
+		s := sha256.Sum256([]byte(text))
 		sum = s[:]
 	}
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
