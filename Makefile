@@ -12,7 +12,7 @@ export CGO_ENABLED = 0
 .PHONY: help demo build test race lint fmt bench fuzz e2e vuln vendor-js tools
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile check-deploy
 
 demo: ## start the product with a demo identity provider and sample apps
 	$(GO) run ./cmd/broker demo
@@ -50,3 +50,6 @@ vuln: ## known vulnerabilities in what we depend on; an unreachable database is 
 
 vendor-js: ## fetch the scripts of others that pages use, by their written sums
 	@scripts/vendor-js
+
+check-deploy: ## what is in deploy/, with the tools of those who run it
+	@scripts/check-deploy

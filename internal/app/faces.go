@@ -166,6 +166,19 @@ func (p *parts) gauges() {
 		n, err := p.db.CountUnsealed(ctx)
 		return float64(n), err
 	})
+	p.metrics.Gauge("gatehouse_audit_unsealed_oldest_seconds", "How long the oldest of them has waited for a seal.", func(ctx context.Context) (float64, error) {
+		oldest, err := p.db.OldestUnsealed(ctx)
+		if err != nil || oldest.IsZero() {
+			return 0, err
+		}
+		return max(0, p.now().Sub(oldest).Seconds()), nil
+	})
+	p.metrics.Gauge("gatehouse_revocations_age_seconds", "How long ago the database told this replica of revocations last.", func(context.Context) (float64, error) {
+		return p.revocations.Age().Seconds(), nil
+	})
+	p.metrics.Gauge("gatehouse_signing_key_due_seconds", "How long until the next signing key is due for rotation; below zero, it is late.", func(context.Context) (float64, error) {
+		return p.ring.Due().Seconds(), nil
+	})
 	p.metrics.Gauge("gatehouse_revocations_applied", "The highest revocation number that this replica has applied.", func(context.Context) (float64, error) {
 		return float64(p.revocations.Applied()), nil
 	})

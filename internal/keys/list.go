@@ -48,6 +48,21 @@ func (r *Ring) List(ctx context.Context) ([]Info, error) {
 	return all, nil
 }
 
+// Due returns how long it is until a signing key has signed for as long as it
+// should, of the one that is nearest to it; below zero, a rotation is late. It goes
+// by what this replica read last.
+func (r *Ring) Due() time.Duration {
+	r.mu.Lock()
+	records := r.material.records
+	r.mu.Unlock()
+	now := r.o.Now()
+	nearest := r.o.Rotate
+	for _, rec := range current(records, now) {
+		nearest = min(nearest, rec.SignsFrom.Add(r.o.Rotate).Sub(now))
+	}
+	return nearest
+}
+
 func (rec *Record) stage(now time.Time, signs bool) Stage {
 	switch {
 	case rec.Killed:

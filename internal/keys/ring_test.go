@@ -310,3 +310,24 @@ func TestASealedValueOpensAtItsOwnPlaceAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestALateRotationIsToldByTheTimeThatItIsLate(t *testing.T) {
+	s, clock := &shelf{}, newMoved()
+	r := newRing(t, s, clock, vaultOf(t, 1), keys.ES256, keys.EdDSA)
+	if due := r.Due(); due != 24*time.Hour {
+		t.Errorf("a new key is due in %s", due)
+	}
+	clock.pass(25 * time.Hour) // and nobody ran Advance
+	if due := r.Due(); due != -time.Hour {
+		t.Errorf("a key of 25 hours is due in %s", due)
+	}
+	for range 2 { // publishes, then signs with what it published
+		if err := r.Advance(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		clock.pass(time.Hour)
+	}
+	if due := r.Due(); due != 23*time.Hour {
+		t.Errorf("an hour after a rotation, the next is due in %s", due)
+	}
+}

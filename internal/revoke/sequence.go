@@ -116,9 +116,11 @@ func (s *Sequence) Check(rev uint64, refs ...identity.Ref) error {
 	return s.CheckStored(rev, refs...)
 }
 
-func (s *Sequence) stale() bool {
-	return s.broken.Load() || s.o.Now().Sub(time.Unix(0, s.heard.Load())) > s.o.Staleness
-}
+// Age returns how long ago the store answered last: beyond the staleness bound
+// everything is refused.
+func (s *Sequence) Age() time.Duration { return s.o.Now().Sub(time.Unix(0, s.heard.Load())) }
+
+func (s *Sequence) stale() bool { return s.broken.Load() || s.Age() > s.o.Staleness }
 
 // CheckStored is Check for what is kept in the database and ends there with every
 // revocation that concerns it, such as a session: it may be older than what is

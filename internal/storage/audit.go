@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -91,6 +92,17 @@ func (db *DB) Chain(ctx context.Context, seal audit.Seal, ids []string) error {
 func (db *DB) CountUnsealed(ctx context.Context) (n int64, err error) {
 	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM audit WHERE seal = 0`).Scan(&n)
 	return n, translate(err)
+}
+
+// OldestUnsealed returns the time of the oldest entry that no seal covers yet, or
+// the zero time when all are covered.
+func (db *DB) OldestUnsealed(ctx context.Context) (time.Time, error) {
+	var at int64
+	err := db.read.QueryRowContext(ctx, `SELECT COALESCE(min(at), 0) FROM audit WHERE seal = 0`).Scan(&at)
+	if err != nil || at == 0 {
+		return time.Time{}, translate(err)
+	}
+	return fromMicros(at), nil
 }
 
 func scanSeal(row *sql.Row) (s audit.Seal, ok bool, err error) {
