@@ -12,7 +12,7 @@ export CGO_ENABLED = 0
 .PHONY: help demo build test race lint fmt bench fuzz e2e vuln vendor-js tools check-deploy
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile check-deploy
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
 
 demo: ## start the product with a demo identity provider and sample apps
 	$(GO) run ./cmd/broker demo
