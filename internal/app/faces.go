@@ -34,7 +34,7 @@ type faces struct {
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	p.gauges()
 	f := &p.faces
-	if f.ui, err = ui.New(ui.Options{Product: p.cfg.Product.Name, Prefix: p.issuer.Path, Log: p.log}); err != nil {
+	if f.ui, err = ui.New(ui.Options{Brand: ui.Brand{Name: p.cfg.Product.Name}, Prefix: p.issuer.Path, Now: p.now, Log: p.log}); err != nil {
 		return err
 	}
 	connections, err := p.connections()
@@ -64,7 +64,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(f.provider)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
+		Sessions: p.sessions, People: p.people, Roles: p.admin, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
 	f.api = api.New(api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Grants: p.db, Now: p.now, Apps: p.apps, People: p.people, Directory: p.db, Connections: p.configured(), Sessions: p.sessions, Keys: p.ring, Audit: p.db,

@@ -2,7 +2,6 @@ package login
 
 import (
 	"embed"
-	"html/template"
 	"net/http"
 	"net/url"
 
@@ -14,10 +13,10 @@ import (
 var files embed.FS
 
 // pages are what a person may see while signing in.
-type pages struct{ chooseT, refusedT, consentT *template.Template }
+type pages struct{ chooseT, refusedT, consentT *ui.Template }
 
 func (p *pages) parse(u *ui.UI) (err error) {
-	for name, to := range map[string]**template.Template{"choose.html": &p.chooseT, "refused.html": &p.refusedT, "consent.html": &p.consentT} {
+	for name, to := range map[string]**ui.Template{"choose.html": &p.chooseT, "refused.html": &p.refusedT, "consent.html": &p.consentT} {
 		if *to, err = u.Parse(files, name); err != nil {
 			return err
 		}
@@ -26,18 +25,18 @@ func (p *pages) parse(u *ui.UI) (err error) {
 }
 
 func (p *pages) choose(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, open []Connection) {
-	u.Render(w, r, http.StatusOK, ui.Page{Title: "Who are you with?", Template: p.chooseT, Data: map[string]any{"Flow": f.ID, "Connections": open}})
+	u.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("Who are you with?"), Template: p.chooseT, Data: map[string]any{"Flow": f.ID, "Connections": open}})
 }
 
 func (p *pages) refused(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, email string, c *registry.Client, missing []string) {
-	u.Render(w, r, http.StatusForbidden, ui.Page{Title: "You may not use " + c.Title + " yet", Template: p.refusedT, SignedIn: email, Data: map[string]any{
+	u.Render(w, r, http.StatusForbidden, ui.Page{Title: ui.T("You may not use %s yet", c.Title), Template: p.refusedT, SignedIn: email, Data: map[string]any{
 		"Flow": f.ID, "Email": email, "App": c, "Missing": missing,
 	}})
 }
 
 func (p *pages) consent(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, c *registry.Client) {
 	u.Render(w, r, http.StatusOK, ui.Page{
-		Title: "Let " + c.Title + " know who you are?", Template: p.consentT, FormTargets: origins(c.RedirectURIs),
+		Title: ui.T("Let %s know who you are?", c.Title), Template: p.consentT, FormTargets: origins(c.RedirectURIs),
 		Data: map[string]any{"Flow": f.ID, "App": c, "Scopes": f.Request.Scopes},
 	})
 }

@@ -316,5 +316,5 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, f flow, cause error
 		l.resume(w, r, f, failure("temporarily_unavailable", kind.Detail))
 		return
 	}
-	l.o.UI.Error(w, r, cause, ui.Link{Text: "My apps", Href: l.o.Prefix + "/"})
+	l.o.UI.Error(w, r, cause, ui.Link{Text: ui.T("My apps"), Href: l.o.Prefix + "/"})
 }

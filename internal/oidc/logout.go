@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -37,7 +36,7 @@ const (
 //go:embed logout.html done.html
 var logoutFiles embed.FS
 
-type logoutPages struct{ ask, done *template.Template }
+type logoutPages struct{ ask, done *ui.Template }
 
 func (l *logoutPages) parse(u *ui.UI) (err error) {
 	if l.ask, err = u.Parse(logoutFiles, "logout.html"); err == nil {
@@ -81,7 +80,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		if !hinted {
 			back = ""
 		}
-		p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "Sign out?", Template: p.pages.ask, Data: map[string]any{"Back": back != ""}})
+		p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("Sign out?"), Template: p.pages.ask, Data: map[string]any{"Back": back != ""}})
 	}
 }
 
@@ -152,7 +151,7 @@ func (p *Provider) signedOut(w http.ResponseWriter, r *http.Request, back string
 		http.Redirect(w, r, back, http.StatusSeeOther)
 		return
 	}
-	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Template: p.pages.done})
+	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.pages.done})
 }
 
 // logoutJob is one client to tell of the end of one session.

@@ -7,10 +7,10 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"html/template"
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -36,6 +36,10 @@ type Options struct {
 	People interface {
 		Usable(ctx context.Context, person, connection string) (directory.Person, error)
 	}
+	// Roles say who also sees the administration.
+	Roles interface {
+		Of(ctx context.Context, p directory.Person) (admin.Principal, error)
+	}
 	Clients interface {
 		Clients(ctx context.Context) ([]*registry.Client, error)
 	}
@@ -54,19 +58,26 @@ type Options struct {
 // Portal serves people's pages.
 type Portal struct {
 	o                       Options
-	apps, app, account, out *template.Template
+	apps, app, account, out *ui.Template
 }
 
 // visitor is who looks at a page.
 type visitor struct {
 	Session session.Session
 	Person  directory.Person
+	Roles   admin.Principal
+}
+
+// show renders a page with the visitor's navigation.
+func (p *Portal) show(w http.ResponseWriter, r *http.Request, v visitor, page ui.Page) {
+	page.SignedIn, page.Admin = v.name(), len(v.Roles.Roles) > 0
+	p.o.UI.Render(w, r, http.StatusOK, page)
 }
 
 // New returns a Portal.
 func New(o Options) (*Portal, error) {
 	p := &Portal{o: o}
-	for name, to := range map[string]**template.Template{"apps.html": &p.apps, "app.html": &p.app, "account.html": &p.account, "out.html": &p.out} {
+	for name, to := range map[string]**ui.Template{"apps.html": &p.apps, "app.html": &p.app, "account.html": &p.account, "out.html": &p.out} {
 		t, err := o.UI.Parse(files, name)
 		if err != nil {
 			return nil, err
@@ -92,19 +103,22 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 func (p *Portal) page(show func(http.ResponseWriter, *http.Request, visitor)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, err := p.o.Sessions.Current(r)
-		var person directory.Person
+		v := visitor{Session: s}
 		if err == nil {
-			person, err = p.o.People.Usable(r.Context(), s.Person, s.Authentication.Connection)
+			v.Person, err = p.o.People.Usable(r.Context(), s.Person, s.Authentication.Connection)
+		}
+		if err == nil {
+			v.Roles, err = p.o.Roles.Of(r.Context(), v.Person)
 		}
 		switch {
 		case errors.Is(err, session.ErrNotFound) && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			p.o.SignIn(w, r, r.URL.EscapedPath())
 		case errors.Is(err, session.ErrNotFound):
-			p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Template: p.out})
+			p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.out})
 		case err != nil:
 			p.o.UI.Error(w, r, err)
 		default:
-			show(w, r, visitor{s, person})
+			show(w, r, v)
 		}
 	}
 }
@@ -139,7 +153,7 @@ func (p *Portal) myApps(w http.ResponseWriter, r *http.Request, v visitor) {
 			cards = append(cards, card{c, d})
 		}
 	}
-	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "My apps", Template: p.apps, SignedIn: v.name(), Data: cards})
+	p.show(w, r, v, ui.Page{Title: ui.T("My apps"), Template: p.apps, Area: ui.Apps, Data: cards})
 }
 
 func (p *Portal) appPage(w http.ResponseWriter, r *http.Request, v visitor) {
@@ -157,7 +171,7 @@ func (p *Portal) appPage(w http.ResponseWriter, r *http.Request, v visitor) {
 			p.o.UI.Error(w, r, err)
 			return
 		}
-		p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: c.Title, Template: p.app, SignedIn: v.name(), Data: card{c, d}})
+		p.show(w, r, v, ui.Page{Title: ui.Plain(c.Title), Template: p.app, Area: ui.Apps, Data: card{c, d}})
 		return
 	}
 	p.o.UI.Error(w, r, fault.New(fault.NotFound, "app_not_found", "there is no such app"))
@@ -174,7 +188,7 @@ func (p *Portal) accountPage(w http.ResponseWriter, r *http.Request, v visitor) 
 		p.o.UI.Error(w, r, err)
 		return
 	}
-	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "My account", Template: p.account, SignedIn: v.name(), Data: map[string]any{
+	p.show(w, r, v, ui.Page{Title: ui.T("My account"), Template: p.account, Area: ui.Account, Data: map[string]any{
 		"Person": v.Person, "Sessions": sessions, "This": v.Session.ID, "Name": v.name(), "Access": access,
 	}})
 }
@@ -193,7 +207,7 @@ func (p *Portal) left(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	p.o.Sessions.Clear(w)
-	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Template: p.out})
+	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.out})
 }
 
 // endSession ends one of the person's own sessions.

@@ -1,0 +1,160 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/text/language/display"
+)
+
+// Files are where templates are read from.
+type Files = fs.FS
+
+// Page is what a handler shows.
+type Page struct {
+	Title Text
+	// Template is from UI.Parse; Data is what it gets as .Data.
+	Template *Template
+	Data     any
+	// SignedIn shows the navigation; it is the name of who is signed in. Admin adds
+	// the way to the administration. Area is which part the page belongs to.
+	SignedIn string
+	Admin    bool
+	Area     Area
+	// Crumbs lead back up from a page that is deeper down, outermost first. Side is
+	// the navigation beside the page.
+	Crumbs []Link
+	Side   []Nav
+	// Notice is said above the page.
+	Notice *Notice
+	// Self is the path that shows the page again, when the requested one does not.
+	Self string
+	// FormTargets are origins beside our own that forms of the page lead to, also
+	// by a redirect.
+	FormTargets []string
+	// Live loads htmx, for pages that swap a part of themselves.
+	Live bool
+	// script allows our own script files.
+	script bool
+}
+
+// Area is a part of the product, as the navigation shows them.
+type Area string
+
+// The areas. The pages of a sign-in are in none.
+const (
+	Apps    Area = "apps"
+	Account Area = "account"
+	Admin   Area = "admin"
+)
+
+// view is what the shell gets.
+type view struct {
+	Page
+	Product   string
+	Title     string
+	Languages []choice
+}
+
+// choice is a language that the page can be read in instead.
+type choice struct{ Code, Name, Href string }
+
+// Prefer returns r with the languages that an app asked for, best first and
+// separated by spaces (ui_locales, OpenID Connect Core, section 3.1.2.1). Tags that
+// are none are passed over.
+func Prefer(r *http.Request, locales string) *http.Request {
+	if locales == "" {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), localesKey{}, locales))
+}
+
+// Render shows a page.
+func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, p Page) {
+	i := choose(r)
+	u.remember(w, r, i)
+	t := p.Template.in[i]
+	title, err := u.title(p, i)
+	var out bytes.Buffer
+	if err == nil {
+		err = t.ExecuteTemplate(&out, "shell.html", view{Page: p, Product: u.o.Brand.Name, Title: title, Languages: others(r, p, i)})
+	}
+	if err != nil {
+		u.o.Log.ErrorContext(r.Context(), "page not rendered", slog.String("title", title), slog.Any("error", err))
+		http.Error(w, "something went wrong on our side", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", languages()[i].String())
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policy(p))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // the peer may have gone
+}
+
+// title says the title in the words of the page's own package.
+func (u *UI) title(p Page, i int) (string, error) {
+	var out bytes.Buffer
+	err := p.Template.in[i].ExecuteTemplate(&out, "title", p.Title)
+	return strings.TrimSpace(out.String()), err
+}
+
+// remember keeps a language that the person chose on this very page.
+func (u *UI) remember(w http.ResponseWriter, r *http.Request, i int) {
+	if r.URL.Query().Has("lang") {
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: it says a language, and may go over http where the issuer is
+			Name: languageCookie, Value: languages()[i].String(), Path: u.o.Prefix + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+	}
+}
+
+// others are the further languages of a page that can be asked for again.
+func others(r *http.Request, p Page, now int) []choice {
+	if r.Method != http.MethodGet || p.SignedIn == "" && p.Self == "" {
+		return nil
+	}
+	var all []choice
+	for i, tag := range languages() {
+		if i == now {
+			continue
+		}
+		query := url.Values{}
+		if p.Self == "" {
+			query = r.URL.Query()
+		}
+		query.Set("lang", tag.String())
+		all = append(all, choice{tag.String(), display.Self.Name(tag), p.Self + "?" + query.Encode()})
+	}
+	return all
+}
+
+func policy(p Page) string {
+	sources := "script-src 'none'"
+	if p.script || p.Live {
+		sources = "script-src 'self'; connect-src 'self'"
+	}
+	return "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; " + sources +
+		"; base-uri 'none'; frame-ancestors 'none'; form-action " + strings.Join(append([]string{"'self'"}, p.FormTargets...), " ")
+}
+
+// Post sends values to target by a form that sends itself (OAuth 2.0 Form Post
+// Response Mode), with a button for browsers without scripts.
+func (u *UI) Post(w http.ResponseWriter, r *http.Request, target string, values url.Values) {
+	origin := target
+	if t, err := url.Parse(target); err == nil {
+		origin = t.Scheme + "://" + t.Host
+	}
+	u.Render(w, r, http.StatusOK, Page{
+		Title: T("Going back to the app"), Template: u.post, FormTargets: []string{origin}, script: true,
+		Data: map[string]any{"Target": target, "Values": values},
+	})
+}

@@ -1,0 +1,62 @@
+package ui
+
+import (
+	"fmt"
+	"io/fs"
+
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
+)
+
+// Text is something that a page says, in whatever language it is shown in. Make
+// one with T, N or Plain; the zero Text is empty.
+//
+// Texts are written in English where they are used. The German ones stand in
+// de.yaml beside the templates of each package, by their English; tests hold it
+// to be complete.
+type Text struct {
+	key   string
+	plain bool
+	args  []any
+}
+
+// T is a text of ours: key is English, with the verbs of fmt for args. An
+// argument may be a Text itself.
+func T(key string, args ...any) Text { return Text{key: key, args: args} }
+
+// N is one of two texts of ours, by n. Without args, n is the argument.
+func N(n int, one, other string, args ...any) Text {
+	if len(args) == 0 {
+		args = []any{n}
+	}
+	if n == 1 {
+		return T(one, args...)
+	}
+	return T(other, args...)
+}
+
+// Plain is a text that means the same in every language, such as a name.
+func Plain(s string) Text { return Text{key: s, plain: true} }
+
+// Empty reports whether there is nothing to say.
+func (t Text) Empty() bool { return t.key == "" }
+
+// catalogue holds what one language says for our English.
+type catalogue struct {
+	Texts map[string]string `yaml:"texts"`
+	// Faults are sentences by fault code. Where a code has none, a sentence about
+	// its kind is said.
+	Faults map[string]string `yaml:"faults"`
+}
+
+// german reads de.yaml of a package; without the file there are no texts.
+func german(from fs.FS) (catalogue, error) {
+	var c catalogue
+	body, err := fs.ReadFile(from, "de.yaml")
+	if err != nil {
+		return c, nil //nolint:nilerr // a package without texts of its own
+	}
+	if _, faults := strictyaml.Decode(body, &c, strictyaml.Options{File: "de.yaml"}); len(faults) > 0 {
+		return c, fmt.Errorf("german texts: %w", faults.Err())
+	}
+	return c, nil
+}
