@@ -117,6 +117,36 @@ func TestNoRedirectLeavesForAnAddressThatIsNotRegisteredExactly(t *testing.T) {
 	}
 }
 
+// TestAPublicClientMayUseAnotherPortAndNothingElse is RFC 8252, section 7.3: a
+// native app does not know its port beforehand.
+func TestAPublicClientMayUseAnotherPortAndNothingElse(t *testing.T) {
+	a := newAttacker(t)
+	app := a.Facts().App("field-notes")
+	ask := func(uri string) (int, *url.URL) {
+		status, to, _ := a.authorize(func(q url.Values) {
+			q.Set("client_id", app.ClientID)
+			q.Set("redirect_uri", uri)
+			q.Set("prompt", "none")
+		})
+		return status, to
+	}
+	for _, uri := range []string{app.RedirectURIs[0], "http://127.0.0.1:1/callback", "http://127.0.0.1:65535/callback", "http://127.0.0.1/callback"} {
+		if status, to := ask(uri); status != http.StatusSeeOther || to == nil || !strings.HasPrefix(to.String(), uri+"?error=login_required") {
+			t.Errorf("control: %q: %d to %v", uri, status, to)
+		}
+	}
+	for _, uri := range []string{
+		"http://127.0.0.1:1/callback/", "http://127.0.0.1:1/", "http://127.0.0.1:1", "http://127.0.0.1:1/callback?x", "http://127.0.0.1:1/callback#x", "http://127.0.0.1:1//callback",
+		"http://127.0.0.1:0/callback", "http://127.0.0.1:65536/callback", "http://127.0.0.1:01/callback", "http://127.0.0.1:+1/callback", "http://127.0.0.1:/callback",
+		"http://127.0.0.1:1@evil.example/callback", "http://127.0.0.1:1\\@evil.example/callback", "http://127.0.0.1.evil.example:1/callback", "http://127.0.0.2:1/callback",
+		"http://localhost:1/callback", "http://[::1]:1/callback", "https://127.0.0.1:1/callback", "HTTP://127.0.0.1:1/callback", "http://2130706433:1/callback", "http://127.1:1/callback",
+	} {
+		if status, to := ask(uri); status != http.StatusBadRequest || to != nil {
+			t.Errorf("%q: %d to %v", uri, status, to)
+		}
+	}
+}
+
 func TestAuthorizationRequestsAreRefusedByName(t *testing.T) {
 	a := newAttacker(t)
 	for name, c := range map[string]struct{ parameter, value, want string }{
@@ -168,6 +198,8 @@ func TestTheTokenEndpointTakesOneProofOfOneClientInTheBodyOfAPost(t *testing.T) 
 		"a wider scope":          {"grant_type=client_credentials&scope=payroll.write&resource=payroll-api", auth, 400, "invalid_scope"},
 		"scope without resource": {"grant_type=client_credentials&scope=payroll.read", auth, 400, "invalid_scope"},
 		"unknown resource":       {"grant_type=client_credentials&resource=nobody", auth, 400, "invalid_target"},
+		"two proofs in headers":  {good, http.Header{"Authorization": append(auth["Authorization"], auth["Authorization"]...)}, 401, "invalid_client"},
+		"a public client":        {good + "&client_id=" + a.Facts().App("field-notes").ClientID, nil, 400, "unauthorized_client"},
 		"another content type":   {good, http.Header{"Authorization": auth["Authorization"], "Content-Type": {"application/json"}}, 400, "invalid_request"},
 	} {
 		status, code, h := a.post("/token", c.body, c.header)
@@ -261,6 +293,53 @@ func TestATokenIsGoodForItsOwnUseAlone(t *testing.T) {
 	}
 	if got := userinfo(held.AccessToken); got != http.StatusUnauthorized {
 		t.Errorf("after its own revocation: %d", got)
+	}
+}
+
+// TestATokenForAnAPIIsForThatAPIAlone gets tokens of a person for the provider, for
+// an API, and without openid.
+func TestATokenForAnAPIIsForThatAPIAlone(t *testing.T) {
+	a := newAttacker(t)
+	app, api, crm, public := a.Facts().App("expense-bot"), a.Facts().App("payroll-api"), a.Facts().App("crm-dash"), a.Facts().App("field-notes")
+	alice := a.signIn(t, "alice", "expense-bot")
+	get := func(change url.Values) string {
+		params, _ := a.answer(t, alice, change)
+		held, code := a.exchange(t, url.Values{
+			"grant_type": {"authorization_code"}, "code": {params.Get("code")}, "redirect_uri": {app.RedirectURIs[0]}, "code_verifier": {strings.Repeat("v", 43)},
+		}, app.ClientID, app.Secret)
+		if code != "" {
+			t.Fatalf("%v: %s", change, code)
+		}
+		return held.AccessToken
+	}
+	introspect := func(raw, id, secret string) string {
+		_, code, _ := a.post("/introspect", url.Values{"token": {raw}}.Encode(), basicAuth(id, secret))
+		return code
+	}
+	ours, theirs, bare := get(nil), get(url.Values{"resource": {"payroll-api"}}), get(url.Values{"scope": {"profile"}})
+	for name, c := range map[string]struct {
+		raw    string
+		status int
+	}{"for the provider": {ours, http.StatusOK}, "for an API": {theirs, http.StatusUnauthorized}, "without openid": {bare, http.StatusForbidden}} {
+		if status, _, _ := a.post("/userinfo", "", http.Header{"Authorization": {"Bearer " + c.raw}}); status != c.status {
+			t.Errorf("userinfo with a token %s: %d", name, status)
+		}
+	}
+	for name, c := range map[string]struct{ got, want string }{
+		"its own API":                {introspect(theirs, api.ClientID, api.Secret), ""},
+		"the client it was given to": {introspect(ours, app.ClientID, app.Secret), ""},
+		"an API it is not for":       {introspect(ours, api.ClientID, api.Secret), "inactive"},
+		"another job":                {introspect(theirs, a.Facts().App("nightly-report").ClientID, a.Facts().App("nightly-report").Secret), "inactive"},
+	} {
+		if c.got != c.want {
+			t.Errorf("introspection by %s: %q", name, c.got)
+		}
+	}
+	if _, code, _ := a.post("/introspect", url.Values{"token": {theirs}, "client_id": {crm.ClientID}, "client_secret": {crm.Secret}}.Encode(), nil); code != "inactive" {
+		t.Errorf("introspection by another app: %q", code)
+	}
+	if status, code, _ := a.post("/introspect", url.Values{"token": {ours}, "client_id": {public.ClientID}}.Encode(), nil); status != http.StatusUnauthorized || code != "invalid_client" {
+		t.Errorf("introspection by a client without credentials: %d %q", status, code)
 	}
 }
 

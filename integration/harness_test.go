@@ -32,18 +32,21 @@ func startDemo(t *testing.T, dir string, wrap func(http.Handler) http.Handler) *
 	return startDemoAt(t, dir, wrap, time.Now)
 }
 
-// startDemoAt is startDemo with another clock for the broker, and settings of the
-// form NAME=value over its configuration.
-func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler, now func() time.Time, settings ...string) *stage {
+// startDemoAt is startDemo with another clock for the broker, and changes to its
+// configuration.
+func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler, now func() time.Time, changes ...func(*config.Config)) *stage {
 	t.Helper()
 	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Close)
-	cfg, err := config.Load(d.ConfigFile(), settings)
+	cfg, err := config.Load(d.ConfigFile(), nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		change(&cfg)
 	}
 	s := &stage{Demo: d, log: &logBuffer{}}
 	s.broker, err = app.Start(context.WithoutCancel(t.Context()), cfg, app.Options{Listener: d.Listener(), Log: s.log, Wrap: wrap, Now: now})

@@ -7,16 +7,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 )
 
-// limited is an attacker of a broker with settings, whose clock goes a while
-// forward when it is told to.
-func limited(t *testing.T, settings ...string) (a *attacker, aWhileLater func()) {
+// limited is an attacker of a broker with limits, whose clock goes a while forward
+// when it is told to.
+func limited(t *testing.T, limits config.Limits) (a *attacker, aWhileLater func()) {
 	t.Helper()
 	var passed atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
-	a = &attacker{stage: startDemoAt(t, tempDir(t), nil, now, settings...), t: t, client: &http.Client{
+	a = &attacker{stage: startDemoAt(t, tempDir(t), nil, now, func(c *config.Config) { c.Limits = limits }), t: t, client: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	return a, func() {
@@ -27,7 +28,7 @@ func limited(t *testing.T, settings ...string) (a *attacker, aWhileLater func())
 
 func TestWhoGuessesSecretsIsNotListenedToForAWhile(t *testing.T) {
 	const client, address = 3, 8
-	a, aWhileLater := limited(t, "GATEHOUSE_LIMITS_CLIENT_FAILURES="+strconv.Itoa(client), "GATEHOUSE_LIMITS_ADDRESS_FAILURES="+strconv.Itoa(address))
+	a, aWhileLater := limited(t, config.Limits{ClientFailures: client, AddressFailures: address})
 	job, api := a.Facts().App("nightly-report"), a.Facts().App("payroll-api")
 	ask := func(id, secret string) (int, string, http.Header) {
 		return a.post("/token", "grant_type=client_credentials&scope=payroll.read&resource=payroll-api", basicAuth(id, secret))
@@ -70,7 +71,7 @@ func TestWhoGuessesSecretsIsNotListenedToForAWhile(t *testing.T) {
 
 func TestOnePersonEntersAppsSoManyTimesAMinute(t *testing.T) {
 	const most = 5
-	a, _ := limited(t, "GATEHOUSE_LIMITS_PERSON="+strconv.Itoa(most))
+	a, _ := limited(t, config.Limits{Person: most})
 	alice, bob := a.signIn(t, "alice", "expense-bot"), a.signIn(t, "bob", "expense-bot")
 	for i := range most - 1 {
 		if params, _ := a.answer(t, alice, nil); !params.Has("code") {
@@ -87,7 +88,7 @@ func TestOnePersonEntersAppsSoManyTimesAMinute(t *testing.T) {
 }
 
 func TestOneAddressBeginsSoManySignInsAMinute(t *testing.T) {
-	a, aWhileLater := limited(t, "GATEHOUSE_LIMITS_SIGN_INS=3")
+	a, aWhileLater := limited(t, config.Limits{SignIns: 3})
 	begin := func() int {
 		page, err := browser.New().Get(t.Context(), a.request(nil))
 		if err != nil {

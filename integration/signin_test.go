@@ -1,14 +1,18 @@
 package integration
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 )
 
 // request is an authorization request of expense-bot.
@@ -170,5 +174,62 @@ func TestACodeIsWorthOneAnswerToItsOwnClient(t *testing.T) {
 	}
 	if _, code := a.refresh(app, held.RefreshToken, ""); code != "invalid_grant" {
 		t.Errorf("and its refresh token: %q", code)
+	}
+}
+
+// TestACodeEndsWithItsTimeItsSessionAndTheRightToTheApp lets something happen
+// between the code and its redemption.
+func TestACodeEndsWithItsTimeItsSessionAndTheRightToTheApp(t *testing.T) {
+	for name, c := range map[string]struct {
+		happens func(a *attacker, alice *browser.Browser, forward func(time.Duration))
+		want    string
+	}{
+		"nothing":          {func(*attacker, *browser.Browser, func(time.Duration)) {}, ""},
+		"half a minute":    {func(_ *attacker, _ *browser.Browser, forward func(time.Duration)) { forward(30 * time.Second) }, ""},
+		"a minute":         {func(_ *attacker, _ *browser.Browser, forward func(time.Duration)) { forward(time.Minute) }, "invalid_grant"},
+		"signed out":       {func(a *attacker, b *browser.Browser, _ func(time.Duration)) { a.signOutEverywhere(a.t, b) }, "invalid_grant"},
+		"out of the group": {func(a *attacker, _ *browser.Browser, _ func(time.Duration)) { a.unmap("all-employees") }, "invalid_grant"},
+		"the person is off": {func(a *attacker, _ *browser.Browser, _ func(time.Duration)) {
+			a.disable("/people/" + a.person(a.t, "alice"))
+		}, "invalid_grant"},
+		"the app is off": {func(a *attacker, _ *browser.Browser, _ func(time.Duration)) { a.disable("/apps/expense-bot") }, "invalid_client"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var passed atomic.Int64
+			a := &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, func() time.Time {
+				return time.Now().Add(time.Duration(passed.Load()))
+			})}
+			alice, app := a.signIn(t, "alice", "expense-bot"), a.Facts().App("expense-bot")
+			params, _ := a.answer(t, alice, nil)
+			if !params.Has("code") {
+				t.Fatal(params)
+			}
+			c.happens(a, alice, func(d time.Duration) {
+				passed.Store(int64(d))
+				eventually(t, "the broker is ready", func() bool { status, _, _ := a.get("/readyz"); return status == http.StatusOK })
+			})
+			_, code := a.exchange(t, url.Values{
+				"grant_type": {"authorization_code"}, "code": {params.Get("code")}, "redirect_uri": {app.RedirectURIs[0]}, "code_verifier": {strings.Repeat("v", 43)},
+			}, app.ClientID, app.Secret)
+			if code != c.want {
+				t.Errorf("%q, want %q", code, c.want)
+			}
+		})
+	}
+}
+
+func (a *attacker) disable(path string) { a.manage(a.t, http.MethodPost, path+"/disable", nil) }
+
+// unmap takes from upstream groups the name that manifests use.
+func (a *attacker) unmap(name string) {
+	a.t.Helper()
+	var all []directory.Mapping
+	if err := json.Unmarshal(a.manage(a.t, http.MethodGet, "/mappings", nil), &all); err != nil {
+		a.t.Fatal(err)
+	}
+	for _, m := range all {
+		if m.Name == name {
+			a.manage(a.t, http.MethodDelete, "/mappings/"+m.Group.Connection+"/"+url.PathEscape(m.Group.ID), nil)
+		}
 	}
 }

@@ -1,0 +1,109 @@
+package integration
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+)
+
+// thirdParty is an attacker of a broker where expense-bot is a third party's app.
+func thirdParty(t *testing.T) *attacker {
+	t.Helper()
+	return &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, time.Now, func(c *config.Config) {
+		c.Policy.ThirdParty = []string{"expense-bot"}
+	})}
+}
+
+// consentPage asks for an authorization and returns the page that asks for consent.
+func (a *attacker) consentPage(b *browser.Browser, change url.Values) *browser.Page {
+	a.t.Helper()
+	page, err := b.Get(a.t.Context(), a.request(change))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if _, asked := page.Form("/consent"); !asked {
+		a.t.Fatalf("nobody is asked: %d %s", page.Status, page.Text())
+	}
+	return page
+}
+
+// consent answers the page and returns what reached the app.
+func (a *attacker) consent(b *browser.Browser, page *browser.Page, answer string) (params url.Values, last *browser.Page) {
+	a.t.Helper()
+	last, err := b.Submit(a.t.Context(), page, "/consent", url.Values{"answer": {answer}})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for _, u := range b.Visited {
+		if strings.HasPrefix(u.String(), a.Facts().App("expense-bot").RedirectURIs[0]) {
+			params = u.Query()
+		}
+	}
+	return params, last
+}
+
+func TestConsentIsForWhatWasShownToWhoSawIt(t *testing.T) {
+	a := thirdParty(t)
+	alice := a.signIn(t, "alice", "crm-dash")
+	if params, _ := a.answer(t, alice, url.Values{"prompt": {"none"}}); params.Get("error") != "consent_required" || params.Has("code") {
+		t.Errorf("in silence, before any consent: %v", params)
+	}
+	page := a.consentPage(alice, nil)
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") || page.Header.Get("X-Frame-Options") != "DENY" {
+		t.Errorf("the page can be framed: %s", policy)
+	}
+	for _, answer := range []string{"deny", "", "ALLOW"} {
+		if params, _ := a.consent(alice, a.consentPage(alice, nil), answer); params.Get("error") != "access_denied" || params.Has("code") {
+			t.Errorf("the answer %q: %v", answer, params)
+		}
+	}
+	if params, _ := a.consent(alice, page, "allow"); !params.Has("code") || params.Get("iss") != a.Issuer() {
+		t.Errorf("control: %v", params)
+	}
+	if params, last := a.consent(alice, page, "allow"); params != nil || last.Status != http.StatusBadRequest {
+		t.Errorf("the same page once more: %v %d", params, last.Status)
+	}
+	if params, _ := a.answer(t, alice, url.Values{"prompt": {"none"}}); !params.Has("code") {
+		t.Errorf("the same scope again: %v", params)
+	}
+	if params, _ := a.answer(t, alice, url.Values{"prompt": {"none"}, "scope": {"openid email"}}); params.Get("error") != "consent_required" {
+		t.Errorf("a wider scope, in silence: %v", params)
+	}
+	a.consentPage(alice, url.Values{"scope": {"openid email"}})
+	a.consentPage(alice, url.Values{"prompt": {"consent"}})
+	if params, _ := a.answer(t, a.signIn(t, "bob", "crm-dash"), url.Values{"prompt": {"none"}}); params.Get("error") != "consent_required" {
+		t.Errorf("somebody else: %v", params)
+	}
+}
+
+// TestASharedBrowserNeverGoesOnForSomebodyElse leaves a consent page open, and
+// signs in as another person in the same browser.
+func TestASharedBrowserNeverGoesOnForSomebodyElse(t *testing.T) {
+	a := thirdParty(t)
+	shared := a.signIn(t, "alice", "crm-dash")
+	left := a.consentPage(shared, nil)
+	request := a.request(url.Values{"prompt": {"login"}})
+	page, err := shared.Get(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := a.Facts().Person("bob")
+	his, err := shared.Submit(t.Context(), page, "", url.Values{"username": {bob.Username}, "password": {bob.Password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if params, last := a.consent(shared, left, "allow"); params != nil || last.Status != http.StatusBadRequest {
+		t.Errorf("what was begun for alice goes on for bob: %v %d", params, last.Status)
+	}
+	if params, _ := a.consent(a.signIn(t, "bob", "crm-dash"), his, "allow"); params != nil {
+		t.Errorf("in another browser of the same person: %v", params)
+	}
+	if params, _ := a.consent(shared, his, "allow"); !params.Has("code") {
+		t.Errorf("control: %v", params)
+	}
+}

@@ -1,0 +1,83 @@
+package integration
+
+import (
+	"database/sql"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+)
+
+// held is everything that one sign-in gave.
+type held struct {
+	browser *browser.Browser
+	token   *oauth2.Token
+	code    url.Values
+}
+
+// TestADatabaseOfAnotherEraHonoursNothingIssuedBefore restarts the broker on its
+// database as it is, and once more as one that was put back from a backup.
+func TestADatabaseOfAnotherEraHonoursNothingIssuedBefore(t *testing.T) {
+	for name, restored := range map[string]bool{"as it is": false, "restored": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := tempDir(t)
+			var before held
+			t.Run("before", func(t *testing.T) {
+				a := &attacker{t: t, client: &http.Client{}, stage: startDemo(t, dir, nil)}
+				before.browser = a.signIn(t, "alice", "expense-bot")
+				before.token = a.tokens(before.browser)
+				params, _ := a.answer(t, before.browser, nil)
+				before.code = url.Values{
+					"grant_type": {"authorization_code"}, "code": {params.Get("code")}, "redirect_uri": {a.Facts().App("expense-bot").RedirectURIs[0]},
+					"code_verifier": {strings.Repeat("v", 43)},
+				}
+			})
+			if restored {
+				anotherEra(t, dir)
+			}
+			a := &attacker{t: t, client: &http.Client{}, stage: startDemo(t, dir, nil)}
+			app := a.Facts().App("expense-bot")
+			if got := a.userinfo(before.token) == http.StatusOK; got == restored {
+				t.Errorf("the access token is good: %v", got)
+			}
+			if _, in := a.account(t, before.browser); in == restored {
+				t.Errorf("the session lives: %v", in)
+			}
+			if _, code := a.refresh(app, before.token.RefreshToken, ""); (code == "invalid_grant") != restored {
+				t.Errorf("the refresh token: %q", code)
+			}
+			if _, code := a.exchange(t, before.code, app.ClientID, app.Secret); (code == "invalid_grant") != restored {
+				t.Errorf("the code: %q", code)
+			}
+			if got := a.userinfo(a.signedIn()); got != http.StatusOK {
+				t.Errorf("control: a new sign-in: %d", got)
+			}
+		})
+	}
+}
+
+// anotherEra gives the database the mark that a restore does.
+func anotherEra(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	db, err := sql.Open("sqlite", files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), `UPDATE meta SET value = 'another' WHERE name = 'era'`)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
