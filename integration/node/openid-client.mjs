@@ -71,6 +71,7 @@ for (const name of ['expense-bot', 'crm-dash', 'field-notes', 'hr-feedback']) {
   assert.equal(asked, name === 'expense-bot' ? 1 : 0, `${name}: single sign-on asks for the password once`);
   const info = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
   assert.equal(info.email, alice.email);
+  assert.equal(tokens.claims().email, alice.email);
   held(`${name} (${a.auth}): code with PKCE, id_token, userinfo`);
 }
 

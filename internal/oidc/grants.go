@@ -79,7 +79,8 @@ func (p *Provider) redeem(req *tokenRequest, c grant.Code) (*tokenAnswer, grant.
 }
 
 // subjectUsable refuses a grant whose person, connection, session or entitlement
-// is gone. find finds the live session that the grant dies with; nil for none.
+// is gone, and notes who it is for the id_token. find finds the live session that
+// the grant dies with; nil for none.
 func (p *Provider) subjectUsable(req *tokenRequest, s grant.Subject, grantID string, find func(context.Context, string) (session.Session, error)) error {
 	ctx := req.http.Context()
 	person, err := p.o.People.Usable(ctx, s.Person, s.Connection)
@@ -98,6 +99,7 @@ func (p *Provider) subjectUsable(req *tokenRequest, s grant.Subject, grantID str
 	if !d.Allowed {
 		return invalidGrant(errors.New("the person may no longer use the app"))
 	}
+	req.person, req.decision = person, d
 	if err := p.o.Revocations.Check(req.rev, identity.Grant(grantID)); err != nil {
 		return revoked(err, "invalid_grant")
 	}

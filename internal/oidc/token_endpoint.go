@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -26,6 +29,9 @@ type tokenRequest struct {
 	client *registry.Client
 	rev    uint64 // applied before the client was read
 	now    time.Time
+	// person and decision are set by subjectUsable, for a grant that is a person's.
+	person   directory.Person
+	decision entitlement.Decision
 }
 
 // tokenGrant turns an authenticated request into an answer. It is called by the
@@ -140,6 +146,9 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		answer.ID, err = p.o.Minter.ID(alg, token.ID{
 			Subject: s.Person, Audience: s.Client, Issued: a.Issued, Expires: req.now.Add(idLife), AuthTime: a.AuthTime,
 			Nonce: nonce, ACR: a.ACR, AMR: a.AMR, Session: s.Session, AccessToken: access,
+			// Most relying parties read the person from here and ask userinfo for
+			// nothing (OpenID Connect Core, section 5.4, allows both).
+			Extra: claims.ForScopes(req.person, req.decision, scopes),
 		})
 		if err != nil {
 			return nil, event.Event{}, err
