@@ -1,0 +1,188 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+)
+
+// example is one of the guide's apps: how it is prepared and started in its folder.
+type example struct {
+	name, port string
+	prepare    [][]string
+	start      []string
+}
+
+// TestTheAppsOfTheGuideSignPeopleInAndOut does what the guide says, with the code
+// that it shows: apply the manifest, start the app with the secret, sign in, sign out.
+func TestTheAppsOfTheGuideSignPeopleInAndOut(t *testing.T) {
+	tools := t.TempDir()
+	at := func(name string) string { return filepath.Join(tools, name) }
+	for _, e := range []example{
+		{name: "go", port: "9001", prepare: [][]string{{"go", "build", "-o", at("hello"), "."}}, start: []string{at("hello")}},
+		{name: "node", port: "9002", prepare: [][]string{{"npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"}}, start: []string{"node", "app.mjs"}},
+		{
+			name: "python", port: "9003", start: []string{at("venv/bin/python"), "app.py"},
+			prepare: [][]string{{"python3", "-m", "venv", at("venv")}, {at("venv/bin/pip"), "install", "-q", "--disable-pip-version-check", "-r", "requirements.txt"}},
+		},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			s := startDemo(t, tempDir(t), nil)
+			folder := exampleCopy(t, e.name)
+			for _, command := range e.prepare {
+				run(t, folder, command)
+			}
+			home := "http://" + s.startExample(t, folder, e) + "/"
+			b, alice := browser.New(), s.Facts().Person("alice")
+			page, err := b.Get(t.Context(), home+"login")
+			if err == nil {
+				page, err = b.Submit(t.Context(), page, "", url.Values{"username": {alice.Username}, "password": {alice.Password}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name, _ := page.ByID("name"); !strings.Contains(name, alice.Email) {
+				t.Fatalf("it greets %q: %s", name, page.Text())
+			}
+			if page, err = b.Get(t.Context(), home+"logout"); err != nil {
+				t.Fatal(err)
+			}
+			if _, still := page.ByID("name"); still || !strings.HasPrefix(page.URL.String(), home) {
+				t.Errorf("signed out, the browser is at %s: %s", page.URL, page.Text())
+			}
+			if _, signedIn := s.account(t, b); signedIn {
+				t.Error("the broker still knows the browser")
+			}
+			carol := browser.New()
+			if page, err = carol.Get(t.Context(), home+"login"); err == nil {
+				who := s.Facts().Person("carol")
+				page, err = carol.Submit(t.Context(), page, "", url.Values{"username": {who.Username}, "password": {who.Password}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(page.Text(), "all-employees") {
+				t.Errorf("carol, who may not use it, sees: %s", page.Text())
+			}
+		})
+	}
+}
+
+// exampleCopy copies an example to where it may build and install.
+func exampleCopy(t *testing.T, name string) string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), name)
+	from := filepath.Join("..", "docs", "examples", name)
+	files, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.IsDir() {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(from, f.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, f.Name()), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+func run(t *testing.T, folder string, command []string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...) //nolint:gosec // G204: the commands of the table above
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
+	}
+}
+
+// startExample registers the example on a free port, starts it, waits until it
+// answers and ends it with the test. It returns its host:port.
+func (s *stage) startExample(t *testing.T, folder string, e example) string {
+	t.Helper()
+	port := freePort(t)
+	manifest, err := os.ReadFile(filepath.Join(folder, "microapp.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(manifest, []byte(":"+e.port)) {
+		t.Fatalf("the manifest does not name port %s", e.port)
+	}
+	manifest = bytes.ReplaceAll(manifest, []byte(":"+e.port), []byte(":"+port))
+	var made struct {
+		Secret string `json:"client_secret"`
+	}
+	if err := json.Unmarshal(s.manage(t, http.MethodPut, "/apps/hello-"+e.name, manifest), &made); err != nil || made.Secret == "" {
+		t.Fatalf("no secret was made: %v", err)
+	}
+	var log bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), e.start[0], e.start[1:]...) //nolint:gosec // G204: the commands of the table above
+	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, &log, &log
+	cmd.Env = append(os.Environ(), "PORT="+port, "ISSUER="+s.Facts().Issuer, "CLIENT_SECRET="+made.Secret)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }() // it ends by our signal
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		<-ended
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	address := net.JoinHostPort("127.0.0.1", port)
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
+			_ = conn.Close()
+			return address
+		}
+		select {
+		case <-ended:
+			t.Fatal("the example ended at once")
+		case <-ctx.Done():
+			t.Fatal("the example does not answer")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// freePort returns a port that nobody has right now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
