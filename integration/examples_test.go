@@ -109,7 +109,7 @@ func exampleCopy(t *testing.T, name string) string {
 
 func run(t *testing.T, folder string, command []string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...) //nolint:gosec // G204: the commands of the table above
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
@@ -136,7 +136,7 @@ func (s *stage) startExample(t *testing.T, folder string, e example) string {
 		t.Fatalf("no secret was made: %v", err)
 	}
 	var log bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), e.start[0], e.start[1:]...) //nolint:gosec // G204: the commands of the table above
+	cmd := exec.CommandContext(t.Context(), e.start[0], e.start[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, &log, &log
 	cmd.Env = append(os.Environ(), "PORT="+port, "ISSUER="+s.Facts().Issuer, "CLIENT_SECRET="+made.Secret)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
