@@ -107,3 +107,67 @@ func TestASharedBrowserNeverGoesOnForSomebodyElse(t *testing.T) {
 		t.Errorf("control: %v", params)
 	}
 }
+
+// allow says yes to expense-bot for a scope and returns what reached it.
+func (a *attacker) allow(b *browser.Browser, scope string) url.Values {
+	a.t.Helper()
+	params, _ := a.consent(b, a.consentPage(b, url.Values{"scope": {scope}}), "allow")
+	return params
+}
+
+func TestConsentCoversWhatWasAllowedByWhomAndNoMore(t *testing.T) {
+	a := thirdParty(t)
+	none := url.Values{"prompt": {"none"}}
+	alice, bob := a.signIn(t, "alice", "crm-dash"), a.signIn(t, "bob", "crm-dash")
+	if got := a.allow(alice, "email openid"); !got.Has("code") {
+		t.Fatalf("control: %v", got)
+	}
+	for name, c := range map[string]struct {
+		b     *browser.Browser
+		scope string
+		want  string
+	}{
+		"the same":      {alice, "openid email", ""},
+		"less":          {alice, "openid", ""},
+		"more":          {alice, "openid email groups", "consent_required"},
+		"somebody else": {bob, "openid email", "consent_required"},
+	} {
+		if a.ask(c.b, c.scope, none); a.reached(c.b).Get("error") != c.want || a.reached(c.b).Has("code") != (c.want == "") {
+			t.Errorf("%s: %v, want %q", name, a.reached(c.b), c.want)
+		}
+	}
+	account, err := alice.Get(t.Context(), a.Facts().Account)
+	if err == nil {
+		_, err = alice.Submit(t.Context(), account, "withdraw", nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.ask(alice, "openid", none); a.reached(alice).Get("error") != "consent_required" {
+		t.Errorf("withdrawn: %v", a.reached(alice))
+	}
+}
+
+func TestConsentIsGivenByThePersonInTheirOwnBrowser(t *testing.T) {
+	a := thirdParty(t)
+	alice, bob := a.signIn(t, "alice", "crm-dash"), a.signIn(t, "bob", "crm-dash")
+	page := a.consentPage(alice, nil)
+	form, _ := page.Form("/consent")
+	yes := url.Values{"answer": {"allow"}}
+	if stolen, err := bob.Post(t.Context(), page, form.Action.String(), yes); err != nil || stolen.Status != http.StatusBadRequest {
+		t.Errorf("in another browser: %v %v", stolen, err)
+	}
+	foreign := *page
+	foreign.URL = &url.URL{Scheme: "http", Host: "evil.example"}
+	if forged, err := alice.Post(t.Context(), &foreign, form.Action.String(), yes); err != nil || forged.Status != http.StatusForbidden {
+		t.Errorf("from another site: %v %v", forged, err)
+	}
+	a.signOutEverywhere(t, alice)
+	if late, err := alice.Post(t.Context(), page, form.Action.String(), yes); err != nil || late.Status != http.StatusBadRequest {
+		t.Errorf("signed out meanwhile: %v %v", late, err)
+	}
+	alice = a.signIn(t, "alice", "crm-dash")
+	if got := a.allow(alice, "openid"); !got.Has("code") {
+		t.Errorf("control: %v", got)
+	}
+}

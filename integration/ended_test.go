@@ -27,6 +27,9 @@ func (s *stage) manage(t *testing.T, method, path string, body []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	res, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -32,11 +32,11 @@ func startDemo(t *testing.T, dir string, wrap func(http.Handler) http.Handler) *
 	return startDemoAt(t, dir, wrap, time.Now)
 }
 
-// startDemoAt is startDemo with another clock for the broker, and changes to its
-// configuration.
+// startDemoAt is startDemo with another clock for everybody, and changes to the
+// broker's configuration.
 func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler, now func() time.Time, changes ...func(*config.Config)) *stage {
 	t.Helper()
-	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: time.Now})
+	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
