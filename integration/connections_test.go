@@ -18,8 +18,9 @@ import (
 // mallory works for the partner.
 var mallory = idp.Person{Subject: "partner-1", Username: "mallory", Password: "mallory-secret", Name: "Mallory Quist", Email: "mallory@partner.example"}
 
-// withPartner starts a demo with a second identity provider.
-func withPartner(t *testing.T) *attacker {
+// withPartner starts a demo with a second identity provider, where the apps named
+// are other companies'.
+func withPartner(t *testing.T, thirdParty ...string) *attacker {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,7 +30,7 @@ func withPartner(t *testing.T) *attacker {
 	s := startDemoAt(t, tempDir(t), nil, time.Now, func(c *config.Config) {
 		partner := c.Connections[0]
 		partner.ID, partner.Title, partner.Issuer, partner.Domains = "partner", "Partner Corp", issuer, []string{"partner.example"}
-		c.Connections = append(c.Connections, partner)
+		c.Connections, c.Policy.ThirdParty = append(c.Connections, partner), thirdParty
 	})
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
