@@ -87,7 +87,7 @@ func (w *window) walkPages(a *attacker, prefix string) {
 	w.fits(prefix + "03-idp")
 	enter("alice")
 	w.fits(prefix + "04-consent")
-	w.do("do not allow", chromedp.Click(chromedp.CSS(`button[value="deny"]`)))
+	w.do("do not allow", chromedp.Click(chromedp.CSS(`button[value="deny"]`)), chromedp.WaitNotPresent(chromedp.CSS(`button[value="deny"]`)))
 	w.fits(prefix + "05-app-after-no")
 	w.do("begin again", chromedp.Navigate(app.URL+"login"), chromedp.WaitVisible(chromedp.CSS(`button[value="allow"]`)),
 		chromedp.Click(chromedp.CSS(`button[value="allow"]`)), chromedp.WaitVisible(chromedp.CSS("#who")))

@@ -233,3 +233,34 @@ func (a *attacker) unmap(name string) {
 		}
 	}
 }
+
+// TestASignInThatFailsLeadsBackToTheApp plays a provider where the person gave up.
+func TestASignInThatFailsLeadsBackToTheApp(t *testing.T) {
+	a := newAttacker(t)
+	b := browser.New()
+	form, ok := a.ask(b, "openid", nil).Form("")
+	if !ok {
+		t.Fatal("there is no sign-in form")
+	}
+	gaveUp := a.Issuer() + "/login/callback/acme?" + url.Values{"error": {"access_denied"}, "state": {form.Values.Get("state")}}.Encode()
+	page, err := b.Get(t.Context(), gaveUp)
+	if err != nil || page.Status != http.StatusForbidden {
+		t.Fatalf("%v %v", page, err)
+	}
+	back, ok := page.Link("Back to the app")
+	if !ok {
+		t.Fatalf("the page leads nowhere: %s", page.Text())
+	}
+	if again, err := b.Get(t.Context(), gaveUp); err != nil || again.Status != http.StatusBadRequest {
+		t.Errorf("one answer taken twice: %v %v", again, err)
+	}
+	if _, err := browser.New().Get(t.Context(), back); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Get(t.Context(), back); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.reached(b); got.Get("error") != "access_denied" || got.Get("state") != "s" || got.Has("code") {
+		t.Errorf("the app gets %v", got)
+	}
+}

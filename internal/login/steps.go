@@ -52,8 +52,21 @@ func (l *Login) pick(w http.ResponseWriter, r *http.Request, f flow) {
 	case len(open) == 0:
 		l.o.UI.Error(w, r, fault.New(fault.Unavailable, "no_identity_provider", "no identity provider is switched on"))
 	default:
-		l.pages.choose(w, r, l.o.UI, f, open)
+		l.pages.choose(w, r, l.o.UI, f, l.appTitle(r, f), open)
 	}
+}
+
+// appTitle names the app that the sign-in is for: empty for our own pages, and
+// when it cannot be told, which stops nobody from choosing.
+func (l *Login) appTitle(r *http.Request, f flow) string {
+	if f.Request.App == "" {
+		return ""
+	}
+	c, err := l.o.Apps.ClientOf(r.Context(), f.Request.App)
+	if err != nil {
+		return ""
+	}
+	return c.Title
 }
 
 // wanted returns the connection that the request leaves no choice about.
@@ -185,7 +198,7 @@ func (l *Login) decide(w http.ResponseWriter, r *http.Request, f flow, s session
 	case !d.Allowed:
 		l.refuse(w, r, f, s, p.Profile.Email, c, d.Missing)
 	case c.ThirdParty:
-		l.askConsent(w, r, f, s, c)
+		l.askConsent(w, r, f, s, p.Profile.Email, c)
 	default:
 		l.resume(w, r, f, l.success(f, s, f.Request.Scopes, c))
 	}
@@ -218,7 +231,7 @@ func (l *Login) keepFor(w http.ResponseWriter, r *http.Request, f *flow) bool {
 }
 
 // askConsent asks for what the person has not allowed the app yet.
-func (l *Login) askConsent(w http.ResponseWriter, r *http.Request, f flow, s session.Session, c *registry.Client) {
+func (l *Login) askConsent(w http.ResponseWriter, r *http.Request, f flow, s session.Session, email string, c *registry.Client) {
 	given, ok, err := l.o.Consents.Consent(r.Context(), s.Person, c.App)
 	if err != nil {
 		l.fail(w, r, f, err)
@@ -231,7 +244,7 @@ func (l *Login) askConsent(w http.ResponseWriter, r *http.Request, f flow, s ses
 	case f.Request.Prompt.None:
 		l.resume(w, r, f, failure("consent_required", "the person has not agreed"))
 	case l.keepFor(w, r, &f):
-		l.pages.consent(w, r, l.o.UI, f, c)
+		l.pages.consent(w, r, l.o.UI, f, email, c)
 	}
 }
 
@@ -277,7 +290,7 @@ func (l *Login) cancel(w http.ResponseWriter, r *http.Request) {
 		l.o.UI.Error(w, r, err)
 		return
 	}
-	l.finish(w, r, f, failure("access_denied", "the person may not use this app"))
+	l.finish(w, r, f, failure("access_denied", "the person was not let in"))
 }
 
 // finish resumes a flow that was kept: once.
@@ -313,8 +326,36 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, f flow, cause error
 		cause = errors.Join(err, cause)
 	}
 	if f.Request.Prompt.None {
-		l.resume(w, r, f, failure("temporarily_unavailable", kind.Detail))
+		l.resume(w, r, f, failure(silent(kind.Kind), kind.Detail))
 		return
 	}
-	l.o.UI.Error(w, r, cause, ui.Link{Text: ui.T("My apps"), Href: l.o.Prefix + "/"})
+	l.o.UI.Error(w, r, cause, l.wayBack(w, r, f)...)
+}
+
+// silent is the error code of a sign-in that failed without a page (RFC 6749,
+// section 4.1.2.1).
+func silent(k fault.Kind) string {
+	switch k {
+	case fault.Unavailable, fault.TooMany:
+		return "temporarily_unavailable"
+	case fault.Denied, fault.Unauthenticated:
+		return "access_denied"
+	default:
+		return "server_error"
+	}
+}
+
+// wayBack leads from an error page to the app, where the person can try again.
+func (l *Login) wayBack(w http.ResponseWriter, r *http.Request, f flow) []ui.Link {
+	if f.Request.App == "" || f.ID == "" {
+		return nil
+	}
+	if f.Browser == nil {
+		f.Browser = l.browser(w, r)
+	}
+	f.Kept = nil
+	if err := l.save(r.Context(), f); err != nil {
+		return nil // the page that tells of the first failure is enough
+	}
+	return []ui.Link{{Text: ui.T("Back to the app"), Href: l.o.Prefix + "/login/flow/" + f.ID + "/cancel"}}
 }

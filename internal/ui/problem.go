@@ -20,6 +20,9 @@ func (u *UI) Error(w http.ResponseWriter, r *http.Request, err error, links ...L
 	if f.Kind == fault.Unavailable || f.Kind == fault.TooMany {
 		w.Header().Set("Retry-After", "5")
 	}
+	if len(links) == 0 {
+		links = []Link{{Text: T("My apps"), Href: u.o.Prefix + "/"}}
+	}
 	u.Render(w, r, status, Page{Title: titleOf(f.Kind), Template: u.failure, Data: map[string]any{
 		"Detail": u.detail(f, choose(r)), "Request": httpx.RequestID(r.Context()), "Links": links, "Code": f.Code,
 	}})
