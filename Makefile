@@ -9,7 +9,7 @@ BENCH         ?=
 
 export CGO_ENABLED = 0
 
-.PHONY: help demo build test race lint fmt bench fuzz e2e vuln vendor-js tools check-deploy
+.PHONY: help demo build test race lint fmt bench fuzz e2e vuln vendor-js tools check-deploy reference
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -53,3 +53,6 @@ vendor-js: ## fetch the scripts of others that pages use, by their written sums
 
 check-deploy: ## what is in deploy/, with the tools of those who run it
 	@scripts/check-deploy
+
+reference: ## write docs/reference from the product itself
+	$(GO) run ./integration/reference -out docs/reference
