@@ -3,7 +3,7 @@ package admin
 import (
 	"context"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -52,20 +52,45 @@ type Store interface {
 	Assignments(ctx context.Context) ([]Assignment, error)
 	// Assign adds one; one that is there stays.
 	Assign(ctx context.Context, a Assignment, events []event.Event) error
-	// Unassign removes one, or fails with ErrNotAssigned.
-	Unassign(ctx context.Context, person string, role Role, events []event.Event) error
+	// RoleHolders returns a page of the people who are assigned the role or members of
+	// a group of one of the names, by name, and the cursor of the page after it.
+	RoleHolders(ctx context.Context, q RoleQuery) (page []directory.Person, next string, err error)
+	// Unassign removes one, or fails with ErrNotAssigned, or with ErrLastAdmin if the
+	// admins were there before and nobody is one after it.
+	Unassign(ctx context.Context, person string, role Role, keep Admins, events []event.Event) error
+	// DisablePerson is directory.Store.UpdatePerson that fails with ErrLastAdmin like
+	// Unassign.
+	DisablePerson(ctx context.Context, id string, keep Admins, change func(directory.Person) (directory.Person, []event.Event, error)) error
+}
+
+// Admins says who is one: whoever is enabled and has the assignment, or is at Now
+// a member of a group of one of the names. Changes that could take the last one
+// away exclude each other, also across replicas.
+type Admins struct {
+	Groups []string
+	Now    time.Time
+}
+
+// RoleQuery selects people by role.
+type RoleQuery struct {
+	Role Role
+	// Groups are the names of the groups whose members have it too.
+	Groups []string
+	// Limit is how many people a page has, 1 to 1000; 0 means 100.
+	Limit int
+	// After is the cursor of the page before, empty for the first.
+	After string
 }
 
 // People is the part of the directory that roles are about.
 type People interface {
 	Person(ctx context.Context, id string) (directory.Person, error)
-	People(ctx context.Context, after string, limit int) ([]directory.Person, error)
 }
 
-// Groups changes and names groups and switches people: directory.Service.
+// Groups names groups and switches people: directory.Service.
 type Groups interface {
 	GroupNames(ctx context.Context, p directory.Person) ([]string, error)
-	SetPersonDisabled(ctx context.Context, id string, disabled bool, actor identity.Actor) error
+	Disabling(id string, disabled bool, actor identity.Actor) func(directory.Person) (directory.Person, []event.Event, error)
 }
 
 // Options are what a Service needs. All are required.
@@ -79,11 +104,7 @@ type Options struct {
 }
 
 // Service answers who may do what, and changes it.
-type Service struct {
-	o Options
-	// last keeps two removals from each seeing the other's admin.
-	last sync.Mutex
-}
+type Service struct{ o Options }
 
 // New returns a Service.
 func New(o Options) *Service { return &Service{o: o} }
@@ -134,32 +155,88 @@ func (s *Service) rolesOf(ctx context.Context, p directory.Person, assigned []As
 	return has, nil
 }
 
-// peopleAtOnce is how many people one question of Holders reads.
-const peopleAtOnce = 1000
+// HolderQuery selects who has roles.
+type HolderQuery struct {
+	// Role selects one role; empty selects all.
+	Role Role
+	// Limit is how many people a page has, 1 to 1000; 0 means 100. Somebody who has a
+	// role twice over is listed with each.
+	Limit int
+	// After is the cursor of the page before, empty for the first.
+	After string
+}
 
-// Holders lists everybody who has a role, by assignment or by group.
-func (s *Service) Holders(ctx context.Context) ([]Holder, error) {
+// holdersPage is how many people a page has that was not told.
+const holdersPage = 100
+
+// SearchHolders returns a page of who has which role, by role and name, and the
+// cursor of the page after it, empty at the end. It fails with directory.ErrCursor.
+func (s *Service) SearchHolders(ctx context.Context, q HolderQuery) (page []Holder, next string, err error) {
+	roles, err := q.roles()
+	if err != nil {
+		return nil, "", err
+	}
 	assigned, err := s.o.Store.Assignments(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var all []Holder
-	for after := ""; ; {
-		page, err := s.o.Directory.People(ctx, after, peopleAtOnce)
+	if q.Limit <= 0 {
+		q.Limit = holdersPage
+	}
+	_, after, _ := strings.Cut(q.After, ".")
+	for i, role := range roles {
+		people, more, err := s.o.Store.RoleHolders(ctx, RoleQuery{Role: role, Groups: s.o.Members[role], Limit: q.Limit, After: after})
+		if err != nil {
+			return nil, "", err
+		}
+		for _, p := range people {
+			has, err := s.rolesOf(ctx, p, assigned)
+			if err != nil {
+				return nil, "", err
+			}
+			page = append(page, slices.DeleteFunc(has, func(h Holder) bool { return h.Role != role })...)
+		}
+		if more != "" {
+			return page, string(role) + "." + more, nil
+		}
+		if q.Limit -= len(people); q.Limit <= 0 && i+1 < len(roles) {
+			return page, string(roles[i+1]) + ".", nil
+		}
+		after = ""
+	}
+	return page, "", nil
+}
+
+// roles returns the roles that a page is about, from that of the cursor on.
+func (q HolderQuery) roles() ([]Role, error) {
+	roles := Roles()
+	if q.Role != "" {
+		if !slices.Contains(roles, q.Role) {
+			return nil, errRole.At("role")
+		}
+		roles = []Role{q.Role}
+	}
+	if q.After == "" {
+		return roles, nil
+	}
+	role, _, _ := strings.Cut(q.After, ".")
+	i := slices.Index(roles, Role(role))
+	if i < 0 {
+		return nil, directory.ErrCursor
+	}
+	return roles[i:], nil
+}
+
+// Holders lists everybody who has a role, by assignment or by group.
+func (s *Service) Holders(ctx context.Context) (all []Holder, err error) {
+	for q := (HolderQuery{Limit: 1000}); ; {
+		page, next, err := s.SearchHolders(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range page {
-			has, err := s.rolesOf(ctx, p, assigned)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, has...)
-		}
-		if len(page) < peopleAtOnce {
+		if all, q.After = append(all, page...), next; next == "" {
 			return all, nil
 		}
-		after = page[len(page)-1].ID
 	}
 }
 
@@ -179,49 +256,15 @@ func (s *Service) Assign(ctx context.Context, person string, role Role, actor id
 // Unassign takes an assignment away. It fails with ErrLastAdmin, or with
 // ErrNotAssigned for a role that the person has by a group, which is taken away there.
 func (s *Service) Unassign(ctx context.Context, person string, role Role, actor identity.Actor) error {
-	s.last.Lock()
-	defer s.last.Unlock()
-	if role == Admin {
-		err := s.another(ctx, func(h Holder) bool { return h.Person.ID != person || h.Source != "assignment" })
-		if err != nil {
-			return err
-		}
-	}
-	e := event.New(s.now(), "role.unassigned", actor, identity.Person(person), "role", string(role))
-	return s.o.Store.Unassign(ctx, person, role, []event.Event{e})
+	now := s.now()
+	e := event.New(now, "role.unassigned", actor, identity.Person(person), "role", string(role))
+	return s.o.Store.Unassign(ctx, person, role, s.admins(now), []event.Event{e})
 }
 
 // DisablePerson switches a person off like directory.Service, unless they are the
 // last admin.
 func (s *Service) DisablePerson(ctx context.Context, id string, actor identity.Actor) error {
-	p, err := s.o.Directory.Person(ctx, id)
-	if err != nil {
-		return err
-	}
-	who, err := s.Of(ctx, p)
-	if err != nil {
-		return err
-	}
-	s.last.Lock()
-	defer s.last.Unlock()
-	if who.Has(Admin) {
-		if err := s.another(ctx, func(h Holder) bool { return h.Person.ID != id }); err != nil {
-			return err
-		}
-	}
-	return s.o.Groups.SetPersonDisabled(ctx, id, true, actor)
+	return s.o.Store.DisablePerson(ctx, id, s.admins(s.now()), s.o.Groups.Disabling(id, true, actor))
 }
 
-// another fails with ErrLastAdmin unless an admin who is enabled remains.
-func (s *Service) another(ctx context.Context, remains func(Holder) bool) error {
-	holders, err := s.Holders(ctx)
-	if err != nil {
-		return err
-	}
-	for _, h := range holders {
-		if h.Role == Admin && !h.Person.Disabled && remains(h) {
-			return nil
-		}
-	}
-	return ErrLastAdmin
-}
+func (s *Service) admins(now time.Time) Admins { return Admins{Groups: s.o.Members[Admin], Now: now} }

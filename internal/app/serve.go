@@ -10,9 +10,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
 )
@@ -20,6 +22,8 @@ import (
 // How often periodic work is done.
 const (
 	sealEvery   = time.Second
+	countEvery  = 2 * time.Second
+	checkEvery  = 10 * time.Second
 	keysEvery   = time.Minute
 	expireEvery = 30 * time.Second
 	// pruneEvery is far below what is kept, so that no night has much to delete.
@@ -63,9 +67,13 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
+	counter := &activity.Counter{Store: p.db, Now: p.now}
+	p.jobs.Every("activity", countEvery, counter.Run)
+	p.jobs.Every("audit-check", checkEvery, p.checkAudit)
 	p.jobs.Every("signing-keys", keysEvery, p.ring.Advance)
 	p.jobs.Every("expired-sessions", expireEvery, p.sessions.EndExpired)
-	p.jobs.Every("fold-people", keysEvery, p.db.FoldPeople)
+	p.jobs.Every("derive-people", keysEvery, p.db.DerivePeople)
+	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
 	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.outbox.Run, p.jobs.Run} {
 		b.group.Go(func() error {
@@ -75,6 +83,18 @@ func (b *Broker) work(ctx context.Context) {
 			return nil
 		})
 	}
+}
+
+// checkAudit verifies what was sealed since it last did, with the keys of now.
+func (p *parts) checkAudit(ctx context.Context) error {
+	verifiers, err := keys.LoadVerifiers(ctx, p.db)
+	if err != nil {
+		return err
+	}
+	checker := &audit.Checker{Log: p.db, Store: p.db, Now: p.now, Verify: func(kid string, head, signature []byte) error {
+		return verifiers.VerifyHead(ctx, kid, head, signature)
+	}}
+	return checker.Run(ctx)
 }
 
 // around puts the middleware around a mux, outermost first: edge, trace, log, recover.

@@ -43,9 +43,12 @@ type Seal struct {
 
 // Query selects entries. Zero fields select everything.
 type Query struct {
-	Type     string    // exact, or a prefix ending in "."
-	Subject  string    // Ref.String of the subject
-	Actor    string    // Ref.String of the actor
+	Type    string // exact, or a prefix ending in "."
+	Subject string // Ref.String of the subject
+	Actor   string // Ref.String of the actor
+	// Text is words, each of which is a type or a prefix of one ending in ".", the
+	// Ref.String or the id of an actor or subject.
+	Text     string
 	From, To time.Time // From inclusive, To exclusive
 	After    string    // cursor: what Page returned as next
 	Limit    int       // at most 1000; 0 means 100

@@ -134,9 +134,14 @@ func verifySeal(s Seal, entries []Entry, previous []byte, check func(string, []b
 		}
 		leaves[i] = Leaf{ID: e.ID, Digest: e.Digest}
 	}
+	return verifyChain(s, leaves, previous, check)
+}
+
+// verifyChain checks that a seal covers the leaves and follows the one before it.
+func verifyChain(s Seal, leaves []Leaf, previous []byte, check func(string, []byte, []byte) error) error {
 	switch {
-	case len(entries) != s.Count:
-		return fmt.Errorf("%w: seal %d covers %d entries, %d are there", ErrBroken, s.Number, s.Count, len(entries))
+	case len(leaves) != s.Count:
+		return fmt.Errorf("%w: seal %d covers %d entries, %d are there", ErrBroken, s.Number, s.Count, len(leaves))
 	case !bytes.Equal(s.Previous, previous):
 		return fmt.Errorf("%w: seal %d does not follow the one before it", ErrBroken, s.Number)
 	case !bytes.Equal(head(s, leaves), s.Head):

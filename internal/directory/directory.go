@@ -25,6 +25,7 @@ var (
 	ErrPersonNotFound     = fault.New(fault.NotFound, "person_not_found", "no such person")
 	ErrPersonDisabled     = fault.New(fault.Denied, "person_disabled", "this account is disabled")
 	ErrConnectionDisabled = fault.New(fault.Denied, "connection_disabled", "this identity provider is disabled")
+	ErrGroupNotFound      = fault.New(fault.NotFound, "group_not_found", "no such group was seen or mapped")
 	ErrMappingNotFound    = fault.New(fault.NotFound, "mapping_not_found", "no such group mapping")
 )
 
@@ -46,6 +47,17 @@ type Profile struct {
 	Locale        string `json:"locale,omitempty"`
 	Picture       string `json:"picture,omitempty"`
 	Department    string `json:"department,omitempty"`
+}
+
+// Title is what lists call the person: the name, user name or e-mail address, the
+// first there is.
+func (p Profile) Title() string {
+	for _, title := range []string{p.Name, p.Username, p.Email} {
+		if title != "" {
+			return title
+		}
+	}
+	return ""
 }
 
 // Membership is a person's place in an upstream group, and for how long it
@@ -84,22 +96,6 @@ type ConnectionState struct {
 	Disabled bool   `json:"disabled"`
 }
 
-// Query selects people.
-type Query struct {
-	// Text is in the person's name, user name or e-mail address, in any case of
-	// letters; empty selects everybody.
-	Text string
-	// Disabled selects by state; nil selects both.
-	Disabled *bool
-	// Limit is how many people a page has, 1 to 1000.
-	Limit int
-	// After is the cursor of the page before, empty for the first.
-	After string
-}
-
-// ErrCursor refuses a cursor that no page gave.
-var ErrCursor = fault.New(fault.Invalid, "cursor_invalid", "this is no cursor that a page gave: begin without one").At("after")
-
 // Store keeps people. Update closures run once per attempt and may be run again
 // when the row changed meanwhile.
 type Store interface {
@@ -116,9 +112,19 @@ type Store interface {
 	UpdatePerson(ctx context.Context, id string, change func(Person) (Person, []event.Event, error)) (Person, error)
 	// People returns up to limit people with an id above after, in id order.
 	People(ctx context.Context, after string, limit int) ([]Person, error)
-	// Search returns a page of the people that q selects, by name, and the cursor
-	// of the page after it, empty at the end. It fails with ErrCursor.
+	// Search returns a page of the people that q selects, in the order of q.Sort,
+	// and the cursor of the page after it, empty at the end. It fails with
+	// ErrCursor and ErrSort.
 	Search(ctx context.Context, q Query) (page []Person, next string, err error)
+}
+
+// GroupSearch finds groups.
+type GroupSearch interface {
+	// Group returns one group, or ErrGroupNotFound.
+	Group(ctx context.Context, ref identity.GroupRef) (Group, error)
+	// SearchGroups returns a page of the groups that q selects and the cursor of
+	// the page after it, empty at the end. It fails with ErrCursor and ErrSort.
+	SearchGroups(ctx context.Context, q GroupQuery) (page []Group, next string, err error)
 }
 
 // GroupStore keeps mappings.

@@ -118,7 +118,14 @@ func (s *Service) Usable(ctx context.Context, person, connection string) (Person
 // SetPersonDisabled switches a person off, which revokes everything that carries
 // them, or on again, which gives nothing back.
 func (s *Service) SetPersonDisabled(ctx context.Context, id string, disabled bool, actor identity.Actor) error {
-	_, err := s.o.People.UpdatePerson(ctx, id, func(p Person) (Person, []event.Event, error) {
+	_, err := s.o.People.UpdatePerson(ctx, id, s.Disabling(id, disabled, actor))
+	return err
+}
+
+// Disabling returns the change that SetPersonDisabled makes, for a transaction that
+// has more in it.
+func (s *Service) Disabling(id string, disabled bool, actor identity.Actor) func(Person) (Person, []event.Event, error) {
+	return func(p Person) (Person, []event.Event, error) {
 		if p.Disabled == disabled {
 			return p, nil, nil
 		}
@@ -129,8 +136,7 @@ func (s *Service) SetPersonDisabled(ctx context.Context, id string, disabled boo
 			e = e.Revoking(identity.Person(id))
 		}
 		return p, []event.Event{e}, nil
-	})
-	return err
+	}
 }
 
 // SetConnectionDisabled switches a connection off or on, like SetPersonDisabled.

@@ -6,6 +6,7 @@
 package event
 
 import (
+	"maps"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -35,6 +36,16 @@ type Event struct {
 // values of Data; empty values are left out.
 func New(now time.Time, typ string, actor identity.Actor, subject identity.Ref, pairs ...string) Event {
 	e := Event{ID: identity.NewOrderedID(now), Type: typ, Time: now.UTC().Truncate(time.Microsecond), Actor: actor, Subject: subject}
+	return e.with(pairs)
+}
+
+// With returns e with further facts: pairs are as in New.
+func (e Event) With(pairs ...string) Event {
+	e.Data = maps.Clone(e.Data)
+	return e.with(pairs)
+}
+
+func (e Event) with(pairs []string) Event {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
 			continue

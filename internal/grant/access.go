@@ -3,8 +3,8 @@ package grant
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -29,35 +29,58 @@ func AccessOf(ctx context.Context, store Store, person string, now time.Time) ([
 	if err != nil {
 		return nil, fmt.Errorf("list access: %w", err)
 	}
+	byApp := map[string]*held{}
+	of := func(app string) *held {
+		if byApp[app] == nil {
+			byApp[app] = &held{}
+		}
+		return byApp[app]
+	}
+	for _, f := range families {
+		if now.Before(f.Expires) {
+			of(f.Subject.App).families = append(of(f.Subject.App).families, f)
+		}
+	}
+	for _, c := range consents {
+		of(c.App).consents = append(of(c.App).consents, c)
+	}
 	var all []Access
-	of := func(app string, since time.Time) *Access {
-		i := slices.IndexFunc(all, func(a Access) bool { return a.App == app })
-		if i < 0 {
-			i, all = len(all), append(all, Access{App: app, Since: since})
+	for _, app := range slices.Sorted(maps.Keys(byApp)) {
+		all = append(all, Sum(app, byApp[app].families, byApp[app].consents, now))
+	}
+	return all, nil
+}
+
+// held is what Sum sums.
+type held struct {
+	families []Family
+	consents []Consent
+}
+
+// Sum returns what an app holds by these families and consents of one person. What
+// is over at now is left out.
+func Sum(app string, families []Family, consents []Consent, now time.Time) Access {
+	a := Access{App: app}
+	since := func(t time.Time) {
+		if a.Since.IsZero() || t.Before(a.Since) {
+			a.Since = t
 		}
-		if since.Before(all[i].Since) {
-			all[i].Since = since
-		}
-		return &all[i]
 	}
 	for _, f := range families {
 		if !now.Before(f.Expires) {
 			continue
 		}
-		a := of(f.Subject.App, f.Created)
+		since(f.Created)
 		a.Scopes, a.Offline = append(a.Scopes, f.Subject.Scopes...), a.Offline || f.Offline
 		if f.LastUse.After(a.LastUse) {
 			a.LastUse = f.LastUse
 		}
 	}
 	for _, c := range consents {
-		a := of(c.App, c.Given)
+		since(c.Given)
 		a.Scopes = append(a.Scopes, c.Scopes...)
 	}
-	for i := range all {
-		slices.Sort(all[i].Scopes)
-		all[i].Scopes = slices.Compact(all[i].Scopes)
-	}
-	slices.SortFunc(all, func(a, b Access) int { return strings.Compare(a.App, b.App) })
-	return all, nil
+	slices.Sort(a.Scopes)
+	a.Scopes = slices.Compact(a.Scopes)
+	return a
 }

@@ -138,6 +138,10 @@ type Store interface {
 	// it ends every family (event "grant.revoked" each) and removes the consent
 	// ("consent.withdrawn").
 	Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error
+	// SearchAccess returns a page of what the apps that q selects hold at now, by app
+	// and person, and the cursor of the page after it, empty at the end. It fails
+	// with ErrCursor.
+	SearchAccess(ctx context.Context, q Query, now time.Time) (page []Held, next string, err error)
 	// SaveConsent replaces it.
 	SaveConsent(ctx context.Context, c Consent, events []event.Event) error
 	// Record writes events that change nothing else in a grant: revoking one by

@@ -29,6 +29,8 @@ const (
 	KindSystem   Kind = "system"
 	KindOperator Kind = "operator"
 	KindToken    Kind = "token"
+	KindEvent    Kind = "event"
+	KindJob      Kind = "job"
 )
 
 // Ref names one thing by kind and internal id. Internal ids are random and are
@@ -64,6 +66,20 @@ func Grant(id string) Ref { return Ref{KindGrant, id} }
 
 // Key names a signing key by its kid.
 func Key(id string) Ref { return Ref{KindKey, id} }
+
+// Event names an event in the outbox by its id.
+func Event(id string) Ref { return Ref{KindEvent, id} }
+
+// Job names a durable job by its id.
+func Job(id string) Ref { return Ref{KindJob, id} }
+
+// Kinds lists every kind.
+func Kinds() []Kind {
+	return []Kind{
+		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindKey,
+		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob,
+	}
+}
 
 // Actor is who or what caused a change, as the audit log records it.
 type Actor struct {
@@ -106,16 +122,27 @@ func NewID() string { return strings.ToLower(rand.Text()) }
 // sortable is base32 whose characters sort like their values.
 const sortable = "0123456789abcdefghijklmnopqrstuv"
 
+// orderedTime is how many characters of an ordered id tell its time.
+const orderedTime = 12
+
 // NewOrderedID returns an identifier that sorts by t: 12 characters of
 // microseconds and 16 random ones, 80 bits. It is for rows that only ever grow,
 // whose indexes then grow at one end.
 func NewOrderedID(t time.Time) string {
 	var id [28]byte
+	copy(id[:], OrderedAt(t))
+	copy(id[orderedTime:], strings.ToLower(rand.Text()))
+	return string(id[:])
+}
+
+// OrderedAt returns what every NewOrderedID(t) begins with, so that the ids from
+// time t on are those that sort after it.
+func OrderedAt(t time.Time) string {
+	var at [orderedTime]byte
 	n := uint64(max(t.UnixMicro(), 0))
-	for i := 11; i >= 0; i-- {
-		id[i] = sortable[n&31]
+	for i := len(at) - 1; i >= 0; i-- {
+		at[i] = sortable[n&31]
 		n >>= 5
 	}
-	copy(id[12:], strings.ToLower(rand.Text()))
-	return string(id[:])
+	return string(at[:])
 }

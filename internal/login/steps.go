@@ -207,7 +207,7 @@ func (l *Login) decide(w http.ResponseWriter, r *http.Request, f flow, s session
 // refuse shows what is missing and who can give it.
 func (l *Login) refuse(w http.ResponseWriter, r *http.Request, f flow, s session.Session, email string, c *registry.Client, missing []string) {
 	l.o.Outcome(s.Authentication.Connection, "refused")
-	e := event.New(l.o.Now(), "signin.refused", l.o.Actor(r, identity.Person(s.Person)), identity.App(c.App), "rule", "entitlement", "app", c.Name)
+	e := event.New(l.o.Now(), "signin.refused", l.o.Actor(r, identity.Person(s.Person)), identity.App(c.App), "rule", "entitlement", "app", c.Name, "connection", s.Authentication.Connection)
 	if err := l.o.Consents.Record(r.Context(), []event.Event{e}); err != nil {
 		l.o.UI.Error(w, r, err)
 		return

@@ -128,7 +128,7 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		}
 	}
 	a := token.Access{
-		Subject: s.Person, Audience: audience, Client: s.Client, Scopes: scopes, ID: identity.NewID(),
+		Subject: s.Person, Audience: audience, Client: s.Client, Scopes: scopes, ID: identity.NewOrderedID(req.now),
 		Issued: req.now, Expires: req.now.Add(life), ACR: s.Authentication.ACR, AMR: s.Authentication.AMR,
 		Session: s.Session, Person: s.Person, Connection: s.Connection, App: s.App, Grant: grantID, Rev: s.Rev, Era: p.o.Era,
 	}
@@ -155,7 +155,7 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		}
 	}
 	issued := event.New(req.now, "token.issued", p.o.Actor(req.http, identity.Client(s.Client)), identity.Ref{Kind: identity.KindToken, ID: a.ID},
-		"grant_type", req.form.Get("grant_type"), "person", s.Person, "audience", audience, "scope", answer.Scope, "grant", grantID)
+		"grant_type", req.form.Get("grant_type"), "app", s.App, "person", s.Person, "audience", audience, "scope", answer.Scope, "grant", grantID)
 	return answer, issued, nil
 }
 

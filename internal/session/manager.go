@@ -256,6 +256,25 @@ func (m *Manager) Of(ctx context.Context, person string) ([]Session, error) {
 	return live, nil
 }
 
+// Search returns a page of the sessions that may be in use, newest first: see
+// Store.SearchSessions.
+func (m *Manager) Search(ctx context.Context, q Query) (page []Found, next string, err error) {
+	page, next, err = m.o.Store.SearchSessions(ctx, q, m.now())
+	if err != nil {
+		return nil, "", fmt.Errorf("search sessions: %w", err)
+	}
+	return page, next, nil
+}
+
+// Count returns how many sessions q selects in all.
+func (m *Manager) Count(ctx context.Context, q Query) (int64, error) {
+	n, err := m.o.Store.CountSessions(ctx, q, m.now())
+	if err != nil {
+		return 0, fmt.Errorf("count sessions: %w", err)
+	}
+	return n, nil
+}
+
 // Clear takes the cookie from the browser.
 func (m *Manager) Clear(w http.ResponseWriter) {
 	gone := m.newCookie("") //nolint:gosec // G124: newCookie sets every attribute

@@ -84,6 +84,14 @@ func (m *memory) write(events []event.Event) {
 	}
 }
 
+func (*memory) SearchSessions(context.Context, session.Query, time.Time) ([]session.Found, string, error) {
+	return nil, "", errors.New("these tests search for nothing")
+}
+
+func (*memory) CountSessions(context.Context, session.Query, time.Time) (int64, error) {
+	return 0, errors.New("these tests count nothing")
+}
+
 func (m *memory) SessionsOf(_ context.Context, person string) ([]session.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

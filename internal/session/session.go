@@ -88,4 +88,10 @@ type Store interface {
 	Join(ctx context.Context, p Participant) error
 	// Participants returns the clients of a session.
 	Participants(ctx context.Context, session string) ([]Participant, error)
+	// SearchSessions returns a page of the sessions that q selects and that neither
+	// ended nor are over at now, newest first, and the cursor of the page after it,
+	// empty at the end. It fails with ErrCursor.
+	SearchSessions(ctx context.Context, q Query, now time.Time) (page []Found, next string, err error)
+	// CountSessions returns how many sessions q selects in all.
+	CountSessions(ctx context.Context, q Query, now time.Time) (int64, error)
 }

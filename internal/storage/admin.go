@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 var _ admin.Store = (*DB)(nil)
@@ -94,10 +97,88 @@ func (db *DB) Assign(ctx context.Context, a admin.Assignment, events []event.Eve
 	})
 }
 
+// RoleHolders implements admin.Store.
+func (db *DB) RoleHolders(ctx context.Context, q admin.RoleQuery) ([]directory.Person, string, error) {
+	holds := condition{
+		`SELECT person FROM role_assignments WHERE role = ?`, `SELECT 1 FROM role_assignments WHERE person = @ AND role = ?`, []any{string(q.Role)},
+	}
+	if len(q.Groups) > 0 {
+		members := membersOf(q.Groups...)
+		holds.people += ` UNION ALL ` + members.people
+		holds.meets = `SELECT CASE WHEN EXISTS (` + holds.meets + `) OR EXISTS (` + members.meets + `) THEN 1 END`
+		holds.args = append(holds.args, members.args...)
+	}
+	s := peopleSearch{conditions: []condition{holds}, limit: pageOf(q.Limit), after: q.After}
+	return s.run(ctx, db)
+}
+
 // Unassign implements admin.Store.
-func (db *DB) Unassign(ctx context.Context, person string, role admin.Role, events []event.Event) error {
+func (db *DB) Unassign(ctx context.Context, person string, role admin.Role, keep admin.Admins, events []event.Event) error {
 	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
-		return oneRow(admin.ErrNotAssigned)(t.ExecContext(ctx, `DELETE FROM role_assignments WHERE person = $1 AND role = $2`, person, string(role)))
+		return t.keepAdmin(ctx, keep, func() error {
+			t.tell(events...)
+			return oneRow(admin.ErrNotAssigned)(t.ExecContext(ctx, `DELETE FROM role_assignments WHERE person = $1 AND role = $2`, person, string(role)))
+		})
 	})
+}
+
+// DisablePerson implements admin.Store.
+func (db *DB) DisablePerson(ctx context.Context, id string, keep admin.Admins, change func(directory.Person) (directory.Person, []event.Event, error)) error {
+	return db.change(ctx, func(t *tx) error {
+		return t.keepAdmin(ctx, keep, func() error {
+			_, err := t.changePerson(ctx, id, change)
+			return err
+		})
+	})
+}
+
+// keepAdmin makes a change unless it takes the last admin away. The lock of one row
+// keeps two changes from each counting on the admin whom the other one removes.
+func (t *tx) keepAdmin(ctx context.Context, keep admin.Admins, change func() error) error {
+	if _, err := t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'admins'`); err != nil {
+		return err
+	}
+	before, err := t.hasAdmin(ctx, keep)
+	if err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	after, err := t.hasAdmin(ctx, keep)
+	if err == nil && before && !after {
+		err = admin.ErrLastAdmin
+	}
+	return err
+}
+
+// hasAdmin reports whether anybody is an admin who is enabled.
+func (t *tx) hasAdmin(ctx context.Context, who admin.Admins) (has bool, err error) {
+	err = t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignments a JOIN people p ON p.id = a.person WHERE a.role = $1 AND NOT p.disabled)`,
+		string(admin.Admin)).Scan(&has)
+	for i := 0; err == nil && !has && i < len(who.Groups); i++ {
+		has, err = t.hasMember(ctx, who.Groups[i], who.Now)
+	}
+	return has, err
+}
+
+// hasMember reports whether an enabled person is a member of a group of this name.
+// Until when a membership holds is in the person's row alone.
+func (t *tx) hasMember(ctx context.Context, name string, now time.Time) (has bool, err error) {
+	rows, err := t.QueryContext(ctx, `SELECT p.body, p.version, m.connection, m.group_id FROM group_mappings g
+		CROSS JOIN memberships m CROSS JOIN people p WHERE g.name = $1 AND m.connection = g.connection AND m.group_id = g.group_id
+		AND p.id = m.person AND NOT p.disabled`, name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what matters
+	for !has && rows.Next() {
+		var g identity.GroupRef
+		p, err := scanPeople(rows, &g.Connection, &g.ID)
+		if err != nil {
+			return false, err
+		}
+		has = slices.ContainsFunc(p.Groups, func(m directory.Membership) bool { return m.Group == g && now.Before(m.ValidUntil) })
+	}
+	return has, rows.Err()
 }

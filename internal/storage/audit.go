@@ -15,16 +15,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
 
-var _ audit.Store = (*DB)(nil)
-
-// Pages of the audit log.
-const (
-	auditPage    = 100
-	auditPageMax = 1000
+var (
+	_ audit.Store      = (*DB)(nil)
+	_ audit.CheckStore = (*DB)(nil)
 )
-
-// errCursor refuses a cursor that no page gave.
-var errCursor = fault.New(fault.Invalid, "cursor_invalid", "this is not a cursor of an earlier page").At("after")
 
 // Append implements audit.Store.
 func (db *DB) Append(ctx context.Context, events []event.Event) error {
@@ -119,17 +113,50 @@ func scanSeal(row *sql.Row) (s audit.Seal, ok bool, err error) {
 	return s, true, nil
 }
 
+// checkName is what the last audit.Check is kept under.
+const checkName = "audit_check"
+
+// LastCheck implements audit.CheckStore.
+func (db *DB) LastCheck(ctx context.Context) (c audit.Check, ok bool, err error) {
+	var body string
+	switch err := db.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, checkName).Scan(&body); {
+	case errors.Is(err, sql.ErrNoRows):
+		return c, false, nil
+	case err != nil:
+		return c, false, translate(err)
+	}
+	if err := json.Unmarshal([]byte(body), &c); err != nil {
+		return c, false, fmt.Errorf("decode the check of the audit log: %w", err)
+	}
+	return c, true, nil
+}
+
+// SaveCheck implements audit.CheckStore.
+func (db *DB) SaveCheck(ctx context.Context, c audit.Check) error {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode the check of the audit log: %w", err)
+	}
+	_, err = db.write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, checkName, string(body))
+	return translate(err)
+}
+
 // LastSeal implements audit.Store.
 func (db *DB) LastSeal(ctx context.Context) (audit.Seal, bool, error) {
 	return scanSeal(db.read.QueryRowContext(ctx, `SELECT body FROM seals ORDER BY number DESC LIMIT 1`))
 }
 
-// Sealed implements audit.Store.
-func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, error) {
+func (db *DB) seal(ctx context.Context, n int64) (audit.Seal, error) {
 	s, ok, err := scanSeal(db.read.QueryRowContext(ctx, `SELECT body FROM seals WHERE number = $1`, n))
 	if err == nil && !ok {
 		err = fault.New(fault.NotFound, "seal_not_found", "there is no seal %d", n)
 	}
+	return s, err
+}
+
+// Sealed implements audit.Store.
+func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, error) {
+	s, err := db.seal(ctx, n)
 	if err != nil {
 		return s, nil, err
 	}
@@ -137,63 +164,15 @@ func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, e
 	return s, entries, err
 }
 
-// Page implements audit.Store. A cursor is the time and id of the last entry.
-func (db *DB) Page(ctx context.Context, q audit.Query) ([]audit.Entry, string, error) {
-	where, args, err := auditWhere(q)
+// SealedBodies implements audit.Chain.
+func (db *DB) SealedBodies(ctx context.Context, n int64) (audit.Seal, []audit.Body, error) {
+	s, err := db.seal(ctx, n)
 	if err != nil {
-		return nil, "", err
+		return s, nil, err
 	}
-	limit := auditPage
-	if q.Limit > 0 {
-		limit = min(q.Limit, auditPageMax)
-	}
-	args = append(args, limit)
-	entries, err := collect(ctx, db.read, scanEntry,
-		`SELECT body, digest, seal FROM audit`+where+` ORDER BY at DESC, id DESC LIMIT $`+strconv.Itoa(len(args)), args...)
-	if err != nil || len(entries) < limit {
-		return entries, "", err
-	}
-	last := entries[len(entries)-1]
-	return entries, strconv.FormatInt(micros(last.Time), 10) + "." + last.ID, nil
-}
-
-// auditWhere turns the query into conditions; values are always bound.
-func auditWhere(q audit.Query) (where string, args []any, err error) {
-	var conditions []string
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		conditions = append(conditions, condition)
-	}
-	if prefix, ok := strings.CutSuffix(q.Type, "."); ok {
-		add(`type >= ? AND type < ?`, prefix+".", prefix+"/") // '/' follows '.'
-	} else if q.Type != "" {
-		add(`type = ?`, q.Type)
-	}
-	if q.Subject != "" {
-		add(`subject = ?`, q.Subject)
-	}
-	if q.Actor != "" {
-		add(`actor = ?`, q.Actor)
-	}
-	if !q.From.IsZero() {
-		add(`at >= ?`, micros(q.From))
-	}
-	if !q.To.IsZero() {
-		add(`at < ?`, micros(q.To))
-	}
-	if q.After != "" {
-		text, id, ok := strings.Cut(q.After, ".")
-		at, err := strconv.ParseInt(text, 10, 64)
-		if !ok || err != nil {
-			return "", nil, errCursor
-		}
-		add(`(at < ? OR (at = ? AND id < ?))`, at, at, id)
-	}
-	if len(conditions) == 0 {
-		return "", nil, nil
-	}
-	return ` WHERE ` + strings.Join(conditions, ` AND `), args, nil
+	bodies, err := collect(ctx, db.read, func(rows *sql.Rows) (b audit.Body, err error) {
+		err = rows.Scan(&b.ID, &b.Body, &b.Digest)
+		return b, err
+	}, `SELECT id, body, digest FROM audit WHERE seal = $1 AND seal <> 0 ORDER BY id`, n)
+	return s, bodies, err
 }

@@ -210,14 +210,16 @@ func (db *DB) Consent(ctx context.Context, person, app string) (c grant.Consent,
 
 // Consents implements grant.Store.
 func (db *DB) Consents(ctx context.Context, person string) ([]grant.Consent, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (grant.Consent, error) {
-		c := grant.Consent{Person: person}
-		var scopes string
-		var given int64
-		err := rows.Scan(&c.App, &scopes, &given)
-		c.Scopes, c.Given = strings.Fields(scopes), fromMicros(given)
-		return c, err
-	}, `SELECT app, scopes, given FROM consents WHERE person = $1 ORDER BY app`, person)
+	return collect(ctx, db.read, scanConsent, `SELECT person, app, scopes, given FROM consents WHERE person = $1 ORDER BY app`, person)
+}
+
+func scanConsent(rows *sql.Rows) (grant.Consent, error) {
+	var c grant.Consent
+	var scopes string
+	var given int64
+	err := rows.Scan(&c.Person, &c.App, &scopes, &given)
+	c.Scopes, c.Given = strings.Fields(scopes), fromMicros(given)
+	return c, err
 }
 
 // Withdraw implements grant.Store.

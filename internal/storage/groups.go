@@ -24,7 +24,10 @@ func (db *DB) SetMapping(ctx context.Context, m directory.Mapping, events []even
 		t.tell(events...)
 		_, err := t.ExecContext(ctx, `INSERT INTO group_mappings (connection, group_id, name) VALUES ($1, $2, $3)
 			ON CONFLICT (connection, group_id) DO UPDATE SET name = excluded.name`, m.Group.Connection, m.Group.ID, m.Name)
-		return err
+		if err != nil {
+			return err
+		}
+		return t.knowGroup(ctx, m.Group)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 var (
 	_ directory.Store           = (*DB)(nil)
 	_ directory.GroupStore      = (*DB)(nil)
+	_ directory.GroupSearch     = (*DB)(nil)
 	_ directory.ConnectionStore = (*DB)(nil)
 )
 
@@ -21,13 +22,25 @@ var (
 // the same subject was faster.
 const signInTries = 3
 
-const selectPerson = `SELECT body, version FROM people WHERE id = $1`
+const selectPerson = `SELECT body, version, derived FROM people WHERE id = $1`
 
 func scanPerson(row *sql.Row) (directory.Person, error) {
+	p, _, err := scanDerived(row)
+	return p, err
+}
+
+// scanDerived also tells whether what is derived from the row is that of its version.
+func scanDerived(row *sql.Row) (p directory.Person, current bool, err error) {
+	var derived int64
+	p, err = scanOne(row, &derived)
+	return p, derived == p.Version, err
+}
+
+func scanOne(row *sql.Row, derived *int64) (directory.Person, error) {
 	var p directory.Person
 	var body string
 	var version int64
-	if err := row.Scan(&body, &version); err != nil {
+	if err := row.Scan(&body, &version, derived); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return p, directory.ErrPersonNotFound
 		}
@@ -45,7 +58,7 @@ func (db *DB) Person(ctx context.Context, id string) (directory.Person, error) {
 	return scanPerson(db.read.QueryRowContext(ctx, selectPerson, id))
 }
 
-const selectByIdentity = `SELECT p.body, p.version FROM identities i JOIN people p ON p.id = i.person WHERE i.connection = $1 AND i.subject = $2`
+const selectByIdentity = `SELECT p.body, p.version, p.derived FROM identities i JOIN people p ON p.id = i.person WHERE i.connection = $1 AND i.subject = $2`
 
 // PersonByIdentity implements directory.Store.
 func (db *DB) PersonByIdentity(ctx context.Context, connection, subject string) (directory.Person, error) {
@@ -66,7 +79,7 @@ func (db *DB) SignIn(ctx context.Context, connection, subject string, change fun
 func (db *DB) signIn(ctx context.Context, connection, subject string, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	var next directory.Person
 	err := db.change(ctx, func(t *tx) error {
-		old, err := t.owner(ctx, connection, subject)
+		old, current, err := t.owner(ctx, connection, subject)
 		if err != nil {
 			return err
 		}
@@ -76,20 +89,21 @@ func (db *DB) signIn(ctx context.Context, connection, subject string, change fun
 		}
 		t.tell(events...)
 		if old != nil {
-			return t.updatePerson(ctx, &next)
+			return t.updatePerson(ctx, old, current, &next)
 		}
 		return t.insertPerson(ctx, &next)
 	})
 	return next, err
 }
 
-// owner returns the person who owns the upstream subject, nil for nobody.
-func (t *tx) owner(ctx context.Context, connection, subject string) (*directory.Person, error) {
-	p, err := scanPerson(t.QueryRowContext(ctx, selectByIdentity+t.db.forUpdate(), connection, subject))
+// owner returns the person who owns the upstream subject, nil for nobody, and
+// whether what is derived from them is current.
+func (t *tx) owner(ctx context.Context, connection, subject string) (*directory.Person, bool, error) {
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectByIdentity+t.db.forUpdate(), connection, subject))
 	if errors.Is(err, directory.ErrPersonNotFound) {
-		return nil, nil //nolint:nilnil // nobody is an answer, not a failure
+		return nil, false, nil
 	}
-	return &p, err
+	return &p, current, err
 }
 
 func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
@@ -98,28 +112,39 @@ func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO people (id, body, disabled, version, folded) VALUES ($1, $2, $3, 1, $4)`,
-		p.ID, string(body), p.Disabled, folded(p))
+	_, err = t.ExecContext(ctx, `INSERT INTO people (id, body, disabled, version, folded, updated, derived) VALUES ($1, $2, $3, 1, $4, $5, 1)`,
+		p.ID, string(body), p.Disabled, folded(p), micros(p.Updated))
 	if err != nil {
 		return err
 	}
-	return t.saveIdentities(ctx, p, ``)
+	if err := t.saveIdentities(ctx, p, ``); err != nil {
+		return err
+	}
+	return t.derive(ctx, &directory.Person{}, p)
 }
 
-func (t *tx) updatePerson(ctx context.Context, p *directory.Person) error {
+// updatePerson replaces old, of which current tells whether what is derived from it
+// is that of its version.
+func (t *tx) updatePerson(ctx context.Context, old *directory.Person, current bool, p *directory.Person) error {
 	p.Version++
 	body, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
 	}
-	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, disabled = $3, version = $4, folded = $5 WHERE id = $1`,
-		p.ID, string(body), p.Disabled, p.Version, folded(p))
+	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, disabled = $3, version = $4, folded = $5, updated = $6, derived = $4 WHERE id = $1`,
+		p.ID, string(body), p.Disabled, p.Version, folded(p), micros(p.Updated))
 	if err != nil {
 		return err
 	}
 	// Rows that are there stay as they are: a sign-in that waits for one of them
 	// would find it gone and take the person for a new one.
-	return t.saveIdentities(ctx, p, ` ON CONFLICT DO NOTHING`)
+	if err := t.saveIdentities(ctx, p, ` ON CONFLICT DO NOTHING`); err != nil {
+		return err
+	}
+	if !current {
+		return t.deriveAnew(ctx, p)
+	}
+	return t.derive(ctx, old, p)
 }
 
 // saveIdentities adds the person's identities; conflict says what becomes of one
@@ -137,24 +162,29 @@ func (t *tx) saveIdentities(ctx context.Context, p *directory.Person, conflict s
 // UpdatePerson implements directory.Store.
 func (db *DB) UpdatePerson(ctx context.Context, id string, change func(directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	var next directory.Person
-	err := db.change(ctx, func(t *tx) error {
-		old, err := scanPerson(t.QueryRowContext(ctx, selectPerson+db.forUpdate(), id))
-		if err != nil {
-			return err
-		}
-		var events []event.Event
-		if next, events, err = change(old); err != nil {
-			return err
-		}
-		t.tell(events...)
-		return t.updatePerson(ctx, &next)
+	err := db.change(ctx, func(t *tx) (err error) {
+		next, err = t.changePerson(ctx, id, change)
+		return err
 	})
 	return next, err
 }
 
+func (t *tx) changePerson(ctx context.Context, id string, change func(directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), id))
+	if err != nil {
+		return old, err
+	}
+	next, events, err := change(old)
+	if err != nil {
+		return next, err
+	}
+	t.tell(events...)
+	return next, t.updatePerson(ctx, &old, current, &next)
+}
+
 // People implements directory.Store.
 func (db *DB) People(ctx context.Context, after string, limit int) ([]directory.Person, error) {
-	return collect(ctx, db.read, scanPeople, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	return collect(ctx, db.read, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) }, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
 
 func scanID(rows *sql.Rows) (id string, err error) {

@@ -28,8 +28,8 @@ var prunings = []struct {
 	{"participants", `DELETE FROM participants WHERE session IN (SELECT id FROM sessions WHERE expires < $1 OR (ended <> 0 AND ended < $1) LIMIT $2)`, keepFinished},
 	{"sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions s WHERE (s.expires < $1 OR (s.ended <> 0 AND s.ended < $1))
 		AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.session = s.id) LIMIT $2)`, keepFinished},
-	{"outbox", `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'done' AND created < $1 LIMIT $2)`, keepFinished},
-	{"jobs", `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'done' AND deadline < $1 LIMIT $2)`, keepFinished},
+	{"outbox", `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state IN ('done', 'discarded') AND created < $1 LIMIT $2)`, keepFinished},
+	{"jobs", `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state IN ('done', 'discarded') AND deadline < $1 LIMIT $2)`, keepFinished},
 }
 
 // Prune deletes what ended long ago and is no use any more. People, consents, the

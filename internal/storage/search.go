@@ -3,98 +3,230 @@ package storage
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
-
-	"golang.org/x/text/cases"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 )
 
-// folded is what a person is found and sorted by: name, address and user name in
-// folded case. It is never empty, so that an empty one is one to be filled in.
-func folded(p *directory.Person) string {
-	return cases.Fold().String(strings.Join([]string{p.Profile.Name, p.Profile.Email, p.Profile.Username, " "}, " "))
+// Search has two ways. It walks the people in the order of the list and looks for
+// each whether they fit, which is quick when many do; or it takes everybody of one
+// condition and sorts them, which is quick when few fit it. Which of them is
+// decided by counting, up to these bounds: with several conditions, each of which
+// may fit many while all of them fit nobody, sorting is worth more.
+const (
+	fewPeople    = 2_000
+	fewOfSeveral = 20_000
+)
+
+// condition is one that people meet, in both ways.
+type condition struct {
+	// people selects the ids of those who meet it, a person perhaps twice.
+	people string
+	// meets is 1 for the person whose id stands in place of "@".
+	meets string
+	args  []any
 }
 
-// likeSpecial escapes what LIKE gives a meaning.
-var likeSpecial = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+// conditions are those of the query that an index can tell.
+func conditions(q directory.Query) []condition {
+	var all []condition
+	for word := range strings.FieldsSeq(fold(q.Text)) {
+		from, before := prefix(word)
+		all = append(all, condition{
+			`SELECT person FROM person_words WHERE word >= ? AND word < ?`,
+			`SELECT 1 FROM person_words WHERE person = @ AND word >= ? AND word < ? LIMIT 1`,
+			[]any{from, before},
+		})
+	}
+	if q.Connection != "" {
+		all = append(all, condition{
+			`SELECT person FROM identities WHERE connection = ?`,
+			`SELECT 1 FROM identities WHERE person = @ AND connection = ? LIMIT 1`,
+			[]any{q.Connection},
+		})
+	}
+	if q.Group != "" {
+		all = append(all, membersOf(q.Group))
+	}
+	if q.Upstream.Connection != "" || q.Upstream.ID != "" {
+		all = append(all, condition{
+			`SELECT person FROM memberships WHERE connection = ? AND group_id = ?`,
+			`SELECT 1 FROM memberships WHERE person = @ AND connection = ? AND group_id = ?`,
+			[]any{q.Upstream.Connection, q.Upstream.ID},
+		})
+	}
+	return all
+}
+
+// membersOf is met by the members of the groups that are mapped to one of the names.
+func membersOf(names ...string) condition {
+	args := make([]any, len(names))
+	for i, n := range names {
+		args[i] = n
+	}
+	named := `name IN (?` + strings.Repeat(`, ?`, len(names)-1) + `)`
+	return condition{
+		`SELECT m.person FROM group_mappings g CROSS JOIN memberships m WHERE g.` + named + ` AND m.connection = g.connection AND m.group_id = g.group_id`,
+		`SELECT 1 FROM memberships m CROSS JOIN group_mappings g WHERE m.person = @ AND g.connection = m.connection AND g.group_id = m.group_id AND g.` +
+			named + ` LIMIT 1`,
+		args,
+	}
+}
 
 // Search implements directory.Store.
-func (db *DB) Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error) {
-	where, args := []string{"TRUE"}, []any{}
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		where = append(where, condition)
-	}
-	for word := range strings.FieldsSeq(cases.Fold().String(q.Text)) {
-		add(`folded LIKE ? ESCAPE '\'`, "%"+likeSpecial.Replace(word)+"%")
-	}
-	if q.Disabled != nil {
-		add(`disabled = ?`, *q.Disabled)
-	}
-	if q.After != "" {
-		key, id, err := parseCursor(q.After)
-		if err != nil {
-			return nil, "", err
-		}
-		add(`(folded, id) > (?, ?)`, key, id)
-	}
-	args = append(args, q.Limit+1)
-	page, err = collect(ctx, db.read, scanPeople, `SELECT body, version FROM people WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY folded, id LIMIT $`+strconv.Itoa(len(args)), args...)
-	if err == nil && len(page) > q.Limit {
-		page = page[:q.Limit]
-		last := page[q.Limit-1]
-		next = base64.RawURLEncoding.EncodeToString([]byte(folded(&last) + "\x00" + last.ID))
-	}
-	return page, next, err
+func (db *DB) Search(ctx context.Context, q directory.Query) (people []directory.Person, next string, err error) {
+	s := peopleSearch{conditions: conditions(q), disabled: q.Disabled, limit: pageOf(q.Limit), sort: q.Sort, after: q.After}
+	return s.run(ctx, db)
 }
 
-func parseCursor(text string) (key, id string, err error) {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
+// peopleSearch is a search as it is run.
+type peopleSearch struct {
+	conditions []condition
+	disabled   *bool
+	limit      int
+	sort       directory.Sort
+	after      string
+}
+
+func (s *peopleSearch) run(ctx context.Context, db *DB) ([]directory.Person, string, error) {
+	if s.sort == "" {
+		s.sort = directory.ByName
+	}
+	driver, err := s.driver(ctx, db)
 	if err != nil {
-		return "", "", directory.ErrCursor
+		return nil, "", err
 	}
-	key, id, ok := strings.Cut(string(raw), "\x00")
-	if !ok {
-		return "", "", directory.ErrCursor
+	limit := s.limit
+	query, args, err := s.text(driver)
+	if err != nil {
+		return nil, "", err
 	}
-	return key, id, nil
+	var last string // what the last row of the page is sorted by
+	people, err := listing(ctx, db, func(rows *sql.Rows) (p directory.Person, err error) {
+		var key string
+		p, err = scanPeople(rows, &key)
+		if s.limit--; s.limit >= 0 {
+			last = key
+		}
+		return p, err
+	}, query, args...)
+	if err != nil {
+		return nil, "", err
+	}
+	cut, next := page(people, limit, func(p directory.Person) string { return encodeCursor(string(s.sort), last, p.ID) })
+	return cut, next, nil
 }
 
-func scanPeople(rows *sql.Rows) (directory.Person, error) {
+// driver returns the condition that the fewest people meet, or -1 if it is better
+// to walk.
+func (s *peopleSearch) driver(ctx context.Context, db *DB) (int, error) {
+	few := fewPeople
+	if len(s.conditions) > 1 {
+		few = fewOfSeveral
+	}
+	best, least := -1, int64(few)
+	for i, c := range s.conditions {
+		var w where
+		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (`+w.bind(c.people, c.args...)+` LIMIT `+strconv.Itoa(few)+`) AS matched`, w.args...)
+		if err != nil {
+			return 0, err
+		}
+		if n[0] < least {
+			best, least = i, n[0]
+		}
+	}
+	return best, nil
+}
+
+// text returns the query that takes everybody of the driver's condition, or walks.
+func (s *peopleSearch) text(driver int) (string, []any, error) {
+	var w where
+	from, id := `people p`, `p.id`
+	if driver >= 0 {
+		c := s.conditions[driver]
+		// CROSS JOIN keeps SQLite to this order.
+		from = `found CROSS JOIN people p`
+		id = `found.person`
+		with := w.bind(`WITH found AS MATERIALIZED (SELECT DISTINCT person FROM (`+c.people+`) AS matched) `, c.args...)
+		w.add(`p.id = found.person`)
+		return s.finish(&w, with, from, id, driver)
+	}
+	return s.finish(&w, ``, from, id, driver)
+}
+
+func (s *peopleSearch) finish(w *where, with, from, id string, driver int) (string, []any, error) {
+	for i, c := range s.conditions {
+		if i != driver {
+			// A subquery in place of a value is not turned into a join, which would read
+			// everybody who meets it.
+			w.add(`(`+strings.ReplaceAll(c.meets, "@", id)+`) = 1`, c.args...)
+		}
+	}
+	switch {
+	case s.disabled == nil:
+	case *s.disabled:
+		w.add(`p.disabled`)
+	default:
+		w.add(`NOT p.disabled`)
+	}
+	column, down := s.column(), strings.HasPrefix(string(s.sort), "-")
+	if column == "" {
+		return "", nil, directory.ErrSort
+	}
+	order, beyond := ``, ` > `
+	if down {
+		order, beyond = ` DESC`, ` < `
+	}
+	if s.after != "" {
+		key, id, err := s.cursor()
+		if err != nil {
+			return "", nil, err
+		}
+		w.add(`(p.`+column+`, p.id)`+beyond+`(?, ?)`, key, id)
+	}
+	query := with + `SELECT p.body, p.version, p.` + column + ` FROM ` + from + w.String() + ` ORDER BY p.` + column + order + `, p.id` + order + ` LIMIT ` + strconv.Itoa(s.limit+1)
+	return query, w.args, nil
+}
+
+// column is what the list is sorted by, empty for an order that it does not have.
+func (s *peopleSearch) column() string {
+	switch s.sort {
+	case directory.ByName, directory.ByNameDown:
+		return "folded"
+	case directory.ByUpdated, directory.ByUpdatedDown:
+		return "updated"
+	default:
+		return ""
+	}
+}
+
+// cursor returns what the last row of the page before is sorted by.
+func (s *peopleSearch) cursor() (key any, id string, err error) {
+	parts, ok := decodeCursor(s.after, string(s.sort), 2)
+	if !ok {
+		return nil, "", directory.ErrCursor
+	}
+	if s.column() == "folded" {
+		return parts[0], parts[1], nil
+	}
+	n, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return nil, "", directory.ErrCursor
+	}
+	return n, parts[1], nil
+}
+
+// scanPeople scans a person and what else the query selects.
+func scanPeople(rows *sql.Rows, also ...any) (directory.Person, error) {
 	var p directory.Person
 	var body string
 	var version int64
-	err := rows.Scan(&body, &version)
+	err := rows.Scan(append([]any{&body, &version}, also...)...)
 	if err == nil {
 		err = json.Unmarshal([]byte(body), &p)
 	}
 	p.Version = version
 	return p, err
-}
-
-// foldBatch is how many people one run of FoldPeople fills in.
-const foldBatch = 1000
-
-// FoldPeople makes people findable whom a broker wrote that did not know how.
-func (db *DB) FoldPeople(ctx context.Context) error {
-	people, err := collect(ctx, db.read, scanPeople, `SELECT body, version FROM people WHERE folded = '' LIMIT $1`, foldBatch)
-	if err != nil {
-		return err
-	}
-	for _, p := range people {
-		_, err := db.write.ExecContext(ctx, `UPDATE people SET folded = $2 WHERE id = $1 AND folded = ''`, p.ID, folded(&p))
-		if err != nil {
-			return fmt.Errorf("fold people: %w", translate(err))
-		}
-	}
-	return nil
 }

@@ -17,13 +17,14 @@ var _ session.Store = (*DB)(nil)
 // selectSession reads the columns apart from the body that a revocation changes.
 const selectSession = `SELECT body, secret_hash, ended, ended_by, version FROM sessions WHERE `
 
-func scanSession(scan func(...any) error) (session.Session, error) {
+// scanSession scans a session and what else the query selects.
+func scanSession(scan func(...any) error, also ...any) (session.Session, error) {
 	var s session.Session
 	var body string
 	var hash []byte
 	var ended, version int64
 	var endedBy string
-	if err := scan(&body, &hash, &ended, &endedBy, &version); err != nil {
+	if err := scan(append([]any{&body, &hash, &ended, &endedBy, &version}, also...)...); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return s, session.ErrNotFound
 		}
@@ -44,8 +45,8 @@ func (db *DB) CreateSession(ctx context.Context, s session.Session, events []eve
 	}
 	return db.change(ctx, func(t *tx) error {
 		t.tell(events...)
-		_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, secret_hash, person, connection, body, expires, version) VALUES ($1, $2, $3, $4, $5, $6, 1)`,
-			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Until()))
+		_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, secret_hash, person, connection, body, expires, created, version) VALUES ($1, $2, $3, $4, $5, $6, $7, 1)`,
+			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Until()), micros(s.Created))
 		return err
 	})
 }

@@ -36,5 +36,8 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("the audit log verifies and shows a change", func(t *testing.T) { auditWhole(t, db) })
 	t.Run("sessions whose time is over are found", func(t *testing.T) { expired(t, db) })
 	t.Run("what ended long ago is pruned", func(t *testing.T) { pruned(t, db) })
+	t.Run("people are found by words and filters, in every order", func(t *testing.T) { peopleFound(t, db) })
+	t.Run("a cursor is good for its own list", func(t *testing.T) { badCursors(t, db) })
+	t.Run("pages hold while people come", func(t *testing.T) { pagesUnderInserts(t, db) })
 	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
 }

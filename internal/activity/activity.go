@@ -1,0 +1,124 @@
+// Package activity counts what happened, by the hour: sign-ins by connection,
+// outcome and reason, and issued tokens by app, client and grant type.
+//
+// The figures are exact, over replicas and restarts. They are made of the sealed
+// audit log, one seal at a time: the transaction that adds the entries of a seal
+// also notes the seal's number, so that none is counted twice and none is left
+// out. Nothing is counted while a request waits; a figure is a few seconds behind.
+// Hours are kept for 90 days.
+package activity
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Keep is how long an hour's figures are kept.
+const Keep = 90 * 24 * time.Hour
+
+// The outcomes of sign-ins.
+const (
+	Success = "success"
+	Failed  = "failed"  // the identity provider, the directory or the rules refused
+	Refused = "refused" // signed in, and not entitled to the app
+)
+
+// SignIns is how many sign-ins of a kind there were.
+type SignIns struct {
+	// Hour is the beginning of the hour in UTC; zero in totals.
+	Hour       time.Time `json:"hour,omitzero"`
+	Connection string    `json:"connection,omitempty"`
+	Outcome    string    `json:"outcome"`
+	// Reason is the code of the rule that failed, empty for Success.
+	Reason string `json:"reason,omitempty"`
+	Count  int64  `json:"count"`
+}
+
+// Tokens is how many tokens of a kind were issued.
+type Tokens struct {
+	// Hour is the beginning of the hour in UTC; zero in totals.
+	Hour time.Time `json:"hour,omitzero"`
+	// App is the internal id of the app, empty for what an older broker issued.
+	App       string `json:"app,omitempty"`
+	Client    string `json:"client,omitempty"`
+	GrantType string `json:"grant_type,omitempty"`
+	Count     int64  `json:"count"`
+}
+
+// Batch is what the entries of one seal add.
+type Batch struct {
+	Seal    int64
+	SignIns []SignIns
+	Tokens  []Tokens
+}
+
+// Store keeps figures.
+type Store interface {
+	// CountedSeal returns the number of the last seal that was counted, 0 for none.
+	CountedSeal(ctx context.Context) (int64, error)
+	// Facts returns the entries of seal n that are counted; ok is false when there is
+	// no such seal.
+	Facts(ctx context.Context, n int64) (facts []Fact, ok bool, err error)
+	// AddFigures adds a batch whose seal is the one after CountedSeal, in one
+	// transaction; any other is refused with a Conflict fault.
+	AddFigures(ctx context.Context, b Batch) error
+	// ForgetFigures removes a bounded part of the hours before t and reports whether
+	// that was all.
+	ForgetFigures(ctx context.Context, t time.Time) (all bool, err error)
+}
+
+// Figures answers questions. From is inclusive and To exclusive; both are cut to
+// the hour.
+type Figures interface {
+	// SignInHours returns sign-ins by hour and outcome, in the order of time.
+	SignInHours(ctx context.Context, from, to time.Time) ([]SignIns, error)
+	// SignInTotals returns sign-ins by connection, outcome and reason, most first.
+	SignInTotals(ctx context.Context, from, to time.Time) ([]SignIns, error)
+	// TokenHours returns issued tokens by hour and grant type, in the order of time.
+	TokenHours(ctx context.Context, from, to time.Time) ([]Tokens, error)
+	// TokenTotals returns issued tokens by app, client and grant type, most first.
+	TokenTotals(ctx context.Context, from, to time.Time) ([]Tokens, error)
+}
+
+// Fact is what is counted of one audit entry.
+type Fact struct {
+	Type  string
+	Time  time.Time
+	Actor string // Ref.String
+	// Body is audit.Canonical of the event.
+	Body []byte
+}
+
+// Counter brings figures up to date. Of several replicas one counts at a time,
+// under a lease; if two do, the store refuses one of them.
+type Counter struct {
+	Store Store
+	Now   func() time.Time
+}
+
+// Run counts what was sealed since the run before, and forgets what is too old.
+func (c *Counter) Run(ctx context.Context) error {
+	last, err := c.Store.CountedSeal(ctx)
+	if err != nil {
+		return fmt.Errorf("count activity: %w", err)
+	}
+	oldest := c.Now().Add(-Keep)
+	for n := last + 1; ; n++ {
+		facts, ok, err := c.Store.Facts(ctx, n)
+		if err != nil {
+			return fmt.Errorf("count activity: %w", err)
+		}
+		if !ok {
+			break
+		}
+		if err := c.Store.AddFigures(ctx, Sum(n, facts, oldest)); err != nil {
+			return fmt.Errorf("count activity: %w", err)
+		}
+	}
+	for {
+		if all, err := c.Store.ForgetFigures(ctx, oldest); err != nil || all {
+			return err
+		}
+	}
+}

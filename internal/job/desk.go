@@ -1,0 +1,91 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// Query selects jobs: all that every field which is set selects.
+type Query struct {
+	// State selects by state; empty selects what is not settled: waiting, retrying
+	// and buried.
+	State event.State
+	// Queue selects the jobs of one queue.
+	Queue string
+	// Limit is how many jobs a page has, 1 to 1000; 0 means 100.
+	Limit int
+	// After is the cursor of the page before, empty for the first.
+	After string
+}
+
+// Queued is one job as a list shows it. Its payload is not shown.
+type Queued struct {
+	ID    string      `json:"id"`
+	Queue string      `json:"queue"`
+	Key   string      `json:"key"`
+	State event.State `json:"state"`
+	// Attempts is how often it was tried, Reason why the last try failed.
+	Attempts int    `json:"attempts"`
+	Reason   string `json:"reason,omitempty"`
+	// Due is when it is tried next; zero for one that is not going to be.
+	Due time.Time `json:"due,omitzero"`
+	// Deadline is when trying ends.
+	Deadline time.Time `json:"deadline"`
+	// Created is zero for a job of an older broker.
+	Created time.Time `json:"created,omitzero"`
+}
+
+// Queue is the jobs as people look after them.
+type Queue interface {
+	// SearchJobs returns a page of the jobs that q selects, oldest first, and the
+	// cursor of the page after it, empty at the end. It fails with event.ErrCursor
+	// and event.ErrState.
+	SearchJobs(ctx context.Context, q Query) (page []Queued, next string, err error)
+	// QueueBacklog counts what is not settled.
+	QueueBacklog(ctx context.Context) (event.Backlog, error)
+	// Again makes a job that waits or is buried due at now, to be tried until
+	// deadline at least, and writes told. It fails with event.ErrQueuedNotFound and
+	// event.ErrQueuedDone.
+	Again(ctx context.Context, id string, now, deadline time.Time, told event.Event) error
+	// Drop makes a job that waits or is buried discarded and writes told. It fails
+	// like Again.
+	Drop(ctx context.Context, id string, told event.Event) error
+}
+
+// secondLife is how long a job is tried, at least, that a person tries again.
+const secondLife = time.Hour
+
+// Desk is where people look after jobs: what they do ends in the audit log.
+type Desk struct {
+	Queue Queue
+	Now   func() time.Time
+}
+
+// Search returns a page of the jobs: see Queue.SearchJobs.
+func (d *Desk) Search(ctx context.Context, q Query) (page []Queued, next string, err error) {
+	return d.Queue.SearchJobs(ctx, q)
+}
+
+// Backlog counts what is not settled.
+func (d *Desk) Backlog(ctx context.Context) (event.Backlog, error) { return d.Queue.QueueBacklog(ctx) }
+
+// Retry has a job tried again at once, and for an hour at least.
+func (d *Desk) Retry(ctx context.Context, id string, actor identity.Actor) error {
+	now := d.Now()
+	if err := d.Queue.Again(ctx, id, now, now.Add(secondLife), event.New(now, "job.retried", actor, identity.Job(id))); err != nil {
+		return fmt.Errorf("retry job %s: %w", id, err)
+	}
+	return nil
+}
+
+// Discard gives a job up: it is not tried again.
+func (d *Desk) Discard(ctx context.Context, id string, actor identity.Actor) error {
+	if err := d.Queue.Drop(ctx, id, event.New(d.Now(), "job.discarded", actor, identity.Job(id))); err != nil {
+		return fmt.Errorf("discard job %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/activity"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+)
+
+var (
+	_ activity.Store   = (*DB)(nil)
+	_ activity.Figures = (*DB)(nil)
+)
+
+// CountedSeal implements activity.Store.
+func (db *DB) CountedSeal(ctx context.Context) (n int64, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'activity'`).Scan(&n)
+	return n, translate(err)
+}
+
+// Facts implements activity.Store.
+func (db *DB) Facts(ctx context.Context, n int64) (facts []activity.Fact, ok bool, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM seals WHERE number = $1)`, n).Scan(&ok)
+	if err != nil || !ok {
+		return nil, false, translate(err)
+	}
+	facts, err = collect(ctx, db.read, func(rows *sql.Rows) (activity.Fact, error) {
+		var f activity.Fact
+		var at int64
+		err := rows.Scan(&f.Type, &at, &f.Actor, &f.Body)
+		f.Time = fromMicros(at)
+		return f, err
+	}, `SELECT type, at, actor, body FROM audit WHERE seal = $1 AND seal <> 0 AND type IN ('token.issued', 'person.signed_in', 'signin.failed', 'signin.refused')`, n)
+	return facts, err == nil, err
+}
+
+// AddFigures implements activity.Store.
+func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
+	counted := fault.New(fault.Conflict, "seal_counted", "another replica counted meanwhile")
+	return db.change(ctx, func(t *tx) error {
+		err := oneRow(counted)(t.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'activity' AND number = $1 - 1`, b.Seal))
+		for i := 0; err == nil && i < len(b.SignIns); i++ {
+			s := b.SignIns[i]
+			_, err = t.ExecContext(ctx, `INSERT INTO signin_hours (hour, connection, outcome, reason, count) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (hour, connection, outcome, reason) DO UPDATE SET count = signin_hours.count + excluded.count`,
+				micros(s.Hour), s.Connection, s.Outcome, s.Reason, s.Count)
+		}
+		for i := 0; err == nil && i < len(b.Tokens); i++ {
+			k := b.Tokens[i]
+			_, err = t.ExecContext(ctx, `INSERT INTO token_hours (hour, app, client, grant_type, count) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (hour, app, client, grant_type) DO UPDATE SET count = token_hours.count + excluded.count`,
+				micros(k.Hour), k.App, k.Client, k.GrantType, k.Count)
+		}
+		return err
+	})
+}
+
+// ForgetFigures implements activity.Store.
+func (db *DB) ForgetFigures(ctx context.Context, before time.Time) (all bool, err error) {
+	all = true
+	for _, statement := range []string{
+		`DELETE FROM signin_hours WHERE (hour, connection, outcome, reason) IN (SELECT hour, connection, outcome, reason FROM signin_hours WHERE hour < $1 LIMIT $2)`,
+		`DELETE FROM token_hours WHERE (hour, app, client, grant_type) IN (SELECT hour, app, client, grant_type FROM token_hours WHERE hour < $1 LIMIT $2)`,
+	} {
+		r, err := db.write.ExecContext(ctx, statement, micros(before.Truncate(time.Hour)), pruneBatch)
+		if err != nil {
+			return false, translate(err)
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return false, translate(err)
+		}
+		all = all && n < pruneBatch
+	}
+	return all, nil
+}
+
+// hours returns the condition of a span of hours.
+func hours(from, to time.Time) (condition string, args []any) {
+	return ` WHERE hour >= $1 AND hour < $2 `, []any{micros(from.Truncate(time.Hour)), micros(to.Truncate(time.Hour))}
+}
+
+// mostKinds bounds a list of totals.
+const mostKinds = 1000
+
+func (db *DB) signIns(ctx context.Context, columns, rest string, from, to time.Time) ([]activity.SignIns, error) {
+	condition, args := hours(from, to)
+	return collect(ctx, db.read, func(rows *sql.Rows) (activity.SignIns, error) {
+		var s activity.SignIns
+		var hour int64
+		err := rows.Scan(&hour, &s.Connection, &s.Outcome, &s.Reason, &s.Count)
+		s.Hour = fromMicros(hour)
+		return s, err
+	}, `SELECT `+columns+`, CAST(sum(count) AS BIGINT) AS total FROM signin_hours`+condition+rest, args...)
+}
+
+// SignInHours implements activity.Figures.
+func (db *DB) SignInHours(ctx context.Context, from, to time.Time) ([]activity.SignIns, error) {
+	return db.signIns(ctx, `hour, '', outcome, ''`, `GROUP BY hour, outcome ORDER BY hour, outcome`, from, to)
+}
+
+// SignInTotals implements activity.Figures.
+func (db *DB) SignInTotals(ctx context.Context, from, to time.Time) ([]activity.SignIns, error) {
+	return db.signIns(ctx, `0, connection, outcome, reason`,
+		`GROUP BY connection, outcome, reason ORDER BY total DESC, connection, outcome, reason LIMIT `+strconv.Itoa(mostKinds), from, to)
+}
+
+func (db *DB) tokens(ctx context.Context, columns, rest string, from, to time.Time) ([]activity.Tokens, error) {
+	condition, args := hours(from, to)
+	return collect(ctx, db.read, func(rows *sql.Rows) (activity.Tokens, error) {
+		var k activity.Tokens
+		var hour int64
+		err := rows.Scan(&hour, &k.App, &k.Client, &k.GrantType, &k.Count)
+		k.Hour = fromMicros(hour)
+		return k, err
+	}, `SELECT `+columns+`, CAST(sum(count) AS BIGINT) AS total FROM token_hours`+condition+rest, args...)
+}
+
+// TokenHours implements activity.Figures.
+func (db *DB) TokenHours(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
+	return db.tokens(ctx, `hour, '', '', grant_type`, `GROUP BY hour, grant_type ORDER BY hour, grant_type`, from, to)
+}
+
+// TokenTotals implements activity.Figures.
+func (db *DB) TokenTotals(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
+	return db.tokens(ctx, `0, app, client, grant_type`,
+		`GROUP BY app, client, grant_type ORDER BY total DESC, app, client, grant_type LIMIT `+strconv.Itoa(mostKinds), from, to)
+}

@@ -1,0 +1,351 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// The audit log is searched by merging streams. An entry's id sorts by its time, and
+// each index of actor, subject or type ends in the id, so that the entries of one
+// type and actor (or subject) can be read newest first; a page is the newest of what
+// all streams that a query asks for begin with. Which types an actor or subject has
+// is found by leaping through the index from one to the next.
+//
+// Issued tokens are most of the log and are in the index of actors alone. The id of
+// a token tells when it was issued, and so where its entry is.
+
+// tokenIssued is the type that the partial indexes leave out.
+const tokenIssued = "token.issued"
+
+// fewEntries is how far entries are counted to choose between two conditions.
+const fewEntries = 1000
+
+// errCursor refuses a cursor that no page gave.
+var errCursor = fault.New(fault.Invalid, "cursor_invalid", "this is not a cursor of an earlier page").At("after")
+
+// choice is a column that has one of some values: type, actor or subject.
+type choice struct {
+	column string
+	values []string
+}
+
+// term is met by the entries that one of its choices fits.
+type term []choice
+
+// auditSearch is a search as it is run.
+type auditSearch struct {
+	terms []term
+	// types are patterns, of which an entry's type meets all.
+	types []string
+	// from, before bound the ids, from inclusive, empty for no bound.
+	from, before string
+	limit        int
+}
+
+// Page implements audit.Store.
+func (db *DB) Page(ctx context.Context, q audit.Query) ([]audit.Entry, string, error) {
+	s, err := db.auditSearch(ctx, q)
+	if err != nil {
+		return nil, "", err
+	}
+	query, args, err := db.auditText(ctx, s)
+	if err != nil || query == "" {
+		return nil, "", err
+	}
+	entries, err := listing(ctx, db, scanEntry, query, args...)
+	if err != nil {
+		return nil, "", err
+	}
+	entries, next := page(entries, s.limit, func(last audit.Entry) string { return encodeCursor("id", last.ID) })
+	return entries, next, nil
+}
+
+func (db *DB) auditSearch(ctx context.Context, q audit.Query) (*auditSearch, error) {
+	s := &auditSearch{limit: pageOf(q.Limit)}
+	if !q.From.IsZero() {
+		s.from = identity.OrderedAt(wholeMicros(q.From))
+	}
+	if !q.To.IsZero() {
+		s.before = identity.OrderedAt(wholeMicros(q.To))
+	}
+	if q.After != "" {
+		parts, ok := decodeCursor(q.After, "id", 1)
+		if !ok {
+			return nil, errCursor
+		}
+		if s.before == "" || parts[0] < s.before {
+			s.before = parts[0]
+		}
+	}
+	if q.Type != "" {
+		s.types = append(s.types, q.Type)
+	}
+	if q.Subject != "" {
+		s.terms = append(s.terms, term{{"subject", []string{q.Subject}}})
+	}
+	if q.Actor != "" {
+		s.terms = append(s.terms, term{{"actor", []string{q.Actor}}})
+	}
+	for word := range strings.FieldsSeq(q.Text) {
+		if err := db.addWord(ctx, s, word); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// wholeMicros rounds up: an entry's time is of whole microseconds.
+func wholeMicros(t time.Time) time.Time {
+	if whole := t.Truncate(time.Microsecond); whole.Before(t) {
+		return whole.Add(time.Microsecond)
+	}
+	return t
+}
+
+// addWord makes a condition of a word of free text.
+func (db *DB) addWord(ctx context.Context, s *auditSearch, word string) error {
+	if strings.Contains(word, ":") {
+		s.terms = append(s.terms, term{{"actor", []string{word}}, {"subject", []string{word}}})
+		return nil
+	}
+	if strings.Contains(word, ".") {
+		s.types = append(s.types, word)
+		return nil
+	}
+	var refs []string
+	for _, kind := range identity.Kinds() {
+		refs = append(refs, identity.Ref{Kind: kind, ID: word}.String())
+	}
+	types, err := db.typesOf(ctx, choice{column: "type"}, "")
+	if err != nil {
+		return err
+	}
+	types = slices.DeleteFunc(types, func(t string) bool {
+		return !slices.ContainsFunc(strings.FieldsFunc(t, isMark), func(part string) bool { return strings.HasPrefix(part, strings.ToLower(word)) })
+	})
+	s.terms = append(s.terms, term{{"actor", refs}, {"subject", refs}, {"type", types}})
+	return nil
+}
+
+// typesOf returns the types of the entries whose column has the value, by leaping
+// through its index; all types for the column type.
+func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, error) {
+	var w where
+	of := ``
+	if c.column != "type" {
+		of = ` AND ` + c.column + ` = ?`
+	}
+	if c.column != "actor" {
+		of += ` AND type <> '` + tokenIssued + `'`
+	}
+	bind := func(text string) string {
+		if c.column == "type" {
+			return text + of
+		}
+		return w.bind(text+of, value)
+	}
+	types, err := listing(ctx, db, scanID, `WITH RECURSIVE leaps (type) AS (`+bind(`SELECT min(type) FROM audit WHERE TRUE`)+
+		` UNION ALL `+bind(`SELECT (SELECT min(type) FROM audit WHERE type > leaps.type`)+`) FROM leaps WHERE leaps.type IS NOT NULL)
+		SELECT type FROM leaps WHERE type IS NOT NULL`, w.args...)
+	if c.column == "type" {
+		types = append(types, tokenIssued)
+	}
+	return types, err
+}
+
+// fits reports whether a type meets every pattern.
+func (s *auditSearch) fits(typ string) bool {
+	for _, pattern := range s.types {
+		if typ != pattern && (!strings.HasSuffix(pattern, ".") || !strings.HasPrefix(typ, pattern)) {
+			return false
+		}
+	}
+	return true
+}
+
+// exact returns the type that a pattern names.
+func (s *auditSearch) exact() (string, bool) {
+	for _, pattern := range s.types {
+		if !strings.HasSuffix(pattern, ".") {
+			return pattern, true
+		}
+	}
+	return "", false
+}
+
+// typesIn returns the types that a choice's value is to be looked for with.
+func (db *DB) typesIn(ctx context.Context, s *auditSearch, c choice, value string) (types []string, err error) {
+	if one, ok := s.exact(); ok {
+		types = []string{one}
+	} else if c.column == "type" && value != "" {
+		types = []string{value}
+	} else if types, err = db.typesOf(ctx, c, value); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(types, func(t string) bool { return !s.fits(t) || c.column == "type" && value != "" && t != value }), nil
+}
+
+// stream is the condition of entries that an index has newest first.
+type stream struct {
+	condition string
+	values    []any
+}
+
+// streams returns those of one choice.
+func (db *DB) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, error) {
+	var all []stream
+	for _, value := range c.values {
+		types, err := db.typesIn(ctx, s, c, value)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range types {
+			if c.column == "subject" && t == tokenIssued {
+				continue // tokenStream has these
+			}
+			all = append(all, streamOf(c.column, value, t))
+		}
+		if token, ok := strings.CutPrefix(value, string(identity.KindToken)+":"); ok && c.column == "subject" && s.fits(tokenIssued) {
+			all = append(all, tokenStream(value, token))
+		}
+	}
+	return all, nil
+}
+
+func streamOf(column, value, typ string) stream {
+	st := stream{`type = ?`, []any{typ}}
+	if typ != tokenIssued {
+		st.condition += ` AND type <> '` + tokenIssued + `'` // the partial indexes are for these
+	}
+	if column != "type" {
+		st.condition, st.values = column+` = ? AND `+st.condition, []any{value, typ}
+	}
+	return st
+}
+
+// tokenStream finds the entry of an issued token where its time says it is. Only
+// the ids of an older broker's tokens do not tell.
+func tokenStream(subject, token string) stream {
+	st := stream{`type = '` + tokenIssued + `' AND subject = ?`, []any{subject}}
+	if at := identity.OrderedAt(time.Time{}); len(token) == len(identity.NewOrderedID(time.Time{})) {
+		at = token[:len(at)]
+		st.condition += ` AND id >= ? AND id < ?`
+		st.values = append(st.values, at, at+"~")
+	}
+	return st
+}
+
+// auditText returns the query of a page, empty when nothing can be in it.
+func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, error) {
+	driver, err := db.auditDriver(ctx, s)
+	if err != nil {
+		return "", nil, err
+	}
+	streams := []stream{{condition: `TRUE`}}
+	if driver >= 0 || len(s.types) > 0 {
+		lead := term{{"type", []string{""}}}
+		if driver >= 0 {
+			lead = s.terms[driver]
+		}
+		streams = nil
+		for _, c := range lead {
+			some, err := db.streams(ctx, s, c)
+			if err != nil {
+				return "", nil, err
+			}
+			streams = append(streams, some...)
+		}
+	}
+	if len(streams) == 0 {
+		return "", nil, nil
+	}
+	var w where
+	texts := make([]string, len(streams))
+	for i, st := range streams {
+		texts[i] = s.bindStream(&w, st, driver)
+	}
+	newest := ` ORDER BY id DESC LIMIT ` + strconv.Itoa(s.limit+1)
+	if len(texts) == 1 {
+		return `SELECT body, digest, seal FROM audit WHERE ` + texts[0] + newest, w.args, nil
+	}
+	for i, text := range texts {
+		texts[i] = `SELECT id FROM (SELECT id FROM audit WHERE ` + text + newest + `) AS s` + strconv.Itoa(i)
+	}
+	return `WITH merged AS MATERIALIZED (SELECT id FROM (` + strings.Join(texts, ` UNION `) + `) AS streams` + newest + `)
+		SELECT a.body, a.digest, a.seal FROM merged CROSS JOIN audit a WHERE a.id = merged.id ORDER BY a.id DESC`, w.args, nil
+}
+
+// bindStream returns all conditions of a stream: its own, the bounds, and the terms
+// that do not lead.
+func (s *auditSearch) bindStream(w *where, st stream, driver int) string {
+	parts := []string{w.bind(st.condition, st.values...)}
+	if s.from != "" {
+		parts = append(parts, w.bind(`id >= ?`, s.from))
+	}
+	if s.before != "" {
+		parts = append(parts, w.bind(`id < ?`, s.before))
+	}
+	for i, t := range s.terms {
+		if i != driver {
+			parts = append(parts, bindTerm(w, t))
+		}
+	}
+	return strings.Join(parts, ` AND `)
+}
+
+// bindTerm returns a condition that no index is meant to be used for.
+func bindTerm(w *where, t term) string {
+	var any []string
+	for _, c := range t {
+		for _, v := range c.values {
+			any = append(any, w.bind(c.column+` || '' = ?`, v))
+		}
+	}
+	return `(` + strings.Join(any, ` OR `) + `)`
+}
+
+// auditDriver returns the term that the fewest entries meet, -1 without terms.
+func (db *DB) auditDriver(ctx context.Context, s *auditSearch) (int, error) {
+	if len(s.terms) < 2 {
+		return len(s.terms) - 1, nil
+	}
+	best, least := 0, int64(-1)
+	for i, t := range s.terms {
+		var sum int64
+		for _, c := range t {
+			for _, v := range c.values {
+				n, err := db.countEntries(ctx, c.column, v)
+				if err != nil {
+					return 0, err
+				}
+				sum += n
+			}
+		}
+		if least < 0 || sum < least {
+			best, least = i, sum
+		}
+	}
+	return best, nil
+}
+
+// countEntries counts up to fewEntries.
+func (db *DB) countEntries(ctx context.Context, column, value string) (int64, error) {
+	partial := ``
+	if column != "actor" {
+		partial = ` AND type <> '` + tokenIssued + `'`
+	}
+	n, err := listing(ctx, db, func(rows *sql.Rows) (int64, error) { return scanCount(rows) },
+		`SELECT count(*) FROM (SELECT 1 FROM audit WHERE `+column+` = $1`+partial+` LIMIT `+strconv.Itoa(fewEntries)+`) AS matched`, value)
+	if err != nil {
+		return 0, err
+	}
+	return n[0], nil
+}

@@ -1,0 +1,252 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// What people are searched by, and which groups they are members of, is derived
+// from their row into others, in the transaction that changes it. people.derived is
+// the version that this was done for: where it is not people.version, a broker
+// wrote the row that does not know of it, and DerivePeople makes up for it.
+
+// seen is what becomes of a group: how its members change, and when a sign-in told
+// of it, zero for none that did.
+type seen struct {
+	members int64
+	at      time.Time
+}
+
+// derive writes what differs between two versions of a person.
+func (t *tx) derive(ctx context.Context, old, p *directory.Person) error {
+	groups := map[identity.GroupRef]seen{}
+	if err := t.deriveWords(ctx, p.ID, wordsOf(old), wordsOf(p)); err != nil {
+		return err
+	}
+	if err := t.deriveMemberships(ctx, p, refsOf(old), groups); err != nil {
+		return err
+	}
+	if !old.Updated.Truncate(time.Hour).Equal(p.Updated.Truncate(time.Hour)) {
+		told(old, p, groups)
+	}
+	return t.saveGroups(ctx, groups)
+}
+
+// told notes the groups that a sign-in told of again: their membership holds longer.
+func told(old, p *directory.Person, groups map[identity.GroupRef]seen) {
+	until := map[identity.GroupRef]time.Time{}
+	for _, m := range old.Groups {
+		until[m.Group] = m.ValidUntil
+	}
+	for _, m := range p.Groups {
+		if was, ok := until[m.Group]; ok && m.ValidUntil.After(was) {
+			groups[m.Group] = seen{at: p.Updated}
+		}
+	}
+}
+
+// deriveAnew writes everything that is derived from a person, whatever is there.
+func (t *tx) deriveAnew(ctx context.Context, p *directory.Person) error {
+	groups := map[identity.GroupRef]seen{}
+	if err := t.deriveAnewInto(ctx, p, groups); err != nil {
+		return err
+	}
+	return t.saveGroups(ctx, groups)
+}
+
+func (t *tx) deriveAnewInto(ctx context.Context, p *directory.Person, groups map[identity.GroupRef]seen) error {
+	words, err := collect(ctx, t, func(rows *sql.Rows) (string, error) {
+		var word []byte
+		err := rows.Scan(&word)
+		return string(word), err
+	}, `SELECT word FROM person_words WHERE person = $1 ORDER BY word`, p.ID)
+	if err != nil {
+		return err
+	}
+	if err := t.deriveWords(ctx, p.ID, words, wordsOf(p)); err != nil {
+		return err
+	}
+	refs, err := collect(ctx, t, scanGroupRef, `SELECT connection, group_id FROM memberships WHERE person = $1`, p.ID)
+	if err != nil {
+		return err
+	}
+	return t.deriveMemberships(ctx, p, refs, groups)
+}
+
+func scanGroupRef(rows *sql.Rows) (g identity.GroupRef, err error) {
+	err = rows.Scan(&g.Connection, &g.ID)
+	return g, err
+}
+
+func (t *tx) deriveWords(ctx context.Context, person string, old, words []string) error {
+	for _, w := range old {
+		if !slices.Contains(words, w) {
+			if _, err := t.ExecContext(ctx, `DELETE FROM person_words WHERE word = $1 AND person = $2`, []byte(w), person); err != nil {
+				return err
+			}
+		}
+	}
+	for _, w := range words {
+		if !slices.Contains(old, w) {
+			_, err := t.ExecContext(ctx, `INSERT INTO person_words (word, person) VALUES ($1, $2) ON CONFLICT DO NOTHING`, []byte(w), person)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refsOf returns the person's groups, each once.
+func refsOf(p *directory.Person) []identity.GroupRef {
+	refs := make([]identity.GroupRef, len(p.Groups))
+	for i, m := range p.Groups {
+		refs[i] = m.Group
+	}
+	slices.SortFunc(refs, compareRefs)
+	return slices.Compact(refs)
+}
+
+func compareRefs(a, b identity.GroupRef) int {
+	if c := strings.Compare(a.Connection, b.Connection); c != 0 {
+		return c
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+// deriveMemberships changes the person's memberships and adds to groups what that
+// means for each.
+func (t *tx) deriveMemberships(ctx context.Context, p *directory.Person, old []identity.GroupRef, groups map[identity.GroupRef]seen) error {
+	refs := refsOf(p)
+	have := map[identity.GroupRef]bool{}
+	for _, g := range old {
+		have[g] = true
+	}
+	for _, g := range refs {
+		if have[g] {
+			delete(have, g)
+			continue
+		}
+		_, err := t.ExecContext(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES ($1, $2, $3)`, p.ID, g.Connection, g.ID)
+		if err != nil {
+			return err
+		}
+		groups[g] = seen{members: groups[g].members + 1, at: later(groups[g].at, p.Updated)}
+	}
+	for g := range have {
+		_, err := t.ExecContext(ctx, `DELETE FROM memberships WHERE person = $1 AND connection = $2 AND group_id = $3`, p.ID, g.Connection, g.ID)
+		if err != nil {
+			return err
+		}
+		groups[g] = seen{members: groups[g].members - 1, at: groups[g].at}
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// saveGroups changes the groups' rows, always in one order, so that no two
+// transactions wait for each other. Who joins or leaves a group waits for who does
+// the same; a sign-in that changes nothing locks each group once an hour at most.
+func (t *tx) saveGroups(ctx context.Context, groups map[identity.GroupRef]seen) error {
+	refs := make([]identity.GroupRef, 0, len(groups))
+	for g := range groups {
+		refs = append(refs, g)
+	}
+	slices.SortFunc(refs, compareRefs)
+	for _, g := range refs {
+		s := groups[g]
+		hour := micros(s.at.Truncate(time.Hour))
+		var err error
+		if s.members == 0 {
+			_, err = t.ExecContext(ctx, `UPDATE upstream_groups SET last_seen = $3 WHERE connection = $1 AND group_id = $2 AND last_seen < $3`, g.Connection, g.ID, hour)
+		} else {
+			_, err = t.ExecContext(ctx, `INSERT INTO upstream_groups (connection, group_id, folded, words, members, first_seen, last_seen) VALUES ($1, $2, $3, $4, $5, $6, $6)
+				ON CONFLICT (connection, group_id) DO UPDATE SET members = upstream_groups.members + excluded.members,
+				first_seen = CASE WHEN upstream_groups.first_seen = 0 THEN excluded.first_seen ELSE upstream_groups.first_seen END,
+				last_seen = CASE WHEN upstream_groups.last_seen < excluded.last_seen THEN excluded.last_seen ELSE upstream_groups.last_seen END`,
+				g.Connection, g.ID, cut(fold(g.ID), maxFolded), groupWords(g.ID), s.members, hour)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The pace of DerivePeople: how many people one transaction makes up for, so that
+// no sign-in waits long, and how many one run.
+const (
+	deriveBatch = 100
+	deriveRun   = 20_000
+)
+
+// DerivePeople makes people findable, and their groups known, whom a broker wrote
+// that did not know how; and the groups that are mapped and were never seen.
+func (db *DB) DerivePeople(ctx context.Context) error {
+	for done := 0; done < deriveRun; done += deriveBatch {
+		n, err := db.deriveSome(ctx)
+		if err != nil {
+			return fmt.Errorf("derive people: %w", err)
+		}
+		if n < deriveBatch {
+			break
+		}
+	}
+	missing, err := collect(ctx, db.read, scanGroupRef, `SELECT connection, group_id FROM group_mappings g WHERE NOT EXISTS (
+		SELECT 1 FROM upstream_groups u WHERE u.connection = g.connection AND u.group_id = g.group_id)`)
+	for i := 0; err == nil && i < len(missing); i++ {
+		err = db.change(ctx, func(t *tx) error { return t.knowGroup(ctx, missing[i]) })
+	}
+	if err != nil {
+		return fmt.Errorf("derive groups: %w", err)
+	}
+	return nil
+}
+
+// knowGroup makes a row of a group that nobody was seen in.
+func (t *tx) knowGroup(ctx context.Context, g identity.GroupRef) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO upstream_groups (connection, group_id, folded, words) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		g.Connection, g.ID, cut(fold(g.ID), maxFolded), groupWords(g.ID))
+	return err
+}
+
+func (db *DB) deriveSome(ctx context.Context) (n int, err error) {
+	skip := ``
+	if db.o.Driver == Postgres {
+		skip = ` FOR UPDATE SKIP LOCKED` // who is changed at this moment is derived by that
+	}
+	err = db.change(ctx, func(t *tx) error {
+		people, err := collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) },
+			`SELECT body, version FROM people WHERE derived <> version ORDER BY id LIMIT $1`+skip, deriveBatch)
+		if err != nil {
+			return err
+		}
+		n = len(people)
+		groups := map[identity.GroupRef]seen{}
+		for i := range people {
+			p := &people[i]
+			_, err := t.ExecContext(ctx, `UPDATE people SET folded = $2, updated = $3, derived = version WHERE id = $1`, p.ID, folded(p), micros(p.Updated))
+			if err != nil {
+				return err
+			}
+			if err := t.deriveAnewInto(ctx, p, groups); err != nil {
+				return err
+			}
+		}
+		return t.saveGroups(ctx, groups)
+	})
+	return n, err
+}

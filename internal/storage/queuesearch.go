@@ -1,0 +1,174 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+)
+
+// OutboxQueue returns the outbox as people look after it.
+func (db *DB) OutboxQueue() event.Queue { return outbox{queue{db, "outbox"}} }
+
+// JobQueue returns the jobs as people look after them.
+func (db *DB) JobQueue() job.Queue { return jobs{queue{db, "jobs"}} }
+
+// open is the condition of the index over what is not settled.
+const open = `state <> 'done' AND state <> 'discarded'`
+
+// states are the conditions of each state that people see.
+var states = map[event.State]string{
+	"":              open,
+	event.Waiting:   `state = 'waiting' AND reason = ''`,
+	event.Retrying:  `state = 'waiting' AND reason <> ''`,
+	event.Buried:    `state = 'buried'`,
+	event.Done:      `state = 'done'`,
+	event.Discarded: `state = 'discarded'`,
+}
+
+// stateOf names the state of a row, which tells no retry from a first try.
+func stateOf(state, reason string) event.State {
+	if state == "waiting" && reason != "" {
+		return event.Retrying
+	}
+	return event.State(state)
+}
+
+// queueWhere returns the conditions of a list, whose order is that of the ids.
+func queueWhere(state event.State, after string) (*where, error) {
+	var w where
+	condition, ok := states[state]
+	if !ok {
+		return nil, event.ErrState
+	}
+	w.add(condition)
+	if after != "" {
+		parts, ok := decodeCursor(after, "id", 1)
+		if !ok {
+			return nil, event.ErrCursor
+		}
+		w.add(`id > ?`, parts[0])
+	}
+	return &w, nil
+}
+
+// SearchQueue implements event.Queue.
+func (o outbox) SearchQueue(ctx context.Context, q event.QueueQuery) (events []event.Queued, next string, err error) {
+	w, err := queueWhere(q.State, q.After)
+	if err != nil {
+		return nil, "", err
+	}
+	limit := pageOf(q.Limit)
+	events, err = listing(ctx, o.db, func(rows *sql.Rows) (event.Queued, error) {
+		var e event.Queued
+		var body, state string
+		var due, created int64
+		if err := rows.Scan(&body, &state, &e.Attempts, &e.Reason, &due, &created); err != nil {
+			return e, err
+		}
+		e.State, e.Due, e.Created = stateOf(state, e.Reason), fromMicros(due), fromMicros(created)
+		if err := json.Unmarshal([]byte(body), &e.Event); err != nil {
+			return e, fmt.Errorf("decode event: %w", err)
+		}
+		return e, nil
+	}, `SELECT body, state, attempt, reason, due, created FROM outbox`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if err != nil {
+		return nil, "", err
+	}
+	events, next = page(events, limit, func(last event.Queued) string { return encodeCursor("id", last.Event.ID) })
+	return events, next, nil
+}
+
+// SearchJobs implements job.Queue.
+func (j jobs) SearchJobs(ctx context.Context, q job.Query) (list []job.Queued, next string, err error) {
+	w, err := queueWhere(q.State, q.After)
+	if err != nil {
+		return nil, "", err
+	}
+	if q.Queue != "" {
+		w.add(`queue = ?`, q.Queue)
+	}
+	limit := pageOf(q.Limit)
+	list, err = listing(ctx, j.db, func(rows *sql.Rows) (job.Queued, error) {
+		var one job.Queued
+		var state string
+		var due, deadline, created int64
+		err := rows.Scan(&one.ID, &one.Queue, &one.Key, &state, &one.Attempts, &one.Reason, &due, &deadline, &created)
+		one.State = stateOf(state, one.Reason)
+		one.Due, one.Deadline, one.Created = fromMicros(due), fromMicros(deadline), fromMicros(created)
+		return one, err
+	}, `SELECT id, queue, dedup, state, attempt, reason, due, deadline, created FROM jobs`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if err != nil {
+		return nil, "", err
+	}
+	list, next = page(list, limit, func(last job.Queued) string { return encodeCursor("id", last.ID) })
+	return list, next, nil
+}
+
+// QueueBacklog implements event.Queue and job.Queue.
+func (q queue) QueueBacklog(ctx context.Context) (event.Backlog, error) {
+	var b event.Backlog
+	_, err := listing(ctx, q.db, func(rows *sql.Rows) (none struct{}, err error) {
+		var state string
+		var retried bool
+		var n, oldest int64
+		if err := rows.Scan(&state, &retried, &n, &oldest); err != nil {
+			return none, err
+		}
+		switch {
+		case state == "buried":
+			b.Buried = n
+		case retried:
+			b.Retrying = n
+		default:
+			b.Waiting = n
+		}
+		if at := fromMicros(oldest); state == "waiting" && !at.IsZero() && (b.Oldest.IsZero() || at.Before(b.Oldest)) {
+			b.Oldest = at
+		}
+		return none, nil
+	}, `SELECT state, reason <> '' AS retried, count(*), min(created) FROM `+q.table+` WHERE `+open+` GROUP BY state, retried`)
+	return b, err
+}
+
+// settle changes a row that is not settled, and writes the event that tells of it.
+func (q queue) settle(ctx context.Context, id string, told event.Event, set string, values ...any) error {
+	return q.db.change(ctx, func(t *tx) error {
+		var state, reason string
+		err := t.QueryRowContext(ctx, `SELECT state, reason FROM `+q.table+` WHERE id = $1`+q.db.forUpdate(), id).Scan(&state, &reason)
+		if errors.Is(err, sql.ErrNoRows) {
+			return event.ErrQueuedNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if state != "waiting" && state != "buried" {
+			return event.ErrQueuedDone
+		}
+		t.tell(told.With("state", string(stateOf(state, reason)), "reason", reason))
+		_, err = t.ExecContext(ctx, `UPDATE `+q.table+` SET `+set+` WHERE id = $1`, append([]any{id}, values...)...)
+		return err
+	})
+}
+
+// Again implements event.Queue.
+func (o outbox) Again(ctx context.Context, id string, now time.Time, told event.Event) error {
+	return o.settle(ctx, id, told, `state = 'waiting', due = $2, attempt = 0`, micros(now))
+}
+
+// Again implements job.Queue.
+func (j jobs) Again(ctx context.Context, id string, now, deadline time.Time, told event.Event) error {
+	return j.settle(ctx, id, told, `state = 'waiting', due = $2, attempt = 0, deadline = CASE WHEN deadline < $3 THEN $3 ELSE deadline END`,
+		micros(now), micros(deadline))
+}
+
+// Drop implements event.Queue and job.Queue.
+func (q queue) Drop(ctx context.Context, id string, told event.Event) error {
+	return q.settle(ctx, id, told, `state = 'discarded', due = 0`)
+}

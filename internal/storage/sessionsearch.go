@@ -1,0 +1,154 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+)
+
+// fewSessions is how many sessions of one app are sorted rather than looked for
+// among all: see fewPeople.
+const fewSessions = 5_000
+
+// sessionWhere returns what to read sessions from, after a WITH clause, and the
+// conditions.
+func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) (with, from string, w *where, err error) {
+	w, from = &where{}, `sessions s`
+	if q.App != "" {
+		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (SELECT 1 FROM participants WHERE app = $1 LIMIT `+strconv.Itoa(fewSessions)+`) AS matched`, q.App)
+		if err != nil {
+			return "", "", nil, err
+		}
+		if n[0] < fewSessions {
+			with = w.bind(`WITH found AS MATERIALIZED (SELECT DISTINCT session FROM participants WHERE app = ?) `, q.App)
+			from = `found CROSS JOIN sessions s`
+			w.add(`s.id = found.session`)
+		} else {
+			w.add(`(SELECT 1 FROM participants WHERE session = s.id AND app = ? LIMIT 1) = 1`, q.App)
+		}
+	}
+	w.add(`s.ended = 0`)
+	if q.Person != "" {
+		w.add(`s.person = ?`, q.Person)
+	}
+	if q.Connection != "" {
+		w.add(`s.connection = ?`, q.Connection)
+	}
+	w.add(`s.expires > ?`, micros(now))
+	return with, from, w, nil
+}
+
+// SearchSessions implements session.Store.
+func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time) (sessions []session.Found, next string, err error) {
+	with, from, w, err := db.sessionWhere(ctx, q, now)
+	if err != nil {
+		return nil, "", err
+	}
+	if q.After != "" {
+		parts, ok := decodeCursor(q.After, "created", 2)
+		if !ok {
+			return nil, "", session.ErrCursor
+		}
+		created, err := strconv.ParseInt(parts[0], 10, 64)
+		if err != nil {
+			return nil, "", session.ErrCursor
+		}
+		w.add(`(s.created, s.id) < (?, ?)`, created, parts[1])
+	}
+	limit, read, last := pageOf(q.Limit), 0, ""
+	sessions, err = listing(ctx, db, func(rows *sql.Rows) (f session.Found, err error) {
+		var created string
+		var person sql.NullString
+		f.Session, err = scanSession(rows.Scan, &created, &person)
+		if read++; read <= limit {
+			last = created
+		}
+		if err == nil {
+			f.Name, err = titleOf(person)
+		}
+		return f, err
+	}, with+`SELECT s.body, s.secret_hash, s.ended, s.ended_by, s.version, s.created, (SELECT body FROM people WHERE id = s.person) FROM `+from+w.String()+
+		` ORDER BY s.created DESC, s.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if err != nil {
+		return nil, "", err
+	}
+	sessions, next = page(sessions, limit, func(f session.Found) string { return encodeCursor("created", last, f.ID) })
+	return sessions, next, db.addApps(ctx, sessions)
+}
+
+// titleOf returns what lists call the person with this body, empty for nobody.
+func titleOf(body sql.NullString) (string, error) {
+	var p directory.Person
+	if !body.Valid {
+		return "", nil
+	}
+	if err := json.Unmarshal([]byte(body.String), &p); err != nil {
+		return "", fmt.Errorf("decode person: %w", err)
+	}
+	return p.Profile.Title(), nil
+}
+
+// addApps names the apps in each session.
+func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
+	if len(sessions) == 0 {
+		return nil
+	}
+	var w where
+	at := map[string]*session.Found{}
+	marks := ``
+	for i := range sessions {
+		at[sessions[i].ID] = &sessions[i]
+		marks += w.bind(`, ?`, sessions[i].ID)
+	}
+	_, err := listing(ctx, db, func(rows *sql.Rows) (none struct{}, err error) {
+		var id, app string
+		if err := rows.Scan(&id, &app); err != nil {
+			return none, err
+		}
+		at[id].Apps = append(at[id].Apps, app)
+		return none, nil
+	}, `SELECT DISTINCT session, app FROM participants WHERE session IN (`+marks[2:]+`) ORDER BY session, app`, w.args...)
+	return err
+}
+
+// CountSessions implements session.Store.
+func (db *DB) CountSessions(ctx context.Context, q session.Query, now time.Time) (int64, error) {
+	with, from, w, err := db.sessionWhere(ctx, q, now)
+	if err != nil {
+		return 0, err
+	}
+	n, err := listing(ctx, db, scanCount, with+`SELECT count(*) FROM `+from+w.String(), w.args...)
+	if err != nil {
+		return 0, err
+	}
+	return n[0], nil
+}
+
+// sessionBatch is how many sessions one run of DateSessions dates.
+const sessionBatch = 1000
+
+// DateSessions writes down when sessions began that a broker wrote which did not
+// know that column.
+func (db *DB) DateSessions(ctx context.Context) error {
+	type dated struct {
+		id string
+		at int64
+	}
+	sessions, err := collect(ctx, db.read, func(rows *sql.Rows) (dated, error) {
+		s, err := scanSession(rows.Scan)
+		return dated{s.ID, max(micros(s.Created), 1)}, err
+	}, selectSession+`ended = 0 AND created = 0 LIMIT $1`, sessionBatch)
+	for i := 0; err == nil && i < len(sessions); i++ {
+		_, err = db.write.ExecContext(ctx, `UPDATE sessions SET created = $2 WHERE id = $1 AND created = 0`, sessions[i].id, sessions[i].at)
+	}
+	if err != nil {
+		return fmt.Errorf("date sessions: %w", translate(err))
+	}
+	return nil
+}
