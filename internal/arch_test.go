@@ -15,7 +15,7 @@ const module = "github.com/gatehouse-io/gatehouse"
 // ground lists the packages that everything stands on, lowest first. Each may
 // import those before it, and nothing else of ours.
 var ground = []string{
-	"strictyaml", "identity", "fault", "event", "audit", "job", "cache", "httpx", "telemetry", "keys", "revoke", "token", "ui",
+	"strictyaml", "identity", "fault", "event", "audit", "job", "cache", "httpx", "telemetry", "keys", "backup", "revoke", "token", "ui",
 }
 
 // nouns may import ground and the nouns named here.
@@ -44,6 +44,7 @@ var confined = map[string][]string{
 	"modernc.org/sqlite":              {"storage"},
 	"github.com/jackc/pgx":            {"storage"},
 	"github.com/pressly/goose":        {"storage"},
+	"filippo.io/age":                  {"backup"},
 	"cel.dev/cel-go":                  {"claims"},
 	"go.opentelemetry.io":             {"telemetry"},
 	"github.com/prometheus":           {"telemetry"},

@@ -16,6 +16,8 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
 	Init    initCommand    `cmd:"" help:"Make a configuration, an encryption key and a data directory."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+	Backup  backupCommand  `cmd:"" help:"Take an encrypted backup of the running broker."`
+	Restore restoreCommand `cmd:"" help:"Replace the database by a backup."`
 	App     appCommand     `cmd:"" help:"Apps of the running broker."`
 	Person  personCommand  `cmd:"" help:"People of the running broker."`
 	Session sessionCommand `cmd:"" help:"Browser sessions of the running broker."`

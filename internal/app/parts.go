@@ -46,10 +46,13 @@ type parts struct {
 	lock    *os.File
 	client  *http.Client // the guarded one
 
-	db     *storage.DB
-	memory cache.Engine
-	vault  *keys.Vault
-	ring   *keys.Ring
+	presence *storage.Presence
+	marks    marks
+	marked   bool // the database is what the marks say: they may move on
+	db       *storage.DB
+	memory   cache.Engine
+	vault    *keys.Vault
+	ring     *keys.Ring
 
 	revocations *revoke.Sequence
 	trail       *audit.Log
@@ -121,27 +124,37 @@ func newVault(cfg config.Config) (*keys.Vault, error) {
 }
 
 func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
-	p.db, err = storage.Open(ctx, storage.Options{
+	options := storage.Options{
 		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: endingEvents,
 		Raised: func(ctx context.Context) error {
 			// The change is committed: it is followed although the caller may have left.
 			return p.revocations.Sync(context.WithoutCancel(ctx))
 		},
 		Queued: func() { p.outbox.Notify() }, Now: p.now, Log: p.log,
-	})
+	}
+	if p.presence, err = storage.Occupy(ctx, options, false); err != nil {
+		return err
+	}
+	now, err := storage.ReadMark(ctx, options)
 	if err != nil {
 		return err
 	}
 	// On a new database nothing can have been seen before.
 	born := p.now()
-	if existing, err := p.db.Keys(ctx); err != nil {
-		return err
-	} else if len(existing) == 0 {
+	if now.Era == "" {
 		born = time.Time{}
 	}
 	if p.memory, err = p.openMemory(ctx, born); err != nil {
 		return err
 	}
+	p.marks = newMarks(p.cfg, p.memory)
+	if err := p.marks.check(ctx, now); err != nil {
+		return err
+	}
+	if p.db, err = storage.Open(ctx, options); err != nil {
+		return err
+	}
+	p.marked = true
 	p.revocations = revoke.New(revoke.Options{
 		Store: p.db, Bus: p.memory, Now: p.now, Log: p.log, Staleness: p.cfg.Revocation.Staleness,
 	})
@@ -235,12 +248,16 @@ func (p *parts) close() error {
 		p.trail.Close()
 	}
 	errs := []error{p.tracer.Close()}
+	if p.marked {
+		p.lastMark()
+	}
 	if p.memory != nil {
 		errs = append(errs, p.memory.Close())
 	}
 	if p.db != nil {
 		errs = append(errs, p.db.Close())
 	}
+	errs = append(errs, p.presence.Close())
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())
 	}

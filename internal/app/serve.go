@@ -52,6 +52,7 @@ func (b *Broker) serve(ctx context.Context, o Options) error {
 	}
 	management := http.NewServeMux()
 	p.faces.api.Mount(management, api.Operator)
+	management.HandleFunc("POST /backup", p.backup)
 	b.listen(ctx, listener, handler)
 	b.listen(ctx, socket, p.around(management))
 	p.log.InfoContext(ctx, "serving", slog.String("issuer", b.cfg.Issuer), slog.String("address", b.address), slog.String("socket", b.cfg.Socket))
@@ -75,7 +76,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("derive-people", keysEvery, p.db.DerivePeople)
 	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
-	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.outbox.Run, p.jobs.Run} {
+	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.outbox.Run, p.jobs.Run, p.keepMark} {
 		b.group.Go(func() error {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				return err

@@ -23,8 +23,9 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
-	_ "modernc.org/sqlite"             // registers the driver "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
+	_ "modernc.org/sqlite"           // registers the driver "sqlite"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
@@ -55,6 +56,9 @@ type Options struct {
 	Queued func()
 	Now    func() time.Time
 	Log    *slog.Logger
+
+	// schema is where PostgreSQL's tables are when a restore puts them aside.
+	schema string
 }
 
 // DB is an open database of the newest schema.
@@ -134,8 +138,11 @@ func connect(o Options) (*DB, error) {
 			db.write, err = newPool("sqlite", sqliteDSN(o.Dir), 1)
 		}
 	case Postgres:
-		db.read, err = newPool("pgx", o.DSN, readers)
-		db.write = db.read
+		var dsn string
+		if dsn, err = postgresDSN(o); err == nil {
+			db.read, err = newPool("pgx", dsn, readers)
+			db.write = db.read
+		}
 	default:
 		err = fmt.Errorf("unknown driver %q", o.Driver)
 	}
@@ -164,6 +171,20 @@ func sqliteDSN(dir string) string {
 	return "file:" + (&url.URL{Path: filepath.Join(dir, sqliteFile)}).EscapedPath() + "?" + q.Encode()
 }
 
+// postgresDSN is the connection string, with the tables in a schema of their own if
+// they are put aside.
+func postgresDSN(o Options) (string, error) {
+	if o.schema == "" {
+		return o.DSN, nil
+	}
+	c, err := pgx.ParseConfig(o.DSN)
+	if err != nil {
+		return "", err
+	}
+	c.RuntimeParams["search_path"] = o.schema
+	return stdlib.RegisterConnConfig(c), nil
+}
+
 func (db *DB) prepare(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return err
@@ -186,7 +207,10 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close closes every connection.
 func (db *DB) Close() error {
-	err := db.read.Close()
+	var err error
+	if db.read != nil {
+		err = db.read.Close()
+	}
 	if db.write != nil && db.write != db.read {
 		err = errors.Join(err, db.write.Close())
 	}

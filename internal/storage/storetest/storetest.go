@@ -4,6 +4,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -40,4 +41,17 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("a cursor is good for its own list", func(t *testing.T) { badCursors(t, db) })
 	t.Run("pages hold while people come", func(t *testing.T) { pagesUnderInserts(t, db) })
 	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
+}
+
+// Fill puts people, sessions, codes and refresh families into a database, three of
+// each, for tests of what moves whole tables. It returns one of the families.
+func Fill(t *testing.T, db *storage.DB) (family string) {
+	t.Helper()
+	for i := range 3 {
+		if _, err := signIn(t.Context(), db, fmt.Sprintf("Zoë \"%d\"\x01\u2028", i)); err != nil {
+			t.Fatal(err)
+		}
+		family, _ = redeem(t, db, subject(t, db), i%2 == 0)
+	}
+	return family
 }

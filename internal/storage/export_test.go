@@ -1,0 +1,52 @@
+package storage
+
+import (
+	"context"
+
+	"github.com/gatehouse-io/gatehouse/internal/backup"
+)
+
+// To migrates an open database up or down to a level.
+func (db *DB) To(ctx context.Context, level int64) error {
+	p, err := db.provider()
+	if err != nil {
+		return err
+	}
+	if now, err := p.GetDBVersion(ctx); err != nil || now < level {
+		_, upErr := p.UpTo(ctx, level)
+		return firstOf(err, upErr)
+	}
+	_, err = p.DownTo(ctx, level)
+	return err
+}
+
+// Newest is the level of the newest migration.
+func (db *DB) Newest() (int64, error) {
+	p, err := db.provider()
+	if err != nil {
+		return 0, err
+	}
+	all := p.ListSources()
+	return all[len(all)-1].Version, nil
+}
+
+// Contents are the tables that a backup would have now.
+func (db *DB) Contents(ctx context.Context) ([]backup.Table, error) { return db.contents(ctx) }
+
+// Blank connects to a database without migrating it.
+func Blank(o Options) (*DB, error) { return connect(o) }
+
+// Exec runs a statement.
+func (db *DB) Exec(ctx context.Context, statement string) error {
+	_, err := db.write.ExecContext(ctx, statement)
+	return err
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
