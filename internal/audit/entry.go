@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
 
 // Entry is one line of the audit log: an event and the digest of it. It is
@@ -17,6 +18,9 @@ type Entry struct {
 	// Seal is the number of the seal that covers the entry; 0 while unsealed.
 	Seal int64 `json:"seal,omitempty"`
 }
+
+// ErrEntryNotFound is returned for an id that no entry has.
+var ErrEntryNotFound = fault.New(fault.NotFound, "audit_entry_not_found", "the audit log has no such entry")
 
 // Leaf is an entry as a seal sees it.
 type Leaf struct {

@@ -88,19 +88,49 @@ func (s *Service) Apps(ctx context.Context) ([]App, error) {
 // be made, and never again. It fails with ErrClientIDTaken, ErrAudienceTaken,
 // ErrAudienceReserved or ErrWouldBeIncomplete.
 func (s *Service) Apply(ctx context.Context, m Manifest, actor identity.Actor) (App, string, error) {
+	if err := s.free(ctx, m); err != nil {
+		return App{}, "", err
+	}
+	r, err := s.apply(ctx, m, actor)
+	return r.App, r.Secret, err
+}
+
+// Preview says what Apply would do, and does nothing: current is the app as it is,
+// nil when there is none. It fails like Apply.
+func (s *Service) Preview(ctx context.Context, m Manifest) (current *App, outcome Outcome, err error) {
+	if err := s.free(ctx, m); err != nil {
+		return nil, "", err
+	}
+	digest, err := m.Digest()
+	if err != nil {
+		return nil, "", err
+	}
+	app, err := s.App(ctx, m.Metadata.Name)
+	switch {
+	case errors.Is(err, ErrAppNotFound):
+		return nil, Created, nil
+	case err != nil:
+		return nil, "", err
+	case app.Digest == digest:
+		return &app, Unchanged, nil
+	}
+	return &app, Updated, app.wouldLack(m)
+}
+
+// free refuses a manifest that wants what another app has.
+func (s *Service) free(ctx context.Context, m Manifest) error {
 	apps, err := s.Apps(ctx)
 	if err != nil {
-		return App{}, "", err
+		return err
 	}
 	claimed := claimsOf(s.o.Issuer)
 	for _, a := range apps {
 		claimed.add(a)
 	}
 	if clashes := claimed.clashes(m); len(clashes) > 0 {
-		return App{}, "", clashes[0].err.At(clashes[0].path)
+		return clashes[0].err.At(clashes[0].path)
 	}
-	r, err := s.apply(ctx, m, actor)
-	return r.App, r.Secret, err
+	return nil
 }
 
 func (s *Service) apply(ctx context.Context, m Manifest, actor identity.Actor) (Result, error) {

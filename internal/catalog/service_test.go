@@ -311,6 +311,34 @@ func TestNamesThatCouldBeMistakenAreRefused(t *testing.T) {
 	}
 }
 
+func TestAPreviewSaysWhatApplyingWouldDoAndDoesNothing(t *testing.T) {
+	s, store := service(t)
+	m := manifest(t, text("alpha", "alpha", "client_secret_basic"))
+	if current, outcome, err := s.Preview(t.Context(), m); current != nil || outcome != catalog.Created || err != nil {
+		t.Errorf("a new app: %v %s %v", current, outcome, err)
+	}
+	wantEvents(t, store)
+	if _, _, err := s.Apply(t.Context(), m, operator); err != nil {
+		t.Fatal(err)
+	}
+	store.told()
+	if current, outcome, err := s.Preview(t.Context(), m); current == nil || outcome != catalog.Unchanged || err != nil {
+		t.Errorf("the same: %v %s %v", current, outcome, err)
+	}
+	if current, outcome, err := s.Preview(t.Context(), manifest(t, text("alpha", "alpha-2", "none"))); current == nil || outcome != catalog.Updated || err != nil {
+		t.Errorf("another: %v %s %v", current, outcome, err)
+	}
+	if _, _, err := s.Preview(t.Context(), manifest(t, text("beta", "alpha", "none"))); !errors.Is(err, catalog.ErrClientIDTaken) {
+		t.Errorf("a taken client id: %v", err)
+	}
+	bare := m
+	bare.Spec.Owner, bare.Spec.Entitlements = catalog.Owner{}, nil
+	if _, _, err := s.Preview(t.Context(), bare); !errors.Is(err, catalog.ErrWouldBeIncomplete) {
+		t.Errorf("an app in use without an owner: %v", err)
+	}
+	wantEvents(t, store)
+}
+
 func TestImportedMetadataBecomesCompleteAndIsNotTakenBack(t *testing.T) {
 	s, store := service(t)
 	data, err := os.ReadFile("testdata/metadata/good-s9.json")

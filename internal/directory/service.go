@@ -194,7 +194,12 @@ func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.now()
+	return NamesOf(p, names, s.now()), nil
+}
+
+// NamesOf returns what names makes of those of the person's groups that hold at
+// time now, sorted: a group without a name grants nothing.
+func NamesOf(p Person, names map[identity.GroupRef]string, now time.Time) []string {
 	var of []string
 	for _, m := range p.Groups {
 		if name := names[m.Group]; name != "" && now.Before(m.ValidUntil) {
@@ -202,7 +207,7 @@ func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
 		}
 	}
 	slices.Sort(of)
-	return slices.Compact(of), nil
+	return slices.Compact(of)
 }
 
 // Forget makes the next question read mappings and states again.

@@ -32,6 +32,8 @@ var (
 // QueueQuery selects events of the outbox: all that every field which is set
 // selects.
 type QueueQuery struct {
+	// ID selects one event, in whatever state it is.
+	ID string
 	// State selects by state; empty selects what is not settled: waiting, retrying
 	// and buried.
 	State State
@@ -89,6 +91,18 @@ type Desk struct {
 // Search returns a page of the outbox: see Queue.SearchQueue.
 func (d *Desk) Search(ctx context.Context, q QueueQuery) (page []Queued, next string, err error) {
 	return d.Queue.SearchQueue(ctx, q)
+}
+
+// Find returns one event of the outbox, or ErrQueuedNotFound.
+func (d *Desk) Find(ctx context.Context, id string) (Queued, error) {
+	page, _, err := d.Queue.SearchQueue(ctx, QueueQuery{ID: id, Limit: 1})
+	if err == nil && len(page) == 0 {
+		err = ErrQueuedNotFound
+	}
+	if err != nil {
+		return Queued{}, fmt.Errorf("find event: %w", err)
+	}
+	return page[0], nil
 }
 
 // Backlog counts what is not settled.

@@ -11,6 +11,8 @@ import (
 
 // Query selects jobs: all that every field which is set selects.
 type Query struct {
+	// ID selects one job, in whatever state it is.
+	ID string
 	// State selects by state; empty selects what is not settled: waiting, retrying
 	// and buried.
 	State event.State
@@ -68,6 +70,18 @@ type Desk struct {
 // Search returns a page of the jobs: see Queue.SearchJobs.
 func (d *Desk) Search(ctx context.Context, q Query) (page []Queued, next string, err error) {
 	return d.Queue.SearchJobs(ctx, q)
+}
+
+// Find returns one job, or event.ErrQueuedNotFound.
+func (d *Desk) Find(ctx context.Context, id string) (Queued, error) {
+	page, _, err := d.Queue.SearchJobs(ctx, Query{ID: id, Limit: 1})
+	if err == nil && len(page) == 0 {
+		err = event.ErrQueuedNotFound
+	}
+	if err != nil {
+		return Queued{}, fmt.Errorf("find job: %w", err)
+	}
+	return page[0], nil
 }
 
 // Backlog counts what is not settled.

@@ -45,6 +45,18 @@ func (db *DB) Leaves(ctx context.Context, n int) ([]audit.Leaf, error) {
 	}, `SELECT id, digest FROM audit WHERE seal = 0 ORDER BY id LIMIT $1`, n)
 }
 
+// Entry returns one entry of the audit log, or audit.ErrEntryNotFound.
+func (db *DB) Entry(ctx context.Context, id string) (audit.Entry, error) {
+	found, err := collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE id = $1`, id)
+	if err == nil && len(found) == 0 {
+		err = audit.ErrEntryNotFound
+	}
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	return found[0], nil
+}
+
 // Unsealed implements audit.Store.
 func (db *DB) Unsealed(ctx context.Context, after string, n int) ([]audit.Entry, error) {
 	return collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = 0 AND id > $1 ORDER BY id LIMIT $2`, after, n)

@@ -41,8 +41,12 @@ func stateOf(state, reason string) event.State {
 }
 
 // queueWhere returns the conditions of a list, whose order is that of the ids.
-func queueWhere(state event.State, after string) (*where, error) {
+func queueWhere(id string, state event.State, after string) (*where, error) {
 	var w where
+	if id != "" {
+		w.add(`id = ?`, id)
+		return &w, nil
+	}
 	condition, ok := states[state]
 	if !ok {
 		return nil, event.ErrState
@@ -60,7 +64,7 @@ func queueWhere(state event.State, after string) (*where, error) {
 
 // SearchQueue implements event.Queue.
 func (o outbox) SearchQueue(ctx context.Context, q event.QueueQuery) (events []event.Queued, next string, err error) {
-	w, err := queueWhere(q.State, q.After)
+	w, err := queueWhere(q.ID, q.State, q.After)
 	if err != nil {
 		return nil, "", err
 	}
@@ -87,7 +91,7 @@ func (o outbox) SearchQueue(ctx context.Context, q event.QueueQuery) (events []e
 
 // SearchJobs implements job.Queue.
 func (j jobs) SearchJobs(ctx context.Context, q job.Query) (list []job.Queued, next string, err error) {
-	w, err := queueWhere(q.State, q.After)
+	w, err := queueWhere(q.ID, q.State, q.After)
 	if err != nil {
 		return nil, "", err
 	}

@@ -75,6 +75,12 @@ func membersOf(names ...string) condition {
 	}
 }
 
+// CountPeople returns how many people have signed in.
+func (db *DB) CountPeople(ctx context.Context) (n int64, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM people`).Scan(&n)
+	return n, translate(err)
+}
+
 // Search implements directory.Store.
 func (db *DB) Search(ctx context.Context, q directory.Query) (people []directory.Person, next string, err error) {
 	s := peopleSearch{conditions: conditions(q), disabled: q.Disabled, limit: pageOf(q.Limit), sort: q.Sort, after: q.After}

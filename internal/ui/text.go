@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 )
 
@@ -60,3 +63,6 @@ func german(from fs.FS) (catalogue, error) {
 	}
 	return c, nil
 }
+
+// English is what t says in English, for files and logs.
+func (t Text) English() string { return (&locale{print: message.NewPrinter(language.English)}).say(t) }

@@ -40,6 +40,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("people are found by words and filters, in every order", func(t *testing.T) { peopleFound(t, db) })
 	t.Run("a cursor is good for its own list", func(t *testing.T) { badCursors(t, db) })
 	t.Run("pages hold while people come", func(t *testing.T) { pagesUnderInserts(t, db) })
+	t.Run("one of a long list is found by its id", func(t *testing.T) { oneFound(t, db) })
 	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
 }
 
