@@ -60,6 +60,17 @@ func startCluster(t *testing.T) *cluster {
 		})
 		c.direct[i] = "http://" + c.brokers[i].Address()
 	}
+	c.balance(t)
+	if err := d.Populate(t.Context(), c.brokers[0].Socket()); err != nil {
+		t.Fatal(err)
+	}
+	c.everywhere(t, "expense-bot", http.StatusBadRequest)
+	return c
+}
+
+// balance serves the issuer's address with the replica that the test points at.
+func (c *cluster) balance(t *testing.T) {
+	t.Helper()
 	balancer := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			target, _ := url.Parse(c.direct[c.at.Load()])
@@ -68,13 +79,8 @@ func startCluster(t *testing.T) *cluster {
 			r.SetXForwarded()
 		},
 	}}
-	go func() { _ = balancer.Serve(d.Listener()) }() // ends with the listener, which the demo closes
+	go func() { _ = balancer.Serve(c.Listener()) }() // ends with the listener, which the demo closes
 	t.Cleanup(func() { _ = balancer.Close() })
-	if err := d.Populate(t.Context(), c.brokers[0].Socket()); err != nil {
-		t.Fatal(err)
-	}
-	c.everywhere(t, "expense-bot", http.StatusBadRequest)
-	return c
 }
 
 // everywhere waits until both replicas know the client: an authorization request
