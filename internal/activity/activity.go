@@ -68,8 +68,8 @@ type Store interface {
 	ForgetFigures(ctx context.Context, t time.Time) (all bool, err error)
 }
 
-// Figures answers questions. From is inclusive and To exclusive; both are cut to
-// the hour.
+// Figures answers questions, about whole hours: from that of from until that in
+// which to is, which is left out if to is its beginning.
 type Figures interface {
 	// SignInHours returns sign-ins by hour and outcome, in the order of time.
 	SignInHours(ctx context.Context, from, to time.Time) ([]SignIns, error)

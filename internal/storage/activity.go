@@ -80,7 +80,11 @@ func (db *DB) ForgetFigures(ctx context.Context, before time.Time) (all bool, er
 
 // hours returns the condition of a span of hours.
 func hours(from, to time.Time) (condition string, args []any) {
-	return ` WHERE hour >= $1 AND hour < $2 `, []any{micros(from.Truncate(time.Hour)), micros(to.Truncate(time.Hour))}
+	end := to.Truncate(time.Hour)
+	if end.Before(to) {
+		end = end.Add(time.Hour)
+	}
+	return ` WHERE hour >= $1 AND hour < $2 `, []any{micros(from.Truncate(time.Hour)), micros(end)}
 }
 
 // mostKinds bounds a list of totals.

@@ -41,6 +41,18 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("a cursor is good for its own list", func(t *testing.T) { badCursors(t, db) })
 	t.Run("pages hold while people come", func(t *testing.T) { pagesUnderInserts(t, db) })
 	t.Run("one of a long list is found by its id", func(t *testing.T) { oneFound(t, db) })
+	t.Run("members of groups follow sign-ins", func(t *testing.T) { membersFollowSignIns(t, db) })
+	t.Run("joins at once are all counted", func(t *testing.T) { joinsAtOnce(t, db) })
+	t.Run("groups are found by words and filters, in every order", func(t *testing.T) { groupsFound(t, db) })
+	t.Run("sessions are found across people", func(t *testing.T) { sessionsFound(t, db) })
+	t.Run("what apps hold is found across people", func(t *testing.T) { accessFound(t, db) })
+	t.Run("who has a role is found by assignment and group", func(t *testing.T) { holdersFound(t, db) })
+	t.Run("the last admin stays", func(t *testing.T) { lastAdminStays(t, db) })
+	t.Run("the audit log is searched by everything at once", func(t *testing.T) { auditFound(t, db) })
+	t.Run("new seals are verified as they come", func(t *testing.T) { checkedAsSealed(t, db) })
+	t.Run("activity is counted once", func(t *testing.T) { activityExact(t, db) })
+	t.Run("events in the outbox are looked after", func(t *testing.T) { outboxTended(t, db) })
+	t.Run("jobs are looked after", func(t *testing.T) { jobsTended(t, db) })
 	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
 }
 
