@@ -135,14 +135,18 @@ func (s *stage) startExample(t *testing.T, folder string, e example) string {
 	if err := json.Unmarshal(s.manage(t, http.MethodPut, "/apps/hello-"+e.name, manifest), &made); err != nil || made.Secret == "" {
 		t.Fatalf("no secret was made: %v", err)
 	}
+	startProgram(t, folder, e.start, port, "ISSUER="+s.Facts().Issuer, "CLIENT_SECRET="+made.Secret)
+	return net.JoinHostPort("127.0.0.1", port)
+}
+
+// startProgram starts a program that listens on PORT of 127.0.0.1, waits until it
+// does, and ends it with the test. environ is added to ours.
+func startProgram(t *testing.T, folder string, command []string, port string, environ ...string) {
+	t.Helper()
 	var log bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), e.start[0], e.start[1:]...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), command[0], command[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, &log, &log
-	cmd.Env = append(os.Environ(), "PORT="+port, "ISSUER="+s.Facts().Issuer, "CLIENT_SECRET="+made.Secret)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	cmd.Env = append(append(os.Environ(), "PORT="+port), environ...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -155,18 +159,19 @@ func (s *stage) startExample(t *testing.T, folder string, e example) string {
 			t.Log(log.String())
 		}
 	})
-	address := net.JoinHostPort("127.0.0.1", port)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
 		if err == nil {
 			_ = conn.Close()
-			return address
+			return
 		}
 		select {
 		case <-ended:
-			t.Fatal("the example ended at once")
+			t.Fatalf("%s ended at once", command[0])
 		case <-ctx.Done():
-			t.Fatal("the example does not answer")
+			t.Fatalf("%s does not answer", command[0])
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
