@@ -18,13 +18,13 @@ func commandLine(ctx context.Context, root string) (string, error) {
 	}
 	defer func() { _ = os.RemoveAll(folder) }() // a temporary one
 	binary := filepath.Join(folder, "broker")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/broker")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/broker") //nolint:gosec // G204: the folder is ours
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	help := func(words ...string) (string, error) {
-		cmd := exec.CommandContext(ctx, binary, append(words, "--help")...)
+		cmd := exec.CommandContext(ctx, binary, append(words, "--help")...) //nolint:gosec // G204: the words are those of our own help
 		cmd.Dir, cmd.Env = folder, []string{"HOME=" + folder, "COLUMNS=100"}
 		out, err := cmd.Output()
 		text := strings.ReplaceAll(string(out), folder+string(filepath.Separator), "")

@@ -9,7 +9,7 @@ import (
 )
 
 // standards names the specification of each endpoint of the discovery document.
-var standards = map[string]string{
+var standards = map[string]string{ //nolint:gosec // G101: names of specifications
 	"authorization_endpoint": "OpenID Connect Core 3.1.2, RFC 7636, RFC 8707, RFC 9207",
 	"token_endpoint":         "RFC 6749, RFC 7523, RFC 9068",
 	"userinfo_endpoint":      "OpenID Connect Core 5.3",
