@@ -191,6 +191,9 @@ type Admin struct {
 	// AppOwners may change the apps whose owner's team is a group of theirs.
 	AppOwners []string `yaml:"app_owners"`
 	Auditors  []string `yaml:"auditors"`
+	// FourEyes names the operations of the management API (operationId) that wait
+	// until a second person approves them. Default none.
+	FourEyes []string `yaml:"four_eyes"`
 }
 
 // Product is how the broker presents itself to people.

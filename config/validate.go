@@ -78,6 +78,7 @@ func (c *Config) faults() []complaint {
 		}
 	}
 	k.unique("admin.admins", c.Admin.Admins)
+	k.unique("admin.four_eyes", c.Admin.FourEyes)
 	k.connections(c)
 	k.mappings(c)
 	return k.found

@@ -71,6 +71,9 @@ func (c connected) answer(method, path, contentType string, body []byte) ([]byte
 // printJSON writes an answer with indentation.
 func printJSON(w io.Writer, answer []byte) error {
 	var out bytes.Buffer
+	if len(answer) == 0 {
+		return nil
+	}
 	if err := json.Indent(&out, answer, "", "  "); err != nil {
 		return fmt.Errorf("read the broker's answer: %w", err)
 	}
@@ -97,7 +100,7 @@ type appListCommand struct {
 
 // Run lists the apps.
 func (c *appListCommand) Run() error {
-	return c.list(c.listed, "/apps", "",
+	return c.list(c.listed, "/apps", "items",
 		column{"NAME", "name"}, column{"TITLE", "manifest.metadata.title"}, column{"OWNER", "manifest.spec.owner.primary"},
 		column{"CLIENT", "manifest.spec.identity.oidc.clientId"}, column{"DISABLED", "disabled"}, column{"UPDATED", "updated"})
 }
@@ -143,7 +146,7 @@ type personListCommand struct {
 
 // Run lists people.
 func (c *personListCommand) Run() error {
-	return c.list(c.listed, "/people?after="+url.QueryEscape(c.After), "people",
+	return c.list(c.listed, "/people?after="+url.QueryEscape(c.After), "items",
 		column{"ID", "id"}, column{"NAME", "profile.name"}, column{"EMAIL", "profile.email"}, column{"DISABLED", "disabled"}, column{"UPDATED", "updated"})
 }
 
@@ -186,7 +189,7 @@ type groupListCommand struct {
 
 // Run lists the mappings.
 func (c *groupListCommand) Run() error {
-	return c.list(c.listed, "/mappings", "", column{"CONNECTION", "group.connection"}, column{"GROUP", "group.id"}, column{"NAME", "name"})
+	return c.list(c.listed, "/mappings", "items", column{"CONNECTION", "group.connection"}, column{"GROUP", "group.id"}, column{"NAME", "name"})
 }
 
 // upstreamGroup names a group as its identity provider does.

@@ -13,7 +13,7 @@ type idpListCommand struct {
 
 // Run lists the connections.
 func (c *idpListCommand) Run() error {
-	return c.list(c.listed, "/connections", "",
+	return c.list(c.listed, "/connections", "items",
 		column{"ID", "id"}, column{"TITLE", "title"}, column{"TYPE", "type"}, column{"ISSUER", "issuer"}, column{"ENABLED", "enabled"})
 }
 
@@ -25,7 +25,7 @@ type personSessionsCommand struct {
 
 // Run lists where a person is signed in.
 func (c *personSessionsCommand) Run() error {
-	return c.list(c.listed, "/people/"+url.PathEscape(c.ID)+"/sessions", "",
+	return c.list(c.listed, "/people/"+url.PathEscape(c.ID)+"/sessions", "items",
 		column{"ID", "id"}, column{"CONNECTION", "authentication.connection"}, column{"SINCE", "created"}, column{"LAST USED", "last_seen"},
 		column{"ADDRESS", "address"}, column{"BROWSER", "user_agent"})
 }
@@ -37,7 +37,7 @@ type personSignOutCommand struct {
 
 // Run ends every session of a person.
 func (c *personSignOutCommand) Run() error {
-	return c.ask(http.MethodDelete, "/people/"+url.PathEscape(c.ID)+"/sessions", "", nil)
+	return c.ask(http.MethodDelete, "/people/"+url.PathEscape(c.ID)+"/sessions", "items", nil)
 }
 
 type sessionCommand struct {
@@ -51,7 +51,7 @@ type sessionEndCommand struct {
 
 // Run ends the session.
 func (c *sessionEndCommand) Run() error {
-	return c.ask(http.MethodPost, "/sessions/"+url.PathEscape(c.ID)+"/end", "", nil)
+	return c.ask(http.MethodDelete, "/sessions/"+url.PathEscape(c.ID), "", nil)
 }
 
 type keysCommand struct {
@@ -67,7 +67,7 @@ type keysListCommand struct {
 
 // Run lists the keys.
 func (c *keysListCommand) Run() error {
-	return c.list(c.listed, "/keys", "",
+	return c.list(c.listed, "/keys", "items",
 		column{"KID", "id"}, column{"ALGORITHM", "algorithm"}, column{"STAGE", "stage"}, column{"PUBLISHED", "published"},
 		column{"SIGNS FROM", "signs_from"}, column{"REMOVED AT", "remove_at"})
 }
@@ -114,6 +114,6 @@ func (c *auditListCommand) Run() error {
 			q.Set(name, value)
 		}
 	}
-	return c.list(c.listed, "/audit?"+q.Encode(), "entries",
+	return c.list(c.listed, "/audit?"+q.Encode(), "items",
 		column{"TIME", "time"}, column{"TYPE", "type"}, column{"SUBJECT", "subject.id"}, column{"BY", "actor.id"}, column{"ADDRESS", "actor.address"})
 }

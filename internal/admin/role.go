@@ -52,6 +52,9 @@ const (
 	WriteAdmin       Right = "admin:write" // the same
 )
 
+// Rights lists every right.
+func Rights() []Right { return Admin.Rights() }
+
 // reading is what somebody may who looks after everything and changes nothing.
 func reading() []Right {
 	return []Right{ReadApps, ReadPeople, ReadSessions, ReadConnections, ReadGroups, ReadKeys, ReadAudit, ReadOperations, ReadAdmin}
@@ -78,7 +81,10 @@ func (r Role) Rights() []Right {
 // Principal is who asks, with what they may do.
 type Principal struct {
 	// Ref names the person, the token or the operator in audit entries.
-	Ref   identity.Ref
+	Ref identity.Ref
+	// Owner is the person, or the operator, who answers for it: a token counts as
+	// whoever made it.
+	Owner identity.Ref
 	Roles []Role
 	// Teams are the groups of a person: an app is owned by the team its manifest
 	// names. Apps are the names of the apps that an owner's token is for.
@@ -88,11 +94,23 @@ type Principal struct {
 
 // Operator is who asks over the broker's Unix socket.
 func Operator() Principal {
-	return Principal{Ref: identity.Ref{Kind: identity.KindOperator, ID: "local"}, Roles: []Role{Admin}}
+	local := identity.Ref{Kind: identity.KindOperator, ID: "local"}
+	return Principal{Ref: local, Owner: local, Roles: []Role{Admin}}
 }
 
 // Has reports whether p has the role.
 func (p Principal) Has(r Role) bool { return slices.Contains(p.Roles, r) }
+
+// Rights lists what p may do everywhere.
+func (p Principal) Rights() []Right {
+	all := []Right{}
+	for _, right := range Rights() {
+		if p.May(right) {
+			all = append(all, right)
+		}
+	}
+	return all
+}
 
 // May reports whether p may do this everywhere.
 func (p Principal) May(right Right) bool {

@@ -20,7 +20,8 @@ var (
 	ErrLastAdmin = fault.New(fault.Conflict, "last_admin", "nobody would be admin any more: make another admin first")
 	// ErrNotAssigned is returned for an assignment that is not there.
 	ErrNotAssigned = fault.New(fault.NotFound, "role_not_assigned", "this person has no such assignment")
-	errRole        = fault.New(fault.Invalid, "role_unknown", "the roles are admin, security-reviewer, approver, app-owner and auditor")
+	// ErrRole refuses a role that there is not.
+	ErrRole = fault.New(fault.Invalid, "role_unknown", "the roles are admin, security-reviewer, approver, app-owner and auditor")
 )
 
 // Assignment gives a person a role.
@@ -30,19 +31,24 @@ type Assignment struct {
 	Created time.Time `json:"created"`
 }
 
-// Holder is a person with a role, and what gave it: "assignment" or a group's name.
+// Assigned is the Source of a Holder by assignment.
+const Assigned = "assignment"
+
+// Holder is a person with a role, and what gave it: Assigned, or a group's name.
 type Holder struct {
 	Person directory.Person `json:"person"`
 	Role   Role             `json:"role"`
 	Source string           `json:"source"`
+	// Group is the upstream group that has the name, for a role by a group.
+	Group identity.GroupRef `json:"group,omitzero"`
 }
 
 // Store keeps tokens and assignments.
 type Store interface {
-	// Token returns the token with this hash that was not revoked, or ErrTokenNotFound.
-	Token(ctx context.Context, hash []byte) (Token, error)
-	// Tokens returns those that were not revoked, newest first.
-	Tokens(ctx context.Context) ([]Token, error)
+	// APIToken returns the token with this hash that was not revoked, or ErrTokenNotFound.
+	APIToken(ctx context.Context, hash []byte) (Token, error)
+	// APITokens returns those that were not revoked, newest first.
+	APITokens(ctx context.Context) ([]Token, error)
 	CreateToken(ctx context.Context, t Token, events []event.Event) error
 	// RevokeToken removes a token, or fails with ErrTokenNotFound.
 	RevokeToken(ctx context.Context, id string, events []event.Event) error
@@ -61,6 +67,10 @@ type Store interface {
 	// DisablePerson is directory.Store.UpdatePerson that fails with ErrLastAdmin like
 	// Unassign.
 	DisablePerson(ctx context.Context, id string, keep Admins, change func(directory.Person) (directory.Person, []event.Event, error)) error
+	// MapGroup adds or renames a mapping, and UnmapGroup removes one: they are
+	// directory.GroupStore's that fail with ErrLastAdmin like Unassign.
+	MapGroup(ctx context.Context, m directory.Mapping, keep Admins, events []event.Event) error
+	UnmapGroup(ctx context.Context, g identity.GroupRef, keep Admins, events []event.Event) error
 }
 
 // Admins says who is one: whoever is enabled and has the assignment, or is at Now
@@ -85,22 +95,30 @@ type RoleQuery struct {
 // People is the part of the directory that roles are about.
 type People interface {
 	Person(ctx context.Context, id string) (directory.Person, error)
+	Mappings(ctx context.Context) ([]directory.Mapping, error)
 }
 
-// Groups names groups and switches people: directory.Service.
+// Groups names groups, and makes the changes of people and mappings that a role may
+// hang on: directory.Service.
 type Groups interface {
 	GroupNames(ctx context.Context, p directory.Person) ([]string, error)
 	Disabling(id string, disabled bool, actor identity.Actor) func(directory.Person) (directory.Person, []event.Event, error)
+	Mapping(m directory.Mapping, actor identity.Actor) ([]event.Event, error)
+	Unmapping(g identity.GroupRef, actor identity.Actor) []event.Event
+	Forget()
 }
 
-// Options are what a Service needs. All are required.
+// Options are what a Service needs. All but FourEyes are required.
 type Options struct {
 	Store     Store
+	Changes   ChangeStore
 	Directory People
 	Groups    Groups
 	// Members names the groups that give a role.
 	Members map[Role][]string
-	Now     func() time.Time
+	// FourEyes names the operations that wait for a second person.
+	FourEyes []string
+	Now      func() time.Time
 }
 
 // Service answers who may do what, and changes it.
@@ -111,17 +129,16 @@ func New(o Options) *Service { return &Service{o: o} }
 
 func (s *Service) now() time.Time { return s.o.Now().UTC().Truncate(time.Microsecond) }
 
+// GroupsOf names the groups that give a role.
+func (s *Service) GroupsOf(r Role) []string { return s.o.Members[r] }
+
 // Of returns what a person may do. Somebody who is disabled has no role.
 func (s *Service) Of(ctx context.Context, p directory.Person) (Principal, error) {
-	who := Principal{Ref: identity.Person(p.ID)}
+	who := Principal{Ref: identity.Person(p.ID), Owner: identity.Person(p.ID)}
 	if p.Disabled {
 		return who, nil
 	}
-	assigned, err := s.o.Store.Assignments(ctx)
-	if err != nil {
-		return Principal{}, err
-	}
-	holders, err := s.rolesOf(ctx, p, assigned)
+	holders, err := s.RolesOf(ctx, p)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -134,25 +151,49 @@ func (s *Service) Of(ctx context.Context, p directory.Person) (Principal, error)
 	return who, err
 }
 
-func (s *Service) rolesOf(ctx context.Context, p directory.Person, assigned []Assignment) ([]Holder, error) {
-	var has []Holder
-	for _, a := range assigned {
+// RolesOf lists the roles that a person has, each with what gives it.
+func (s *Service) RolesOf(ctx context.Context, p directory.Person) ([]Holder, error) {
+	f, err := s.facts(ctx)
+	return f.rolesOf(p), err
+}
+
+// facts is what roles come from.
+type facts struct {
+	assigned []Assignment
+	names    map[identity.GroupRef]string
+	members  map[Role][]string
+	now      time.Time
+}
+
+func (s *Service) facts(ctx context.Context) (facts, error) {
+	f := facts{names: map[identity.GroupRef]string{}, members: s.o.Members, now: s.now()}
+	var err error
+	if f.assigned, err = s.o.Store.Assignments(ctx); err != nil {
+		return f, err
+	}
+	mappings, err := s.o.Directory.Mappings(ctx)
+	for _, m := range mappings {
+		f.names[m.Group] = m.Name
+	}
+	return f, err
+}
+
+// rolesOf lists the roles of a person by assignment, and by groups that hold now.
+func (f facts) rolesOf(p directory.Person) []Holder {
+	has := []Holder{}
+	for _, a := range f.assigned {
 		if a.Person == p.ID {
-			has = append(has, Holder{p, a.Role, "assignment"})
+			has = append(has, Holder{Person: p, Role: a.Role, Source: Assigned})
 		}
 	}
-	names, err := s.o.Groups.GroupNames(ctx, p)
-	if err != nil {
-		return nil, err
-	}
 	for _, role := range Roles() {
-		for _, g := range s.o.Members[role] {
-			if slices.Contains(names, g) {
-				has = append(has, Holder{p, role, g})
+		for _, in := range p.Groups {
+			if name := f.names[in.Group]; name != "" && f.now.Before(in.ValidUntil) && slices.Contains(f.members[role], name) {
+				has = append(has, Holder{Person: p, Role: role, Source: name, Group: in.Group})
 			}
 		}
 	}
-	return has, nil
+	return has
 }
 
 // HolderQuery selects who has roles.
@@ -176,7 +217,7 @@ func (s *Service) SearchHolders(ctx context.Context, q HolderQuery) (page []Hold
 	if err != nil {
 		return nil, "", err
 	}
-	assigned, err := s.o.Store.Assignments(ctx)
+	f, err := s.facts(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -190,11 +231,7 @@ func (s *Service) SearchHolders(ctx context.Context, q HolderQuery) (page []Hold
 			return nil, "", err
 		}
 		for _, p := range people {
-			has, err := s.rolesOf(ctx, p, assigned)
-			if err != nil {
-				return nil, "", err
-			}
-			page = append(page, slices.DeleteFunc(has, func(h Holder) bool { return h.Role != role })...)
+			page = append(page, slices.DeleteFunc(f.rolesOf(p), func(h Holder) bool { return h.Role != role })...)
 		}
 		if more != "" {
 			return page, string(role) + "." + more, nil
@@ -212,7 +249,7 @@ func (q HolderQuery) roles() ([]Role, error) {
 	roles := Roles()
 	if q.Role != "" {
 		if !slices.Contains(roles, q.Role) {
-			return nil, errRole.At("role")
+			return nil, ErrRole.At("role")
 		}
 		roles = []Role{q.Role}
 	}
@@ -227,9 +264,9 @@ func (q HolderQuery) roles() ([]Role, error) {
 	return roles[i:], nil
 }
 
-// Holders lists everybody who has a role, by assignment or by group.
-func (s *Service) Holders(ctx context.Context) (all []Holder, err error) {
-	for q := (HolderQuery{Limit: 1000}); ; {
+// holders lists everybody who has the role, by assignment or by a group.
+func (s *Service) holders(ctx context.Context, role Role) (all []Holder, err error) {
+	for q := (HolderQuery{Role: role, Limit: 1000}); ; {
 		page, next, err := s.SearchHolders(ctx, q)
 		if err != nil {
 			return nil, err
@@ -243,7 +280,7 @@ func (s *Service) Holders(ctx context.Context) (all []Holder, err error) {
 // Assign gives a person a role.
 func (s *Service) Assign(ctx context.Context, person string, role Role, actor identity.Actor) error {
 	if !slices.Contains(Roles(), role) {
-		return errRole.At("role")
+		return ErrRole.At("role")
 	}
 	if _, err := s.o.Directory.Person(ctx, person); err != nil {
 		return err
@@ -252,19 +289,3 @@ func (s *Service) Assign(ctx context.Context, person string, role Role, actor id
 	e := event.New(now, "role.assigned", actor, identity.Person(person), "role", string(role))
 	return s.o.Store.Assign(ctx, Assignment{Person: person, Role: role, Created: now}, []event.Event{e})
 }
-
-// Unassign takes an assignment away. It fails with ErrLastAdmin, or with
-// ErrNotAssigned for a role that the person has by a group, which is taken away there.
-func (s *Service) Unassign(ctx context.Context, person string, role Role, actor identity.Actor) error {
-	now := s.now()
-	e := event.New(now, "role.unassigned", actor, identity.Person(person), "role", string(role))
-	return s.o.Store.Unassign(ctx, person, role, s.admins(now), []event.Event{e})
-}
-
-// DisablePerson switches a person off like directory.Service, unless they are the
-// last admin.
-func (s *Service) DisablePerson(ctx context.Context, id string, actor identity.Actor) error {
-	return s.o.Store.DisablePerson(ctx, id, s.admins(s.now()), s.o.Groups.Disabling(id, true, actor))
-}
-
-func (s *Service) admins(now time.Time) Admins { return Admins{Groups: s.o.Members[Admin], Now: now} }

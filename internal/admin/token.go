@@ -43,10 +43,13 @@ type Token struct {
 	// Apps are those that the token of an app's owner is for.
 	Apps      []string       `json:"apps,omitempty"`
 	CreatedBy identity.Actor `json:"created_by"`
-	Created   time.Time      `json:"created"`
-	Expires   time.Time      `json:"expires"`
-	LastUsed  time.Time      `json:"last_used,omitzero"`
-	Hash      []byte         `json:"-"`
+	// Owner is the person, or the operator, that the token counts as, also when
+	// another token of theirs made it.
+	Owner    identity.Ref `json:"owner"`
+	Created  time.Time    `json:"created"`
+	Expires  time.Time    `json:"expires"`
+	LastUsed time.Time    `json:"last_used,omitzero"`
+	Hash     []byte       `json:"-"`
 }
 
 // NewToken is what is asked for.
@@ -70,7 +73,7 @@ func (n NewToken) check() error {
 	}
 	for _, r := range n.Roles {
 		if !slices.Contains(Roles(), r) {
-			return errRole.At("roles")
+			return ErrRole.At("roles")
 		}
 	}
 	if len(n.Apps) > 0 && !slices.Contains(n.Roles, AppOwner) {
@@ -99,7 +102,7 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken, by Principal, act
 	}
 	now := s.now()
 	t := Token{
-		ID: identity.NewID(), Name: n.Name, Roles: n.Roles, Apps: n.Apps, CreatedBy: actor, Created: now, Expires: now.Add(life), Hash: hash[:],
+		ID: identity.NewID(), Name: n.Name, Roles: n.Roles, Apps: n.Apps, CreatedBy: actor, Owner: by.Owner, Created: now, Expires: now.Add(life), Hash: hash[:],
 	}
 	created := event.New(now, "api_token.created", actor, identity.Ref{Kind: identity.KindToken, ID: t.ID},
 		"name", t.Name, "roles", join(t.Roles), "apps", strings.Join(t.Apps, " "))
@@ -119,7 +122,7 @@ func join(roles []Role) string {
 
 // Tokens lists the tokens that are good, newest first.
 func (s *Service) Tokens(ctx context.Context) ([]Token, error) {
-	all, err := s.o.Store.Tokens(ctx)
+	all, err := s.o.Store.APITokens(ctx)
 	now := s.now()
 	return slices.DeleteFunc(all, func(t Token) bool { return !now.Before(t.Expires) }), err
 }
@@ -137,7 +140,7 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, e
 		return Principal{}, ErrToken
 	}
 	hash := sha256.Sum256([]byte(secret))
-	t, err := s.o.Store.Token(ctx, hash[:])
+	t, err := s.o.Store.APIToken(ctx, hash[:])
 	now := s.now()
 	switch {
 	case errors.Is(err, ErrTokenNotFound), err == nil && !now.Before(t.Expires):
@@ -145,18 +148,60 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (Principal, e
 	case err != nil:
 		return Principal{}, err
 	}
-	p := Principal{Ref: identity.Ref{Kind: identity.KindToken, ID: t.ID}, Roles: t.Roles, Apps: t.Apps}
-	if t.CreatedBy.Kind == identity.KindPerson {
-		if p.Roles, err = s.stillHas(ctx, t.CreatedBy.ID, t.Roles); err != nil {
+	p, err := s.of(ctx, t)
+	if err == nil && now.Sub(t.LastUsed) >= touchEvery {
+		err = s.o.Store.TouchToken(ctx, t.ID, now)
+	}
+	return p, err
+}
+
+// of returns what a token may do: of its roles those that its owner still has.
+func (s *Service) of(ctx context.Context, t Token) (Principal, error) {
+	p := Principal{Ref: identity.Ref{Kind: identity.KindToken, ID: t.ID}, Owner: t.Owner, Roles: t.Roles, Apps: t.Apps}
+	switch t.Owner.Kind {
+	case identity.KindOperator:
+		return p, nil
+	case identity.KindPerson:
+		var err error
+		p.Roles, err = s.stillHas(ctx, t.Owner.ID, t.Roles)
+		return p, err
+	default: // nobody answers for it
+		return Principal{}, ErrToken
+	}
+}
+
+// principal returns what somebody may do now whom an audit entry names.
+func (s *Service) principal(ctx context.Context, who identity.Ref) (Principal, error) {
+	switch who.Kind {
+	case identity.KindOperator:
+		return Operator(), nil
+	case identity.KindPerson:
+		p, err := s.o.Directory.Person(ctx, who.ID)
+		if err != nil {
 			return Principal{}, err
 		}
-	}
-	if now.Sub(t.LastUsed) >= touchEvery {
-		if err := s.o.Store.TouchToken(ctx, t.ID, now); err != nil {
+		return s.Of(ctx, p)
+	case identity.KindToken:
+		t, err := s.Token(ctx, who.ID)
+		if err != nil {
 			return Principal{}, err
 		}
+		return s.of(ctx, t)
+	default:
+		return Principal{}, ErrForbidden
 	}
-	return p, nil
+}
+
+// Token returns the good token with this id, or fails with ErrTokenNotFound.
+func (s *Service) Token(ctx context.Context, id string) (Token, error) {
+	all, err := s.Tokens(ctx)
+	if err != nil {
+		return Token{}, err
+	}
+	if i := slices.IndexFunc(all, func(t Token) bool { return t.ID == id }); i >= 0 {
+		return all[i], nil
+	}
+	return Token{}, ErrTokenNotFound
 }
 
 // stillHas returns those of the roles that the person who gave them still has.

@@ -2,9 +2,12 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // newToken is a token with its secret, which is shown this once.
@@ -13,33 +16,134 @@ type newToken struct {
 	Secret string `json:"secret"`
 }
 
-func (a *API) tokens(r *http.Request) (any, error) {
+// Location is where the token is found.
+func (t newToken) Location() string { return "/tokens/" + t.ID }
+
+// role is a role with what it may do.
+type role struct {
+	Name admin.Role `json:"name"`
+	// Rights hold everywhere; an app's owner has more for the apps of their teams.
+	Rights []admin.Right `json:"rights"`
+	// Groups give the role, by their names.
+	Groups []string `json:"groups"`
+}
+
+// self is who asks.
+type self struct {
+	Ref    identity.Ref  `json:"ref"`
+	Owner  identity.Ref  `json:"owner"`
+	Roles  []admin.Role  `json:"roles"`
+	Rights []admin.Right `json:"rights"`
+	Apps   []string      `json:"apps,omitempty"`
+	Teams  []string      `json:"teams,omitempty"`
+}
+
+var holderColumns = []string{"role", "person.id", "person.profile.name", "person.profile.email", "person.disabled", "source", "group.connection", "group.id"}
+
+func (a *API) adminRoutes() []rest.Route {
+	const assignment = "/roles/{role}/people/{id}"
+	return []rest.Route{
+		{ID: "whoAmI", Method: "GET", Path: "/me", Summary: "Say who asks, with which roles and rights.", Right: rest.Anybody, Answer: exampleSelf, Do: a.me},
+		{
+			ID: "listRoles", Method: "GET", Path: "/roles", Summary: "List the roles, what they may do, and the groups that give them.", Right: admin.ReadAdmin,
+			List: rest.ListOf(exampleRole, []string{"name", "rights", "groups"}, nil, a.listRoles),
+		},
+		{
+			ID: "listHolders", Method: "GET", Path: "/holders", Summary: "List who has which role, and by what.", Right: admin.ReadAdmin,
+			Query: []rest.Param{rest.Choice("role", "Only holders of this role.", roleNames()...)},
+			List:  rest.ListOf(exampleHolder, holderColumns, nil, a.listHolders),
+		},
+		{ID: "assignRole", Method: "PUT", Path: assignment, Summary: "Give a person a role.", Right: admin.WriteAdmin, Do: a.assignRole},
+		{
+			ID: "unassignRole", Method: "DELETE", Path: assignment, Summary: "Take a role away that was given so.", About: "A role by a group is taken away at the group. The last admin is refused.",
+			Right: admin.WriteAdmin, Do: a.unassignRole, Hits: a.hitsRole,
+		},
+		{
+			ID: "listTokens", Method: "GET", Path: "/tokens", Summary: "List the API tokens that are good.", Right: admin.ReadAdmin,
+			List: rest.ListOf(exampleToken, []string{"id", "name", "roles", "apps", "owner.kind", "owner.id", "created", "expires", "last_used"},
+				[]string{"-created", "created", "name", "-name", "expires", "-expires"}, a.listTokens),
+		},
+		{
+			ID: "createToken", Method: "POST", Path: "/tokens", Summary: "Make an API token, shown once.",
+			About: "Nobody gives a token a role that they do not have. It has its roles only while who made it has them, and is dead with them.",
+			Right: admin.WriteAdmin, Body: exampleNewToken, Answer: newToken{exampleToken, "gha_…"}, Status: http.StatusCreated, Secret: true, Do: a.createToken,
+		},
+		{
+			ID: "getToken", Method: "GET", Path: "/tokens/{id}", Summary: "Show an API token.", Right: admin.ReadAdmin, Answer: exampleToken,
+			Do: func(r *http.Request) (any, error) { return a.o.Admin.Token(r.Context(), r.PathValue("id")) },
+		},
+		{
+			ID: "revokeToken", Method: "DELETE", Path: "/tokens/{id}", Summary: "Revoke an API token.", Right: admin.WriteAdmin, Hits: a.hitsToken,
+			Do: func(r *http.Request) (any, error) {
+				return nothing(a.o.Admin.RevokeToken(r.Context(), r.PathValue("id"), by(r)))
+			},
+		},
+	}
+}
+
+func roleNames() []string {
+	names := []string{}
+	for _, r := range admin.Roles() {
+		names = append(names, string(r))
+	}
+	return names
+}
+
+func (a *API) me(r *http.Request) (any, error) {
+	p := rest.CallerOf(r).Principal
+	return self{
+		Ref: p.Ref, Owner: p.Owner, Roles: append([]admin.Role{}, p.Roles...), Rights: p.Rights(), Apps: p.Apps, Teams: p.Teams,
+	}, nil
+}
+
+func (a *API) listRoles(_ *http.Request, q rest.Query) ([]role, string, error) {
+	all := []role{}
+	for _, r := range admin.Roles() {
+		all = append(all, role{Name: r, Rights: r.Rights(), Groups: append([]string{}, a.o.Admin.GroupsOf(r)...)})
+	}
+	return rest.Slice(q, all, func(r role) string { return string(r.Name) }, nil)
+}
+
+func holderID(h admin.Holder) string {
+	return string(h.Role) + "/" + h.Person.ID + "/" + h.Source + "/" + h.Group.Connection + "/" + h.Group.ID
+}
+
+func (a *API) listHolders(r *http.Request, q rest.Query) ([]admin.Holder, string, error) {
+	return a.o.Admin.SearchHolders(r.Context(), admin.HolderQuery{Role: admin.Role(q.Get("role")), Limit: q.Limit, After: q.After})
+}
+
+func (a *API) assignRole(r *http.Request) (any, error) {
+	return nothing(a.o.Admin.Assign(r.Context(), r.PathValue("id"), admin.Role(r.PathValue("role")), by(r)))
+}
+
+func (a *API) unassignRole(r *http.Request) (any, error) {
+	return nothing(a.o.Admin.Unassign(r.Context(), r.PathValue("id"), admin.Role(r.PathValue("role")), by(r)))
+}
+
+func (a *API) listTokens(r *http.Request, q rest.Query) ([]admin.Token, string, error) {
 	all, err := a.o.Admin.Tokens(r.Context())
-	return append([]admin.Token{}, all...), err
+	if err != nil {
+		return nil, "", err
+	}
+	return rest.Slice(q, all, func(t admin.Token) string { return t.ID }, map[string]func(admin.Token) string{
+		"created": func(t admin.Token) string { return rest.TimeKey(t.Created) },
+		"expires": func(t admin.Token) string { return rest.TimeKey(t.Expires) },
+		"name":    func(t admin.Token) string { return t.Name },
+	})
 }
 
 func (a *API) createToken(r *http.Request) (any, error) {
 	var wanted admin.NewToken
-	if err := httpx.DecodeJSON(r, &wanted); err != nil {
+	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &wanted); err != nil {
 		return nil, err
 	}
-	t, secret, err := a.o.Admin.CreateToken(r.Context(), wanted, principal(r.Context()), a.actor(r))
+	wanted.Roles, wanted.Apps = unique(wanted.Roles), unique(wanted.Apps)
+	t, secret, err := a.o.Admin.CreateToken(r.Context(), wanted, rest.CallerOf(r).Principal, by(r))
 	return newToken{t, secret}, err
 }
 
-func (a *API) revokeToken(r *http.Request) (any, error) {
-	return done{}, a.o.Admin.RevokeToken(r.Context(), r.PathValue("id"), a.actor(r))
-}
-
-func (a *API) holders(r *http.Request) (any, error) {
-	all, err := a.o.Admin.Holders(r.Context())
-	return append([]admin.Holder{}, all...), err
-}
-
-func (a *API) assignRole(r *http.Request) (any, error) {
-	return done{}, a.o.Admin.Assign(r.Context(), r.PathValue("id"), admin.Role(r.PathValue("role")), a.actor(r))
-}
-
-func (a *API) unassignRole(r *http.Request) (any, error) {
-	return done{}, a.o.Admin.Unassign(r.Context(), r.PathValue("id"), admin.Role(r.PathValue("role")), a.actor(r))
+// unique is a list without what it has twice.
+func unique[T ~string](list []T) []T {
+	slices.Sort(list)
+	return slices.Compact(list)
 }

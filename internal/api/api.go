@@ -2,141 +2,140 @@
 // does. On the broker's Unix socket whoever can open that file (mode 0600) is the
 // operator; on the network an API token says who asks and with which roles.
 //
-// One table has every route with the right that it takes, the types that it reads
-// and writes, and what it does. The router, the OpenAPI document and the test of
-// who may do what are made from it.
+// One table has every operation with the right that it takes, the types that it
+// reads and writes, and what it does. The router, the OpenAPI document, the page
+// that shows it, and the test of who may do what are made from it: see package rest.
 package api
 
 import (
 	"context"
-	"io"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
-	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
-	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-// maxManifest bounds a manifest, in bytes.
-const maxManifest = 1 << 20
 
 // Options are what an API needs. All are required.
 type Options struct {
 	// Product and Issuer are told in the OpenAPI document.
 	Product, Issuer string
 	Admin           *admin.Service
-	Grants          grant.Store
-	Now             func() time.Time
 	Apps            *catalog.Service
 	People          *directory.Service
-	// Directory reads people.
-	Directory interface {
-		Person(ctx context.Context, id string) (directory.Person, error)
-		Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error)
-	}
+	Directory       Directory
 	// Connections are the configured ones, whether enabled or not.
 	Connections []Connection
-	Sessions    interface {
-		Of(ctx context.Context, person string) ([]session.Session, error)
-		End(ctx context.Context, id string, actor identity.Actor, reason string) error
-		EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error
-	}
-	Keys interface {
-		List(ctx context.Context) ([]keys.Info, error)
-		Rotate(ctx context.Context, alg keys.Algorithm, actor identity.Actor) error
-		Kill(ctx context.Context, kid string, actor identity.Actor) error
-	}
-	Audit interface {
-		Page(ctx context.Context, q audit.Query) (entries []audit.Entry, next string, err error)
-	}
-	// Mappings lists the group mappings.
-	Mappings func(ctx context.Context) ([]directory.Mapping, error)
-	Actor    func(*http.Request, identity.Ref) identity.Actor
+	Sessions    Sessions
+	Grants      grant.Store
+	Keys        Keys
+	Audit       Audit
+	// Hit counts what carries an id and is in use at a time: the previews.
+	Hit func(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error)
+	// Answers and Sealer keep what Idempotency-Key needs.
+	Answers rest.Answers
+	Sealer  rest.Sealer
+	// Lock takes a named lock that the replicas share.
+	Lock  func(ctx context.Context, name string) (unlock func(), err error)
+	Actor func(*http.Request, identity.Ref) identity.Actor
+	UI    *ui.UI
+	Now   func() time.Time
+}
+
+// Directory reads people, groups and their names.
+type Directory interface {
+	Person(ctx context.Context, id string) (directory.Person, error)
+	Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error)
+	Mappings(ctx context.Context) ([]directory.Mapping, error)
+}
+
+// Sessions finds and ends browser sessions: session.Manager.
+type Sessions interface {
+	Of(ctx context.Context, person string) ([]session.Session, error)
+	Find(ctx context.Context, id string) (session.Session, error)
+	End(ctx context.Context, id string, actor identity.Actor, reason string) error
+	EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error
+}
+
+// Keys are the signing keys: keys.Ring.
+type Keys interface {
+	List(ctx context.Context) ([]keys.Info, error)
+	Rotate(ctx context.Context, alg keys.Algorithm, actor identity.Actor) error
+	Kill(ctx context.Context, kid string, actor identity.Actor) error
+}
+
+// Audit reads the audit log.
+type Audit interface {
+	Page(ctx context.Context, q audit.Query) (entries []audit.Entry, next string, err error)
 }
 
 // API serves the management API.
-type API struct{ o Options }
+type API struct {
+	*rest.Engine
+	o Options
+}
 
 // New returns an API.
-func New(o Options) *API { return &API{o} }
-
-// applied is the answer to a change of an app.
-type applied struct {
-	App     catalog.App     `json:"app"`
-	Outcome catalog.Outcome `json:"outcome,omitempty"`
-	// Secret is shown once.
-	Secret string `json:"client_secret,omitempty"`
-	// Missing says what keeps people from using the app: see catalog.Manifest.
-	Missing []string `json:"missing,omitempty"`
-}
-
-func (a *API) apps(r *http.Request) (any, error) {
-	all, err := a.o.Apps.Apps(r.Context())
-	return append([]catalog.App{}, all...), err
-}
-
-func (a *API) app(r *http.Request) (any, error) {
-	return a.o.Apps.App(r.Context(), r.PathValue("name"))
-}
-
-func (a *API) apply(r *http.Request) (any, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxManifest+1))
-	if err != nil || len(body) > maxManifest {
-		return nil, fault.New(fault.Invalid, "manifest_too_large", "the manifest has more than %d bytes or could not be read", maxManifest)
-	}
-	m, err := catalog.Parse("microapp.yaml", body)
+func New(o Options) (*API, error) {
+	a := &API{o: o}
+	show, err := docsPage(o.UI)
 	if err != nil {
 		return nil, err
 	}
-	if m.Metadata.Name != r.PathValue("name") {
-		return nil, fault.New(fault.Invalid, "manifest_name", "the manifest is of another app than the path names").At("metadata.name")
+	a.Engine = rest.New(rest.Options{
+		Product: o.Product, Issuer: o.Issuer, Team: a.team, Answers: o.Answers, Sealer: o.Sealer, Waiting: o.Admin,
+		Lock: o.Lock, Actor: o.Actor, Show: show, Now: o.Now, Schemas: schemas(), Values: values(),
+	}, a.table())
+	return a, nil
+}
+
+// FourEyes lists the operations that four eyes can be asked for.
+func FourEyes() []string {
+	var names []string
+	for _, rt := range (&API{}).table() {
+		if rt.MayWait() {
+			names = append(names, rt.ID)
+		}
 	}
-	app, secret, err := a.o.Apps.Apply(r.Context(), m, a.actor(r))
-	return answered(app, "", secret), err
+	return names
 }
 
-func (a *API) remove(r *http.Request) (any, error) {
-	return done{}, a.o.Apps.Remove(r.Context(), r.PathValue("name"), a.actor(r))
-}
+// Operator authenticates on the Unix socket: who can open it is the operator.
+func Operator(*http.Request) (admin.Principal, error) { return admin.Operator(), nil }
 
-func (a *API) switchApp(do func(*catalog.Service, context.Context, string, identity.Actor) (catalog.App, error)) func(*http.Request) (any, error) {
-	return func(r *http.Request) (any, error) {
-		app, err := do(a.o.Apps, r.Context(), r.PathValue("name"), a.actor(r))
-		return answered(app, "", ""), err
+// Bearer authenticates on the network by an API token (RFC 6750, section 2.1).
+func (a *API) Bearer(r *http.Request) (admin.Principal, error) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || len(r.Header.Values("Authorization")) != 1 {
+		return admin.Principal{}, admin.ErrToken
 	}
+	return a.o.Admin.Authenticate(r.Context(), strings.TrimSpace(secret))
 }
 
-func (a *API) secret(r *http.Request) (any, error) {
-	app, secret, err := a.o.Apps.RotateSecret(r.Context(), r.PathValue("name"), a.actor(r))
-	return answered(app, "", secret), err
-}
-
-func group(r *http.Request) identity.GroupRef {
-	return identity.GroupRef{Connection: r.PathValue("connection"), ID: r.PathValue("group")}
-}
-
-// named is what a group gets.
-type named struct {
-	Name string `json:"name"`
-}
-
-func (a *API) mapGroup(r *http.Request) (any, error) {
-	var body named
-	if err := httpx.DecodeJSON(r, &body); err != nil {
-		return nil, err
+// team names the team that owns an app.
+func (a *API) team(ctx context.Context, app string) (string, error) {
+	found, err := a.o.Apps.App(ctx, app)
+	switch {
+	case errors.Is(err, catalog.ErrAppNotFound):
+		return "", nil
+	case err != nil:
+		return "", err
 	}
-	m := directory.Mapping{Group: group(r), Name: body.Name}
-	return m, a.o.People.Map(r.Context(), m, a.actor(r))
+	return found.Manifest.Spec.Owner.Team, nil
 }
 
-func (a *API) unmapGroup(r *http.Request) (any, error) {
-	return done{}, a.o.People.Unmap(r.Context(), group(r), a.actor(r))
-}
+// by is who a request is made by, for the audit entry.
+func by(r *http.Request) identity.Actor { return rest.CallerOf(r).Actor }
+
+// nothing is the answer of what has nothing to tell.
+func nothing(err error) (any, error) { return nil, err }

@@ -37,64 +37,69 @@ func signedIn(t *testing.T, db *storage.DB, ids ...string) directory.Person {
 }
 
 func TestSessionsAreListedAndEnded(t *testing.T) {
-	ask, db := managed(t)
-	signedIn(t, db, "one", "two", "three")
-	if status, answer := ask(http.MethodPost, "/sessions/two/end", ""); status != http.StatusOK {
+	b := start(t)
+	signedIn(t, b.db, "one", "two", "three")
+	if status, answer := both(t, b, http.MethodDelete, "/sessions/two", ""); status != http.StatusNoContent {
 		t.Fatalf("%d %s", status, answer)
 	}
-	_, answer := ask(http.MethodGet, "/people/alice/sessions", "")
+	_, answer := both(t, b, http.MethodGet, "/people/alice/sessions", "")
 	if strings.Contains(answer, `"id":"two"`) || !strings.Contains(answer, `"id":"one"`) || !strings.Contains(answer, `"id":"three"`) {
 		t.Error(answer)
 	}
-	if status, answer := ask(http.MethodDelete, "/people/alice/sessions", ""); status != http.StatusOK {
+	if status, answer := both(t, b, http.MethodDelete, "/people/alice/sessions", ""); status != http.StatusNoContent {
 		t.Fatalf("%d %s", status, answer)
 	}
-	if _, answer := ask(http.MethodGet, "/people/alice/sessions", ""); strings.TrimSpace(answer) != `[]` {
+	if _, answer := both(t, b, http.MethodGet, "/people/alice/sessions", ""); strings.TrimSpace(answer) != `{"items":[]}` {
 		t.Error(answer)
 	}
 	for _, unknown := range []struct{ method, path string }{
-		{http.MethodGet, "/people/nobody/sessions"}, {http.MethodDelete, "/people/nobody/sessions"}, {http.MethodPost, "/sessions/none/end"},
+		{http.MethodGet, "/people/nobody/sessions"}, {http.MethodDelete, "/people/nobody/sessions"}, {http.MethodDelete, "/sessions/none"},
 	} {
-		if status, _ := ask(unknown.method, unknown.path, ""); status != http.StatusNotFound {
+		if status, _ := both(t, b, unknown.method, unknown.path, ""); status != http.StatusNotFound {
 			t.Errorf("%s %s: %d", unknown.method, unknown.path, status)
 		}
 	}
 }
 
 func TestConnectionsSayWhetherTheyAreOn(t *testing.T) {
-	ask := management(t)
+	b := start(t)
 	on := func() bool {
-		_, answer := ask(http.MethodGet, "/connections", "")
+		_, answer := both(t, b, http.MethodGet, "/connections", "")
 		return strings.Contains(answer, `"enabled":true`)
 	}
 	if !on() {
 		t.Error("a configured connection is on")
 	}
-	if status, answer := ask(http.MethodPost, "/connections/acme/disable", ""); status != http.StatusOK || on() {
+	if status, answer := both(t, b, http.MethodPost, "/connections/acme/disable", ""); status != http.StatusNoContent || on() {
 		t.Errorf("%d %s", status, answer)
 	}
-	if status, answer := ask(http.MethodPost, "/connections/acme/enable", ""); status != http.StatusOK || !on() {
+	if status, answer := both(t, b, http.MethodPost, "/connections/acme/enable", ""); status != http.StatusNoContent || !on() {
 		t.Errorf("%d %s", status, answer)
 	}
-	if status, _ := ask(http.MethodPost, "/connections/partner/disable", ""); status != http.StatusNotFound {
+	if status, _ := both(t, b, http.MethodPost, "/connections/partner/disable", ""); status != http.StatusNotFound {
 		t.Errorf("a connection that is not configured: %d", status)
 	}
 }
 
 func TestKeysAreRotatedAndKilled(t *testing.T) {
-	ask := management(t)
+	b := start(t)
 	list := func(method, path string) map[string]string {
 		t.Helper()
-		status, answer := ask(method, path, "")
+		status, answer := both(t, b, method, path, "")
 		if status != http.StatusOK || strings.Contains(strings.ToLower(answer), "private") {
 			t.Fatalf("%d %s", status, answer)
 		}
-		var all []struct{ ID, Stage string }
-		if err := json.Unmarshal([]byte(answer), &all); err != nil {
+		type key struct{ ID, Stage string }
+		var all struct{ Items []key }
+		list := []byte(answer)
+		if strings.HasPrefix(answer, "[") {
+			list = []byte(`{"items":` + answer + `}`)
+		}
+		if err := json.Unmarshal(list, &all); err != nil {
 			t.Fatal(err)
 		}
 		stages := map[string]string{}
-		for _, k := range all {
+		for _, k := range all.Items {
 			stages[k.Stage] = k.ID
 		}
 		return stages
@@ -107,45 +112,45 @@ func TestKeysAreRotatedAndKilled(t *testing.T) {
 	if rotated["signing"] != first["signing"] || rotated["published"] == "" {
 		t.Errorf("the next key waits for every cache to know it: %v", rotated)
 	}
-	if status, _ := ask(http.MethodPost, "/keys/ES256/rotate", ""); status != http.StatusConflict {
+	if status, _ := both(t, b, http.MethodPost, "/keys/ES256/rotate", ""); status != http.StatusConflict {
 		t.Errorf("rotated twice: %d", status)
 	}
 	killed := list(http.MethodPost, "/keys/"+first["signing"]+"/kill")
 	if killed["killed"] != first["signing"] || killed["signing"] == "" {
 		t.Errorf("%v", killed)
 	}
-	if status, _ := ask(http.MethodPost, "/keys/HS256/rotate", ""); status != http.StatusBadRequest {
+	if status, _ := both(t, b, http.MethodPost, "/keys/HS256/rotate", ""); status != http.StatusBadRequest {
 		t.Errorf("an algorithm that is not ours: %d", status)
 	}
-	if status, _ := ask(http.MethodPost, "/keys/none/kill", ""); status != http.StatusNotFound {
+	if status, _ := both(t, b, http.MethodPost, "/keys/none/kill", ""); status != http.StatusNotFound {
 		t.Errorf("an unknown key: %d", status)
 	}
 }
 
 func TestTheAuditLogIsSearched(t *testing.T) {
-	ask := management(t)
+	b := start(t)
 	for _, path := range []string{"/connections/acme/disable", "/connections/acme/enable"} {
-		ask(http.MethodPost, path, "")
+		b.ask(t, http.MethodPost, path, "")
 	}
 	for query, want := range map[string]int{
 		"type=connection.": 2, "type=connection.disabled": 1, "subject=connection:acme": 2, "actor=operator:local&type=connection.": 2,
 		"type=connection.&to=2020-01-01T00:00:00Z": 0, "type=connection.&from=2020-01-01T00:00:00Z": 2, "type=connection.&limit=1": 1,
 	} {
-		status, answer := ask(http.MethodGet, "/audit?"+query, "")
+		status, answer := both(t, b, http.MethodGet, "/audit?"+query, "")
 		if got := strings.Count(answer, `"digest"`); status != http.StatusOK || got != want {
 			t.Errorf("%s: %d, %d entries, want %d: %s", query, status, got, want, answer)
 		}
 	}
 	var page struct{ Next string }
-	_, answer := ask(http.MethodGet, "/audit?type=connection.&limit=1", "")
+	_, answer := both(t, b, http.MethodGet, "/audit?type=connection.&limit=1", "")
 	if err := json.Unmarshal([]byte(answer), &page); err != nil || page.Next == "" {
 		t.Fatalf("%v %s", err, answer)
 	}
-	if _, answer := ask(http.MethodGet, "/audit?type=connection.&limit=1&after="+page.Next, ""); !strings.Contains(answer, "connection.disabled") {
+	if _, answer := both(t, b, http.MethodGet, "/audit?type=connection.&limit=1&after="+page.Next, ""); !strings.Contains(answer, "connection.disabled") {
 		t.Errorf("the second page has the older entry: %s", answer)
 	}
 	for _, bad := range []string{"from=yesterday", "limit=0", "limit=1001", "limit=many", "q=x", "after=x", "type=a&type=b"} {
-		if status, answer := ask(http.MethodGet, "/audit?"+bad, ""); status != http.StatusBadRequest {
+		if status, answer := both(t, b, http.MethodGet, "/audit?"+bad, ""); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", bad, status, answer)
 		}
 	}

@@ -2,58 +2,67 @@ package api
 
 import (
 	"net/http"
-	"strconv"
 
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
-	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/session"
 )
 
-// The sizes of pages.
-const (
-	defaultPage = 100
-	maxPage     = 1000
-)
-
-// people is a page of the directory, by name; Next continues it as parameter after.
-type people struct {
-	People []directory.Person `json:"people"`
-	Next   string             `json:"next,omitempty"`
+func (a *API) peopleRoutes() []rest.Route {
+	const one = "/people/{id}"
+	person := []string{
+		"id", "profile.name", "profile.username", "profile.email", "profile.email_verified", "profile.department", "disabled", "created", "updated",
+	}
+	return []rest.Route{
+		{
+			ID: "listPeople", Method: "GET", Path: "/people", Summary: "Search people.", Right: admin.ReadPeople,
+			Query: []rest.Param{
+				rest.Text("q", "Words that the name, user name or e-mail address has."), rest.Truth("disabled", "Only people who are, or are not."),
+			},
+			List: rest.ListOf(examplePerson, person, nil, a.listPeople),
+		},
+		{ID: "getPerson", Method: "GET", Path: one, Summary: "Show a person.", Right: admin.ReadPeople, Answer: examplePerson, Do: a.person},
+		{
+			ID: "disablePerson", Method: "POST", Path: one + "/disable", Of: one, Summary: "Sign the person out everywhere and let them in no more.",
+			About: "Everything that carries the person is revoked, their API tokens are dead. The last admin is refused.",
+			Right: admin.WritePeople, Do: a.disablePerson, Hits: a.hitsPerson("disablePerson", true),
+		},
+		{
+			ID: "enablePerson", Method: "POST", Path: one + "/enable", Of: one, Summary: "Let the person sign in again.", About: "What was revoked stays so.",
+			Right: admin.WritePeople, Do: a.enablePerson,
+		},
+		{
+			ID: "listPersonGroups", Method: "GET", Path: one + "/groups", Summary: "List the groups that a person is in, with the names that they have here.", Right: admin.ReadPeople,
+			List: rest.ListOf(exampleMembership, []string{"group.connection", "group.id", "name", "source", "valid_until"}, nil, a.groupsOf),
+		},
+		{
+			ID: "listPersonRoles", Method: "GET", Path: one + "/roles", Summary: "List the roles that a person has, and what gives them.", Right: admin.ReadAdmin,
+			List: rest.ListOf(exampleHolder, holderColumns, nil, a.rolesOf),
+		},
+		{
+			ID: "listPersonSessions", Method: "GET", Path: one + "/sessions", Summary: "List where the person is signed in.", Right: admin.ReadSessions,
+			List: rest.ListOf(exampleSession, sessionColumns, nil, a.sessionsOf),
+		},
+		{
+			ID: "endPersonSessions", Method: "DELETE", Path: one + "/sessions", Summary: "Sign the person out everywhere.", Right: admin.EndSessions,
+			Do: a.endSessionsOf, Hits: a.hitsPerson("endPersonSessions", false),
+		},
+		{
+			ID: "listPersonGrants", Method: "GET", Path: one + "/grants", Summary: "List what apps hold in the person's name.", Right: admin.ReadSessions,
+			List: rest.ListOf(exampleAccess, []string{"app", "scopes", "offline", "since", "last_use"}, nil, a.grantsOf),
+		},
+		{
+			ID: "withdrawGrant", Method: "DELETE", Path: one + "/grants/{app}", Summary: "Take from an app what it holds in the person's name.",
+			Right: admin.EndSessions, Do: a.withdrawGrant, Hits: a.hitsGrant,
+		},
+	}
 }
 
-// access is what an app holds in a person's name.
-type access = grant.Access
-
-// limit reads the size of a page.
-func limit(r *http.Request) (int, error) {
-	value := r.URL.Query().Get("limit")
-	if value == "" {
-		return defaultPage, nil
-	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 || n > maxPage {
-		return 0, fault.New(fault.Invalid, "parameter_invalid", "limit is 1 to %d", maxPage).At("limit")
-	}
-	return n, nil
-}
-
-// listPeople answers with a page of the people that the parameters select.
-func (a *API) listPeople(r *http.Request) (any, error) {
-	params := r.URL.Query()
-	n, err := limit(r)
-	if err != nil {
-		return nil, err
-	}
-	q := directory.Query{Text: params.Get("q"), Limit: n, After: params.Get("after")}
-	if value := params.Get("disabled"); value != "" {
-		disabled, err := strconv.ParseBool(value)
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "parameter_invalid", "disabled is true or false").At("disabled")
-		}
-		q.Disabled = &disabled
-	}
-	list, next, err := a.o.Directory.Search(r.Context(), q)
-	return people{People: append([]directory.Person{}, list...), Next: next}, err
+func (a *API) listPeople(r *http.Request, q rest.Query) ([]directory.Person, string, error) {
+	return a.o.Directory.Search(r.Context(), directory.Query{Text: q.Get("q"), Disabled: q.Bool("disabled"), Limit: q.Limit, After: q.After})
 }
 
 // person answers with one person.
@@ -62,22 +71,86 @@ func (a *API) person(r *http.Request) (any, error) {
 }
 
 func (a *API) disablePerson(r *http.Request) (any, error) {
-	return done{}, a.o.Admin.DisablePerson(r.Context(), r.PathValue("id"), a.actor(r))
+	return nothing(a.o.Admin.DisablePerson(r.Context(), r.PathValue("id"), by(r)))
 }
 
 func (a *API) enablePerson(r *http.Request) (any, error) {
-	return done{}, a.o.People.SetPersonDisabled(r.Context(), r.PathValue("id"), false, a.actor(r))
+	return nothing(a.o.People.SetPersonDisabled(r.Context(), r.PathValue("id"), false, by(r)))
 }
 
-func (a *API) grantsOf(r *http.Request) (any, error) {
+// membership is a person's place in a group, with the name that the group has here.
+type membership struct {
+	directory.Membership
+	Name string `json:"name,omitempty"`
+}
+
+func (a *API) groupsOf(r *http.Request, q rest.Query) ([]membership, string, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, "", err
+	}
+	mappings, err := a.o.Directory.Mappings(r.Context())
+	if err != nil {
+		return nil, "", err
+	}
+	names := map[identity.GroupRef]string{}
+	for _, m := range mappings {
+		names[m.Group] = m.Name
+	}
+	all := make([]membership, len(p.Groups))
+	for i, m := range p.Groups {
+		all[i] = membership{m, names[m.Group]}
+	}
+	return rest.Slice(q, all, func(m membership) string { return m.Group.Connection + "/" + m.Group.ID }, nil)
+}
+
+func (a *API) rolesOf(r *http.Request, q rest.Query) ([]admin.Holder, string, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, "", err
+	}
+	all, err := a.o.Admin.RolesOf(r.Context(), p)
+	if err != nil {
+		return nil, "", err
+	}
+	return rest.Slice(q, all, holderID, nil)
+}
+
+func (a *API) sessionsOf(r *http.Request, q rest.Query) ([]session.Session, string, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, "", err
+	}
+	all, err := a.o.Sessions.Of(r.Context(), p.ID)
+	if err != nil {
+		return nil, "", err
+	}
+	return rest.Slice(q, all, func(s session.Session) string { return rest.TimeKey(s.Created) + s.ID }, nil)
+}
+
+func (a *API) endSessionsOf(r *http.Request) (any, error) {
 	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
+	return nothing(a.o.Sessions.EndAll(r.Context(), p.ID, by(r), "ended by an operator"))
+}
+
+func (a *API) grantsOf(r *http.Request, q rest.Query) ([]grant.Access, string, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, "", err
+	}
 	all, err := grant.AccessOf(r.Context(), a.o.Grants, p.ID, a.o.Now())
-	return append([]access{}, all...), err
+	if err != nil {
+		return nil, "", err
+	}
+	return rest.Slice(q, all, func(g grant.Access) string { return g.App }, nil)
 }
 
 func (a *API) withdrawGrant(r *http.Request) (any, error) {
-	return done{}, a.o.Grants.Withdraw(r.Context(), r.PathValue("id"), r.PathValue("app"), a.actor(r), a.o.Now())
+	if _, err := a.person(r); err != nil {
+		return nil, err
+	}
+	return nothing(a.o.Grants.Withdraw(r.Context(), r.PathValue("id"), r.PathValue("app"), by(r), a.o.Now()))
 }

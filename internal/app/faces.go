@@ -66,10 +66,10 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.portal, err = portal.New(portal.Options{
 		Sessions: p.sessions, People: p.people, Roles: p.admin, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
-	f.api = api.New(api.Options{
-		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Grants: p.db, Now: p.now, Apps: p.apps, People: p.people, Directory: p.db, Connections: p.configured(), Sessions: p.sessions, Keys: p.ring, Audit: p.db,
-		Mappings: p.db.Mappings, Actor: httpx.Actor,
-	})
+	if err != nil {
+		return err
+	}
+	f.api, err = api.New(p.management())
 	return err
 }
 
@@ -78,11 +78,20 @@ func (p *parts) limiter(what string, most int64) *httpx.Limiter {
 	return httpx.NewLimiter(httpx.LimiterOptions{Counter: p.memory, Purpose: cache.Purpose("limit-" + what), Max: most, Now: p.now})
 }
 
+// management is what the API and the console stand on.
+func (p *parts) management() api.Options {
+	return api.Options{
+		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
+		Connections: p.configured(), Sessions: p.sessions, Grants: p.db, Keys: p.ring, Audit: p.db, Hit: p.db.Hit,
+		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
+	}
+}
+
 // configured lists the connections for operators.
 func (p *parts) configured() []api.Connection {
 	all := make([]api.Connection, len(p.cfg.Connections))
 	for i, c := range p.cfg.Connections {
-		all[i] = api.Connection{ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer}
+		all[i] = api.Connection{ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, Domains: c.Domains}
 	}
 	return all
 }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -30,7 +33,17 @@ func Check(cfg config.Config) error {
 			faults = append(faults, fmt.Errorf("connections[%d].claims: %w", i, err))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, fourEyes(cfg.Admin.FourEyes))...)
+}
+
+// fourEyes refuses operations that there are not, or that cannot wait.
+func fourEyes(operations []string) error {
+	for i, name := range operations {
+		if !slices.Contains(api.FourEyes(), name) {
+			return fmt.Errorf("admin.four_eyes[%d]: %q is no operation that can wait for a second person: those are %s", i, name, strings.Join(api.FourEyes(), ", "))
+		}
+	}
+	return nil
 }
 
 // Migrate brings the schema up to date, or only names the migrations that would run.

@@ -187,9 +187,14 @@ func (p *parts) openMemory(ctx context.Context, born time.Time) (cache.Engine, e
 }
 
 func (p *parts) openServices(context.Context, Options) error {
+	if err := fourEyes(p.cfg.Admin.FourEyes); err != nil {
+		return err
+	}
 	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Now: p.now})
 	p.entitlements = entitlement.NewChecker(p.people)
-	p.admin = admin.New(admin.Options{Store: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), Now: p.now})
+	p.admin = admin.New(admin.Options{
+		Store: p.db, Changes: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), FourEyes: p.cfg.Admin.FourEyes, Now: p.now,
+	})
 	p.apps = catalog.NewService(catalog.Options{Store: p.db, Issuer: p.cfg.Issuer, Now: p.now, Changed: func(ctx context.Context) {
 		if err := p.registry.Refresh(ctx); err != nil {
 			p.log.WarnContext(ctx, "the catalog's change is not known here yet", slog.Any("error", err))
@@ -204,6 +209,11 @@ func (p *parts) openServices(context.Context, Options) error {
 		Issuer: p.cfg.Issuer, Era: p.db.Era, Keys: p.ring, Revocations: p.revocations, Now: p.now,
 	})
 	return nil
+}
+
+// exclusive takes a named lock that the replicas share.
+func (p *parts) exclusive(ctx context.Context, name string) (unlock func(), err error) {
+	return job.Lock(ctx, p.db.Jobs(), name, p.now)
 }
 
 // members names the groups that give roles.

@@ -152,19 +152,31 @@ func (s *Service) SetConnectionDisabled(ctx context.Context, id string, disabled
 
 // Map gives an upstream group a name.
 func (s *Service) Map(ctx context.Context, m Mapping, actor identity.Actor) error {
-	if !groupName.MatchString(m.Name) {
-		return ErrGroupName
+	events, err := s.Mapping(m, actor)
+	if err != nil {
+		return err
 	}
 	defer s.Forget()
-	e := event.New(s.now(), "group.mapped", actor, groupSubject(m.Group), "name", m.Name)
-	return s.o.Groups.SetMapping(ctx, m, []event.Event{e})
+	return s.o.Groups.SetMapping(ctx, m, events)
+}
+
+// Mapping returns what tells of a mapping, or refuses its name.
+func (s *Service) Mapping(m Mapping, actor identity.Actor) ([]event.Event, error) {
+	if !groupName.MatchString(m.Name) {
+		return nil, ErrGroupName
+	}
+	return []event.Event{event.New(s.now(), "group.mapped", actor, groupSubject(m.Group), "name", m.Name)}, nil
 }
 
 // Unmap takes an upstream group's name away: it then grants nothing.
 func (s *Service) Unmap(ctx context.Context, g identity.GroupRef, actor identity.Actor) error {
 	defer s.Forget()
-	e := event.New(s.now(), "group.unmapped", actor, groupSubject(g))
-	return s.o.Groups.RemoveMapping(ctx, g, []event.Event{e})
+	return s.o.Groups.RemoveMapping(ctx, g, s.Unmapping(g, actor))
+}
+
+// Unmapping returns what tells of a mapping that goes.
+func (s *Service) Unmapping(g identity.GroupRef, actor identity.Actor) []event.Event {
+	return []event.Event{event.New(s.now(), "group.unmapped", actor, groupSubject(g))}
 }
 
 func groupSubject(g identity.GroupRef) identity.Ref {

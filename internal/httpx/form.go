@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -31,7 +30,6 @@ var (
 	ErrEncoding = fault.New(fault.Invalid, "parameter_encoding", "a parameter is not encoded as UTF-8 in application/x-www-form-urlencoded")
 	errTooMany  = fault.New(fault.Invalid, "parameters_too_many", "there are too many parameters")
 	errBody     = fault.New(fault.Invalid, "body_unreadable", "the body could not be read")
-	errJSON     = fault.New(fault.Invalid, "body_malformed", "the body is not the JSON that is expected here")
 )
 
 // Form returns the parameters of a POST with a body of at most MaxForm bytes in
@@ -41,10 +39,10 @@ func Form(r *http.Request) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		return nil, ErrMethod
 	}
-	if !hasType(r, "application/x-www-form-urlencoded") {
+	if !HasType(r, "application/x-www-form-urlencoded") {
 		return nil, ErrMediaType
 	}
-	raw, err := readBody(r, MaxForm)
+	raw, err := ReadBody(r, MaxForm)
 	if err != nil {
 		return nil, err
 	}
@@ -64,45 +62,9 @@ func Query(r *http.Request) (url.Values, error) {
 	return parseParameters(r.URL.RawQuery)
 }
 
-// DecodeJSON reads a body of at most MaxJSON bytes in application/json into
-// target. Unknown members and anything after the first value are refused.
-func DecodeJSON(r *http.Request, target any) error {
-	if !hasType(r, "application/json") {
-		return ErrMediaType
-	}
-	raw, err := readBody(r, MaxJSON)
-	if err != nil {
-		return err
-	}
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(target); err != nil {
-		return fault.Wrap(err, fault.Invalid, errJSON.Code, "the body is not the JSON that is expected here: %s", jsonTrouble(err))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errJSON
-	}
-	return nil
-}
-
-// jsonTrouble says what is wrong without repeating values of the body.
-func jsonTrouble(err error) string {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return "it is not well-formed"
-	case errors.As(err, &kind):
-		return "member " + kind.Field + " has another type"
-	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		return "member " + strings.TrimPrefix(err.Error(), "json: unknown field ") + " is not known"
-	}
-	return "it ends early"
-}
-
-// hasType reports whether the request has exactly one Content-Type, and it is
+// HasType reports whether the request has exactly one Content-Type, and it is
 // this one, with no parameter but charset=utf-8.
-func hasType(r *http.Request, want string) bool {
+func HasType(r *http.Request, want string) bool {
 	lines := r.Header.Values("Content-Type")
 	if len(lines) != 1 {
 		return false
@@ -122,7 +84,8 @@ func hasType(r *http.Request, want string) bool {
 	return true
 }
 
-func readBody(r *http.Request, limit int64) ([]byte, error) {
+// ReadBody returns the whole body of at most limit bytes, or fails with ErrTooLarge.
+func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, ErrTooLarge
 	}

@@ -13,6 +13,12 @@ var (
 	ErrMethod    = fault.New(fault.Invalid, "method_not_allowed", "this method is not allowed here")
 	ErrMediaType = fault.New(fault.Invalid, "media_type_unsupported", "this content type is not supported here")
 	ErrTooLarge  = fault.New(fault.Invalid, "request_too_large", "the request is too large")
+	// ErrPrecondition is the answer to an If-Match that does not hold (RFC 9110,
+	// section 15.5.13).
+	ErrPrecondition = fault.New(fault.Conflict, "precondition_failed", "this is not what If-Match names any more: read it again")
+	// ErrKeyReused is the answer to an Idempotency-Key that came with another
+	// request before.
+	ErrKeyReused = fault.New(fault.Conflict, "idempotency_key_reused", "this Idempotency-Key was used for another request: take a new one")
 )
 
 // retryAfter is what a client is told to wait when something does not answer or
@@ -42,6 +48,10 @@ func Status(err error) int {
 		return http.StatusUnsupportedMediaType
 	case errors.Is(err, ErrTooLarge), errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, ErrPrecondition):
+		return http.StatusPreconditionFailed
+	case errors.Is(err, ErrKeyReused):
+		return http.StatusUnprocessableEntity
 	}
 	switch fault.KindOf(err) {
 	case fault.Invalid:

@@ -31,6 +31,7 @@ const (
 	KindToken    Kind = "token"
 	KindEvent    Kind = "event"
 	KindJob      Kind = "job"
+	KindChange   Kind = "change"
 )
 
 // Ref names one thing by kind and internal id. Internal ids are random and are
@@ -77,7 +78,7 @@ func Job(id string) Ref { return Ref{KindJob, id} }
 func Kinds() []Kind {
 	return []Kind{
 		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindKey,
-		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob,
+		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange,
 	}
 }
 

@@ -34,8 +34,8 @@ func scanToken(scan func(...any) error) (admin.Token, error) {
 	return t, nil
 }
 
-// Token implements admin.Store.
-func (db *DB) Token(ctx context.Context, hash []byte) (admin.Token, error) {
+// APIToken implements admin.Store.
+func (db *DB) APIToken(ctx context.Context, hash []byte) (admin.Token, error) {
 	t, err := scanToken(db.read.QueryRowContext(ctx, `SELECT body, hash, last_used FROM api_tokens WHERE hash = $1`, hash).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, admin.ErrTokenNotFound
@@ -43,8 +43,8 @@ func (db *DB) Token(ctx context.Context, hash []byte) (admin.Token, error) {
 	return t, translate(err)
 }
 
-// Tokens implements admin.Store.
-func (db *DB) Tokens(ctx context.Context) ([]admin.Token, error) {
+// APITokens implements admin.Store.
+func (db *DB) APITokens(ctx context.Context) ([]admin.Token, error) {
 	return collect(ctx, db.read, func(rows *sql.Rows) (admin.Token, error) { return scanToken(rows.Scan) },
 		`SELECT body, hash, last_used FROM api_tokens ORDER BY created DESC, id`)
 }
@@ -129,6 +129,20 @@ func (db *DB) DisablePerson(ctx context.Context, id string, keep admin.Admins, c
 			_, err := t.changePerson(ctx, id, change)
 			return err
 		})
+	})
+}
+
+// MapGroup implements admin.Store.
+func (db *DB) MapGroup(ctx context.Context, m directory.Mapping, keep admin.Admins, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		return t.keepAdmin(ctx, keep, func() error { return t.setMapping(ctx, m, events) })
+	})
+}
+
+// UnmapGroup implements admin.Store.
+func (db *DB) UnmapGroup(ctx context.Context, g identity.GroupRef, keep admin.Admins, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		return t.keepAdmin(ctx, keep, func() error { return t.removeMapping(ctx, g, events) })
 	})
 }
 

@@ -20,24 +20,28 @@ func (db *DB) Mappings(ctx context.Context) ([]directory.Mapping, error) {
 
 // SetMapping implements directory.GroupStore.
 func (db *DB) SetMapping(ctx context.Context, m directory.Mapping, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
-		_, err := t.ExecContext(ctx, `INSERT INTO group_mappings (connection, group_id, name) VALUES ($1, $2, $3)
-			ON CONFLICT (connection, group_id) DO UPDATE SET name = excluded.name`, m.Group.Connection, m.Group.ID, m.Name)
-		if err != nil {
-			return err
-		}
-		return t.knowGroup(ctx, m.Group)
-	})
+	return db.change(ctx, func(t *tx) error { return t.setMapping(ctx, m, events) })
+}
+
+func (t *tx) setMapping(ctx context.Context, m directory.Mapping, events []event.Event) error {
+	t.tell(events...)
+	_, err := t.ExecContext(ctx, `INSERT INTO group_mappings (connection, group_id, name) VALUES ($1, $2, $3)
+		ON CONFLICT (connection, group_id) DO UPDATE SET name = excluded.name`, m.Group.Connection, m.Group.ID, m.Name)
+	if err != nil {
+		return err
+	}
+	return t.knowGroup(ctx, m.Group)
 }
 
 // RemoveMapping implements directory.GroupStore.
 func (db *DB) RemoveMapping(ctx context.Context, group identity.GroupRef, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
-		return oneRow(directory.ErrMappingNotFound)(
-			t.ExecContext(ctx, `DELETE FROM group_mappings WHERE connection = $1 AND group_id = $2`, group.Connection, group.ID))
-	})
+	return db.change(ctx, func(t *tx) error { return t.removeMapping(ctx, group, events) })
+}
+
+func (t *tx) removeMapping(ctx context.Context, group identity.GroupRef, events []event.Event) error {
+	t.tell(events...)
+	return oneRow(directory.ErrMappingNotFound)(
+		t.ExecContext(ctx, `DELETE FROM group_mappings WHERE connection = $1 AND group_id = $2`, group.Connection, group.ID))
 }
 
 // oneRow returns missing unless a statement changed a row.

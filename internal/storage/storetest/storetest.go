@@ -54,6 +54,11 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("events in the outbox are looked after", func(t *testing.T) { outboxTended(t, db) })
 	t.Run("jobs are looked after", func(t *testing.T) { jobsTended(t, db) })
 	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
+	t.Run("of several decisions on a change one counts", func(t *testing.T) { decidedOnce(t, db) })
+	t.Run("changes that wait are listed", func(t *testing.T) { waitingChanges(t, db) })
+	t.Run("an idempotency key is one caller's and keeps its answer", func(t *testing.T) { claimedOnce(t, db) })
+	t.Run("what a switch would hit is counted", func(t *testing.T) { hits(t, db) })
+	t.Run("a lock is one holder's", func(t *testing.T) { lockShared(t, db) })
 }
 
 // Fill puts people, sessions, codes and refresh families into a database, three of

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// yaml is the media type of manifests.
+const yaml = "application/yaml"
+
+// maxBatch bounds a folder of manifests, in bytes: what the edge lets through.
+const maxBatch = 4 << 20
+
+// applied is the answer to a change of an app.
+type applied struct {
+	App     catalog.App     `json:"app"`
+	Outcome catalog.Outcome `json:"outcome,omitempty"`
+	// Secret is shown once.
+	Secret string `json:"client_secret,omitempty"`
+	// Missing says what keeps people from using the app: see catalog.Manifest.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// batch is what importApps takes: manifests, or client metadata, as they were
+// written.
+type batch struct {
+	Files []catalog.File `json:"files"`
+	// Folder and Prune are those of catalog.Batch.
+	Folder bool `json:"folder,omitempty"`
+	Prune  bool `json:"prune,omitempty"`
+}
+
+// imported is the answer to a batch.
+type imported struct {
+	Applied []applied `json:"applied"`
+	Removed []string  `json:"removed"`
+}
+
+func (a *API) appRoutes() []rest.Route {
+	const one = "/apps/{name}"
+	return []rest.Route{
+		{
+			ID: "listApps", Method: "GET", Path: "/apps", Summary: "List the apps.", Right: admin.ReadApps,
+			Query: []rest.Param{
+				rest.Text("q", "Words that are in the name, the title, the description or the client id."),
+				rest.Text("team", "The team that owns the app."), rest.Truth("disabled", "Only apps that are, or are not."),
+			},
+			List: rest.ListOf(exampleApp, []string{
+				"name", "manifest.metadata.title", "manifest.spec.owner.team", "manifest.spec.owner.primary", "manifest.spec.identity.oidc.clientId",
+				"disabled", "created", "updated", "digest",
+			}, []string{"name", "-name", "created", "-created", "updated", "-updated"}, a.listApps),
+		},
+		{
+			ID: "importApps", Method: "POST", Path: "/apps:import", Summary: "Apply a folder of manifests, or nothing of it.",
+			About: "Each file is a microapp.yaml, or a client's metadata in JSON (RFC 7591), in base64. With folder, an app stands in a subfolder of its own name; " +
+				"with prune, the apps that the folder does not have are removed, unless it is empty or more than one app in five would go.",
+			Right: admin.WriteApps, Body: exampleBatch, MaxBody: maxBatch, Answer: imported{[]applied{exampleApplied}, []string{}}, Secret: true, Do: a.importApps,
+		},
+		{ID: "getApp", Method: "GET", Path: one, Summary: "Show an app.", Right: admin.ReadApps, Answer: exampleApp, Do: a.app},
+		{
+			ID: "applyApp", Method: "PUT", Path: one, Summary: "Add or update an app from its manifest.", About: "The same manifest again changes nothing.",
+			Right: admin.WriteApps, Owned: true, Media: yaml, Body: exampleManifest, Answer: exampleApplied, Secret: true, Do: a.apply,
+		},
+		{
+			ID: "removeApp", Method: "DELETE", Path: one, Summary: "Remove an app and everything derived from it.",
+			Right: admin.WriteApps, Owned: true, Do: a.remove, Hits: a.hitsApp("removeApp", "Its client, scopes and audience are gone; its name inherits nothing."),
+		},
+		{
+			ID: "disableApp", Method: "POST", Path: one + "/disable", Of: one, Summary: "Let nobody in, and revoke what was issued to the app.",
+			Right: admin.SwitchApps, Owned: true, Answer: exampleApplied, Do: a.switchApp((*catalog.Service).Disable),
+			Hits: a.hitsApp("disableApp", "Nobody can sign in to the app until it is enabled; what was revoked stays so."),
+		},
+		{
+			ID: "enableApp", Method: "POST", Path: one + "/enable", Of: one, Summary: "Let people in again.",
+			Right: admin.SwitchApps, Owned: true, Answer: exampleApplied, Do: a.switchApp((*catalog.Service).Enable),
+		},
+		{
+			ID: "rotateAppSecret", Method: "POST", Path: one + "/secret", Of: one, Summary: "Make another client secret, shown once.",
+			About: "The secret before stays good until the next rotation.", Right: admin.WriteApps, Owned: true, Answer: exampleApplied, Secret: true, Do: a.secret,
+			Hits: a.hitsSecret,
+		},
+	}
+}
+
+func (a *API) listApps(r *http.Request, q rest.Query) ([]catalog.App, string, error) {
+	all, err := a.o.Apps.Apps(r.Context())
+	if err != nil {
+		return nil, "", err
+	}
+	words := strings.Fields(strings.ToLower(q.Get("q")))
+	some := make([]catalog.App, 0, len(all))
+	for _, app := range all {
+		if off := q.Bool("disabled"); off != nil && app.Disabled != *off || q.Has("team") && app.Manifest.Spec.Owner.Team != q.Get("team") || !hasWords(app, words) {
+			continue
+		}
+		some = append(some, app)
+	}
+	return rest.Slice(q, some, func(app catalog.App) string { return app.Name }, map[string]func(catalog.App) string{
+		"created": func(app catalog.App) string { return rest.TimeKey(app.Created) },
+		"updated": func(app catalog.App) string { return rest.TimeKey(app.Updated) },
+	})
+}
+
+func hasWords(app catalog.App, words []string) bool {
+	text := app.Name + " " + app.Manifest.Metadata.Title + " " + app.Manifest.Metadata.Description
+	if client := app.Manifest.Spec.Identity.OIDC; client != nil {
+		text += " " + client.ClientID
+	}
+	text = strings.ToLower(text)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *API) app(r *http.Request) (any, error) {
+	return a.o.Apps.App(r.Context(), r.PathValue("name"))
+}
+
+func (a *API) apply(r *http.Request) (any, error) {
+	m, err := catalog.Parse("microapp.yaml", rest.BodyOf(r))
+	if err != nil {
+		return nil, err
+	}
+	if m.Metadata.Name != r.PathValue("name") {
+		return nil, fault.New(fault.Invalid, "manifest_name", "the manifest is of another app than the path names").At("metadata.name")
+	}
+	app, secret, err := a.o.Apps.Apply(r.Context(), m, by(r))
+	return answered(app, "", secret), err
+}
+
+func (a *API) remove(r *http.Request) (any, error) {
+	return nothing(a.o.Apps.Remove(r.Context(), r.PathValue("name"), by(r)))
+}
+
+func (a *API) switchApp(do func(*catalog.Service, context.Context, string, identity.Actor) (catalog.App, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		app, err := do(a.o.Apps, r.Context(), r.PathValue("name"), by(r))
+		return answered(app, "", ""), err
+	}
+}
+
+func (a *API) secret(r *http.Request) (any, error) {
+	app, secret, err := a.o.Apps.RotateSecret(r.Context(), r.PathValue("name"), by(r))
+	return answered(app, "", secret), err
+}
+
+// importApps applies several files, or nothing when one of them is bad.
+func (a *API) importApps(r *http.Request) (any, error) {
+	var b batch
+	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &b); err != nil {
+		return nil, err
+	}
+	report, err := a.o.Apps.ApplyFiles(r.Context(), b.Files, catalog.Batch{Folder: b.Folder, Prune: b.Prune}, by(r))
+	answer := imported{Applied: []applied{}, Removed: append([]string{}, report.Removed...)}
+	for _, result := range report.Applied {
+		answer.Applied = append(answer.Applied, answered(result.App, result.Outcome, result.Secret))
+	}
+	return answer, err
+}
+
+// answered tells of an app and of what keeps it from being used.
+func answered(app catalog.App, outcome catalog.Outcome, secret string) applied {
+	return applied{App: app, Outcome: outcome, Secret: secret, Missing: app.Manifest.Missing()}
+}

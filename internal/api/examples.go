@@ -1,0 +1,100 @@
+package api
+
+import (
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+)
+
+const exampleID = "k2qj7wz4m5xk3n6t2b7h4c5d6e"
+
+const exampleManifest = `apiVersion: marketplace/v1alpha1
+kind: MicroApp
+metadata:
+  name: expense-bot
+  title: Expense Bot
+spec:
+  version: 1.0.0
+  owner: {team: finance, primary: alice@acme.example, contacts: {chat: "#expense-bot"}}
+  entitlements:
+    - {name: user, groups: [all-employees], default: true}
+  identity:
+    protocol: oidc
+    oidc:
+      clientId: microapp-expense-bot
+      redirectUris: [https://expenses.acme.example/callback]
+      grantTypes: [authorization_code]
+      tokenEndpointAuthMethod: client_secret_basic
+      scopes: [{name: openid, justification: sign-in}]
+`
+
+// The examples of the document: what each operation reads and answers, as values of
+// the very types, so that they cannot become wrong.
+var (
+	exampleTime  = time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC)
+	exampleActor = identity.Actor{Ref: identity.Person(exampleID), Address: "192.0.2.7", Request: "r5t6y7u8i2o3p4a5s6d7f2g3h4"}
+	exampleGroup = identity.GroupRef{Connection: "acme", ID: "00g1emaKYZTWRYYRRTSK"}
+	exampleBatch = batch{Files: []catalog.File{{Name: "expense-bot/microapp.yaml", Data: []byte(exampleManifest)}}, Folder: true}
+
+	exampleApp = catalog.App{
+		ID: "q2w3e4r5t6y7u2i3o4p5a6s7d2", Name: "expense-bot", Digest: "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+		Created: exampleTime, Updated: exampleTime, Version: 1,
+		Manifest: catalog.Manifest{
+			APIVersion: "marketplace/v1alpha1", Kind: "MicroApp", Metadata: catalog.Metadata{Name: "expense-bot", Title: "Expense Bot"},
+			Spec: catalog.Spec{
+				Version: "1.0.0", Owner: catalog.Owner{Team: "finance", Primary: "alice@acme.example", Contacts: map[string]string{"chat": "#expense-bot"}},
+				Entitlements: []catalog.Entitlement{{Name: "user", Groups: []string{"all-employees"}, Default: true}},
+				Identity: catalog.Identity{Protocol: "oidc", OIDC: &catalog.OIDC{
+					ClientID: "microapp-expense-bot", RedirectURIs: []string{"https://expenses.acme.example/callback"}, GrantTypes: []string{"authorization_code"},
+					TokenEndpointAuthMethod: "client_secret_basic", Scopes: []catalog.Scope{{Name: "openid", Justification: "sign-in"}},
+				}},
+			},
+		},
+	}
+	exampleApplied = applied{App: exampleApp, Outcome: catalog.Created, Secret: "…"}
+
+	examplePerson = directory.Person{
+		ID: exampleID, Identities: []directory.Identity{{Connection: "acme", Subject: "00u1ero7vZFVEIYLWPBN", LastSignIn: exampleTime}},
+		Profile: directory.Profile{Username: "alice", Name: "Alice Moreau", Email: "alice@acme.example", EmailVerified: true},
+		Groups:  []directory.Membership{exampleMembership.Membership}, Created: exampleTime, Updated: exampleTime, Version: 3,
+	}
+	exampleMembership = membership{
+		Membership: directory.Membership{Group: exampleGroup, Source: "sign-in", ValidUntil: exampleTime.Add(12 * time.Hour)}, Name: "all-employees",
+	}
+	exampleMapping = directory.Mapping{Group: exampleGroup, Name: "all-employees"}
+	exampleSession = session.Session{
+		ID: "s3d4f5g6h7j2k3l4z5x6c7v2b3", Person: exampleID, Created: exampleTime, LastSeen: exampleTime, IdleAfter: 8 * time.Hour, Expires: exampleTime.Add(24 * time.Hour),
+		Authentication: identity.Authentication{Connection: "acme", Subject: "00u1ero7vZFVEIYLWPBN", AMR: []string{"pwd", "otp"}, Time: exampleTime},
+		Rev:            42, Era: "m4n5b6v7c2x3z4l5k6j7h2g3f4", UserAgent: "Mozilla/5.0", Address: "192.0.2.7", Version: 1,
+	}
+	exampleAccess     = grant.Access{App: exampleApp.ID, Scopes: []string{"email", "openid"}, Since: exampleTime, LastUse: exampleTime}
+	exampleConnection = Connection{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", Domains: []string{"acme.example"}, Enabled: true}
+	exampleKey        = keys.Info{ID: "h2j3k4l5z6x7c2v3b4n5m6q7w2", Algorithm: keys.ES256, Stage: keys.Signing, Published: exampleTime, SignsFrom: exampleTime.Add(time.Hour)}
+	exampleEntry      = audit.Entry{
+		Event: event.Event{
+			ID: "01jdhk3m2n4p" + "a2b3c4d5e6f7g2h3", Type: "app.disabled", Time: exampleTime, Actor: exampleActor, Subject: identity.App(exampleApp.ID),
+			Revokes: []identity.Ref{identity.App(exampleApp.ID)}, Data: map[string]string{"name": "expense-bot"},
+		},
+		Digest: []byte("thirty-two bytes of SHA-256 hash"), Seal: 17,
+	}
+	exampleToken = admin.Token{
+		ID: "t2y3u4i5o6p7a2s3d4f5g6h7j2", Name: "nightly import", Roles: []admin.Role{admin.AppOwner}, Apps: []string{"expense-bot"},
+		CreatedBy: exampleActor, Owner: identity.Person(exampleID), Created: exampleTime, Expires: exampleTime.AddDate(0, 0, 90), LastUsed: exampleTime.AddDate(0, 0, 1),
+	}
+	exampleNewToken = admin.NewToken{Name: "nightly import", Roles: []admin.Role{admin.AppOwner}, Apps: []string{"expense-bot"}, Days: 90}
+	exampleHolder   = admin.Holder{Person: examplePerson, Role: admin.Auditor, Source: "internal-audit", Group: exampleGroup}
+	exampleRole     = role{Name: admin.Approver, Rights: admin.Approver.Rights(), Groups: []string{"budget-owners"}}
+	exampleSelf     = self{Ref: identity.Person(exampleID), Owner: identity.Person(exampleID), Roles: []admin.Role{admin.Approver}, Rights: admin.Approver.Rights()}
+	exampleChange   = admin.Change{
+		ID: "01jdhk3m2n4p" + "q2w3e4r5t6y7u2i3", Operation: admin.Operation{Name: "killKey", Values: map[string]string{"kid": exampleKey.ID}},
+		RequestedBy: exampleActor, Owner: identity.Person(exampleID), Created: exampleTime, Expires: exampleTime.Add(admin.ChangeLife), State: admin.Waiting,
+	}
+)

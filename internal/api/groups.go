@@ -1,0 +1,79 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// named is what a group gets.
+type named struct {
+	Name string `json:"name"`
+}
+
+func (a *API) groupRoutes() []rest.Route {
+	const one = "/mappings/{connection}/{group}"
+	return []rest.Route{
+		{
+			ID: "listMappings", Method: "GET", Path: "/mappings", Summary: "List the names that upstream groups have here.", Right: admin.ReadGroups,
+			Query: []rest.Param{rest.Text("connection", "Only groups of this connection."), rest.Text("name", "Only groups of this name.")},
+			List:  rest.ListOf(exampleMapping, []string{"group.connection", "group.id", "name"}, []string{"group", "-group", "name", "-name"}, a.listMappings),
+		},
+		{ID: "getMapping", Method: "GET", Path: one, Summary: "Show the name of an upstream group.", Right: admin.ReadGroups, Answer: exampleMapping, Do: a.mapping},
+		{
+			ID: "mapGroup", Method: "PUT", Path: one, Summary: "Give an upstream group the name that manifests use.",
+			About: "The group has had another name? Then it loses what that one granted. The last admin's group is refused.",
+			Right: admin.WriteGroups, Body: named{"all-employees"}, Answer: exampleMapping, Do: a.mapGroup,
+		},
+		{
+			ID: "unmapGroup", Method: "DELETE", Path: one, Summary: "Take the name away: the group then grants nothing.",
+			Right: admin.WriteGroups, Do: a.unmapGroup, Hits: a.hitsMapping,
+		},
+	}
+}
+
+func group(r *http.Request) identity.GroupRef {
+	return identity.GroupRef{Connection: r.PathValue("connection"), ID: r.PathValue("group")}
+}
+
+func (a *API) listMappings(r *http.Request, q rest.Query) ([]directory.Mapping, string, error) {
+	all, err := a.o.Directory.Mappings(r.Context())
+	if err != nil {
+		return nil, "", err
+	}
+	all = slices.DeleteFunc(all, func(m directory.Mapping) bool {
+		return q.Has("connection") && m.Group.Connection != q.Get("connection") || q.Has("name") && m.Name != q.Get("name")
+	})
+	return rest.Slice(q, all, func(m directory.Mapping) string { return m.Group.Connection + "/" + m.Group.ID }, map[string]func(directory.Mapping) string{
+		"name": func(m directory.Mapping) string { return m.Name },
+	})
+}
+
+func (a *API) mapping(r *http.Request) (any, error) {
+	all, err := a.o.Directory.Mappings(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(all, func(m directory.Mapping) bool { return m.Group == group(r) }); i >= 0 {
+		return all[i], nil
+	}
+	return nil, directory.ErrMappingNotFound
+}
+
+func (a *API) mapGroup(r *http.Request) (any, error) {
+	var body named
+	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &body); err != nil {
+		return nil, err
+	}
+	m := directory.Mapping{Group: group(r), Name: body.Name}
+	return m, a.o.Admin.Map(r.Context(), m, by(r))
+}
+
+func (a *API) unmapGroup(r *http.Request) (any, error) {
+	return nothing(a.o.Admin.Unmap(r.Context(), group(r), by(r)))
+}

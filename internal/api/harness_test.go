@@ -1,0 +1,142 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// asked is an answer.
+type asked struct {
+	status int
+	body   string
+	header http.Header
+}
+
+// items counts the items of a list.
+func (a asked) items(t *testing.T) (items []json.RawMessage, next string) {
+	t.Helper()
+	var page struct {
+		Items []json.RawMessage
+		Next  string
+	}
+	if err := json.Unmarshal([]byte(a.body), &page); err != nil || a.status != http.StatusOK || page.Items == nil {
+		t.Fatalf("%v: %d %s", err, a.status, a.body)
+	}
+	return page.Items, page.Next
+}
+
+// broker is the API over a database of its own.
+type broker struct {
+	*api.API
+	db    *storage.DB
+	admin *admin.Service
+	mux   *http.ServeMux
+	now   atomic.Int64 // nanoseconds that the clock is ahead
+}
+
+func (b *broker) clock() time.Time { return time.Now().Add(time.Duration(b.now.Load())) }
+
+// nobody is the header of who is not the operator and has no token.
+const nobody = "X-Nobody"
+
+// ask sends a request, with headers as names and values, as the operator unless it
+// has a token or nobody.
+func (b *broker) ask(t *testing.T, method, path, body string, headers ...string) asked {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, rest.Prefix+path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+		if strings.Contains(body, "apiVersion:") {
+			r.Header.Set("Content-Type", "application/yaml")
+		}
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	b.mux.ServeHTTP(w, r)
+	return asked{w.Code, w.Body.String(), w.Header()}
+}
+
+// token makes an API token with these roles and returns its Authorization.
+func (b *broker) token(t *testing.T, roles ...admin.Role) string {
+	t.Helper()
+	return b.tokenOf(t, admin.Operator(), admin.NewToken{Name: "test", Roles: roles})
+}
+
+func (b *broker) tokenOf(t *testing.T, by admin.Principal, n admin.NewToken) string {
+	t.Helper()
+	_, secret, err := b.admin.CreateToken(t.Context(), n, by, identity.Actor{Ref: by.Ref})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "Bearer " + secret
+}
+
+// start returns a broker of which these operations need four eyes.
+func start(t *testing.T, fourEyes ...string) *broker {
+	t.Helper()
+	log, b := slog.New(slog.DiscardHandler), &broker{mux: http.NewServeMux()}
+	var revocations *revoke.Sequence
+	db, err := storage.Open(t.Context(), storage.Options{
+		Driver: "sqlite", Dir: t.TempDir(), Now: b.clock, Log: log, Raised: func(ctx context.Context) error { return revocations.Sync(ctx) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	revocations = revoke.New(revoke.Options{Store: db, Now: b.clock, Log: log})
+	vault, vaultErr := keys.NewVault(make([]byte, 32))
+	ring := keys.NewRing(keys.RingOptions{Store: db, Vault: vault, Now: b.clock, Log: log, Algorithms: []keys.Algorithm{keys.ES256}})
+	pages, uiErr := ui.New(ui.Options{Log: log})
+	if err := errors.Join(vaultErr, uiErr, revocations.Start(t.Context()), ring.Load(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: b.clock})
+	lock := func(ctx context.Context, name string) (func(), error) { return job.Lock(ctx, db.Jobs(), name, b.clock) }
+	b.db, b.admin = db, admin.New(admin.Options{
+		Store: db, Changes: db, Directory: db, Groups: people, FourEyes: fourEyes, Now: b.clock,
+		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
+	})
+	b.API, err = api.New(api.Options{
+		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
+		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: b.clock}),
+		Connections: []api.Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}},
+		Sessions: session.New(session.Options{
+			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
+		}),
+		Keys: ring, Audit: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Mount(b.mux, func(r *http.Request) (admin.Principal, error) {
+		if r.Header.Get("Authorization") == "" && r.Header.Get(nobody) == "" {
+			return api.Operator(r)
+		}
+		return b.Bearer(r)
+	})
+	return b
+}

@@ -1,0 +1,215 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+)
+
+// hit counts what carries an id, with the names of its apps.
+func (a *API) hit(ctx context.Context, operation string, ref identity.Ref, notes ...string) (rest.Hits, error) {
+	h := rest.Hits{Operation: operation, Apps: []string{}, Notes: append([]string{}, notes...)}
+	people, sessions, grants, ids, err := a.o.Hit(ctx, ref, a.o.Now())
+	if err != nil {
+		return h, err
+	}
+	h.People, h.Sessions, h.Grants = people, sessions, grants
+	apps, err := a.o.Apps.Apps(ctx)
+	for _, app := range apps {
+		if slices.Contains(ids, app.ID) {
+			h.Apps = append(h.Apps, app.Name)
+		}
+	}
+	return h, err
+}
+
+func (a *API) hitsApp(operation, note string) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		app, err := a.o.Apps.App(r.Context(), r.PathValue("name"))
+		if err != nil {
+			return nil, err
+		}
+		h, err := a.hit(r.Context(), operation, identity.App(app.ID), note)
+		h.Apps = []string{app.Name}
+		return h, err
+	}
+}
+
+func (a *API) hitsSecret(r *http.Request) (any, error) {
+	app, err := a.o.Apps.App(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	if client := app.Manifest.Spec.Identity.OIDC; client == nil || len(app.Secrets) == 0 {
+		return nil, catalog.ErrNoSecret
+	}
+	h := rest.Hits{Operation: "rotateAppSecret", Apps: []string{app.Name}, Notes: []string{"The secret of now stays good until the next rotation; the one before it does not."}}
+	return h, nil
+}
+
+func (a *API) hitsPerson(operation string, disables bool) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+		if err != nil {
+			return nil, err
+		}
+		h, err := a.hit(r.Context(), operation, identity.Person(p.ID))
+		h.People = 1
+		if err != nil || !disables {
+			return h, err
+		}
+		tokens, err := a.o.Admin.Tokens(r.Context())
+		if err != nil {
+			return h, err
+		}
+		if slices.ContainsFunc(tokens, func(t admin.Token) bool { return t.Owner == identity.Person(p.ID) }) {
+			h.Notes = append(h.Notes, "The API tokens that the person made are dead.")
+		}
+		return h, a.o.Admin.CheckLast(r.Context(), func(h admin.Holder) bool { return h.Person.ID == p.ID })
+	}
+}
+
+func (a *API) hitsGrant(r *http.Request) (any, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	families, err := a.o.Grants.Families(r.Context(), p.ID)
+	if err != nil {
+		return nil, err
+	}
+	h := rest.Hits{Operation: "withdrawGrant", People: 1, Apps: []string{}, Notes: []string{"The person is asked again where the app needs consent."}}
+	for _, f := range families {
+		if f.Subject.App == r.PathValue("app") && a.o.Now().Before(f.Expires) {
+			h.Grants++
+		}
+	}
+	apps, err := a.o.Apps.Apps(r.Context())
+	for _, app := range apps {
+		if app.ID == r.PathValue("app") {
+			h.Apps = []string{app.Name}
+		}
+	}
+	return h, err
+}
+
+func (a *API) hitsSession(r *http.Request) (any, error) {
+	s, err := a.o.Sessions.Find(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return a.hit(r.Context(), "endSession", identity.Session(s.ID), "Grants with offline access go on.")
+}
+
+func (a *API) hitsConnection(r *http.Request) (any, error) {
+	c, err := a.connection(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return a.hit(r.Context(), "disableConnection", identity.Connection(c.ID), "Nobody can sign in over it until it is enabled; what was revoked stays so.")
+}
+
+// hitsMapping tells of the people in a group, and of the apps and roles that its
+// name grants.
+func (a *API) hitsMapping(r *http.Request) (any, error) {
+	found, err := a.mapping(r)
+	if err != nil {
+		return nil, err
+	}
+	m, _ := found.(directory.Mapping)
+	h := rest.Hits{Operation: "unmapGroup", Apps: []string{}, Notes: []string{}}
+	if h.People, err = a.members(r.Context(), m.Group); err != nil {
+		return nil, err
+	}
+	apps, err := a.o.Apps.Apps(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, app := range apps {
+		if slices.ContainsFunc(app.Manifest.Spec.Entitlements, func(e catalog.Entitlement) bool { return slices.Contains(e.Groups, m.Name) }) {
+			h.Apps = append(h.Apps, app.Name)
+		}
+	}
+	for _, role := range admin.Roles() {
+		if slices.Contains(a.o.Admin.GroupsOf(role), m.Name) {
+			h.Notes = append(h.Notes, "Who has the role "+string(role)+" by this group loses it.")
+		}
+	}
+	return h, a.o.Admin.CheckLast(r.Context(), func(h admin.Holder) bool { return h.Group == m.Group })
+}
+
+// hitsKey tells of the apps whose tokens a key signs.
+func (a *API) hitsKey(r *http.Request) (any, error) {
+	k, err := a.keyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	h := rest.Hits{Operation: "killKey", Apps: []string{}, Notes: []string{
+		"Every token that the key signed is refused at once, everywhere. Sessions and refresh tokens go on: apps get new tokens with the next key.",
+	}}
+	apps, err := a.o.Apps.Apps(r.Context())
+	for _, app := range apps {
+		client := app.Manifest.Spec.Identity.OIDC
+		if client == nil || client.SigningAlg != string(k.Algorithm) && (client.SigningAlg != "" || k.Algorithm != keys.ES256) {
+			continue
+		}
+		h.Apps = append(h.Apps, app.Name)
+		people, _, grants, _, err := a.o.Hit(r.Context(), identity.App(app.ID), a.o.Now())
+		if err != nil {
+			return nil, err
+		}
+		h.People, h.Grants = h.People+people, h.Grants+grants
+	}
+	return h, err
+}
+
+func (a *API) hitsRole(r *http.Request) (any, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	has, err := a.o.Admin.RolesOf(r.Context(), p)
+	if err != nil {
+		return nil, err
+	}
+	wanted := admin.Role(r.PathValue("role"))
+	lost := func(h admin.Holder) bool {
+		return h.Person.ID == p.ID && h.Role == wanted && h.Source == admin.Assigned
+	}
+	if !slices.ContainsFunc(has, lost) {
+		return nil, admin.ErrNotAssigned
+	}
+	h := rest.Hits{Operation: "unassignRole", People: 1, Apps: []string{}, Notes: []string{}}
+	if slices.ContainsFunc(has, func(h admin.Holder) bool { return h.Role == wanted && !lost(h) }) {
+		h.Notes = append(h.Notes, "The person keeps the role by a group.")
+	}
+	if wanted != admin.Admin {
+		return h, nil
+	}
+	return h, a.o.Admin.CheckLast(r.Context(), lost)
+}
+
+func (a *API) hitsToken(r *http.Request) (any, error) {
+	t, err := a.o.Admin.Token(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	note := "The token was never used."
+	if !t.LastUsed.IsZero() {
+		note = "The token was used last at " + t.LastUsed.Format("2006-01-02 15:04 MST") + "."
+	}
+	return rest.Hits{Operation: "revokeToken", Apps: append([]string{}, t.Apps...), Notes: []string{note}}, nil
+}
+
+// members counts who is in an upstream group.
+func (a *API) members(ctx context.Context, g identity.GroupRef) (int, error) {
+	page, _, err := a.o.Directory.Search(ctx, directory.Query{Group: g.ID, Limit: 1})
+	return len(page), err
+}

@@ -1,0 +1,56 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+)
+
+var errNoTag = fault.New(fault.Invalid, "precondition_unsupported", "what this changes has no entity tag: leave If-Match out").At("If-Match")
+
+// unchanged refuses a change of what is not any more what the caller saw: the
+// entity tag of the resource's GET (RFC 9110, section 13.1.1). The caller holds
+// the lock on the resource.
+func (e *Engine) unchanged(r *http.Request, rt *Route) error {
+	get := e.find(http.MethodGet, rt.of())
+	if get == nil || get.Do == nil {
+		return errNoTag
+	}
+	v, err := get.Do(r)
+	if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return httpx.ErrPrecondition
+		}
+		return err
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", get.ID, err)
+	}
+	if !matches(strings.Join(r.Header.Values("If-Match"), ","), tagOf(body)) {
+		return httpx.ErrPrecondition
+	}
+	return nil
+}
+
+func tagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}
+
+// matches reports whether a list of entity tags has this one, or is "*". A weak
+// tag never matches: ours are strong.
+func matches(list, tag string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if one = strings.TrimSpace(one); one == tag || one == "*" {
+			return true
+		}
+	}
+	return false
+}

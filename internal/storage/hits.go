@@ -1,0 +1,48 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// hitColumns are the columns that carry what can be switched off, in sessions and
+// in families.
+var hitColumns = map[identity.Kind][2]string{
+	identity.KindPerson:     {"person", "person"},
+	identity.KindConnection: {"connection", "connection"},
+	identity.KindSession:    {"id", "session"},
+	identity.KindApp:        {"", "app"},
+	identity.KindClient:     {"", "client"},
+	identity.KindGrant:      {"", "id"},
+}
+
+// Hit counts what carries an id and is in use at now: people with a session or a
+// grant, sessions, grants, and the internal ids of the apps that have a grant.
+func (db *DB) Hit(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error) {
+	columns, ok := hitColumns[ref.Kind]
+	if !ok {
+		return 0, 0, 0, nil, fmt.Errorf("nothing carries a %s", ref.Kind)
+	}
+	families := ` FROM families WHERE ended = 0 AND expires > $2 AND ` + columns[1] + ` = $1`
+	if ref.Kind == identity.KindSession {
+		families += ` AND NOT offline` // those outlive it
+	}
+	who := `SELECT person` + families
+	if columns[0] != "" {
+		live := ` FROM sessions WHERE ended = 0 AND expires > $2 AND ` + columns[0] + ` = $1`
+		who += ` UNION SELECT person` + live
+		if err := db.read.QueryRowContext(ctx, `SELECT count(*)`+live, ref.ID, micros(now)).Scan(&sessions); err != nil {
+			return 0, 0, 0, nil, translate(err)
+		}
+	}
+	if err = db.read.QueryRowContext(ctx, `SELECT count(*)`+families, ref.ID, micros(now)).Scan(&grants); err == nil {
+		err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM (`+who+`) AS hit`, ref.ID, micros(now)).Scan(&people)
+	}
+	if err == nil {
+		apps, err = collect(ctx, db.read, scanID, `SELECT DISTINCT app`+families+` ORDER BY app`, ref.ID, micros(now))
+	}
+	return people, sessions, grants, apps, translate(err)
+}
