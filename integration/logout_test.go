@@ -113,3 +113,41 @@ func TestTheAppIsToldAndToldAgainUntilItListens(t *testing.T) {
 		t.Errorf("the access token of the ended session: %d", got)
 	}
 }
+
+// The person's own yes leads back to the app that asked, if the address is its own.
+func TestAYesToSigningOutLeadsBackToTheAppThatAsked(t *testing.T) {
+	a := newAttacker(t)
+	app := a.Facts().App("expense-bot")
+	back := app.PostLogoutRedirectURIs[0]
+	idToken, _ := a.signedIn().Extra("id_token").(string) // of a session in another browser
+	for name, c := range map[string]struct{ ask, change url.Values }{
+		"named by its client_id":     {url.Values{"client_id": {app.ClientID}, "post_logout_redirect_uri": {back}, "state": {"s"}}, nil},
+		"named by an older id_token": {url.Values{"id_token_hint": {idToken}, "post_logout_redirect_uri": {back}, "state": {"s"}}, nil},
+		"changed on the way": {
+			url.Values{"client_id": {app.ClientID}, "post_logout_redirect_uri": {back}}, url.Values{"post_logout_redirect_uri": {"https://evil.example/"}},
+		},
+		"of another app": {
+			url.Values{"client_id": {app.ClientID}, "post_logout_redirect_uri": {back}}, url.Values{"client_id": {"microapp-crm-dash"}},
+		},
+	} {
+		b := a.signIn(t, "alice", "crm-dash")
+		page := a.logoutPage(t, b, c.ask)
+		if _, in := a.account(t, b); !in || !strings.Contains(page.Text(), "Expense Bot") {
+			t.Errorf("%s: signed in: %v; asked: %s", name, in, page.Text())
+		}
+		page, err := b.Submit(t.Context(), page, "confirm", c.change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, in := a.account(t, b)
+		if c.change != nil {
+			if !in || !strings.HasPrefix(page.URL.String(), a.Issuer()) || page.Status != http.StatusBadRequest {
+				t.Errorf("%s: signed in: %v; led to %s, %d", name, in, page.URL, page.Status)
+			}
+			continue
+		}
+		if in || page.URL.String() != back+"?state=s" {
+			t.Errorf("%s: signed in: %v; led to %s", name, in, page.URL)
+		}
+	}
+}

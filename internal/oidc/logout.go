@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/token"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -57,7 +58,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hint, hinted := p.hint(r.Context(), params)
-	back, err := p.backTo(r.Context(), params, hint, hinted)
+	c, back, err := p.backTo(r.Context(), params, hint, hinted)
 	if err != nil {
 		p.o.UI.Error(w, r, err)
 		return
@@ -75,13 +76,30 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	case hinted && hint.Session == s.ID:
 		p.end(w, r, s, back)
 	default:
-		// Nothing leads anywhere that is not verified: without a hint not even a
-		// registered address is believed to be what the person wants.
-		if !hinted {
-			back = ""
-		}
-		p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("Sign out?"), Template: p.pages.ask, Data: map[string]any{"Back": back != ""}})
+		p.askLogout(w, r, params, c, back)
 	}
+}
+
+// logoutParameters are what the page that asks carries on to the person's yes.
+var logoutParameters = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state"}
+
+// askLogout asks the person, and says which app the yes leads back to. The
+// request is verified anew when the yes comes.
+func (p *Provider) askLogout(w http.ResponseWriter, r *http.Request, params url.Values, c *registry.Client, back string) {
+	page := ui.Page{Title: ui.T("Sign out?"), Template: p.pages.ask}
+	if back != "" {
+		fields := map[string]string{}
+		for _, name := range logoutParameters {
+			if v := params.Get(name); v != "" {
+				fields[name] = v
+			}
+		}
+		page.Data = map[string]any{"App": c.Title, "Fields": fields}
+		if target, err := url.Parse(back); err == nil {
+			page.FormTargets = []string{target.Scheme + "://" + target.Host}
+		}
+	}
+	p.o.UI.Render(w, r, http.StatusOK, page)
 }
 
 func (p *Provider) hint(ctx context.Context, params url.Values) (token.ID, bool) {
@@ -92,26 +110,27 @@ func (p *Provider) hint(ctx context.Context, params url.Values) (token.ID, bool)
 	return id, true
 }
 
-// backTo returns where to go afterwards: an address registered for the client,
-// with state. Anything else is refused before anybody is signed out.
-func (p *Provider) backTo(ctx context.Context, params url.Values, hint token.ID, hinted bool) (string, error) {
+// backTo returns where to go afterwards, and whose address that is: one that is
+// registered for the client, with state. Anything else is refused before anybody
+// is signed out.
+func (p *Provider) backTo(ctx context.Context, params url.Values, hint token.ID, hinted bool) (*registry.Client, string, error) {
 	uri, id := params.Get("post_logout_redirect_uri"), params.Get("client_id")
 	if hinted {
 		id = hint.Audience
 	}
 	if uri == "" {
-		return "", nil
+		return nil, "", nil
 	}
 	wrong := fault.New(fault.Invalid, "post_logout_redirect_uri", "the app wants you to go to an address that is not registered for it; its owner can fix that").At("post_logout_redirect_uri")
 	c, err := p.o.Clients.Client(ctx, id)
 	if fault.KindOf(err) == fault.NotFound && err != nil {
-		return "", wrong
+		return nil, "", wrong
 	}
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if !slices.Contains(c.PostLogoutRedirectURIs, uri) {
-		return "", wrong
+		return nil, "", wrong
 	}
 	if state := params.Get("state"); state != "" {
 		separator := "?"
@@ -120,7 +139,7 @@ func (p *Provider) backTo(ctx context.Context, params url.Values, hint token.ID,
 		}
 		uri += separator + url.Values{"state": {state}}.Encode()
 	}
-	return uri, nil
+	return c, uri, nil
 }
 
 // confirmLogout takes the person's yes.
@@ -134,7 +153,18 @@ func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request) {
 		p.signedOut(w, r, "")
 		return
 	}
-	p.end(w, r, s, "")
+	params, err := httpx.Form(r)
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	hint, hinted := p.hint(r.Context(), params)
+	_, back, err := p.backTo(r.Context(), params, hint, hinted)
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
+	p.end(w, r, s, back)
 }
 
 func (p *Provider) end(w http.ResponseWriter, r *http.Request, s session.Session, back string) {
