@@ -1,11 +1,8 @@
-// Package testkit starts the servers that tests need, as processes of their own
-// on loopback, in a temporary folder, and ends them by process id.
 package testkit
 
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -14,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"testing"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
@@ -23,13 +19,33 @@ import (
 // startLimit is how long a server may take to answer.
 const startLimit = 60 * time.Second
 
+// PostgresServer is a PostgreSQL that can be stopped and started again with what
+// it holds.
+type PostgresServer struct {
+	// DSN is the connection string of a database that was empty.
+	DSN string
+
+	t       T
+	program string
+	args    []string
+	dir     string
+	as      *syscall.SysProcAttr
+	process *exec.Cmd // nil while stopped
+}
+
 // Postgres starts a PostgreSQL server for the test and returns the connection
 // string of an empty database. It never skips: without PostgreSQL the test fails
 // and says how to get it.
-func Postgres(t *testing.T) string {
+func Postgres(t T) string {
+	t.Helper()
+	return NewPostgres(t).DSN
+}
+
+// NewPostgres is Postgres for a test that also stops the server.
+func NewPostgres(t T) *PostgresServer {
 	t.Helper()
 	bin := postgresBin(t)
-	dir, err := os.MkdirTemp("", "gatehouse-pg-") //nolint:usetesting // another user must be able to enter it
+	dir, err := os.MkdirTemp("", "gatehouse-pg-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,22 +53,39 @@ func Postgres(t *testing.T) string {
 	as := owner(t, dir)
 	data := filepath.Join(dir, "data")
 	run(t, as, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
-	port := freePort(t)
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir, "-F")
-	server.Dir, server.SysProcAttr = dir, as
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
+	port := strconv.Itoa(freePort(t))
+	s := &PostgresServer{
+		DSN: "postgres://postgres@127.0.0.1:" + port + "/postgres?sslmode=disable",
+		t:   t, program: filepath.Join(bin, "postgres"), dir: dir, as: as,
+		args: []string{"-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-F"},
 	}
-	t.Cleanup(func() {
-		_ = server.Process.Signal(syscall.SIGINT) // fast shutdown
-		_ = server.Wait()
-	})
-	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	await(t, dsn)
-	return dsn
+	s.Start()
+	t.Cleanup(s.Stop)
+	return s
 }
 
-func postgresBin(t *testing.T) string {
+// Start starts a stopped server and returns when it answers.
+func (s *PostgresServer) Start() {
+	s.t.Helper()
+	s.process = exec.Command(s.program, s.args...)
+	s.process.Dir, s.process.SysProcAttr = s.dir, s.as
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	await(s.t, s.DSN)
+}
+
+// Stop ends the server and every connection to it, in good order.
+func (s *PostgresServer) Stop() {
+	if s.process == nil {
+		return
+	}
+	_ = s.process.Process.Signal(syscall.SIGINT) // fast shutdown
+	_ = s.process.Wait()
+	s.process = nil
+}
+
+func postgresBin(t T) string {
 	t.Helper()
 	if path, err := exec.LookPath("initdb"); err == nil {
 		return filepath.Dir(path)
@@ -66,7 +99,7 @@ func postgresBin(t *testing.T) string {
 
 // owner gives the folder to the user postgres when the test runs as root, which
 // PostgreSQL refuses to run as.
-func owner(t *testing.T, dir string) *syscall.SysProcAttr {
+func owner(t T, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if os.Getuid() != 0 {
@@ -85,7 +118,7 @@ func owner(t *testing.T, dir string) *syscall.SysProcAttr {
 	return attr
 }
 
-func run(t *testing.T, as *syscall.SysProcAttr, name string, args ...string) {
+func run(t T, as *syscall.SysProcAttr, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.SysProcAttr, cmd.Dir = as, "/"
@@ -94,7 +127,7 @@ func run(t *testing.T, as *syscall.SysProcAttr, name string, args ...string) {
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -104,7 +137,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func await(t *testing.T, dsn string) {
+func await(t T, dsn string) {
 	t.Helper()
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {

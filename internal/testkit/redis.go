@@ -3,11 +3,11 @@ package testkit
 import (
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -15,7 +15,7 @@ import (
 type RedisServer struct {
 	URL string
 
-	t       *testing.T
+	t       T
 	address string
 	args    []string
 	process *exec.Cmd // nil while stopped
@@ -23,16 +23,21 @@ type RedisServer struct {
 
 // Redis starts a Redis server for the test, with further options of redis-server.
 // It never skips: without Redis the test fails and says how to get it.
-func Redis(t *testing.T, options ...string) *RedisServer {
+func Redis(t T, options ...string) *RedisServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Fatal("redis-server is missing: `make test` installs it")
 	}
+	dir, err := os.MkdirTemp("", "gatehouse-redis-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	port := strconv.Itoa(freePort(t))
 	s := &RedisServer{t: t, address: net.JoinHostPort("127.0.0.1", port)}
 	s.URL = "redis://" + s.address + "/0"
 	s.args = slices.Concat([]string{
-		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(), "--daemonize", "no",
+		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no",
 	}, options)
 	s.Start()
 	t.Cleanup(s.Stop)
@@ -64,6 +69,19 @@ func (s *RedisServer) Stop() {
 	_ = s.process.Process.Kill()
 	_ = s.process.Wait()
 	s.process = nil
+}
+
+// Pause makes the server stand still, with its connections open, until Resume.
+func (s *RedisServer) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (s *RedisServer) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *RedisServer) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.process.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // Flush makes the server forget everything while it goes on.

