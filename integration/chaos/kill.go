@@ -143,7 +143,7 @@ func (k *killing) round(i int, o options) error {
 	k.r.count(kills, 1)
 	k.r.count(acks, k.l.count()-before)
 	if i < 10 || i%10 == 9 || i == o.rounds-1 {
-		k.auditWhole()
+		auditWhole(k.s.ctx, k.p, k.r)
 	}
 	paused := time.Now()
 	if _, err := k.p.start(k.s.ctx); err != nil {
@@ -155,14 +155,14 @@ func (k *killing) round(i int, o options) error {
 	return k.verify(k.s.ctx, since)
 }
 
-// auditWhole asks the product itself.
-func (k *killing) auditWhole() {
-	out, err := k.p.command(k.s.ctx, "audit", "verify")
+// auditWhole asks the product itself whether the audit log is whole.
+func auditWhole(ctx context.Context, p *process, r *report) {
+	out, err := p.command(ctx, "audit", "verify")
 	if err != nil || !strings.Contains(out, "is whole") {
-		k.r.wrong(broken, "%v: %s", err, out)
+		r.wrong(broken, "%v: %s", err, out)
 		return
 	}
-	k.r.count("looks at the whole audit log", 1)
+	r.count("looks at the whole audit log", 1)
 }
 
 // finish stops the broker in good order and looks for every token there ever was.
@@ -170,7 +170,7 @@ func (k *killing) finish() error {
 	if err := k.p.stop(); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
-	k.auditWhole()
+	auditWhole(k.s.ctx, k.p, k.r)
 	out, err := k.p.command(k.s.ctx, "audit", "export", "--type", "token.issued")
 	if err != nil {
 		return fmt.Errorf("export: %w: %.300s", err, out)

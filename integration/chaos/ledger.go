@@ -9,15 +9,16 @@ import (
 // ledger is what brokers acknowledged, kept where no kill reaches it. It is safe
 // for concurrent use.
 type ledger struct {
-	mu    sync.Mutex
-	n     int
-	jtis  []string         // of every token, for the audit log
-	since map[string]bool  // those of them since the last look
-	used  []used           // good once, and used
-	ended []ended          // taken back
-	lines []*family        // refresh tokens
-	codes []uncertain      // codes whose redemption was not answered
-	facts map[string]*fact // what an operator switches
+	mu     sync.Mutex
+	n      int
+	jtis   []string         // of every token, for the audit log
+	since  map[string]bool  // those of them since the last look
+	used   []used           // codes, good once, and used: a replay ends their grant
+	proofs []used           // client assertions that were used
+	ended  []ended          // taken back
+	lines  []*family        // refresh tokens
+	codes  []uncertain      // codes whose redemption was not answered
+	facts  map[string]*fact // what an operator switches
 }
 
 // used is something that was good once. again uses it anew, and must be refused.
@@ -76,10 +77,10 @@ func (l *ledger) token(t tokens) error {
 	return nil
 }
 
-func (l *ledger) use(u used) {
+func (l *ledger) proof(u used) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.used = append(l.used, u)
+	l.proofs = append(l.proofs, u)
 }
 
 func (l *ledger) end(e ended) {
@@ -98,6 +99,7 @@ func (l *ledger) line(f *family) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, f)
+	l.used = append(l.used, f.code)
 }
 
 // state returns the named fact, as given when it is new.
@@ -125,19 +127,19 @@ func (l *ledger) reached(f *fact) {
 }
 
 // forbidden returns something that must be refused, chosen at random; ok is false
-// when there is nothing yet.
+// when there is nothing yet. Trying it harms nothing that still has to hold.
 func (l *ledger) forbidden() (what string, try func(context.Context) reply, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := len(l.used) + len(l.ended)
+	n := len(l.proofs) + len(l.ended)
 	if n == 0 {
 		return "", nil, false
 	}
 	i := rand.IntN(n)
-	if i < len(l.used) {
-		return l.used[i].what, l.used[i].again, true
+	if i < len(l.proofs) {
+		return l.proofs[i].what, l.proofs[i].again, true
 	}
-	e := l.ended[i-len(l.used)]
+	e := l.ended[i-len(l.proofs)]
 	return e.what, e.try, true
 }
 
@@ -157,12 +159,13 @@ func (l *ledger) turn() page {
 	const kept = 200
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := page{tokens: l.since, used: l.used, ended: l.ended, lines: l.lines, codes: l.codes}
+	p := page{tokens: l.since, used: append(l.used, l.proofs...), ended: l.ended, lines: l.lines, codes: l.codes}
 	for _, f := range l.facts {
 		p.facts = append(p.facts, f)
 	}
 	l.since, l.lines, l.codes = map[string]bool{}, nil, nil
-	l.used = append([]used(nil), l.used[max(0, len(l.used)-kept):]...)
+	l.used = nil
+	l.proofs = append([]used(nil), l.proofs[max(0, len(l.proofs)-kept):]...)
 	l.ended = append([]ended(nil), l.ended[max(0, len(l.ended)-kept):]...)
 	return p
 }

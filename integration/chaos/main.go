@@ -39,6 +39,9 @@ var parts = []struct {
 }{
 	{"kill-sqlite", killSQLite},
 	{"kill-postgres", killPostgres},
+	{"redis", redisFaults},
+	{"postgres", postgresFaults},
+	{"disk", diskFull},
 }
 
 func main() {

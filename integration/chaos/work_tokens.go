@@ -60,7 +60,7 @@ func (w *load) assertions() step {
 		if err := w.issued("private_key_jwt", got); err != nil {
 			return err
 		}
-		w.l.use(used{"client assertion", again})
+		w.l.proof(used{"client assertion", again})
 		return nil
 	}
 }
@@ -84,6 +84,7 @@ type family struct {
 	old     []string // those before it
 	tokens  int      // acknowledged access tokens of the grant
 	flight  bool     // a rotation of current was not answered
+	code    used     // that it began with
 }
 
 // rotations is how long a line gets.
@@ -133,8 +134,7 @@ func (w *load) begin(ctx context.Context) (*family, error) {
 		return nil, err
 	}
 	_, grant, err := t.jti()
-	w.l.use(used{"code", again})
-	return &family{grant: grant, current: t.Refresh, tokens: 1}, err
+	return &family{grant: grant, current: t.Refresh, tokens: 1, code: used{"code", again}}, err
 }
 
 // code asks for a code in the session of the cookie; the form redeems it.
@@ -198,6 +198,10 @@ func (w *load) revoke(ctx context.Context, f *family) error {
 	}
 	w.l.acknowledged()
 	w.l.end(ended{"a revoked refresh token", w.refreshing(f.current)})
+	w.l.end(ended{"the code of a revoked grant", f.code.again})
+	for _, old := range f.old {
+		w.l.end(ended{"a rotated refresh token of a revoked grant", w.refreshing(old)})
+	}
 	return nil
 }
 
