@@ -36,6 +36,9 @@ const topic = "revocations"
 // batch is how many entries are read at a time.
 const batch = 1000
 
+// backlash is how far a clock may be put right backwards without any notice.
+const backlash = time.Second
+
 // Options are what a Sequence needs. Store, Now and Log are required.
 type Options struct {
 	Store Store
@@ -45,7 +48,8 @@ type Options struct {
 	Log *slog.Logger
 	// Poll is how often the head is read (100 ms by default); Staleness how long
 	// the last answer of the store counts (5 s); Keep how long entries stay in
-	// memory, at least the longest life of a token (10 min).
+	// memory (20 min): the longest life of a token, and as far as a clock may be ahead
+	// without a good token being refused for it.
 	Poll, Staleness, Keep time.Duration
 }
 
@@ -75,7 +79,7 @@ func New(o Options) *Sequence {
 		o.Staleness = 5 * time.Second
 	}
 	if o.Keep == 0 {
-		o.Keep = 10 * time.Minute
+		o.Keep = 20 * time.Minute
 	}
 	return &Sequence{o: o, raised: map[identity.Ref]uint64{}, hint: make(chan struct{}, 1)}
 }
@@ -120,7 +124,12 @@ func (s *Sequence) Check(rev uint64, refs ...identity.Ref) error {
 // everything is refused.
 func (s *Sequence) Age() time.Duration { return s.o.Now().Sub(time.Unix(0, s.heard.Load())) }
 
-func (s *Sequence) stale() bool { return s.broken.Load() || s.Age() > s.o.Staleness }
+// stale tells that nobody knows. An answer from the future is one from before the
+// clock was set back: how old it is cannot be told either.
+func (s *Sequence) stale() bool {
+	age := s.Age()
+	return s.broken.Load() || age < -backlash || age > s.o.Staleness
+}
 
 // CheckStored is Check for what is kept in the database and ends there with every
 // revocation that concerns it, such as a session: it may be older than what is
@@ -188,6 +197,9 @@ func (s *Sequence) wake() {
 func (s *Sequence) catchUp(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// A question that is never answered must not stand before the next one.
+	ctx, cancel := context.WithTimeout(ctx, s.o.Staleness/2)
+	defer cancel()
 	asked := s.o.Now()
 	for {
 		entries, err := s.o.Store.Since(ctx, s.applied.Load(), batch)

@@ -24,6 +24,7 @@ type ledger struct {
 	entries []revoke.Entry
 	hidden  uint64 // a number that cannot be read, as after a damaged restore
 	down    bool
+	mute    bool // questions are never answered
 }
 
 var errDown = errors.New("no database")
@@ -57,8 +58,13 @@ func (l *ledger) Head(context.Context) (uint64, error) {
 	return uint64(len(l.entries)), nil
 }
 
-func (l *ledger) Since(_ context.Context, after uint64, limit int) ([]revoke.Entry, error) {
+func (l *ledger) Since(ctx context.Context, after uint64, limit int) ([]revoke.Entry, error) {
 	l.mu.Lock()
+	if l.mute {
+		l.mu.Unlock()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	defer l.mu.Unlock()
 	all, err := l.read(func(e revoke.Entry) bool { return e.Number > after })
 	return all[:min(len(all), limit)], err
@@ -157,6 +163,53 @@ func TestAGapOrSilenceRefusesUntilItIsOver(t *testing.T) {
 	})
 }
 
+func TestAQuestionThatIsNeverAnsweredDoesNotStandBeforeTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{}
+		s := follow(t, l, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		check := func() error { return s.Check(s.Applied(), identity.Person("alice")) }
+		l.set(func() { l.mute = true })
+		time.Sleep(6 * time.Second)
+		if err := check(); !errors.Is(err, revoke.ErrStale) {
+			t.Errorf("past the staleness bound: %v", err)
+		}
+		l.set(func() { l.mute = false })
+		time.Sleep(3 * time.Second)
+		if err := check(); err != nil {
+			t.Errorf("the database answers others again: %v", err)
+		}
+		cancel()
+		<-done
+	})
+}
+
+// A clock that is set back must not make an old answer look new, nor a lost
+// database like one that just answered.
+func TestAClockThatIsSetBackMakesNoAnswerYounger(t *testing.T) {
+	l, offset := &ledger{}, time.Duration(0)
+	s := revoke.New(revoke.Options{Store: l, Now: func() time.Time { return time.Now().Round(0).Add(offset) }, Log: slog.New(slog.DiscardHandler)})
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	alice := identity.Person("alice")
+	if err := s.Check(0, alice); err != nil {
+		t.Fatalf("control: %v", err)
+	}
+	offset = -10 * time.Minute
+	if err := s.Check(0, alice); !errors.Is(err, revoke.ErrStale) {
+		t.Errorf("an answer from the future: %v", err)
+	}
+	if err := s.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(0, alice); err != nil {
+		t.Errorf("answered by the new clock: %v", err)
+	}
+}
+
 func TestAReplicaFollowsByHintAndWithoutOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}
@@ -192,7 +245,7 @@ func TestWhatIsOlderThanMemoryIsRefusedUnlessItIsStored(t *testing.T) {
 		s := follow(t, l, nil)
 		before := s.Applied()
 		l.raise(time.Now(), identity.Person("alice"))
-		time.Sleep(11 * time.Minute)
+		time.Sleep(21 * time.Minute)
 		if err := s.Sync(t.Context()); err != nil {
 			t.Fatal(err)
 		}

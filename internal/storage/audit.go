@@ -111,7 +111,7 @@ func (db *DB) OldestUnsealed(ctx context.Context) (time.Time, error) {
 	return fromMicros(at), nil
 }
 
-func scanSeal(row *sql.Row) (s audit.Seal, ok bool, err error) {
+func scanSeal(row row) (s audit.Seal, ok bool, err error) {
 	var body string
 	switch err := row.Scan(&body); {
 	case errors.Is(err, sql.ErrNoRows):

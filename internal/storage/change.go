@@ -22,6 +22,7 @@ import (
 // tx is a change under way: the transaction and the events that tell of it.
 type tx struct {
 	*sql.Tx
+	ctx    context.Context // the caller's, bounded: every statement runs by it
 	db     *DB
 	events []event.Event
 }
@@ -62,12 +63,14 @@ func keep(err error) error { return &keptError{err} }
 
 func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bool, err error) {
 	db.write.prepareWanted(ctx)
+	ctx, cancel := context.WithTimeout(ctx, db.o.AnswerTime)
+	defer cancel()
 	sqlTx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return false, false, err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
-	t := &tx{Tx: sqlTx, db: db}
+	t := &tx{Tx: sqlTx, ctx: ctx, db: db}
 	ended := do(t)
 	if _, isKept := errors.AsType[*keptError](ended); ended != nil && !isKept {
 		return false, false, ended

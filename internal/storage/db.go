@@ -54,8 +54,11 @@ type Options struct {
 	Raised func(context.Context) error
 	// Queued runs after the commit of an event with a handler; nil for none.
 	Queued func()
-	Now    func() time.Time
-	Log    *slog.Logger
+	// AnswerTime bounds every statement and transaction; 0 means 10 s. A database
+	// that stands still then counts as not answering.
+	AnswerTime time.Duration
+	Now        func() time.Time
+	Log        *slog.Logger
 
 	// schema is where PostgreSQL's tables are when a restore puts them aside.
 	schema string
@@ -124,6 +127,9 @@ func (o Options) exists() (bool, error) {
 }
 
 func connect(o Options) (*DB, error) {
+	if o.AnswerTime == 0 {
+		o.AnswerTime = 10 * time.Second
+	}
 	db := &DB{o: o, outbox: map[string]bool{}}
 	for _, t := range o.OutboxTypes {
 		db.outbox[t] = true
@@ -134,13 +140,13 @@ func connect(o Options) (*DB, error) {
 		if err = privateFile(o.Dir); err != nil {
 			break
 		}
-		if db.read, err = newPool("sqlite", sqliteDSN(o.Dir), readers); err == nil {
-			db.write, err = newPool("sqlite", sqliteDSN(o.Dir), 1)
+		if db.read, err = sqlitePool(o, readers); err == nil {
+			db.write, err = sqlitePool(o, 1)
 		}
 	case Postgres:
-		var dsn string
-		if dsn, err = postgresDSN(o); err == nil {
-			db.read, err = newPool("pgx", dsn, readers)
+		var c *pgx.ConnConfig
+		if c, err = postgresConfig(o); err == nil {
+			db.read = newPool(stdlib.OpenDB(*c), readers, o)
 			db.write = db.read
 		}
 	default:
@@ -150,6 +156,14 @@ func connect(o Options) (*DB, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	return db, nil
+}
+
+func sqlitePool(o Options, connections int) (*pool, error) {
+	on, err := sql.Open("sqlite", sqliteDSN(o.Dir))
+	if err != nil {
+		return nil, err
+	}
+	return newPool(on, connections, o), nil
 }
 
 // sqliteFile is the database's name in the data directory.
@@ -171,18 +185,24 @@ func sqliteDSN(dir string) string {
 	return "file:" + (&url.URL{Path: filepath.Join(dir, sqliteFile)}).EscapedPath() + "?" + q.Encode()
 }
 
-// postgresDSN is the connection string, with the tables in a schema of their own if
-// they are put aside.
-func postgresDSN(o Options) (string, error) {
-	if o.schema == "" {
-		return o.DSN, nil
-	}
+// connectTime is how long PostgreSQL may take to accept a connection, unless the
+// connection string says otherwise.
+const connectTime = 5 * time.Second
+
+// postgresConfig reads the connection string, and has the tables in a schema of
+// their own if they are put aside.
+func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(o.DSN)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	c.RuntimeParams["search_path"] = o.schema
-	return stdlib.RegisterConnConfig(c), nil
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectTime
+	}
+	if o.schema != "" {
+		c.RuntimeParams["search_path"] = o.schema
+	}
+	return c, nil
 }
 
 func (db *DB) prepare(ctx context.Context) error {
@@ -220,10 +240,10 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// translate turns a failure of the driver into ErrUnavailable. Faults, an absent
-// row and the caller's own context pass.
+// translate turns a failure of the driver, and an answer that did not come in
+// time, into ErrUnavailable. Faults, an absent row and a caller who left pass.
 func translate(err error) error {
-	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	if _, ok := errors.AsType[*fault.Error](err); ok {

@@ -105,7 +105,7 @@ func replayed(now time.Time, actor identity.Actor, id string, s grant.Subject, w
 const selectRefresh = `SELECT r.family, r.issued, r.expires, r.used, r.successor, f.body, f.last_use, f.ended, f.ended_by
 	FROM refresh_tokens r JOIN families f ON f.id = r.family WHERE r.hash = $1`
 
-func scanRefresh(row *sql.Row, hash []byte) (grant.RefreshToken, grant.Family, error) {
+func scanRefresh(row row, hash []byte) (grant.RefreshToken, grant.Family, error) {
 	r := grant.RefreshToken{Hash: hash}
 	var f grant.Family
 	var issued, expires, used, lastUse, ended int64

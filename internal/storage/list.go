@@ -61,7 +61,7 @@ func listing[T any](ctx context.Context, db *DB, scan func(*sql.Rows) (T, error)
 	if db.o.Driver == Postgres {
 		args = append([]any{pgx.QueryExecModeExec}, args...)
 	}
-	return collect(ctx, db.read.DB, scan, query, args...)
+	return collect(ctx, unprepared{db.read}, scan, query, args...)
 }
 
 // page cuts what was read with one row too many to the page, and returns the

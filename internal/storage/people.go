@@ -24,19 +24,19 @@ const signInTries = 3
 
 const selectPerson = `SELECT body, version, derived FROM people WHERE id = $1`
 
-func scanPerson(row *sql.Row) (directory.Person, error) {
+func scanPerson(row row) (directory.Person, error) {
 	p, _, err := scanDerived(row)
 	return p, err
 }
 
 // scanDerived also tells whether what is derived from the row is that of its version.
-func scanDerived(row *sql.Row) (p directory.Person, current bool, err error) {
+func scanDerived(row row) (p directory.Person, current bool, err error) {
 	var derived int64
 	p, err = scanOne(row, &derived)
 	return p, derived == p.Version, err
 }
 
-func scanOne(row *sql.Row, derived *int64) (directory.Person, error) {
+func scanOne(row row, derived *int64) (directory.Person, error) {
 	var p directory.Person
 	var body string
 	var version int64
@@ -197,6 +197,11 @@ func collect[T any](ctx context.Context, on interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }, scan func(*sql.Rows) (T, error), query string, args ...any,
 ) ([]T, error) {
+	if b, ok := on.(bounded); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = b.bound(ctx)
+		defer cancel()
+	}
 	rows, err := on.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, translate(err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"time"
 )
 
 // Bounds of what a pool keeps prepared: texts are constants of this package, but
@@ -14,25 +15,45 @@ const (
 	maxStatement  = 4 << 10
 )
 
+// row is a sql.Row whose time is bounded until it is scanned.
+type row struct {
+	*sql.Row
+	done context.CancelFunc
+}
+
+// Scan is sql.Row.Scan.
+func (r row) Scan(to ...any) error {
+	defer r.done()
+	return r.Row.Scan(to...)
+}
+
 // pool is a sql.DB that keeps its statements prepared, since SQLite's driver
 // parses a text anew each time. PostgreSQL's does it by itself.
 type pool struct {
 	*sql.DB
 	keeps bool
+	limit time.Duration // of one statement
 
 	mu         sync.RWMutex
 	statements map[string]*sql.Stmt // nil while only wanted
 	wanted     []string
 }
 
-func newPool(driver, dsn string, connections int) (*pool, error) {
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		return nil, err
-	}
+func newPool(db *sql.DB, connections int, o Options) *pool {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return &pool{DB: db, keeps: driver == "sqlite", statements: map[string]*sql.Stmt{}}, nil
+	return &pool{DB: db, keeps: o.Driver == SQLite, limit: o.AnswerTime, statements: map[string]*sql.Stmt{}}
+}
+
+// bounded is what limits the time of a statement and of the reading of its rows. A
+// backup and a restore, which take as long as they take, are not.
+type bounded interface {
+	bound(ctx context.Context) (context.Context, context.CancelFunc)
+}
+
+// bound limits one statement and the reading of its rows.
+func (p *pool) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, p.limit)
 }
 
 // known returns the prepared statement, or notes that it is wanted and returns nil.
@@ -98,16 +119,27 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	return p.DB.QueryContext(ctx, query, args...)
 }
 
+// unprepared is a pool for texts that are not worth keeping.
+type unprepared struct{ *pool }
+
+// QueryContext is sql.DB.QueryContext.
+func (u unprepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return u.DB.QueryContext(ctx, query, args...)
+}
+
 // QueryRowContext is sql.DB.QueryRowContext with a prepared statement.
-func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) row {
+	ctx, cancel := p.bound(ctx)
 	if s := p.statement(ctx, query); s != nil {
-		return s.QueryRowContext(ctx, args...)
+		return row{s.QueryRowContext(ctx, args...), cancel}
 	}
-	return p.DB.QueryRowContext(ctx, query, args...)
+	return row{p.DB.QueryRowContext(ctx, query, args...), cancel}
 }
 
 // ExecContext is sql.DB.ExecContext with a prepared statement.
 func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx, cancel := p.bound(ctx)
+	defer cancel()
 	if s := p.statement(ctx, query); s != nil {
 		return s.ExecContext(ctx, args...)
 	}
@@ -127,27 +159,30 @@ func (p *pool) Close() error {
 	return errors.Join(append(errs, p.DB.Close())...)
 }
 
-// QueryContext is sql.Tx.QueryContext with a prepared statement, if there is one.
-func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+// bound is the transaction's own limit.
+func (t *tx) bound(context.Context) (context.Context, context.CancelFunc) { return t.ctx, func() {} }
+
+// QueryContext is sql.Tx.QueryContext, by the time of the transaction, with a prepared statement, if there is one.
+func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
 	if s := t.db.write.known(query); s != nil {
-		return t.StmtContext(ctx, s).QueryContext(ctx, args...)
+		return t.StmtContext(t.ctx, s).QueryContext(t.ctx, args...)
 	}
-	return t.Tx.QueryContext(ctx, query, args...)
+	return t.Tx.QueryContext(t.ctx, query, args...)
 }
 
 // QueryRowContext is sql.Tx.QueryRowContext with a prepared statement, if there
 // is one.
-func (t *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) row {
 	if s := t.db.write.known(query); s != nil {
-		return t.StmtContext(ctx, s).QueryRowContext(ctx, args...)
+		return row{t.StmtContext(t.ctx, s).QueryRowContext(t.ctx, args...), func() {}}
 	}
-	return t.Tx.QueryRowContext(ctx, query, args...)
+	return row{t.Tx.QueryRowContext(t.ctx, query, args...), func() {}}
 }
 
 // ExecContext is sql.Tx.ExecContext with a prepared statement, if there is one.
-func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (t *tx) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
 	if s := t.db.write.known(query); s != nil {
-		return t.StmtContext(ctx, s).ExecContext(ctx, args...)
+		return t.StmtContext(t.ctx, s).ExecContext(t.ctx, args...)
 	}
-	return t.Tx.ExecContext(ctx, query, args...)
+	return t.Tx.ExecContext(t.ctx, query, args...)
 }

@@ -119,7 +119,9 @@ func (j jobs) Claim(ctx context.Context, now time.Time, n int, lease time.Durati
 func (j jobs) Lease(ctx context.Context, name, holder string, now time.Time, ttl time.Duration) (bool, error) {
 	r, err := j.db.write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-		WHERE leases.holder = excluded.holder OR leases.until <= $4`, name, holder, micros(now.Add(ttl)), micros(now))
+		WHERE leases.holder = excluded.holder OR leases.until <= $4 OR leases.until > $5`,
+		// What lasts longer than a lease does was taken by a clock that was ahead.
+		name, holder, micros(now.Add(ttl)), micros(now), micros(now.Add(ttl+time.Minute)))
 	if err != nil {
 		return false, translate(err)
 	}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/storage/storetest"
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
@@ -99,5 +102,44 @@ func reopen(t *testing.T, o storage.Options, db *storage.DB) {
 	defer func() { _ = again.Close() }()
 	if again.Era() != db.Era() || db.Era() == "" {
 		t.Errorf("eras %q and %q", db.Era(), again.Era())
+	}
+}
+
+// A database that stands still, as behind a broken network, keeps nobody waiting,
+// and what follows runs on connections of its own.
+func TestADatabaseThatStandsStillIsUnavailable(t *testing.T) {
+	dsn, err := url.Parse(testkit.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := testkit.NewRelay(t, dsn.Host)
+	dsn.Host = network.Address
+	db, err := storage.Open(t.Context(), storage.Options{
+		Driver: storage.Postgres, DSN: dsn.String(), AnswerTime: time.Second, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	ask := func() []error {
+		_, read := db.Keys(t.Context())
+		_, row := db.Head(t.Context())
+		e := event.New(time.Now(), "chaos.happened", identity.System("test"), identity.App("test"))
+		return []error{db.Ping(t.Context()), read, row, db.Append(t.Context(), []event.Event{e})}
+	}
+	for _, over := range []func(){network.Thaw, network.Replace} {
+		if err := errors.Join(ask()...); err != nil {
+			t.Fatalf("control: %v", err)
+		}
+		network.Freeze()
+		for i, err := range ask() {
+			if !errors.Is(err, storage.ErrUnavailable) {
+				t.Errorf("question %d is answered %v", i, err)
+			}
+		}
+		over()
+		if err := errors.Join(ask()...); err != nil {
+			t.Errorf("the network is back: %v", err)
+		}
 	}
 }

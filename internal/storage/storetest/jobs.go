@@ -28,7 +28,7 @@ func jobLease(t *testing.T, db *storage.DB) {
 		holder string
 		at     time.Duration
 		want   bool
-	}{{"a", 0, true}, {"b", time.Second, false}, {"a", 2 * time.Second, true}, {"b", time.Minute, true}} {
+	}{{"a", 0, true}, {"b", time.Second, false}, {"a", 2 * time.Second, true}, {"b", time.Minute, true}, {"a", -10 * time.Minute, true}} {
 		got, err := jobs.Lease(t.Context(), "l", step.holder, now.Add(step.at), 10*time.Second)
 		if err != nil || got != step.want {
 			t.Errorf("%s after %s: %v, %v", step.holder, step.at, got, err)
