@@ -30,7 +30,7 @@ type Options struct {
 	Listener net.Listener
 	// Log gets JSON lines; nil means standard error.
 	Log io.Writer
-	// Now is the clock; nil means time.Now.
+	// Now is the machine's clock; nil means time.Now. It may be moved: see clock.
 	Now func() time.Time
 	// Wrap stands around everything that is served on Listener; nil means nothing.
 	Wrap func(http.Handler) http.Handler
@@ -55,7 +55,8 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Broker, error) {
 	if o.Log == nil {
 		o.Log = os.Stderr
 	}
-	p := &parts{cfg: cfg, now: o.Now}
+	c := newClock(o.Now)
+	p := &parts{cfg: cfg, clock: c, now: c.now}
 	if err := p.assemble(ctx, o); err != nil {
 		return nil, errors.Join(err, p.close())
 	}

@@ -188,6 +188,9 @@ func (p *parts) gauges() {
 	p.metrics.Gauge("gatehouse_signing_key_due_seconds", "How long until the next signing key is due for rotation; below zero, it is late.", func(context.Context) (float64, error) {
 		return p.ring.Due().Seconds(), nil
 	})
+	p.metrics.Gauge("gatehouse_clock_ahead_seconds", "How far the broker's time is ahead of the machine's clock, which was set back.", func(context.Context) (float64, error) {
+		return p.clock.ahead().Seconds(), nil
+	})
 	p.metrics.Gauge("gatehouse_revocations_applied", "The highest revocation number that this replica has applied.", func(context.Context) (float64, error) {
 		return float64(p.revocations.Applied()), nil
 	})

@@ -39,7 +39,8 @@ var endingEvents = []string{"session.ended", "person.disabled", "connection.disa
 type parts struct {
 	cfg     config.Config
 	issuer  *url.URL
-	now     func() time.Time
+	clock   *clock
+	now     func() time.Time // by clock
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 	tracer  *telemetry.Tracer // nil without a collector
@@ -86,6 +87,9 @@ func (p *parts) assemble(ctx context.Context, o Options) error {
 func (p *parts) openGround(ctx context.Context, o Options) (err error) {
 	if p.log, err = logger(o.Log, p.cfg.Log.Level); err != nil {
 		return err
+	}
+	p.clock.setBack = func(by time.Duration) {
+		p.log.WarnContext(ctx, "the machine's clock was set back, and ours goes on: put the machine's right, or ours runs slower until the two agree", slog.Duration("by", by))
 	}
 	if p.issuer, err = url.Parse(p.cfg.Issuer); err != nil {
 		return fmt.Errorf("issuer: %w", err)

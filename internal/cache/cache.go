@@ -37,7 +37,8 @@ type Once interface {
 	// expires. issued is when the thing was made; the zero time means unknown.
 	// What has no issue time, or was issued before the memory was born (plus
 	// clock skew), is refused with an Unauthenticated fault "replay_unknown":
-	// after a loss nobody can tell whether it was seen.
+	// after a loss nobody can tell whether it was seen. So is what was forgotten
+	// while the clock was ahead of where it is now.
 	First(ctx context.Context, purpose Purpose, key string, issued, expires time.Time) (bool, error)
 }
 

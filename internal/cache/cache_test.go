@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -35,6 +36,34 @@ func openRedis(t *testing.T, url, prefix string, born time.Time) (*cache.Redis, 
 		t.Cleanup(func() { _ = r.Close() })
 	}
 	return r, err
+}
+
+// While the clock is ahead, what was seen expires and is forgotten. When it is put
+// right, the same proof would be good again.
+func TestMemoryRefusesWhatItForgotWhileTheClockWasAhead(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	m := cache.NewMemory(func() time.Time { return now }, time.Time{})
+	first := func(key string, expires time.Time) (bool, error) {
+		return m.First(t.Context(), "proof", key, now, expires)
+	}
+	seen := now.Add(time.Minute)
+	if ok, err := first("seen", seen); !ok || err != nil {
+		t.Fatalf("control: %v %v", ok, err)
+	}
+	now = now.Add(10 * time.Minute)
+	if ok, err := first("another", now.Add(time.Minute)); !ok || err != nil {
+		t.Errorf("while the clock is ahead: %v %v", ok, err)
+	}
+	if _, ok, err := m.Get(t.Context(), "proof", "seen"); ok || err != nil {
+		t.Fatalf("it is still known: %v", err)
+	}
+	now = now.Add(-10 * time.Minute)
+	if ok, err := first("seen", seen); ok || !errors.Is(err, cache.ErrReplayUnknown) {
+		t.Errorf("the clock is right again: %v %v", ok, err)
+	}
+	if ok, err := first("new", seen.Add(time.Second)); !ok || err != nil {
+		t.Errorf("what ends later than all that was forgotten: %v %v", ok, err)
+	}
 }
 
 func TestRedis(t *testing.T) {

@@ -35,6 +35,7 @@ type item struct {
 	value   []byte
 	count   int64
 	expires time.Time
+	once    bool // what First remembers
 }
 
 // Memory is a cache in this process: right for one replica.
@@ -42,8 +43,11 @@ type Memory struct {
 	now  func() time.Time
 	born time.Time
 
-	mu     sync.Mutex
-	items  map[place]item
+	mu    sync.Mutex
+	items map[place]item
+	// forgot is the latest expiry of what First remembered and has forgotten: had
+	// the clock been ahead then, it would now be good again.
+	forgot time.Time
 	writes int
 	topics map[string][]*subscriber
 }
@@ -106,13 +110,13 @@ func (m *Memory) Delete(_ context.Context, p Purpose, key string) error {
 func (m *Memory) First(_ context.Context, p Purpose, key string, issued, expires time.Time) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if issued.Before(m.born.Add(Skew)) {
+	if issued.Before(m.born.Add(Skew)) || !m.forgot.IsZero() && !expires.After(m.forgot) {
 		return false, ErrReplayUnknown
 	}
 	if _, seen := m.get(place{p, key}); seen {
 		return false, nil
 	}
-	return true, m.set(place{p, key}, item{expires: expires})
+	return true, m.set(place{p, key}, item{expires: expires, once: true})
 }
 
 // Add implements Counter.
@@ -163,7 +167,7 @@ func (m *Memory) unsubscribe(topic string, s *subscriber) {
 func (m *Memory) get(at place) (item, bool) {
 	it, ok := m.items[at]
 	if ok && !m.now().Before(it.expires) {
-		delete(m.items, at)
+		m.forget(at, it)
 		return item{}, false
 	}
 	return it, ok
@@ -184,7 +188,14 @@ func (m *Memory) sweep() {
 	now := m.now()
 	for at, it := range m.items {
 		if !now.Before(it.expires) {
-			delete(m.items, at)
+			m.forget(at, it)
 		}
+	}
+}
+
+func (m *Memory) forget(at place, it item) {
+	delete(m.items, at)
+	if it.once && it.expires.After(m.forgot) {
+		m.forgot = it.expires
 	}
 }

@@ -127,7 +127,8 @@ func (r *Runner) work(ctx context.Context) error {
 // holder keeps the lease a little longer than a period, so that it goes on.
 func (r *Runner) turn(ctx context.Context, t *timer) {
 	now := r.o.Now()
-	if now.Before(t.next) {
+	// What is further away than a period was set by a clock that has been put right.
+	if now.Before(t.next) && t.next.Sub(now) <= t.every {
 		return
 	}
 	t.next = now.Add(t.every)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -217,6 +218,26 @@ func TestASlowJobHoldsUpNoPeriodicWork(t *testing.T) {
 			t.Errorf("%d turns in half a minute", n)
 		}
 		time.Sleep(time.Minute)
+		stop()
+	})
+}
+
+func TestPeriodicWorkGoesOnWhenAClockThatWasAheadIsPutRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		r := job.New(job.Options{Store: newDesk(), Holder: "one", Now: now, Log: slog.New(slog.DiscardHandler)})
+		turns := make(chan struct{}, 100)
+		r.Every("seal", time.Second, func(context.Context) error { turns <- struct{}{}; return nil })
+		stop := run(t, r)
+		ahead.Store(int64(10 * time.Minute))
+		time.Sleep(10 * time.Second)
+		before := len(turns)
+		ahead.Store(0)
+		time.Sleep(10 * time.Second)
+		if n := len(turns); before < 8 || n < before+8 {
+			t.Errorf("%d turns while the clock was ahead, %d after", before, n-before)
+		}
 		stop()
 	})
 }
