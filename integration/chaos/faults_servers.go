@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
@@ -29,6 +30,9 @@ func redisFaults(ctx context.Context, o options, r *report) error {
 	})
 }
 
+// frozen is beyond every time that an answer may take.
+const frozen = 20 * time.Second
+
 // postgresFaults takes the database away.
 func postgresFaults(ctx context.Context, o options, r *report) error {
 	return onStage(ctx, func(s *stage) error {
@@ -39,7 +43,8 @@ func postgresFaults(ctx context.Context, o options, r *report) error {
 		}
 		return f.sufferAll(
 			fault{name: "PostgreSQL stopped and started", begin: always(pg.Stop), over: always(pg.Start)},
-			fault{name: "the network to PostgreSQL standing still", begin: always(f.network.freeze), over: always(f.network.thaw)},
+			fault{name: "the network to PostgreSQL standing still", begin: always(f.network.Freeze), over: always(f.network.Thaw), lasts: frozen},
+			fault{name: "PostgreSQL moved, old connections dead", begin: always(f.network.Freeze), over: always(f.network.Replace)},
 		)
 	})
 }
@@ -50,12 +55,8 @@ func (s *stage) behindRelay(o options, r *report, pg *testkit.PostgresServer, re
 	if err != nil {
 		return nil, err
 	}
-	network, err := newRelay(dsn.Host)
-	if err != nil {
-		return nil, err
-	}
-	s.Cleanup(network.close)
-	dsn.Host = network.address()
+	network := testkit.NewRelay(s, dsn.Host)
+	dsn.Host = network.Address
 	address, err := s.address()
 	if err != nil {
 		return nil, err

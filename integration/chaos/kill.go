@@ -125,7 +125,7 @@ func (k *killing) trouble(a *answered) bool {
 
 // round lets the workers work, kills, looks at the audit log, starts and verifies.
 func (k *killing) round(i int, o options) error {
-	since, before := time.Now().Add(-time.Second), k.l.count()
+	before := k.l.count()
 	k.started.CompareAndSwap(0, time.Now().UnixNano())
 	done := make(chan struct{})
 	go func() { k.run(k.s.ctx, k.workers(o.workers)); close(done) }()
@@ -152,7 +152,10 @@ func (k *killing) round(i int, o options) error {
 	k.r.took("start after a kill", time.Since(paused))
 	k.started.Store(time.Now().UnixNano())
 	k.dead.Store(false)
-	return k.verify(k.s.ctx, since)
+	if i%20 == 19 {
+		k.r.note("%d kills, %s acknowledged writes", i+1, grouped(k.l.count()))
+	}
+	return k.verify(k.s.ctx)
 }
 
 // auditWhole asks the product itself whether the audit log is whole.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"time"
 )
 
 // ledger is what brokers acknowledged, kept where no kill reaches it. It is safe
@@ -11,6 +12,7 @@ import (
 type ledger struct {
 	mu     sync.Mutex
 	n      int
+	looked time.Time        // when the page was turned last
 	jtis   []string         // of every token, for the audit log
 	since  map[string]bool  // those of them since the last look
 	used   []used           // codes, good once, and used: a replay ends their grant
@@ -47,7 +49,9 @@ type fact struct {
 	flight  string // asked for and not answered; empty for nothing
 }
 
-func newLedger() *ledger { return &ledger{since: map[string]bool{}, facts: map[string]*fact{}} }
+func newLedger() *ledger {
+	return &ledger{looked: time.Now(), since: map[string]bool{}, facts: map[string]*fact{}}
+}
 
 // acknowledged counts a write that was answered.
 func (l *ledger) acknowledged() {
@@ -145,6 +149,7 @@ func (l *ledger) forbidden() (what string, try func(context.Context) reply, ok b
 
 // page is what happened since the last look.
 type page struct {
+	since  time.Time
 	tokens map[string]bool
 	used   []used
 	ended  []ended
@@ -159,10 +164,11 @@ func (l *ledger) turn() page {
 	const kept = 200
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := page{tokens: l.since, used: append(l.used, l.proofs...), ended: l.ended, lines: l.lines, codes: l.codes}
+	p := page{since: l.looked.Add(-time.Second), tokens: l.since, used: append(l.used, l.proofs...), ended: l.ended, lines: l.lines, codes: l.codes}
 	for _, f := range l.facts {
 		p.facts = append(p.facts, f)
 	}
+	l.looked = time.Now()
 	l.since, l.lines, l.codes = map[string]bool{}, nil, nil
 	l.used = nil
 	l.proofs = append([]used(nil), l.proofs[max(0, len(l.proofs)-kept):]...)

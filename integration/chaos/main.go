@@ -42,6 +42,7 @@ var parts = []struct {
 	{"redis", redisFaults},
 	{"postgres", postgresFaults},
 	{"disk", diskFull},
+	{"clock", clockMoves},
 }
 
 func main() {
@@ -51,11 +52,17 @@ func main() {
 	workers := flag.Int("workers", minWorkers+1, "how many clients there are")
 	run := flag.String("run", "", "comma-separated parts, all unless told: kill-sqlite, kill-postgres, redis, postgres, disk, clock, replicas")
 	clock := flag.String("serve", "", "internal: serve this configuration by the clock that -clock moves")
-	moved := flag.String("clock", "", "internal: the file with the clock's offset")
+	hands := flag.String("clock", "", "internal: the file with the clock's offset")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	_, _ = clock, moved
+	if *clock != "" {
+		if err := serveByMovedClock(ctx, *clock, *hands); err != nil {
+			fmt.Fprintln(os.Stderr, "chaos:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	o.rounds, o.writes, o.workers = *rounds, *writes, max(*workers, minWorkers)
 	if *run != "" {
 		o.parts = strings.Split(*run, ",")

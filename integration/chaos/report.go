@@ -74,7 +74,7 @@ func (r *report) violation(format string, args ...any) {
 	defer r.mu.Unlock()
 	r.violations++
 	if r.shown++; r.shown <= maxShown {
-		_, _ = fmt.Fprintf(r.out, "  VIOLATION: "+format+"\n", args...) //nolint:errcheck // nobody is left to tell
+		_, _ = fmt.Fprintf(r.out, "  VIOLATION: %s\n", strings.TrimSpace(fmt.Sprintf(format, args...))) //nolint:errcheck // nobody is left to tell
 	}
 }
 

@@ -31,6 +31,7 @@ type stage struct {
 	program  string // the built broker
 	cleanups []func()
 	key      *ecdsa.PrivateKey // of jobClient
+	secret   string            // of shortClient
 }
 
 // jobClient is an app of ours that proves itself with private_key_jwt.
@@ -38,6 +39,15 @@ const (
 	jobApp    = "chaos-job"
 	jobClient = "microapp-chaos-job"
 	jobKey    = "chaos-job-1"
+)
+
+// shortClient may have tokens for shortAPI, its own, that live for shortLife.
+const (
+	shortApp    = "chaos-short"
+	shortClient = "microapp-chaos-short"
+	shortAPI    = "chaos-short"
+	shortScope  = "short.read"
+	shortLife   = 10 * time.Second
 )
 
 // failure ends a part from within Fatal.
@@ -127,12 +137,20 @@ func (s *stage) populate(c *client, socket string) error {
 	for name, identity := range map[string]string{
 		jobApp:    `{protocol: oidc, oidc: {clientId: ` + jobClient + `, grantTypes: [client_credentials], tokenEndpointAuthMethod: private_key_jwt, jwks: ` + string(jwks) + `}}`,
 		switchApp: `{protocol: none}`,
+		shortApp: `{protocol: oidc, oidc: {clientId: ` + shortClient + `, grantTypes: [client_credentials], tokenEndpointAuthMethod: client_secret_basic, ` +
+			`scopes: [{name: ` + shortScope + `}]}, resource: {audience: ` + shortAPI + `, scopes: [` + shortScope + `], introspection: true, maxTokenTtl: ` + shortLife.String() + `}}`,
 	} {
 		manifest := "apiVersion: marketplace/v1alpha1\nkind: MicroApp\nmetadata: {name: " + name + ", title: Chaos, description: Works under load.}\n" +
 			"spec:\n  version: 1.0.0\n  owner: {team: finance, primary: ada@acme.example, contacts: {chat: \"#chaos\"}}\n" +
 			"  entitlements: [{name: user, description: Use it, groups: [finance]}]\n  identity: " + identity + "\n"
-		if got := c.manage(s.ctx, http.MethodPut, "/apps/"+name, []byte(manifest)); !got.ok() {
-			return fmt.Errorf("apply %s: %s", name, got)
+		var applied struct {
+			Secret string `json:"client_secret"`
+		}
+		if err := c.manage(s.ctx, http.MethodPut, "/apps/"+name, []byte(manifest)).decode(&applied); err != nil {
+			return fmt.Errorf("apply %s: %w", name, err)
+		}
+		if name == shortApp {
+			s.secret = applied.Secret
 		}
 	}
 	return nil
