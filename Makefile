@@ -6,10 +6,12 @@ GOLANGCI      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME      ?= 10s
 BENCH         ?=
+ROUNDS        ?= 200
+CHAOS         ?=
 
 export CGO_ENABLED = 0
 
-.PHONY: help demo build test race lint fmt bench fuzz e2e vuln vendor-js tools check-deploy reference
+.PHONY: help demo build test race lint fmt bench chaos fuzz e2e vuln vendor-js tools check-deploy reference
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +43,9 @@ e2e: tools ## the whole product in a browser and with independent clients
 
 bench: ## costs beside raw cryptography and a bare server; BENCH=name runs a part
 	$(GO) run ./integration/bench -run '$(BENCH)' -out bench.json
+
+chaos: tools ## kill a broker ROUNDS times on each engine, and every other fault under load; CHAOS=names runs parts
+	$(GO) run ./integration/chaos -rounds $(ROUNDS) -run '$(CHAOS)'
 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)

@@ -82,7 +82,7 @@ func (w *load) run(ctx context.Context, workers []worker) {
 					}
 				case ctx.Err() == nil:
 					w.r.violation("%s: %v", one.kind, err)
-					time.Sleep(100 * time.Millisecond) //nolint:forbidigo // real processes run on the real clock
+					time.Sleep(100 * time.Millisecond)
 				}
 			}
 		})

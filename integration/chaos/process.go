@@ -102,8 +102,9 @@ func (p *process) ready(ctx context.Context) bool {
 
 // kill ends it without any chance to clean up.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.ended
+	_ = p.cmd.Process.Kill() // it may have ended already
+	err := <-p.ended
+	p.ended <- err // for whoever asks next
 }
 
 // stop asks it to end, and fails when it does not end well.

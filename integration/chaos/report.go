@@ -74,7 +74,7 @@ func (r *report) violation(format string, args ...any) {
 	defer r.mu.Unlock()
 	r.violations++
 	if r.shown++; r.shown <= maxShown {
-		_, _ = fmt.Fprintf(r.out, "  VIOLATION: %s\n", strings.TrimSpace(fmt.Sprintf(format, args...))) //nolint:errcheck // nobody is left to tell
+		_, _ = fmt.Fprintf(r.out, "  VIOLATION: %s\n", strings.TrimSpace(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -88,7 +88,7 @@ func (r *report) wrong(kind, format string, args ...any) {
 func (r *report) note(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, _ = fmt.Fprintf(r.out, "  "+format+"\n", args...) //nolint:errcheck // nobody is left to tell
+	_, _ = fmt.Fprintf(r.out, "  "+format+"\n", args...)
 }
 
 // end prints what the part came to.
@@ -103,7 +103,7 @@ func (r *report) end() {
 		d := slices.Sorted(slices.Values(r.durations[what]))
 		line = append(line, fmt.Sprintf("%s %s median, %s longest", what, round(d[len(d)/2]), round(d[len(d)-1])))
 	}
-	_, _ = fmt.Fprintf(r.out, "%s (%s): %s\n", r.part, time.Since(r.began).Round(time.Second), strings.Join(line, ", ")) //nolint:errcheck // nobody is left to tell
+	_, _ = fmt.Fprintf(r.out, "%s (%s): %s\n", r.part, time.Since(r.began).Round(time.Second), strings.Join(line, ", "))
 }
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }

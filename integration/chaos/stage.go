@@ -26,7 +26,7 @@ import (
 // that it can start servers.
 type stage struct {
 	*demo.Demo
-	ctx      context.Context //nolint:containedctx // as a test's
+	ctx      context.Context // as a test's
 	dir      string
 	program  string // the built broker
 	cleanups []func()

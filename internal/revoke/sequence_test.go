@@ -182,7 +182,9 @@ func TestAQuestionThatIsNeverAnsweredDoesNotStandBeforeTheNext(t *testing.T) {
 			t.Errorf("the database answers others again: %v", err)
 		}
 		cancel()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	})
 }
 

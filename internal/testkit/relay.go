@@ -86,8 +86,7 @@ func (r *Relay) copy(p *pair, to, from net.Conn) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		r.gate.RLock()
-		r.gate.RUnlock()
+		r.pass()
 		select {
 		case <-p.dead:
 			_ = p.out.Close() // the server learns of it, the broker does not
@@ -102,6 +101,12 @@ func (r *Relay) copy(p *pair, to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// pass waits while the network is frozen.
+func (r *Relay) pass() {
+	r.gate.RLock()
+	defer r.gate.RUnlock()
 }
 
 func (r *Relay) close() {
