@@ -48,6 +48,7 @@ const (
 	WriteKeys        Right = "keys:write"
 	ReadAudit        Right = "audit:read"
 	ReadOperations   Right = "operations:read"
+	WriteOperations  Right = "operations:write"
 	ReadAdmin        Right = "admin:read"  // roles and tokens
 	WriteAdmin       Right = "admin:write" // the same
 )
@@ -65,7 +66,7 @@ func reading() []Right {
 func (r Role) Rights() []Right {
 	switch r {
 	case Admin:
-		return append(reading(), WriteApps, SwitchApps, WritePeople, EndSessions, WriteConnections, WriteGroups, WriteKeys, WriteAdmin)
+		return append(reading(), WriteApps, SwitchApps, WritePeople, EndSessions, WriteConnections, WriteGroups, WriteKeys, WriteOperations, WriteAdmin)
 	case SecurityReviewer:
 		return append(reading(), SwitchApps, EndSessions)
 	case Auditor:

@@ -14,13 +14,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -40,6 +43,9 @@ type Options struct {
 	Grants      grant.Store
 	Keys        Keys
 	Audit       Audit
+	Outbox      *event.Desk
+	Jobs        *job.Desk
+	Figures     activity.Figures
 	// Hit counts what carries an id and is in use at a time: the previews.
 	Hit func(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error)
 	// Answers and Sealer keep what Idempotency-Key needs.
@@ -56,6 +62,9 @@ type Options struct {
 type Directory interface {
 	Person(ctx context.Context, id string) (directory.Person, error)
 	Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error)
+	CountPeople(ctx context.Context) (int64, error)
+	Group(ctx context.Context, ref identity.GroupRef) (directory.Group, error)
+	SearchGroups(ctx context.Context, q directory.GroupQuery) (page []directory.Group, next string, err error)
 	Mappings(ctx context.Context) ([]directory.Mapping, error)
 }
 
@@ -63,6 +72,8 @@ type Directory interface {
 type Sessions interface {
 	Of(ctx context.Context, person string) ([]session.Session, error)
 	Find(ctx context.Context, id string) (session.Session, error)
+	Search(ctx context.Context, q session.Query) (page []session.Found, next string, err error)
+	Count(ctx context.Context, q session.Query) (int64, error)
 	End(ctx context.Context, id string, actor identity.Actor, reason string) error
 	EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error
 }
@@ -76,7 +87,10 @@ type Keys interface {
 
 // Audit reads the audit log.
 type Audit interface {
+	audit.StateStore
 	Page(ctx context.Context, q audit.Query) (entries []audit.Entry, next string, err error)
+	// Entry returns the entry with this id, or a NotFound fault.
+	Entry(ctx context.Context, id string) (audit.Entry, error)
 }
 
 // API serves the management API.

@@ -3,6 +3,7 @@ package api
 import (
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -10,6 +11,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 )
@@ -96,5 +98,21 @@ var (
 	exampleChange   = admin.Change{
 		ID: "01jdhk3m2n4p" + "q2w3e4r5t6y7u2i3", Operation: admin.Operation{Name: "killKey", Values: map[string]string{"kid": exampleKey.ID}},
 		RequestedBy: exampleActor, Owner: identity.Person(exampleID), Created: exampleTime, Expires: exampleTime.Add(admin.ChangeLife), State: admin.Waiting,
+	}
+	exampleFound    = session.Found{Session: exampleSession, Name: "Alice Moreau", Apps: []string{exampleApp.ID}}
+	exampleHeld     = grant.Held{Access: exampleAccess, Person: exampleID, Name: "Alice Moreau"}
+	exampleUpstream = directory.Group{Ref: exampleGroup, DisplayName: "Everyone", Name: "all-employees", Members: 4711, FirstSeen: exampleTime, LastSeen: exampleTime}
+	exampleQueued   = event.Queued{Event: exampleEntry.Event, State: event.Retrying, Attempts: 3, Reason: "connection refused", Due: exampleTime.Add(time.Minute), Created: exampleTime}
+	exampleJob      = job.Queued{
+		ID: "j2k3l4z5x6c7v2b3n4m5q6w7e2", Queue: "backchannel-logout", Key: "k", State: event.Buried, Attempts: 20, Reason: "status 500", Deadline: exampleTime, Created: exampleTime,
+	}
+	exampleState = audit.State{
+		Seals: 17, SealedAt: exampleTime, Unsealed: 2, Check: audit.Check{Through: 17, Entries: 1042, Head: []byte("thirty-two bytes of SHA-256 hash"), At: exampleTime},
+	}
+	exampleOverview = overview{People: 4711, Sessions: 312, Apps: 42, Connections: 2, Outbox: event.Backlog{Waiting: 1, Oldest: exampleTime}, Audit: exampleState}
+	exampleFigures  = figures{
+		From: exampleTime.Add(-24 * time.Hour), To: exampleTime, SignIns: []activity.SignIns{{Connection: "acme", Outcome: activity.Success, Count: 1203}},
+		Tokens:      []activity.Tokens{{App: exampleApp.ID, Client: "microapp-expense-bot", GrantType: "authorization_code", Count: 871}},
+		SignInHours: []activity.SignIns{{Hour: exampleTime.Truncate(time.Hour), Outcome: activity.Success, Count: 77}}, TokenHours: []activity.Tokens{},
 	}
 )

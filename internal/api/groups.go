@@ -17,8 +17,24 @@ type named struct {
 }
 
 func (a *API) groupRoutes() []rest.Route {
-	const one = "/mappings/{connection}/{group}"
+	const one, upstream = "/mappings/{connection}/{group}", "/groups/{connection}/{group}"
 	return []rest.Route{
+		{
+			ID: "listGroups", Method: "GET", Path: "/groups", Summary: "List the groups that identity providers told of, or that have a name here.", Right: admin.ReadGroups,
+			Query: []rest.Param{
+				rest.Text("q", "Words that begin a word of the id or a name."), rest.Text("connection", "Only groups of this connection."),
+				rest.Truth("mapped", "Only groups that have a name here, or have none."),
+			},
+			List: rest.ListOf(exampleUpstream, []string{"group.connection", "group.id", "display_name", "name", "members", "first_seen", "last_seen"},
+				[]string{"name", "-name", "members", "-members", "last_seen", "-last_seen"}, a.listGroups),
+		},
+		{ID: "getGroup", Method: "GET", Path: upstream, Summary: "Show a group.", Right: admin.ReadGroups, Answer: exampleUpstream, Do: func(r *http.Request) (any, error) {
+			return a.o.Directory.Group(r.Context(), group(r))
+		}},
+		{
+			ID: "listGroupMembers", Method: "GET", Path: upstream + "/members", Summary: "List whom the identity provider last named as members.", Right: admin.ReadPeople,
+			List: rest.ListOf(examplePerson, []string{"id", "profile.name", "profile.email", "disabled"}, []string{"name", "-name"}, a.listMembers),
+		},
 		{
 			ID: "listMappings", Method: "GET", Path: "/mappings", Summary: "List the names that upstream groups have here.", Right: admin.ReadGroups,
 			Query: []rest.Param{rest.Text("connection", "Only groups of this connection."), rest.Text("name", "Only groups of this name.")},
@@ -39,6 +55,19 @@ func (a *API) groupRoutes() []rest.Route {
 
 func group(r *http.Request) identity.GroupRef {
 	return identity.GroupRef{Connection: r.PathValue("connection"), ID: r.PathValue("group")}
+}
+
+func (a *API) listGroups(r *http.Request, q rest.Query) ([]directory.Group, string, error) {
+	return a.o.Directory.SearchGroups(r.Context(), directory.GroupQuery{
+		Text: q.Get("q"), Connection: q.Get("connection"), Mapped: q.Bool("mapped"), Sort: order(q), Limit: q.Limit, After: q.After,
+	})
+}
+
+func (a *API) listMembers(r *http.Request, q rest.Query) ([]directory.Person, string, error) {
+	if _, err := a.o.Directory.Group(r.Context(), group(r)); err != nil {
+		return nil, "", err
+	}
+	return a.o.Directory.Search(r.Context(), directory.Query{Upstream: group(r), Sort: order(q), Limit: q.Limit, After: q.After})
 }
 
 func (a *API) listMappings(r *http.Request, q rest.Query) ([]directory.Mapping, string, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
@@ -127,7 +128,7 @@ func start(t *testing.T, fourEyes ...string) *broker {
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),
-		Keys: ring, Audit: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		Keys: ring, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

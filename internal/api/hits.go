@@ -125,9 +125,11 @@ func (a *API) hitsMapping(r *http.Request) (any, error) {
 	}
 	m, _ := found.(directory.Mapping)
 	h := rest.Hits{Operation: "unmapGroup", Apps: []string{}, Notes: []string{}}
-	if h.People, err = a.members(r.Context(), m.Group); err != nil {
+	members, err := a.o.Directory.Group(r.Context(), m.Group)
+	if err != nil {
 		return nil, err
 	}
+	h.People = int(members.Members)
 	apps, err := a.o.Apps.Apps(r.Context())
 	if err != nil {
 		return nil, err
@@ -206,10 +208,4 @@ func (a *API) hitsToken(r *http.Request) (any, error) {
 		note = "The token was used last at " + t.LastUsed.Format("2006-01-02 15:04 MST") + "."
 	}
 	return rest.Hits{Operation: "revokeToken", Apps: append([]string{}, t.Apps...), Notes: []string{note}}, nil
-}
-
-// members counts who is in an upstream group.
-func (a *API) members(ctx context.Context, g identity.GroupRef) (int, error) {
-	page, _, err := a.o.Directory.Search(ctx, directory.Query{Group: g.ID, Limit: 1})
-	return len(page), err
 }

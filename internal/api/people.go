@@ -20,9 +20,10 @@ func (a *API) peopleRoutes() []rest.Route {
 		{
 			ID: "listPeople", Method: "GET", Path: "/people", Summary: "Search people.", Right: admin.ReadPeople,
 			Query: []rest.Param{
-				rest.Text("q", "Words that the name, user name or e-mail address has."), rest.Truth("disabled", "Only people who are, or are not."),
+				rest.Text("q", "Words that begin a word of the name, user name or e-mail address."), rest.Truth("disabled", "Only people who are, or are not."),
+				rest.Text("connection", "Only people with an account at this connection."), rest.Text("group", "Only members of the groups that have this name."),
 			},
-			List: rest.ListOf(examplePerson, person, nil, a.listPeople),
+			List: rest.ListOf(examplePerson, person, []string{"name", "-name", "updated", "-updated"}, a.listPeople),
 		},
 		{ID: "getPerson", Method: "GET", Path: one, Summary: "Show a person.", Right: admin.ReadPeople, Answer: examplePerson, Do: a.person},
 		{
@@ -62,7 +63,17 @@ func (a *API) peopleRoutes() []rest.Route {
 }
 
 func (a *API) listPeople(r *http.Request, q rest.Query) ([]directory.Person, string, error) {
-	return a.o.Directory.Search(r.Context(), directory.Query{Text: q.Get("q"), Disabled: q.Bool("disabled"), Limit: q.Limit, After: q.After})
+	return a.o.Directory.Search(r.Context(), directory.Query{
+		Text: q.Get("q"), Disabled: q.Bool("disabled"), Connection: q.Get("connection"), Group: q.Get("group"), Sort: order(q), Limit: q.Limit, After: q.After,
+	})
+}
+
+// order is the order of a list that the directory sorts.
+func order(q rest.Query) directory.Sort {
+	if q.Descending {
+		return directory.Sort("-" + q.Sort)
+	}
+	return directory.Sort(q.Sort)
 }
 
 // person answers with one person.

@@ -4,6 +4,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 )
@@ -15,13 +16,15 @@ func (a *API) table() []rest.Route {
 		name   string
 		routes []rest.Route
 	}{
+		{"Overview", a.overviewRoutes()},
 		{"Apps", a.appRoutes()},
 		{"People", a.peopleRoutes()},
-		{"Sessions", a.sessionRoutes()},
+		{"Sessions and grants", a.sessionRoutes()},
 		{"Connections", a.connectionRoutes()},
 		{"Groups", a.groupRoutes()},
 		{"Keys", a.keyRoutes()},
 		{"Audit", a.auditRoutes()},
+		{"Outbox and jobs", a.queueRoutes()},
 		{"Administration", a.adminRoutes()},
 		{"Changes", a.changeRoutes()},
 	} {
@@ -39,6 +42,7 @@ func schemas() rest.Schemas {
 	rest.Words(s, admin.Roles()...)
 	rest.Words(s, admin.Rights()...)
 	rest.Words(s, admin.ChangeStates()...)
+	rest.Words(s, event.Waiting, event.Retrying, event.Buried, event.Done, event.Discarded)
 	rest.Words(s, catalog.Created, catalog.Updated, catalog.Unchanged)
 	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA)
 	rest.Words(s, keys.Waiting, keys.Signing, keys.Retired, keys.Removed, keys.Killed)

@@ -12,8 +12,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/login"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
@@ -82,7 +84,9 @@ func (p *parts) limiter(what string, most int64) *httpx.Limiter {
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.configured(), Sessions: p.sessions, Grants: p.db, Keys: p.ring, Audit: p.db, Hit: p.db.Hit,
+		Connections: p.configured(), Sessions: p.sessions, Grants: p.db, Keys: p.ring, Audit: p.db,
+		Outbox: &event.Desk{Queue: p.db.OutboxQueue(), Now: p.now, Hint: p.outbox.Notify}, Jobs: &job.Desk{Queue: p.db.JobQueue(), Now: p.now},
+		Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }
