@@ -134,6 +134,8 @@ type Login struct {
 	o       Options
 	pages   pages
 	resumer Resumer
+
+	failures failures
 }
 
 // flow is the record of a sign-in under way.
@@ -159,7 +161,7 @@ func New(o Options) (*Login, error) {
 	if o.Outcome == nil {
 		o.Outcome = func(string, string) {}
 	}
-	l := &Login{o: o}
+	l := &Login{o: o, failures: failures{record: o.Consents.Record, now: o.Now}}
 	return l, l.pages.parse(o.UI)
 }
 

@@ -322,7 +322,7 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, f flow, cause error
 	kind := fault.As(cause)
 	l.o.Outcome(f.Connection, "failed")
 	e := event.New(l.o.Now(), "signin.failed", l.o.Actor(r, identity.Connection(f.Connection)), identity.Connection(f.Connection), "rule", kind.Code, "detail", kind.Detail)
-	if err := l.o.Consents.Record(r.Context(), []event.Event{e}); err != nil {
+	if err := l.failures.tell(r.Context(), failureKind{f.Connection, kind.Code}, e); err != nil {
 		cause = errors.Join(err, cause)
 	}
 	if f.Request.Prompt.None {

@@ -131,8 +131,34 @@ func (db *DB) addWord(ctx context.Context, s *auditSearch, word string) error {
 	types = slices.DeleteFunc(types, func(t string) bool {
 		return !slices.ContainsFunc(strings.FieldsFunc(t, isMark), func(part string) bool { return strings.HasPrefix(part, strings.ToLower(word)) })
 	})
-	s.terms = append(s.terms, term{{"actor", refs}, {"subject", refs}, {"type", types}})
+	t := term{{"type", types}}
+	for _, column := range []string{"actor", "subject"} {
+		there, err := db.valuesThere(ctx, choice{column, refs})
+		if err != nil {
+			return err
+		}
+		t = append(t, choice{column, there})
+	}
+	s.terms = append(s.terms, t)
 	return nil
+}
+
+// valuesThere returns those values of a choice that some entry has.
+func (db *DB) valuesThere(ctx context.Context, c choice) ([]string, error) {
+	var w where
+	partial := ``
+	if c.column == "subject" {
+		partial = ` AND type <> '` + tokenIssued + `'`
+	}
+	texts := make([]string, len(c.values))
+	for i, v := range c.values {
+		texts[i] = w.bind(`SELECT CAST(? AS TEXT) AS value WHERE EXISTS (SELECT 1 FROM audit WHERE `+c.column+` = ?`+partial+`)`, v, v)
+	}
+	there, err := listing(ctx, db, scanID, strings.Join(texts, ` UNION ALL `), w.args...)
+	if token := slices.IndexFunc(c.values, func(v string) bool { return strings.HasPrefix(v, string(identity.KindToken)+":") }); c.column == "subject" && token >= 0 {
+		there = append(there, c.values[token]) // tokenStream looks for it
+	}
+	return there, err
 }
 
 // typesOf returns the types of the entries whose column has the value, by leaping
@@ -308,6 +334,9 @@ func bindTerm(w *where, t term) string {
 		for _, v := range c.values {
 			any = append(any, w.bind(c.column+` || '' = ?`, v))
 		}
+	}
+	if len(any) == 0 {
+		return `FALSE`
 	}
 	return `(` + strings.Join(any, ` OR `) + `)`
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,19 +26,66 @@ type seen struct {
 	at      time.Time
 }
 
+// derivation gathers what is derived in a transaction, to be written with few
+// statements.
+type derivation struct {
+	words, memberships [][]any // rows to insert
+	groups             map[identity.GroupRef]seen
+}
+
 // derive writes what differs between two versions of a person.
 func (t *tx) derive(ctx context.Context, old, p *directory.Person) error {
-	groups := map[identity.GroupRef]seen{}
-	if err := t.deriveWords(ctx, p.ID, wordsOf(old), wordsOf(p)); err != nil {
+	d := derivation{groups: map[identity.GroupRef]seen{}}
+	if err := t.deriveWords(ctx, &d, p.ID, wordsOf(old), wordsOf(p)); err != nil {
 		return err
 	}
-	if err := t.deriveMemberships(ctx, p, refsOf(old), groups); err != nil {
+	if err := t.deriveMemberships(ctx, &d, p, refsOf(old)); err != nil {
 		return err
 	}
 	if !old.Updated.Truncate(time.Hour).Equal(p.Updated.Truncate(time.Hour)) {
-		told(old, p, groups)
+		told(old, p, d.groups)
 	}
-	return t.saveGroups(ctx, groups)
+	return t.saveDerived(ctx, &d)
+}
+
+func (t *tx) saveDerived(ctx context.Context, d *derivation) error {
+	if err := t.insertRows(ctx, `INSERT INTO person_words (word, person) VALUES `, d.words); err != nil {
+		return err
+	}
+	if err := t.insertRows(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES `, d.memberships); err != nil {
+		return err
+	}
+	return t.saveGroups(ctx, d.groups)
+}
+
+// mostRows is how many rows one statement inserts.
+const mostRows = 128
+
+// insertRows inserts rows of one table with statements of 1, 2, 4, … rows: few
+// enough to stay prepared.
+func (t *tx) insertRows(ctx context.Context, insert string, rows [][]any) error {
+	for len(rows) > 0 {
+		n := min(1<<(bits.Len(uint(len(rows)))-1), mostRows)
+		if _, err := t.ExecContext(ctx, insert+marks(n, len(rows[0])), slices.Concat(rows[:n]...)...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// marks returns the marks of some rows: "($1, $2), ($3, $4)".
+func marks(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		if i%columns == 0 {
+			b.WriteString(strings.Repeat(`, `, min(i, 1)) + `(`)
+		} else {
+			b.WriteString(`, `)
+		}
+		b.WriteString(`$` + strconv.Itoa(i+1) + strings.Repeat(`)`, max(0, i%columns-columns+2)))
+	}
+	return b.String()
 }
 
 // told notes the groups that a sign-in told of again: their membership holds longer.
@@ -54,14 +103,14 @@ func told(old, p *directory.Person, groups map[identity.GroupRef]seen) {
 
 // deriveAnew writes everything that is derived from a person, whatever is there.
 func (t *tx) deriveAnew(ctx context.Context, p *directory.Person) error {
-	groups := map[identity.GroupRef]seen{}
-	if err := t.deriveAnewInto(ctx, p, groups); err != nil {
+	d := derivation{groups: map[identity.GroupRef]seen{}}
+	if err := t.deriveInto(ctx, &d, p); err != nil {
 		return err
 	}
-	return t.saveGroups(ctx, groups)
+	return t.saveDerived(ctx, &d)
 }
 
-func (t *tx) deriveAnewInto(ctx context.Context, p *directory.Person, groups map[identity.GroupRef]seen) error {
+func (t *tx) deriveInto(ctx context.Context, d *derivation, p *directory.Person) error {
 	words, err := collect(ctx, t, func(rows *sql.Rows) (string, error) {
 		var word []byte
 		err := rows.Scan(&word)
@@ -70,14 +119,14 @@ func (t *tx) deriveAnewInto(ctx context.Context, p *directory.Person, groups map
 	if err != nil {
 		return err
 	}
-	if err := t.deriveWords(ctx, p.ID, words, wordsOf(p)); err != nil {
+	if err := t.deriveWords(ctx, d, p.ID, words, wordsOf(p)); err != nil {
 		return err
 	}
 	refs, err := collect(ctx, t, scanGroupRef, `SELECT connection, group_id FROM memberships WHERE person = $1`, p.ID)
 	if err != nil {
 		return err
 	}
-	return t.deriveMemberships(ctx, p, refs, groups)
+	return t.deriveMemberships(ctx, d, p, refs)
 }
 
 func scanGroupRef(rows *sql.Rows) (g identity.GroupRef, err error) {
@@ -85,7 +134,7 @@ func scanGroupRef(rows *sql.Rows) (g identity.GroupRef, err error) {
 	return g, err
 }
 
-func (t *tx) deriveWords(ctx context.Context, person string, old, words []string) error {
+func (t *tx) deriveWords(ctx context.Context, d *derivation, person string, old, words []string) error {
 	for _, w := range old {
 		if !slices.Contains(words, w) {
 			if _, err := t.ExecContext(ctx, `DELETE FROM person_words WHERE word = $1 AND person = $2`, []byte(w), person); err != nil {
@@ -95,10 +144,7 @@ func (t *tx) deriveWords(ctx context.Context, person string, old, words []string
 	}
 	for _, w := range words {
 		if !slices.Contains(old, w) {
-			_, err := t.ExecContext(ctx, `INSERT INTO person_words (word, person) VALUES ($1, $2) ON CONFLICT DO NOTHING`, []byte(w), person)
-			if err != nil {
-				return err
-			}
+			d.words = append(d.words, []any{[]byte(w), person})
 		}
 	}
 	return nil
@@ -121,9 +167,9 @@ func compareRefs(a, b identity.GroupRef) int {
 	return strings.Compare(a.ID, b.ID)
 }
 
-// deriveMemberships changes the person's memberships and adds to groups what that
-// means for each.
-func (t *tx) deriveMemberships(ctx context.Context, p *directory.Person, old []identity.GroupRef, groups map[identity.GroupRef]seen) error {
+// deriveMemberships changes the person's memberships and adds what that means for
+// each group.
+func (t *tx) deriveMemberships(ctx context.Context, d *derivation, p *directory.Person, old []identity.GroupRef) error {
 	refs := refsOf(p)
 	have := map[identity.GroupRef]bool{}
 	for _, g := range old {
@@ -134,18 +180,15 @@ func (t *tx) deriveMemberships(ctx context.Context, p *directory.Person, old []i
 			delete(have, g)
 			continue
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES ($1, $2, $3)`, p.ID, g.Connection, g.ID)
-		if err != nil {
-			return err
-		}
-		groups[g] = seen{members: groups[g].members + 1, at: later(groups[g].at, p.Updated)}
+		d.memberships = append(d.memberships, []any{p.ID, g.Connection, g.ID})
+		d.groups[g] = seen{members: d.groups[g].members + 1, at: later(d.groups[g].at, p.Updated)}
 	}
 	for g := range have {
 		_, err := t.ExecContext(ctx, `DELETE FROM memberships WHERE person = $1 AND connection = $2 AND group_id = $3`, p.ID, g.Connection, g.ID)
 		if err != nil {
 			return err
 		}
-		groups[g] = seen{members: groups[g].members - 1, at: groups[g].at}
+		d.groups[g] = seen{members: d.groups[g].members - 1, at: d.groups[g].at}
 	}
 	return nil
 }
@@ -229,24 +272,38 @@ func (db *DB) deriveSome(ctx context.Context) (n int, err error) {
 		skip = ` FOR UPDATE SKIP LOCKED` // who is changed at this moment is derived by that
 	}
 	err = db.change(ctx, func(t *tx) error {
-		people, err := collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) },
-			`SELECT body, version FROM people WHERE derived <> version ORDER BY id LIMIT $1`+skip, deriveBatch)
+		var fresh []bool // nothing was ever derived from the person
+		people, err := collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) {
+			var derived int64
+			p, err := scanPeople(rows, &derived)
+			fresh = append(fresh, derived == 0)
+			return p, err
+		}, `SELECT body, version, derived FROM people WHERE derived <> version ORDER BY id LIMIT $1`+skip, deriveBatch)
 		if err != nil {
 			return err
 		}
 		n = len(people)
-		groups := map[identity.GroupRef]seen{}
+		d := derivation{groups: map[identity.GroupRef]seen{}}
 		for i := range people {
-			p := &people[i]
-			_, err := t.ExecContext(ctx, `UPDATE people SET folded = $2, updated = $3, derived = version WHERE id = $1`, p.ID, folded(p), micros(p.Updated))
-			if err != nil {
-				return err
-			}
-			if err := t.deriveAnewInto(ctx, p, groups); err != nil {
+			if err := t.deriveOne(ctx, &d, &people[i], fresh[i]); err != nil {
 				return err
 			}
 		}
-		return t.saveGroups(ctx, groups)
+		return t.saveDerived(ctx, &d)
 	})
 	return n, err
+}
+
+func (t *tx) deriveOne(ctx context.Context, d *derivation, p *directory.Person, fresh bool) error {
+	_, err := t.ExecContext(ctx, `UPDATE people SET folded = $2, updated = $3, derived = version WHERE id = $1`, p.ID, folded(p), micros(p.Updated))
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		return t.deriveInto(ctx, d, p)
+	}
+	if err := t.deriveWords(ctx, d, p.ID, nil, wordsOf(p)); err != nil {
+		return err
+	}
+	return t.deriveMemberships(ctx, d, p, nil)
 }

@@ -1,0 +1,107 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// ledger keeps what is recorded, and fails while it is told to.
+type ledger struct {
+	now    time.Time
+	events []event.Event
+	broken error
+}
+
+func (l *ledger) failures() *failures {
+	return &failures{now: func() time.Time { return l.now }, record: func(_ context.Context, e []event.Event) error {
+		if l.broken == nil {
+			l.events = append(l.events, e...)
+		}
+		return l.broken
+	}}
+}
+
+// counted adds up how many failures of a rule the entries stand for.
+func (l *ledger) counted(rule string) (sum int) {
+	for _, e := range l.events {
+		if e.Data["rule"] == rule {
+			n, err := strconv.Atoi(e.Data["count"])
+			if err != nil {
+				n = 1
+			}
+			sum += n
+		}
+	}
+	return sum
+}
+
+func (l *ledger) fail(t *testing.T, f *failures, connection, rule string) {
+	t.Helper()
+	e := event.New(l.now, "signin.failed", identity.System("test"), identity.Connection(connection), "rule", rule)
+	if err := f.tell(t.Context(), failureKind{connection, rule}, e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestManyFailuresShareAnEntryAndAllAreCounted(t *testing.T) {
+	l := &ledger{now: time.Date(2026, 11, 24, 9, 59, 30, 0, time.UTC)}
+	f := l.failures()
+	for range 1000 {
+		l.fail(t, f, "acme", "upstream_denied")
+	}
+	l.fail(t, f, "acme", "login_flow")
+	l.fail(t, f, "other", "upstream_denied")
+	if len(l.events) != failureBurst+2 {
+		t.Fatalf("%d entries within the minute", len(l.events))
+	}
+	if err := f.flush(t.Context(), l.now); err != nil || len(l.events) != failureBurst+2 {
+		t.Errorf("before the minute is over: %d entries, %v", len(l.events), err)
+	}
+	l.now = l.now.Add(time.Minute)
+	l.fail(t, f, "acme", "upstream_denied")
+	if n := len(l.events); n != failureBurst+4 || l.counted("upstream_denied") != 1002 || l.counted("login_flow") != 1 {
+		t.Errorf("%d entries, %d and %d counted", n, l.counted("upstream_denied"), l.counted("login_flow"))
+	}
+	for _, e := range l.events {
+		if e.Data["count"] != "" && e.Time.Hour() != 9 {
+			t.Errorf("what failed before ten is told at %s", e.Time)
+		}
+	}
+}
+
+func TestWhatCouldNotBeRecordedIsRecordedLater(t *testing.T) {
+	l := &ledger{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	f := l.failures()
+	for range failureBurst + 5 {
+		l.fail(t, f, "acme", "upstream_denied")
+	}
+	l.now, l.broken = l.now.Add(time.Minute), errors.New("no database")
+	if err := f.flush(t.Context(), l.now); !errors.Is(err, l.broken) {
+		t.Fatalf("%v", err)
+	}
+	l.broken = nil
+	if err := f.flush(t.Context(), l.now); err != nil || l.counted("upstream_denied") != failureBurst+5 {
+		t.Errorf("%d counted, %v", l.counted("upstream_denied"), err)
+	}
+}
+
+func TestWhatFailedLastIsToldWhenTheBrokerStops(t *testing.T) {
+	l := &ledger{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	in := &Login{o: Options{Now: func() time.Time { return l.now }}}
+	f := l.failures()
+	in.failures.now, in.failures.record = f.now, f.record
+	for range failureBurst + 5 {
+		l.fail(t, &in.failures, "acme", "upstream_denied")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := in.Run(ctx); !errors.Is(err, context.Canceled) || l.counted("upstream_denied") != failureBurst+5 {
+		t.Errorf("%d counted, %v", l.counted("upstream_denied"), err)
+	}
+}
