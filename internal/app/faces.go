@@ -66,7 +66,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(f.provider)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Roles: p.admin, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
+		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles(), Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
 	if err != nil {
 		return err
@@ -96,6 +96,15 @@ func (p *parts) configured() []api.Connection {
 	all := make([]api.Connection, len(p.cfg.Connections))
 	for i, c := range p.cfg.Connections {
 		all[i] = api.Connection{ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, Domains: c.Domains}
+	}
+	return all
+}
+
+// titles are what people call the connections, by id.
+func (p *parts) titles() map[string]string {
+	all := map[string]string{}
+	for _, c := range p.cfg.Connections {
+		all[c.ID] = c.Title
 	}
 	return all
 }

@@ -33,6 +33,9 @@ type SignInRequest struct {
 	ACR []string `json:"acr,omitempty"`
 	// LoginHint is an e-mail address or user name that may choose the connection.
 	LoginHint string `json:"login_hint,omitempty"`
+	// Locales are the languages that the app asks for, best first, separated by
+	// spaces (ui_locales).
+	Locales string `json:"locales,omitempty"`
 	// Connection is the connection that the request names (parameter idp), or empty.
 	Connection string `json:"connection,omitempty"`
 	// Subject, when set, is the person who must be signed in (id_token_hint);

@@ -232,25 +232,26 @@ func (l *Login) fits(s session.Session, req identity.SignInRequest) bool {
 	return true
 }
 
-// load returns the flow if it belongs to this browser.
-func (l *Login) load(r *http.Request, id string) (flow, error) {
+// load returns the flow if it belongs to this browser, and the request with the
+// languages that the app asked for.
+func (l *Login) load(r *http.Request, id string) (flow, *http.Request, error) {
 	raw, ok, err := l.o.Cache.Get(r.Context(), flowPurpose, id)
 	if err != nil {
-		return flow{}, err
+		return flow{}, r, err
 	}
 	var f flow
 	if !ok || json.Unmarshal(raw, &f) != nil {
-		return flow{}, ErrFlow
+		return flow{}, r, ErrFlow
 	}
 	c, err := r.Cookie(l.cookie())
 	if err != nil {
-		return flow{}, ErrFlow
+		return flow{}, r, ErrFlow
 	}
 	sum := sha256.Sum256([]byte(c.Value))
 	if subtle.ConstantTimeCompare(sum[:], f.Browser) != 1 {
-		return flow{}, ErrFlow
+		return flow{}, r, ErrFlow
 	}
-	return f, nil
+	return f, ui.Prefer(r, f.Request.Locales), nil
 }
 
 func (l *Login) save(ctx context.Context, f flow) error {

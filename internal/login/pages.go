@@ -4,13 +4,12 @@ import (
 	"embed"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-//go:embed choose.html refused.html consent.html
+//go:embed choose.html refused.html consent.html de.yaml
 var files embed.FS
 
 // pages are what a person may see while signing in.
@@ -26,7 +25,7 @@ func (p *pages) parse(u *ui.UI) (err error) {
 }
 
 func (p *pages) choose(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, app string, open []Connection) {
-	u.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("Where do you sign in?"), Template: p.chooseT, Data: map[string]any{
+	u.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("Where do you sign in?"), Template: p.chooseT, Self: "/login/flow/" + f.ID, Data: map[string]any{
 		"Flow": f.ID, "App": app, "Connections": open,
 	}})
 }
@@ -40,36 +39,8 @@ func (p *pages) refused(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow
 func (p *pages) consent(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, email string, c *registry.Client) {
 	u.Render(w, r, http.StatusOK, ui.Page{
 		Title: ui.T("Let %s know who you are?", c.Title), Template: p.consentT, SignedIn: email, FormTargets: origins(c.RedirectURIs),
-		Data: map[string]any{"Flow": f.ID, "Email": email, "App": c, "Scopes": explain(f.Request.Scopes)},
+		Data: map[string]any{"Flow": f.ID, "Email": email, "App": c, "Scopes": f.Request.Scopes},
 	})
-}
-
-// meaning says in words what a scope gives an app, in the order of the page.
-var meaning = []struct{ scope, text string }{
-	{"openid", "Recognise you when you come back"},
-	{"profile", "See your name, user name and language"},
-	{"email", "See your e-mail address"},
-	{"groups", "See the groups that you are in"},
-	{"offline_access", "Go on acting for you while you are signed out, for up to 30 days"},
-}
-
-// explained is a scope as a person reads it: one that we have no words for is
-// shown by its name.
-type explained struct{ Text, Name string }
-
-func explain(scopes []string) []explained {
-	var list []explained
-	for _, m := range meaning {
-		if slices.Contains(scopes, m.scope) {
-			list = append(list, explained{Text: m.text})
-		}
-	}
-	for _, s := range scopes {
-		if !slices.ContainsFunc(meaning, func(m struct{ scope, text string }) bool { return m.scope == s }) {
-			list = append(list, explained{Name: s})
-		}
-	}
-	return list
 }
 
 // origins are where a form of the page may end by a redirect.

@@ -19,7 +19,7 @@ import (
 
 // choose goes on with the provider that the person picked, or shows the page.
 func (l *Login) choose(w http.ResponseWriter, r *http.Request) {
-	f, err := l.load(r, r.PathValue("flow"))
+	f, r, err := l.load(r, r.PathValue("flow"))
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return
@@ -121,7 +121,7 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		l.o.UI.Error(w, r, err)
 		return
 	}
-	f, err := l.load(r, params.Get("state"))
+	f, r, err := l.load(r, params.Get("state"))
 	if err != nil || f.Kept == nil || f.Connection != r.PathValue("connection") {
 		l.o.UI.Error(w, r, errors.Join(ErrFlow, err))
 		return
@@ -250,7 +250,7 @@ func (l *Login) askConsent(w http.ResponseWriter, r *http.Request, f flow, s ses
 
 // consent takes the person's answer.
 func (l *Login) consent(w http.ResponseWriter, r *http.Request) {
-	f, err := l.load(r, r.PathValue("flow"))
+	f, r, err := l.load(r, r.PathValue("flow"))
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return
@@ -285,7 +285,7 @@ func (l *Login) consent(w http.ResponseWriter, r *http.Request) {
 
 // cancel goes back to the app without a person.
 func (l *Login) cancel(w http.ResponseWriter, r *http.Request) {
-	f, err := l.load(r, r.PathValue("flow"))
+	f, r, err := l.load(r, r.PathValue("flow"))
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
 // maxParameter bounds state and nonce, in bytes.
@@ -47,6 +48,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.o.UI.Error(w, r, err)
 		return
 	}
+	r = ui.Prefer(r, params.Get("ui_locales"))
 	// Nothing is redirected anywhere before these two hold.
 	c, err := p.o.Clients.Client(r.Context(), params.Get("client_id"))
 	if err != nil {
@@ -153,7 +155,7 @@ func refuse(code, detail string, args ...any) *identity.Failure {
 
 // check looks at everything that may be answered by a redirect.
 func (p *Provider) check(r *http.Request, params url.Values, c *registry.Client, a *authorization) (identity.SignInRequest, *identity.Failure) {
-	req := identity.SignInRequest{App: c.App, Client: c.ID, LoginHint: params.Get("login_hint"), Connection: params.Get("idp"), ACR: strings.Fields(params.Get("acr_values"))}
+	req := identity.SignInRequest{App: c.App, Client: c.ID, LoginHint: params.Get("login_hint"), Connection: params.Get("idp"), ACR: strings.Fields(params.Get("acr_values")), Locales: params.Get("ui_locales")}
 	if f := checkShape(params, c, a); f != nil {
 		return req, f
 	}

@@ -34,7 +34,7 @@ const (
 	fanoutPage  = 100
 )
 
-//go:embed logout.html done.html
+//go:embed logout.html done.html de.yaml
 var logoutFiles embed.FS
 
 type logoutPages struct{ ask, done *ui.Template }
@@ -57,6 +57,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		p.o.UI.Error(w, r, err)
 		return
 	}
+	r = ui.Prefer(r, params.Get("ui_locales"))
 	hint, hinted := p.hint(r.Context(), params)
 	c, back, err := p.backTo(r.Context(), params, hint, hinted)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
-	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -21,7 +20,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-//go:embed apps.html app.html account.html out.html
+//go:embed apps.html app.html account.html out.html de.yaml
 var files embed.FS
 
 // Options are what a Portal needs. All are required.
@@ -35,7 +34,10 @@ type Options struct {
 	}
 	People interface {
 		Usable(ctx context.Context, person, connection string) (directory.Person, error)
+		GroupNames(ctx context.Context, p directory.Person) ([]string, error)
 	}
+	// Connections are the titles of the identity providers, by their id.
+	Connections map[string]string
 	// Roles say who also sees the administration.
 	Roles interface {
 		Of(ctx context.Context, p directory.Person) (admin.Principal, error)
@@ -52,6 +54,8 @@ type Options struct {
 	// SignIn begins a sign-in that ends at a path of ours.
 	SignIn func(w http.ResponseWriter, r *http.Request, local string)
 	Actor  func(*http.Request, identity.Ref) identity.Actor
+	// Prefix is the path that the broker is served under, without a trailing slash.
+	Prefix string
 	UI     *ui.UI
 }
 
@@ -128,105 +132,4 @@ func (v visitor) name() string {
 		return v.Person.Profile.Email
 	}
 	return v.Person.ID
-}
-
-// card is an app as a person sees it.
-type card struct {
-	*registry.Client
-	Decision entitlement.Decision
-}
-
-func (p *Portal) myApps(w http.ResponseWriter, r *http.Request, v visitor) {
-	clients, err := p.o.Clients.Clients(r.Context())
-	if err != nil {
-		p.o.UI.Error(w, r, err)
-		return
-	}
-	var cards []card
-	for _, c := range clients {
-		d, err := p.o.Entitlements.Check(r.Context(), v.Person, c)
-		if err != nil {
-			p.o.UI.Error(w, r, err)
-			return
-		}
-		if d.Allowed && c.LaunchURI != "" {
-			cards = append(cards, card{c, d})
-		}
-	}
-	p.show(w, r, v, ui.Page{Title: ui.T("My apps"), Template: p.apps, Area: ui.Apps, Data: cards})
-}
-
-func (p *Portal) appPage(w http.ResponseWriter, r *http.Request, v visitor) {
-	clients, err := p.o.Clients.Clients(r.Context())
-	if err != nil {
-		p.o.UI.Error(w, r, err)
-		return
-	}
-	for _, c := range clients {
-		if c.Name != r.PathValue("name") {
-			continue
-		}
-		d, err := p.o.Entitlements.Check(r.Context(), v.Person, c)
-		if err != nil {
-			p.o.UI.Error(w, r, err)
-			return
-		}
-		p.show(w, r, v, ui.Page{Title: ui.Plain(c.Title), Template: p.app, Area: ui.Apps, Data: card{c, d}})
-		return
-	}
-	p.o.UI.Error(w, r, fault.New(fault.NotFound, "app_not_found", "there is no such app"))
-}
-
-func (p *Portal) accountPage(w http.ResponseWriter, r *http.Request, v visitor) {
-	sessions, err := p.o.Sessions.Of(r.Context(), v.Person.ID)
-	if err != nil {
-		p.o.UI.Error(w, r, err)
-		return
-	}
-	access, err := p.access(r.Context(), v.Person.ID)
-	if err != nil {
-		p.o.UI.Error(w, r, err)
-		return
-	}
-	p.show(w, r, v, ui.Page{Title: ui.T("My account"), Template: p.account, Area: ui.Account, Data: map[string]any{
-		"Person": v.Person, "Sessions": sessions, "This": v.Session.ID, "Name": v.name(), "Access": access,
-	}})
-}
-
-func (p *Portal) signOut(w http.ResponseWriter, r *http.Request, v visitor) {
-	p.left(w, r, p.o.Sessions.End(r.Context(), v.Session.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out"))
-}
-
-func (p *Portal) signOutEverywhere(w http.ResponseWriter, r *http.Request, v visitor) {
-	p.left(w, r, p.o.Sessions.EndAll(r.Context(), v.Person.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out everywhere"))
-}
-
-func (p *Portal) left(w http.ResponseWriter, r *http.Request, err error) {
-	if err != nil {
-		p.o.UI.Error(w, r, err)
-		return
-	}
-	p.o.Sessions.Clear(w)
-	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.out})
-}
-
-// endSession ends one of the person's own sessions.
-func (p *Portal) endSession(w http.ResponseWriter, r *http.Request, v visitor) {
-	sessions, err := p.o.Sessions.Of(r.Context(), v.Person.ID)
-	if err != nil {
-		p.o.UI.Error(w, r, err)
-		return
-	}
-	for _, s := range sessions {
-		if s.ID != r.PathValue("id") {
-			continue
-		}
-		if err := p.o.Sessions.End(r.Context(), s.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out"); err != nil {
-			p.o.UI.Error(w, r, err)
-			return
-		}
-		http.Redirect(w, r, "../../../account", http.StatusSeeOther)
-		return
-	}
-	p.o.UI.Error(w, r, session.ErrNotFound)
 }

@@ -32,7 +32,8 @@ type Page struct {
 	Side   []Nav
 	// Notice is said above the page.
 	Notice *Notice
-	// Self is the path that shows the page again, when the requested one does not.
+	// Self is the path below the prefix that shows the page again, when the requested
+	// one does not.
 	Self string
 	// FormTargets are origins beside our own that forms of the page lead to, also
 	// by a redirect.
@@ -82,7 +83,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, p Page) 
 	title, err := u.title(p, i)
 	var out bytes.Buffer
 	if err == nil {
-		err = t.ExecuteTemplate(&out, "shell.html", view{Page: p, Product: u.o.Brand.Name, Title: title, Languages: others(r, p, i)})
+		err = t.ExecuteTemplate(&out, "shell.html", view{Page: p, Product: u.o.Brand.Name, Title: title, Languages: u.others(r, p, i)})
 	}
 	if err != nil {
 		u.o.Log.ErrorContext(r.Context(), "page not rendered", slog.String("title", title), slog.Any("error", err))
@@ -118,7 +119,7 @@ func (u *UI) remember(w http.ResponseWriter, r *http.Request, i int) {
 }
 
 // others are the further languages of a page that can be asked for again.
-func others(r *http.Request, p Page, now int) []choice {
+func (u *UI) others(r *http.Request, p Page, now int) []choice {
 	if r.Method != http.MethodGet || p.SignedIn == "" && p.Self == "" {
 		return nil
 	}
@@ -127,12 +128,12 @@ func others(r *http.Request, p Page, now int) []choice {
 		if i == now {
 			continue
 		}
-		query := url.Values{}
-		if p.Self == "" {
-			query = r.URL.Query()
+		query, self := r.URL.Query(), ""
+		if p.Self != "" {
+			query, self = url.Values{}, u.o.Prefix+p.Self
 		}
 		query.Set("lang", tag.String())
-		all = append(all, choice{tag.String(), display.Self.Name(tag), p.Self + "?" + query.Encode()})
+		all = append(all, choice{tag.String(), display.Self.Name(tag), self + "?" + query.Encode()})
 	}
 	return all
 }

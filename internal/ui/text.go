@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
@@ -35,6 +36,15 @@ func N(n int, one, other string, args ...any) Text {
 		return T(one, args...)
 	}
 	return T(other, args...)
+}
+
+// Either says that one of the names will do: "a, b or c".
+func Either(names []string) Text {
+	if len(names) < 2 {
+		return Plain(strings.Join(names, ""))
+	}
+	last := len(names) - 1
+	return T("%s or %s", strings.Join(names[:last], ", "), names[last])
 }
 
 // Plain is a text that means the same in every language, such as a name.

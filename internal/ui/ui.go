@@ -80,11 +80,16 @@ func New(o Options) (*UI, error) {
 
 // Parse reads a page's body template, which defines "body", and the package's
 // German texts from de.yaml beside it. Further files of from may be named for
-// templates that the body shares with others.
+// templates that the body shares with others. Pages are parsed before any is shown.
 func (u *UI) Parse(from Files, name string, shared ...string) (*Template, error) {
 	own, err := german(from)
 	if err != nil {
 		return nil, err
+	}
+	for english, text := range own.Texts { // also for what pages of ui say for the package
+		if _, there := u.texts.Texts[english]; !there {
+			u.texts.Texts[english] = text
+		}
 	}
 	page := &Template{}
 	for _, tag := range languages() {
@@ -107,17 +112,20 @@ func (u *UI) Parse(from Files, name string, shared ...string) (*Template, error)
 // funcs are what templates may use beside the built-in functions.
 func (u *UI) funcs(l *locale) template.FuncMap {
 	return template.FuncMap{
-		"path":   func(p string) string { return u.o.Prefix + p },                // one of our own paths
-		"static": func(f string) string { return u.o.Prefix + u.assets.path(f) }, // a static file
-		"icon":   icon,                                                           // a picture by name: see icon.go
-		"door":   door,                                                           // the sign of an app, by its title
-		"t":      l.text,                                                         // our own words: a literal with arguments, or a Text
-		"tn":     l.plural,                                                       // one of two literals by a number
-		"list":   l.list,                                                         // "a, b and c"
-		"number": l.number,                                                       // digits in groups
-		"figure": l.figure,                                                       // a number or a Text
-		"ago":    l.ago,                                                          // a time as seen from now
-		"at":     l.at,                                                           // an exact time
-		"lang":   func() string { return l.tag.String() },
+		"path":    func(p string) string { return u.o.Prefix + p },                // one of our own paths
+		"static":  func(f string) string { return u.o.Prefix + u.assets.path(f) }, // a static file
+		"icon":    icon,                                                           // a picture by name: see icon.go
+		"door":    door,                                                           // the sign of an app, by its title
+		"contact": contact,                                                        // where a contact leads
+		"device":  device,                                                         // a User-Agent header in words
+		"scopes":  scopes,                                                         // names of scopes in words
+		"t":       l.text,                                                         // our own words: a literal with arguments, or a Text
+		"tn":      l.plural,                                                       // one of two literals by a number
+		"list":    l.list,                                                         // "a, b and c"
+		"number":  l.number,                                                       // digits in groups
+		"figure":  l.figure,                                                       // a number or a Text
+		"ago":     l.ago,                                                          // a time as seen from now
+		"at":      l.at,                                                           // an exact time
+		"lang":    func() string { return l.tag.String() },
 	}
 }
