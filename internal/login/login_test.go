@@ -69,16 +69,6 @@ func TestASessionFitsWhatItProves(t *testing.T) {
 	}
 }
 
-func TestScopesAreReadInWords(t *testing.T) {
-	got := explain([]string{"payroll.read", "email", "openid"})
-	if len(got) != 3 || got[0].Text == "" || got[1].Text == "" || got[0].Text == got[1].Text || got[2] != (explained{Name: "payroll.read"}) {
-		t.Errorf("%+v", got)
-	}
-	if got := explain(nil); len(got) != 0 {
-		t.Errorf("nothing asked: %+v", got)
-	}
-}
-
 func TestAFailureWithoutAPageHasTheCodeOfItsKind(t *testing.T) {
 	got := map[string]fault.Kind{}
 	for k := fault.Internal; k <= fault.Unavailable; k++ {

@@ -21,13 +21,9 @@ func device(header string) Device {
 	if a.Mobile || a.Tablet {
 		d.Icon = "phone"
 	}
-	switch {
-	case a.Name == "" || a.Name == header:
+	d.Text = T("%s on %s", a.Name, a.OS)
+	if a.Name == "" || a.OS == "" {
 		d.Text = T("An unknown browser")
-	case a.OS == "":
-		d.Text = Plain(a.Name)
-	default:
-		d.Text = T("%s on %s", a.Name, a.OS)
 	}
 	return d
 }
