@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-//go:embed docs.html
+//go:embed docs.html de.yaml
 var docs embed.FS
 
 // docsPage returns what shows the API to people.

@@ -279,6 +279,9 @@ func TestNoPageSaysWhatCannotBeTranslated(t *testing.T) {
 			return nil
 		}
 		pages++
+		if body, err := os.ReadFile(file); err != nil || strings.Contains(string(body), `<div lang="en">`) {
+			return err // a reference that is written in English, and says so
+		}
 		found, err := untranslated(file)
 		for _, text := range found {
 			t.Errorf("%s: %q is not given to t", file, text)
