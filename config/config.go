@@ -129,18 +129,32 @@ type Session struct {
 	Absolute time.Duration `yaml:"absolute"`
 }
 
-// Limits bound how often something may be tried within a minute; 0 means any
-// number. What is over a limit is answered with 429 until the minute has passed.
+// Limits bound how often something may be done within a minute: so many times at
+// once, and as many evenly over every minute after; 0 means any number. What is over
+// a limit is answered with 429 and Retry-After. Replicas count together; one that
+// cannot reach Redis counts alone.
 type Limits struct {
-	// ClientFailures are failed proofs of one client from one address. Default 200.
+	// ClientFailures are failed proofs of one client from one address: who guesses
+	// elsewhere locks nobody out. Default 200.
 	ClientFailures int64 `yaml:"client_failures"`
-	// AddressFailures are failed proofs of any clients from one address. Default 1000.
+	// AddressFailures are failed proofs of any clients and API tokens from one
+	// address. Default 1000.
 	AddressFailures int64 `yaml:"address_failures"`
 	// SignIns are sign-ins begun from one address, which may be that of a whole
 	// company. Default 3000.
 	SignIns int64 `yaml:"sign_ins"`
 	// Person is how often one person may enter apps. Default 300.
 	Person int64 `yaml:"person"`
+	// Client bounds the requests of one client that proved itself, to the token,
+	// introspection and revocation endpoints. Default 0, since its apps' load is the
+	// company's own; each request costs a look into Redis with several replicas.
+	Client int64 `yaml:"client"`
+	// Address bounds the requests of one address to those endpoints, userinfo,
+	// authorization and the management API. Default 0, since an address may be that
+	// of a proxy.
+	Address int64 `yaml:"address"`
+	// APIToken bounds the requests of one API token. Default 30000.
+	APIToken int64 `yaml:"api_token"`
 }
 
 // Audit tunes the audit log.

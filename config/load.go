@@ -88,7 +88,7 @@ func defaults() Config {
 		Metrics:    Metrics{Allow: loopback},
 		Tracing:    Tracing{Ratio: 1},
 		Session:    Session{Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
-		Limits:     Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300},
+		Limits:     Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000},
 		Revocation: Revocation{Staleness: 5 * time.Second},
 		Audit:      Audit{Window: time.Millisecond},
 		Keys:       Keys{RotateEvery: 90 * 24 * time.Hour, Lead: time.Hour, Overlap: 2 * time.Hour},

@@ -42,9 +42,12 @@ func (k *checker) between(path string, d, least, most time.Duration) {
 	}
 }
 
+// maxLimit is what can be told apart within a minute.
+const maxLimit = 10_000_000
+
 func (k *checker) limit(path string, n int64) {
-	if n < 0 {
-		k.fail(path, "must not be negative; 0 means no limit")
+	if n < 0 || n > maxLimit {
+		k.fail(path, "must be from 0, which means no limit, to %d", maxLimit)
 	}
 }
 
@@ -180,6 +183,9 @@ func (k *checker) lifetimes(c *Config) {
 	k.limit("limits.address_failures", c.Limits.AddressFailures)
 	k.limit("limits.sign_ins", c.Limits.SignIns)
 	k.limit("limits.person", c.Limits.Person)
+	k.limit("limits.client", c.Limits.Client)
+	k.limit("limits.address", c.Limits.Address)
+	k.limit("limits.api_token", c.Limits.APIToken)
 	k.between("revocation.staleness", c.Revocation.Staleness, 500*time.Millisecond, time.Minute)
 	k.between("audit.window", c.Audit.Window, 0, 100*time.Millisecond)
 	k.between("keys.lead", c.Keys.Lead, time.Second, 7*day)

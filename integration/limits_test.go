@@ -2,10 +2,14 @@ package integration
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
@@ -47,7 +51,7 @@ func TestWhoGuessesSecretsIsNotListenedToForAWhile(t *testing.T) {
 	}
 	for _, secret := range []string{"guess", "another", job.Secret} {
 		status, code, h := ask(job.ClientID, secret)
-		if status != http.StatusTooManyRequests || code != "temporarily_unavailable" || h.Get("Retry-After") != "60" {
+		if status != http.StatusTooManyRequests || code != "temporarily_unavailable" || h.Get("Retry-After") != "20" {
 			t.Errorf("over the limit, %q: %d %s %v", secret, status, code, h)
 		}
 	}
@@ -108,4 +112,91 @@ func TestOneAddressBeginsSoManySignInsAMinute(t *testing.T) {
 	if got := begin(); got != http.StatusOK {
 		t.Errorf("a while later: %d", got)
 	}
+}
+
+func TestRequestsOfAClientAnAddressAndAnAPITokenAreBounded(t *testing.T) {
+	forms := func(a *attacker) func(name string) int {
+		return func(name string) int {
+			app := a.Facts().App(name)
+			status, _, h := a.post("/token", "grant_type=client_credentials", basicAuth(app.ClientID, app.Secret))
+			if status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			return status
+		}
+	}
+	t.Run("client", func(t *testing.T) {
+		a, aWhileLater := limited(t, config.Limits{Client: 3})
+		ask := forms(a)
+		for range 3 {
+			if got := ask("nightly-report"); got != http.StatusOK {
+				t.Fatalf("within the limit: %d", got)
+			}
+		}
+		if got := ask("nightly-report"); got != http.StatusTooManyRequests {
+			t.Errorf("over it: %d", got)
+		}
+		if got := ask("expense-bot"); got != http.StatusBadRequest { // it may not do that, and is heard
+			t.Errorf("another client: %d", got)
+		}
+		aWhileLater()
+		if got := ask("nightly-report"); got != http.StatusOK {
+			t.Errorf("a while later: %d", got)
+		}
+		_, _, metrics := a.get("/metrics")
+		if !strings.Contains(metrics, `gatehouse_rate_limited_total{limit="client"} 1`) {
+			t.Error("it is not counted")
+		}
+	})
+	t.Run("address", func(t *testing.T) {
+		a, _ := limited(t, config.Limits{Address: 4})
+		ask := forms(a)
+		for range 2 {
+			ask("nightly-report")
+		}
+		status, _, _ := a.authorize(func(url.Values) {})
+		if got := a.userinfo(&oauth2.Token{AccessToken: "none"}); got != http.StatusUnauthorized || status != http.StatusSeeOther {
+			t.Fatalf("within the limit: %d, %d", status, got)
+		}
+		page, _, body := a.authorize(func(url.Values) {})
+		if got := a.userinfo(&oauth2.Token{AccessToken: "none"}); page != http.StatusTooManyRequests || got != page || ask("nightly-report") != page {
+			t.Errorf("over it: authorize %d, userinfo %d", page, got)
+		}
+		if !strings.Contains(body, "try again") {
+			t.Error(body)
+		}
+		if got := bearerStatus(t, a, "/api/v1/apps", "none"); got != http.StatusTooManyRequests {
+			t.Errorf("over it, the API: %d", got)
+		}
+		if status, _, _ := a.get("/.well-known/openid-configuration"); status != http.StatusOK {
+			t.Errorf("what costs nothing is not counted: %d", status)
+		}
+	})
+	t.Run("API token", func(t *testing.T) {
+		a, aWhileLater := limited(t, config.Limits{APIToken: 2, AddressFailures: 5})
+		robot, other := apiToken(t, a), apiToken(t, a)
+		for range 2 {
+			if got := bearerStatus(t, a, "/api/v1/apps", robot); got != http.StatusOK {
+				t.Fatalf("within the limit: %d", got)
+			}
+		}
+		if got := bearerStatus(t, a, "/api/v1/apps", robot); got != http.StatusTooManyRequests {
+			t.Errorf("over it: %d", got)
+		}
+		if got := bearerStatus(t, a, "/api/v1/apps", other); got != http.StatusOK {
+			t.Errorf("another token: %d", got)
+		}
+		for range 5 {
+			if got := bearerStatus(t, a, "/api/v1/apps", "guess"); got != http.StatusUnauthorized {
+				t.Fatalf("a guess within the limit: %d", got)
+			}
+		}
+		if got := bearerStatus(t, a, "/api/v1/apps", "guess"); got != http.StatusTooManyRequests {
+			t.Errorf("guesses over the limit: %d", got)
+		}
+		aWhileLater()
+		if got := bearerStatus(t, a, "/api/v1/apps", robot); got != http.StatusOK {
+			t.Errorf("a while later: %d", got)
+		}
+	})
 }

@@ -3,10 +3,8 @@ package integration
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -95,25 +93,6 @@ func (r *drill) take() []byte {
 	return file
 }
 
-// overSocket posts as the operator.
-func (r *drill) overSocket(path, media, body string) (*http.Response, []byte) {
-	r.t.Helper()
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", r.broker.Socket())
-	}}}
-	defer client.CloseIdleConnections()
-	res, err := client.Post("http://broker"+path, media, strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		r.t.Fatalf("%s: %d %s %v", path, res.StatusCode, answer, err)
-	}
-	return res, answer
-}
-
 func (r *drill) restore(file []byte, force bool) (string, error) {
 	var out bytes.Buffer
 	err := app.Restore(r.t.Context(), r.cfg, bytes.NewReader(file), force, &out)
@@ -156,11 +135,7 @@ func TestARestoreDrill(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			r := startDrill(t, engine)
 			expense := r.Facts().App("expense-bot")
-			var token struct{ Secret string }
-			_, answer := r.overSocket("/api/v1/tokens", "application/json", `{"name":"robot","roles":["auditor"],"days":1}`)
-			if err := json.Unmarshal(answer, &token); err != nil {
-				t.Fatal(err)
-			}
+			robot := apiToken(t, r.attacker)
 			r.signIn(t, "bob", "expense-bot")
 			alice, revoked := r.signIn(t, "alice", "expense-bot"), r.signedIn()
 			if status, code, _ := r.post("/revoke", url.Values{"token": {revoked.RefreshToken}}.Encode(), basicAuth(expense.ClientID, expense.Secret)); status != http.StatusOK {
@@ -209,7 +184,7 @@ func TestARestoreDrill(t *testing.T) {
 			if _, in := r.account(t, alice); in {
 				t.Error("a session of before the restore is one")
 			}
-			if status := r.api(token.Secret); status != http.StatusUnauthorized {
+			if status := bearerStatus(t, r.attacker, "/api/v1/apps", robot); status != http.StatusUnauthorized {
 				t.Errorf("an API token of before the restore: %d", status)
 			}
 			if fresh := r.signedIn(); r.userinfo(fresh) != http.StatusOK {
@@ -226,22 +201,6 @@ func TestARestoreDrill(t *testing.T) {
 			}
 		})
 	}
-}
-
-// api answers with the status that an API token gets.
-func (r *drill) api(secret string) int {
-	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.Issuer()+"/api/v1/audit", nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+secret)
-	res, err := r.client.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	return res.StatusCode
 }
 
 // refusesBadBackups tries what must leave everything as it is.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/api"
-	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -31,11 +31,12 @@ type faces struct {
 	provider *oidc.Provider
 	portal   *portal.Portal
 	api      *api.API
+	bearer   rest.Authenticate // who asks on the network
 }
 
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	p.gauges()
-	f := &p.faces
+	f, limits := &p.faces, p.openLimits()
 	if f.ui, err = ui.New(ui.Options{Brand: ui.Brand{Name: p.cfg.Product.Name}, Prefix: p.issuer.Path, Now: p.now, Log: p.log}); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login, err = login.New(login.Options{
 		Connections: connections, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
-		Entitlements: p.entitlements, SignIns: p.limiter("sign-ins", p.cfg.Limits.SignIns), Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
+		Entitlements: p.entitlements, SignIns: limits.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})
 	if err != nil {
@@ -55,11 +56,8 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
 		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Revocations: p.revocations, UI: f.ui, HTTP: p.client,
-		Limits: oidc.Limits{
-			Client: p.limiter("client-failures", p.cfg.Limits.ClientFailures), Address: p.limiter("address-failures", p.cfg.Limits.AddressFailures),
-			Person: p.limiter("person", p.cfg.Limits.Person),
-		},
-		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
+		Limits: limits.provider,
+		Actor:  httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -71,13 +69,11 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if err != nil {
 		return err
 	}
-	f.api, err = api.New(p.management())
-	return err
-}
-
-// limiter bounds something within a minute; the replicas count together.
-func (p *parts) limiter(what string, most int64) *httpx.Limiter {
-	return httpx.NewLimiter(httpx.LimiterOptions{Counter: p.memory, Purpose: cache.Purpose("limit-" + what), Max: most, Now: p.now})
+	if f.api, err = api.New(p.management()); err != nil {
+		return err
+	}
+	f.bearer = limits.api(f.api.Bearer)
+	return nil
 }
 
 // management is what the API and the console stand on.
@@ -139,7 +135,7 @@ func (p *parts) public() *http.ServeMux {
 	f.login.Mount(mux)
 	f.provider.Mount(mux)
 	f.portal.Mount(mux)
-	f.api.Mount(mux, f.api.Bearer)
+	f.api.Mount(mux, f.bearer)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", p.ready)
 	mux.Handle("GET /metrics", p.forScrapers(p.metrics.Handler()))

@@ -51,11 +51,19 @@ type Bus interface {
 	Subscribe(ctx context.Context, topic string, receive func(message []byte)) error
 }
 
-// Counter counts within fixed windows, for rate limits.
-type Counter interface {
-	// Add adds n to the counter and returns its value; the counter is dropped
-	// window after its first Add.
-	Add(ctx context.Context, purpose Purpose, key string, n int64, window time.Duration) (int64, error)
+// Rate is how often something may happen: Burst times at once, and once more every
+// Every.
+type Rate struct {
+	Burst int64
+	Every time.Duration
+}
+
+// Pacer bounds rates by the generic cell rate algorithm (ITU-T I.371, annex A): one
+// time per key is all that it keeps.
+type Pacer interface {
+	// Pace takes one of what the key's rate has left. wait is 0 if there was one,
+	// and otherwise how long until there is; nothing is taken then.
+	Pace(ctx context.Context, purpose Purpose, key string, rate Rate) (wait time.Duration, err error)
 }
 
 // Engine is a whole short-term memory: Memory or Redis.
@@ -63,7 +71,7 @@ type Engine interface {
 	Cache
 	Once
 	Bus
-	Counter
+	Pacer
 	// Close ends it. Nothing may be asked of it any more.
 	Close() error
 }

@@ -140,10 +140,10 @@ func TestRedisThatDoesNotAnswer(t *testing.T) {
 	_, _, getErr := r.Get(ctx, "login", "k")
 	_, firstErr := r.First(ctx, "jti", "k", time.Now(), time.Now().Add(time.Hour))
 	_, _, takeErr := r.Take(ctx, "login", "k")
-	_, addErr := r.Add(ctx, "rate", "k", 1, time.Minute)
+	_, paceErr := r.Pace(ctx, "rate", "k", cache.Rate{Burst: 1, Every: time.Minute})
 	_, swapErr := r.Swap(ctx, "login", "k", nil, nil, time.Minute)
 	for what, err := range map[string]error{
-		"get": getErr, "first": firstErr, "take": takeErr, "add": addErr, "swap": swapErr,
+		"get": getErr, "first": firstErr, "take": takeErr, "pace": paceErr, "swap": swapErr,
 		"put": r.Put(ctx, "login", "k", nil, time.Minute), "delete": r.Delete(ctx, "login", "k"), "publish": r.Publish(ctx, "moved", nil),
 		"subscribe": r.Subscribe(ctx, "moved", func([]byte) {}),
 	} {

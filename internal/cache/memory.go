@@ -33,7 +33,6 @@ type place struct {
 
 type item struct {
 	value   []byte
-	count   int64
 	expires time.Time
 	once    bool // what First remembers
 }
@@ -119,16 +118,20 @@ func (m *Memory) First(_ context.Context, p Purpose, key string, issued, expires
 	return true, m.set(place{p, key}, item{expires: expires, once: true})
 }
 
-// Add implements Counter.
-func (m *Memory) Add(_ context.Context, p Purpose, key string, n int64, window time.Duration) (int64, error) {
+// Pace implements Pacer.
+func (m *Memory) Pace(_ context.Context, p Purpose, key string, rate Rate) (time.Duration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	it, ok := m.get(place{p, key})
-	if !ok {
-		it = item{expires: m.now().Add(window)}
+	now := m.now()
+	free := now // when all that was taken is earned again
+	if it, ok := m.get(place{p, key}); ok && it.expires.After(now) {
+		free = it.expires
 	}
-	it.count += n
-	return it.count, m.set(place{p, key}, it)
+	free = free.Add(rate.Every)
+	if wait := free.Sub(now) - time.Duration(rate.Burst)*rate.Every; wait > 0 {
+		return wait, nil
+	}
+	return 0, m.set(place{p, key}, item{expires: free})
 }
 
 // Publish implements Bus: subscribers are called before it returns.

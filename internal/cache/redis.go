@@ -215,18 +215,23 @@ func (r *Redis) First(ctx context.Context, p Purpose, key string, issued, expire
 	return answer == 1, nil
 }
 
-var addScript = redis.NewScript(`
-local n = redis.call('INCRBY', KEYS[1], ARGV[1])
-if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return n`)
+// paceScript goes by the server's clock, in microseconds, which replicas share.
+var paceScript = redis.NewScript(`
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local free = math.max(tonumber(redis.call('GET', KEYS[1])) or now, now) + ARGV[1]
+local wait = free - now - ARGV[1] * ARGV[2]
+if wait > 0 then return wait end
+redis.call('SET', KEYS[1], string.format('%.0f', free), 'PX', math.ceil((free - now) / 1000))
+return 0`)
 
-// Add implements Counter.
-func (r *Redis) Add(ctx context.Context, p Purpose, key string, n int64, window time.Duration) (int64, error) {
-	count, err := addScript.Run(ctx, r.client, []string{r.key(p, key)}, n, millis(window).Milliseconds()).Int64()
+// Pace implements Pacer.
+func (r *Redis) Pace(ctx context.Context, p Purpose, key string, rate Rate) (time.Duration, error) {
+	wait, err := paceScript.Run(ctx, r.client, []string{r.key(p, key)}, rate.Every.Microseconds(), rate.Burst).Int64()
 	if err != nil {
 		return 0, redisTrouble(err)
 	}
-	return count, nil
+	return time.Duration(wait) * time.Microsecond, nil
 }
 
 // Publish implements Bus.

@@ -2,8 +2,11 @@ package httpx
 
 import (
 	"context"
+	"errors"
+	"math"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -11,78 +14,156 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
 
-// ErrTooMany refuses whoever did something too often.
+// ErrTooMany refuses whoever did something too often. RetryAfter says for how long.
 var ErrTooMany = fault.New(fault.TooMany, "rate_limited", "this was tried too often; try again in a minute")
 
-// limitWindow is the time that limits count in.
-const limitWindow = time.Minute
+// pause is how long whoever is over a limit has to wait.
+type pause time.Duration
 
-// LimitRetryAfter is when whoever is over a limit may try again, in seconds: a
-// value for the header Retry-After.
-const LimitRetryAfter = "60"
+// Error implements error.
+func (p pause) Error() string { return "good again in " + time.Duration(p).String() }
 
-// Counter is the part of cache.Counter that a Limiter needs.
-type Counter interface {
-	Add(ctx context.Context, purpose cache.Purpose, key string, n int64, window time.Duration) (int64, error)
+func tooMany(wait time.Duration) error {
+	return fault.Wrap(pause(wait), ErrTooMany.Kind, ErrTooMany.Code, "%s", ErrTooMany.Detail)
 }
 
-// LimiterOptions are what a Limiter needs. All but Max are required.
+// moment is what a client is told to wait when nobody knows better, in seconds.
+const moment = "5"
+
+// RetryAfter is a value for the header Retry-After (RFC 9110, section 10.2.3) of an
+// answer with err: how long a limit lasts, in whole seconds, or a moment.
+func RetryAfter(err error) string {
+	var p pause
+	if !errors.As(err, &p) {
+		return moment
+	}
+	return strconv.Itoa(max(1, int(math.Ceil(time.Duration(p).Seconds()))))
+}
+
+// The bounds of asking the replicas' memory: a request does not hang because its
+// count is not known, and a memory that is lost is left alone for a while.
+const (
+	paceTimeout = 250 * time.Millisecond
+	paceLost    = 5 * time.Second
+)
+
+// sweepOver is after how many keys over a limit those that no longer are leave.
+const sweepOver = 256
+
+// LimiterOptions are what a Limiter needs. All but Shared, PerMinute and Refused are
+// required.
 type LimiterOptions struct {
-	Counter Counter
-	// Purpose types the counters: one per limit.
+	// Shared is where replicas count together; nil for one replica.
+	Shared cache.Pacer
+	// Local is where this replica counts alone, and while Shared does not answer.
+	Local cache.Pacer
+	// Purpose types the counts: one per limit.
 	Purpose cache.Purpose
-	// Max is how many a key has within a minute; 0 means any number.
-	Max int64
-	Now func() time.Time
+	// PerMinute is how many a key has at once, and then within every minute; 0
+	// means any number.
+	PerMinute int64
+	Now       func() time.Time
+	// Refused is called for every refusal; nil for nothing.
+	Refused func()
 }
 
-// Limiter bounds how often something happens within a minute. Replicas count
-// together; which keys are over is remembered here, so that a key which is not
-// costs a look into a map. Without the counter nothing is limited: a limit keeps
-// load away and decides on nobody's rights.
+// Limiter bounds how often something happens. Which keys are over is remembered
+// here, so that a key which is not costs a look into a map. A limit keeps load away
+// and decides on nobody's rights: what cannot be counted is let through.
 type Limiter struct {
-	o LimiterOptions
+	o    LimiterOptions
+	rate cache.Rate
 
 	mu   sync.Mutex
 	over map[string]time.Time // until when
+	lost time.Time            // until when Shared is not asked
+	seen int                  // keys over since the last sweep
 }
 
 // NewLimiter returns a Limiter.
 func NewLimiter(o LimiterOptions) *Limiter {
-	return &Limiter{o: o, over: map[string]time.Time{}}
+	l := &Limiter{o: o, over: map[string]time.Time{}}
+	if o.PerMinute > 0 {
+		l.rate = cache.Rate{Burst: o.PerMinute, Every: time.Minute / time.Duration(o.PerMinute)}
+	}
+	return l
 }
 
 // Check fails with ErrTooMany while key is over the limit. It counts nothing.
 func (l *Limiter) Check(key string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if until, over := l.over[key]; over && l.o.Now().Before(until) {
-		return ErrTooMany
+	if l.o.PerMinute == 0 {
+		return nil
 	}
-	return nil
+	l.mu.Lock()
+	until, over := l.over[key]
+	l.mu.Unlock()
+	if !over {
+		return nil
+	}
+	wait := until.Sub(l.o.Now())
+	if wait <= 0 {
+		return nil
+	}
+	return l.refuse(wait)
+}
+
+func (l *Limiter) refuse(wait time.Duration) error {
+	if l.o.Refused != nil {
+		l.o.Refused()
+	}
+	return tooMany(wait)
 }
 
 // Count counts once more for key and fails with ErrTooMany if that is too often.
 func (l *Limiter) Count(ctx context.Context, key string) error {
-	if l.o.Max == 0 {
+	if l.o.PerMinute == 0 {
 		return nil
 	}
-	n, err := l.o.Counter.Add(ctx, l.o.Purpose, key, 1, limitWindow)
-	if err != nil || n <= l.o.Max {
-		return nil // a lost counter limits nobody, see Limiter
+	wait := l.pace(ctx, key)
+	if wait <= 0 {
+		return nil
+	}
+	now := l.o.Now()
+	l.mu.Lock()
+	if l.seen++; l.seen%sweepOver == 0 {
+		for k, until := range l.over {
+			if !now.Before(until) {
+				delete(l.over, k)
+			}
+		}
+	}
+	l.over[key] = now.Add(wait)
+	l.mu.Unlock()
+	return l.refuse(wait)
+}
+
+// pace asks the replicas' memory, or this replica's own.
+func (l *Limiter) pace(ctx context.Context, key string) time.Duration {
+	if l.shared() {
+		bounded, cancel := context.WithTimeout(ctx, paceTimeout)
+		wait, err := l.o.Shared.Pace(bounded, l.o.Purpose, key, l.rate)
+		cancel()
+		if err == nil {
+			return wait
+		}
+		l.mu.Lock()
+		l.lost = l.o.Now().Add(paceLost)
+		l.mu.Unlock()
+	}
+	wait, err := l.o.Local.Pace(ctx, l.o.Purpose, key, l.rate)
+	if err != nil {
+		return 0 // see Limiter
+	}
+	return wait
+}
+
+func (l *Limiter) shared() bool {
+	if l.o.Shared == nil {
+		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.o.Now()
-	for k, until := range l.over {
-		if !now.Before(until) {
-			delete(l.over, k)
-		}
-	}
-	if _, over := l.over[key]; !over {
-		l.over[key] = now.Add(limitWindow)
-	}
-	return ErrTooMany
+	return !l.o.Now().Before(l.lost)
 }
 
 // ClientNetwork is ClientAddress for counting: of an IPv6 address the /64, which

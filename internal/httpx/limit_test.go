@@ -12,11 +12,19 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 )
 
-// lost is a counter that does not answer.
-type lost struct{}
+// shaky is a memory that replicas share, while it answers.
+type shaky struct {
+	*cache.Memory
+	lost  bool
+	asked int
+}
 
-func (lost) Add(context.Context, cache.Purpose, string, int64, time.Duration) (int64, error) {
-	return 0, errors.New("lost")
+func (s *shaky) Pace(ctx context.Context, p cache.Purpose, key string, rate cache.Rate) (time.Duration, error) {
+	s.asked++
+	if s.lost {
+		return 0, errors.New("lost")
+	}
+	return s.Memory.Pace(ctx, p, key, rate)
 }
 
 func TestALimitEndsWithItsMinuteAndIsNobodyElses(t *testing.T) {
@@ -25,7 +33,7 @@ func TestALimitEndsWithItsMinuteAndIsNobodyElses(t *testing.T) {
 	memory := cache.NewMemory(clock, time.Time{})
 	t.Cleanup(func() { _ = memory.Close() })
 	limit := func(purpose cache.Purpose, most int64) *httpx.Limiter {
-		return httpx.NewLimiter(httpx.LimiterOptions{Counter: memory, Purpose: purpose, Max: most, Now: clock})
+		return httpx.NewLimiter(httpx.LimiterOptions{Shared: memory, Local: cache.NewMemory(clock, time.Time{}), Purpose: purpose, PerMinute: most, Now: clock})
 	}
 	one, replica, other := limit("one", 3), limit("one", 3), limit("other", 3)
 	for range 3 {
@@ -54,19 +62,42 @@ func TestALimitEndsWithItsMinuteAndIsNobodyElses(t *testing.T) {
 	}
 }
 
-func TestWithoutALimitOrACounterNobodyIsRefused(t *testing.T) {
-	memory := cache.NewMemory(time.Now, time.Time{})
-	t.Cleanup(func() { _ = memory.Close() })
-	for name, o := range map[string]httpx.LimiterOptions{
-		"no limit":   {Counter: memory, Purpose: "p", Now: time.Now},
-		"no counter": {Counter: lost{}, Purpose: "p", Max: 1, Now: time.Now},
-	} {
-		l := httpx.NewLimiter(o)
-		for range 5 {
-			if err := errors.Join(l.Count(t.Context(), "k"), l.Check("k")); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
+func TestALostMemoryLeavesEachReplicaToItsOwnCount(t *testing.T) {
+	now := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	shared := &shaky{Memory: cache.NewMemory(clock, time.Time{}), lost: true}
+	refused := 0
+	l := httpx.NewLimiter(httpx.LimiterOptions{
+		Shared: shared, Local: cache.NewMemory(clock, time.Time{}), Purpose: "p", PerMinute: 2, Now: clock, Refused: func() { refused++ },
+	})
+	if err := errors.Join(l.Count(t.Context(), "k"), l.Count(t.Context(), "k")); err != nil {
+		t.Fatalf("within the limit: %v", err)
+	}
+	if err := l.Count(t.Context(), "k"); !errors.Is(err, httpx.ErrTooMany) || httpx.RetryAfter(err) != "30" {
+		t.Errorf("over it: %v, again after %s", err, httpx.RetryAfter(err))
+	}
+	if shared.asked != 1 {
+		t.Errorf("a memory that was lost was asked %d times", shared.asked)
+	}
+	now, shared.lost = now.Add(10*time.Second), false
+	if err := errors.Join(l.Count(t.Context(), "other"), l.Count(t.Context(), "other")); err != nil || shared.asked != 3 {
+		t.Errorf("when it is back: %v, asked %d times", err, shared.asked)
+	}
+	if err := l.Check("k"); !errors.Is(err, httpx.ErrTooMany) || httpx.RetryAfter(err) != "20" || refused != 2 {
+		t.Errorf("what was over stays so for its time: %v, %d refusals told", err, refused)
+	}
+	now = now.Add(20 * time.Second)
+	if err := l.Check("k"); err != nil {
+		t.Errorf("when its time is over: %v", err)
+	}
+	free := httpx.NewLimiter(httpx.LimiterOptions{Shared: shared, Local: shared, Purpose: "p", Now: clock})
+	for range 5 {
+		if err := errors.Join(free.Count(t.Context(), "k"), free.Check("k")); err != nil {
+			t.Errorf("no limit: %v", err)
 		}
+	}
+	if httpx.RetryAfter(httpx.ErrTooLarge) != "5" {
+		t.Error("what knows no better says a moment")
 	}
 }
 

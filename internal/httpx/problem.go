@@ -21,10 +21,6 @@ var (
 	ErrKeyReused = fault.New(fault.Conflict, "idempotency_key_reused", "this Idempotency-Key was used for another request: take a new one")
 )
 
-// retryAfter is what a client is told to wait when something does not answer or
-// it asked too often, in seconds.
-const retryAfter = "5"
-
 // problem is a problem details object (RFC 9457, section 3) with our extensions:
 // code is the stable name of the fault, request_id finds it in the log.
 type problem struct {
@@ -86,7 +82,7 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		h.Set("Retry-After", retryAfter)
+		h.Set("Retry-After", RetryAfter(err))
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client is gone, nobody to tell

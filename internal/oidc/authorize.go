@@ -44,6 +44,9 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		params, err = httpx.Form(r)
 	}
+	if err == nil {
+		err = p.o.Limits.Address.Count(r.Context(), httpx.ClientNetwork(r))
+	}
 	if err != nil {
 		p.o.UI.Error(w, r, err)
 		return

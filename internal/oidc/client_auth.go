@@ -54,15 +54,20 @@ func (p *Provider) authenticate(r *http.Request, form url.Values) (*registry.Cli
 	}
 	address := httpx.ClientNetwork(r)
 	as := got.id + "\n" + address
-	if err := cmp.Or(p.o.Limits.Address.Check(address), p.o.Limits.Client.Check(as)); err != nil {
+	if err := cmp.Or(p.o.Limits.Address.Count(r.Context(), address), p.o.Limits.AddressFailures.Check(address), p.o.Limits.ClientFailures.Check(as)); err != nil {
 		return nil, err
 	}
 	var c *registry.Client
 	if err == nil {
 		c, err = p.prove(r, got)
 	}
-	if errors.Is(err, errInvalidClient) || fault.As(err).Code == errInvalidClient.Code {
-		err = cmp.Or(p.o.Limits.Address.Count(r.Context(), address), p.o.Limits.Client.Count(r.Context(), as), err)
+	switch {
+	case err == nil && c.Method == registry.AuthNone:
+		err = p.o.Limits.Client.Count(r.Context(), as) // anybody can say that they are it
+	case err == nil:
+		err = p.o.Limits.Client.Count(r.Context(), c.ID)
+	case errors.Is(err, errInvalidClient) || fault.As(err).Code == errInvalidClient.Code:
+		err = cmp.Or(p.o.Limits.AddressFailures.Count(r.Context(), address), p.o.Limits.ClientFailures.Count(r.Context(), as), err)
 	}
 	return c, err
 }

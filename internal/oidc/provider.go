@@ -93,8 +93,9 @@ type Limiter interface {
 }
 
 // Limits are what is bounded: failed proofs of a client by one address, of any
-// client by one address, and codes for one person.
-type Limits struct{ Client, Address, Person Limiter }
+// client by one address, requests of a client, requests of an address, and codes for
+// one person.
+type Limits struct{ ClientFailures, AddressFailures, Client, Address, Person Limiter }
 
 // Options are what a Provider needs. All are required.
 type Options struct {

@@ -22,6 +22,9 @@ var errAnotherAPI = fault.New(fault.Unauthenticated, "token_audience", "the toke
 // userinfo answers the claims of the person (OpenID Connect Core, section 5.3).
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	raw, err := bearer(r)
+	if err == nil {
+		err = p.o.Limits.Address.Count(r.Context(), httpx.ClientNetwork(r))
+	}
 	if err != nil {
 		p.bearerError(w, r, err)
 		return
@@ -102,6 +105,9 @@ func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, err error
 	case f.Kind == fault.Unavailable:
 		w.Header().Set("Retry-After", "1")
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "temporarily_unavailable"})
+	case f.Kind == fault.TooMany:
+		w.Header().Set("Retry-After", httpx.RetryAfter(err))
+		writeJSON(w, http.StatusTooManyRequests, map[string]string{"error": "temporarily_unavailable", "error_description": f.Detail})
 	case f.Kind == fault.Internal:
 		p.o.Log.ErrorContext(r.Context(), "userinfo failed", "error", err)
 		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error"})

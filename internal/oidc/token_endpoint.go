@@ -186,7 +186,7 @@ func (p *Provider) oauthError(w http.ResponseWriter, r *http.Request, err error)
 		w.Header().Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
 	case f.Kind == fault.TooMany:
 		code, status = "temporarily_unavailable", http.StatusTooManyRequests
-		w.Header().Set("Retry-After", httpx.LimitRetryAfter)
+		w.Header().Set("Retry-After", httpx.RetryAfter(err))
 	case f.Kind == fault.Unavailable:
 		code, status = "temporarily_unavailable", http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")

@@ -19,6 +19,7 @@ type Metrics struct {
 	requests *prometheus.HistogramVec
 	signIns  *prometheus.CounterVec
 	tokens   *prometheus.CounterVec
+	limited  *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -35,8 +36,11 @@ func NewMetrics() *Metrics {
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_tokens_issued_total", Help: "Token responses by grant type.",
 		}, []string{"grant_type"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_rate_limited_total", Help: "Requests refused because there were too many, by the limit in the configuration.",
+		}, []string{"limit"}),
 	}
-	m.registry.MustRegister(m.requests, m.signIns, m.tokens, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.signIns, m.tokens, m.limited, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -64,6 +68,9 @@ func (m *Metrics) SignIn(connection, outcome string) {
 
 // Issued counts a token response.
 func (m *Metrics) Issued(grantType string) { m.tokens.WithLabelValues(grantType).Inc() }
+
+// Limited returns what counts the refusals of a limit.
+func (m *Metrics) Limited(limit string) func() { return m.limited.WithLabelValues(limit).Inc }
 
 func (m *Metrics) request(route string, status int, took time.Duration) {
 	if route == "" {

@@ -18,7 +18,7 @@ func (u *UI) Error(w http.ResponseWriter, r *http.Request, err error, links ...L
 		u.o.Log.ErrorContext(r.Context(), "request failed", slog.String("code", f.Code), slog.Any("error", err))
 	}
 	if f.Kind == fault.Unavailable || f.Kind == fault.TooMany {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", httpx.RetryAfter(err))
 	}
 	if len(links) == 0 {
 		links = []Link{{Text: T("My apps"), Href: u.o.Prefix + "/"}}

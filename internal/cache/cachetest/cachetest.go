@@ -30,7 +30,7 @@ const limit = 10 * time.Second
 func Run(t *testing.T, open func(t *testing.T) *Bench) {
 	for name, test := range map[string]func(*testing.T, *Bench){
 		"values": values, "purposes": purposes, "expiry": expiry, "take once": takeOnce, "swap": swap, "swap once": swapOnce,
-		"first": first, "first once": firstOnce, "before birth": beforeBirth, "counter": counter, "bus": bus,
+		"first": first, "first once": firstOnce, "before birth": beforeBirth, "pace": pace, "bus": bus,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -225,24 +225,39 @@ func beforeBirth(t *testing.T, b *Bench) {
 	}
 }
 
-func counter(t *testing.T, b *Bench) {
+func pace(t *testing.T, b *Bench) {
 	ctx := t.Context()
-	add := func(key string, n int64, window time.Duration) int64 {
+	take := func(key string, rate cache.Rate) time.Duration {
 		t.Helper()
-		count, err := b.Add(ctx, "rate", key, n, window)
+		wait, err := b.Pace(ctx, "rate", key, rate)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return count
+		return wait
 	}
-	if a, c, other := add("k", 2, time.Hour), add("k", 3, time.Hour), add("l", 1, time.Hour); a != 2 || c != 5 || other != 1 {
-		t.Errorf("%d %d %d", a, c, other)
+	slow := cache.Rate{Burst: 3, Every: time.Hour}
+	for i := range 3 {
+		if wait := take("k", slow); wait != 0 {
+			t.Errorf("%d of 3 waits %s", i+1, wait)
+		}
 	}
-	add("short", 7, 20*time.Millisecond)
+	for range 3 { // what is refused takes nothing
+		if wait := take("k", slow); wait <= 50*time.Minute || wait > time.Hour {
+			t.Errorf("the fourth waits %s of an hour", wait)
+		}
+	}
+	if wait := take("l", slow); wait != 0 {
+		t.Errorf("another key waits %s", wait)
+	}
+	if wait, err := b.Pace(ctx, "other", "k", slow); wait != 0 || err != nil {
+		t.Errorf("another purpose waits %s, %v", wait, err)
+	}
+	quick := cache.Rate{Burst: 1, Every: 20 * time.Millisecond}
+	take("short", quick)
 	b.Pass(20 * time.Millisecond)
-	awaits(t, "the window ends", func() bool { return add("short", 0, 20*time.Millisecond) == 0 })
-	if won := race(t, func(int) (bool, error) { n, err := b.Add(ctx, "rate", "m", 1, time.Hour); return n == 32, err }); won != 1 {
-		t.Errorf("%d saw the last count", won)
+	awaits(t, "what was taken is earned again", func() bool { return take("short", quick) == 0 })
+	if won := race(t, func(int) (bool, error) { wait, err := b.Pace(ctx, "rate", "m", slow); return wait == 0, err }); won != 3 {
+		t.Errorf("%d of 3 at once", won)
 	}
 }
 
