@@ -36,7 +36,7 @@ func (s *stage) manage(t *testing.T, method, path string, body []byte) []byte {
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
+	if err != nil || res.StatusCode >= http.StatusMultipleChoices {
 		t.Fatalf("%s %s: %d %v %s", method, path, res.StatusCode, err, text)
 	}
 	return text
@@ -46,7 +46,7 @@ func (s *stage) manage(t *testing.T, method, path string, body []byte) []byte {
 func (s *stage) person(t *testing.T, username string) string {
 	t.Helper()
 	var page struct {
-		People []struct {
+		Items []struct {
 			ID      string
 			Profile struct{ Email string }
 		}
@@ -54,7 +54,7 @@ func (s *stage) person(t *testing.T, username string) string {
 	if err := json.Unmarshal(s.manage(t, http.MethodGet, "/people", nil), &page); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range page.People {
+	for _, p := range page.Items {
 		if p.Profile.Email == s.Facts().Person(username).Email {
 			return p.ID
 		}
