@@ -12,14 +12,13 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
-	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
-	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/login"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/portal"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
@@ -30,6 +29,7 @@ type faces struct {
 	login    *login.Login
 	provider *oidc.Provider
 	portal   *portal.Portal
+	console  *console.Console
 	api      *api.API
 	bearer   rest.Authenticate // who asks on the network
 }
@@ -73,7 +73,8 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		return err
 	}
 	f.bearer = limits.api(f.api.Bearer)
-	return nil
+	f.console, err = p.openConsole(f.api)
+	return err
 }
 
 // management is what the API and the console stand on.
@@ -81,8 +82,7 @@ func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
 		Connections: p.configured(), Sessions: p.sessions, Grants: p.db, Keys: p.ring, Audit: p.db,
-		Outbox: &event.Desk{Queue: p.db.OutboxQueue(), Now: p.now, Hint: p.outbox.Notify}, Jobs: &job.Desk{Queue: p.db.JobQueue(), Now: p.now},
-		Figures: p.db, Hit: p.db.Hit,
+		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }
@@ -135,6 +135,7 @@ func (p *parts) public() *http.ServeMux {
 	f.login.Mount(mux)
 	f.provider.Mount(mux)
 	f.portal.Mount(mux)
+	f.console.Mount(mux)
 	f.api.Mount(mux, f.bearer)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", p.ready)

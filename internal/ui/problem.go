@@ -28,6 +28,10 @@ func (u *UI) Error(w http.ResponseWriter, r *http.Request, err error, links ...L
 	}})
 }
 
+// Say is what a page says of a refusal in the language of r, where the page itself
+// goes on, such as a form with a fault in it.
+func (u *UI) Say(r *http.Request, err error) Text { return Plain(u.detail(fault.As(err), choose(r))) }
+
 // detail is what a page says of a fault: its own English sentence, or the one that
 // the other language has for its code, or for its kind.
 func (u *UI) detail(f *fault.Error, i int) string {

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"context"
+
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console"
+)
+
+// openConsole makes the administrators' pages, which change things by the
+// operations of the management API.
+func (p *parts) openConsole(operations console.Operations) (*console.Console, error) {
+	connections := make([]console.Connection, len(p.cfg.Connections))
+	for i, c := range p.cfg.Connections {
+		connections[i] = console.Connection{ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, Domains: c.Domains}
+	}
+	return console.New(console.Options{
+		Current: p.sessions.Current, SignIn: p.faces.login.SignIn, Actor: httpx.Actor, Now: p.now, UI: p.faces.ui, Log: p.log, Prefix: p.issuer.Path,
+		Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Clients: p.registry.Clients, Connections: connections,
+		Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Keys: p.ring, RotateEvery: p.cfg.Keys.RotateEvery, Audit: p.db,
+		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, p.db) },
+		Outbox:     p.outboxDesk(), Jobs: p.jobDesk(),
+		Figures: p.db, Operations: operations,
+	})
+}
+
+// outboxDesk is where people look after the outbox, jobDesk after jobs.
+func (p *parts) outboxDesk() *event.Desk {
+	return &event.Desk{Queue: p.db.OutboxQueue(), Now: p.now, Hint: p.outbox.Notify}
+}
+
+func (p *parts) jobDesk() *job.Desk { return &job.Desk{Queue: p.db.JobQueue(), Now: p.now} }

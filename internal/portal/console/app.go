@@ -1,0 +1,269 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+func (c *Console) showApp(v *visit) (answer, error) {
+	a, err := c.o.Apps.App(v.r.Context(), v.r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	groups, err := c.appGroups(v.r.Context(), a)
+	if err != nil {
+		return nil, err
+	}
+	d := detail{
+		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{appTag(a)}, Facts: appFacts(a), Offers: c.appOffers(v, a),
+		Blocks: []block{groups}, Notices: missing(a),
+	}
+	if v.who.May(admin.ReadSessions) {
+		holders, err := c.appHolders(v, a)
+		if err != nil {
+			return nil, err
+		}
+		d.Blocks = append(d.Blocks, holders)
+	}
+	history, err := c.auditBlock(v, audit.Query{Subject: identity.App(a.ID).String()})
+	if err != nil {
+		return nil, err
+	}
+	if !history.Title.Empty() {
+		d.Blocks = append(d.Blocks, history)
+	}
+	return view{title: ui.Plain(titleOf(a)), crumbs: v.crumbs(ui.T("Apps"), "/apps"), template: "detail", data: d}, nil
+}
+
+func (c *Console) appOffers(v *visit, a catalog.App) []offer {
+	list := []offering{ofApp(a, "/apps/{name}/manifest", ui.T("Change the manifest"), " refresh")}
+	if o := a.Manifest.Spec.Identity.OIDC; o != nil && usesSecret(o) {
+		list = append(list, ofApp(a, "/apps/{name}/secret", ui.T("New client secret"), " key"))
+	}
+	if a.Disabled {
+		list = append(list, ofApp(a, "/apps/{name}/enable", ui.T("Switch on"), "primary power"))
+	} else {
+		list = append(list, ofApp(a, "/apps/{name}/disable", ui.T("Switch off"), "danger power"))
+	}
+	return v.offers(append(list, ofApp(a, "/apps/{name}/remove", ui.T("Remove"), "danger trash"))...)
+}
+
+// usesSecret reports whether the client proves itself by a secret.
+func usesSecret(o *catalog.OIDC) bool {
+	return o.TokenEndpointAuthMethod == "client_secret_basic" || o.TokenEndpointAuthMethod == "client_secret_post"
+}
+
+// missing says what keeps people out of an app.
+func missing(a catalog.App) []ui.Notice {
+	said := map[string]ui.Text{
+		"owner":  ui.T("It has no owner: its manifest has to name a team."),
+		"groups": ui.T("No group may use it: its manifest has to name one."),
+		"keys":   ui.T("Its client has no keys: its manifest has to bring them."),
+	}
+	var all []ui.Notice
+	for _, m := range a.Manifest.Missing() {
+		text, ok := said[m]
+		if !ok {
+			text = ui.T("Its manifest lacks %s.", m)
+		}
+		all = append(all, ui.Notice{Text: text, Tone: ui.Warn})
+	}
+	return all
+}
+
+func appFacts(a catalog.App) []fact {
+	m := a.Manifest
+	owner := fact{ui.T("Owner"), []cell{{Text: m.Spec.Owner.Team, Also: joinedNonEmpty(m.Spec.Owner.Primary, m.Spec.Owner.Secondary)}}}
+	facts := []fact{owner, is(ui.T("Version"), m.Spec.Version)}
+	for _, kind := range []string{"chat", "email", "pager"} {
+		facts = append(facts, is(ui.T("Contact (%s)", kind), m.Spec.Owner.Contacts[kind]))
+	}
+	if o := m.Spec.Identity.OIDC; o != nil {
+		facts = append(facts,
+			code(ui.T("Client"), o.ClientID), is(ui.T("Authentication"), o.TokenEndpointAuthMethod), each(ui.T("Grant types"), o.GrantTypes, false),
+			each(ui.T("Redirect URIs"), o.RedirectURIs, true), each(ui.T("After sign-out"), o.PostLogoutRedirectURIs, true),
+			scopesFact(o), code(ui.T("Back-channel logout"), o.BackchannelLogoutURI), code(ui.T("Opens at"), o.LaunchURI), code(ui.T("Keys at"), o.JWKSURI),
+			is(ui.T("Signing algorithm"), cmp.Or(o.SigningAlg, "ES256")),
+		)
+	}
+	for i, s := range a.Secrets {
+		label := ui.T("Client secret made")
+		if i > 0 {
+			label = ui.T("The one before, still good")
+		}
+		facts = append(facts, fact{label, []cell{{Time: s.Created}}})
+	}
+	if r := m.Spec.Identity.Resource; r != nil {
+		facts = append(facts, code(ui.T("Serves the API"), r.Audience), each(ui.T("Scopes of the API"), r.Scopes, true))
+	}
+	return known(append(facts, code(ui.T("Digest"), a.Digest), fact{ui.T("Added"), []cell{{Time: a.Created}}}, fact{ui.T("Changed"), []cell{{Time: a.Updated}}})...)
+}
+
+// scopesFact lists what a client may ask for, and why.
+func scopesFact(o *catalog.OIDC) fact {
+	f := fact{Label: ui.T("May ask for")}
+	for _, s := range o.Scopes {
+		f.Values = append(f.Values, cell{Text: s.Name, Code: true, Also: s.Justification})
+	}
+	return f
+}
+
+// appGroups says which of the groups that an app names are mapped, and from what.
+func (c *Console) appGroups(ctx context.Context, a catalog.App) (block, error) {
+	b := block{
+		ID: "groups", Title: ui.T("Who may use it"), Note: ui.T("A name that no upstream group is mapped to lets nobody in."),
+		Heads: []ui.Text{ui.T("Role"), ui.T("Group"), ui.T("Mapped from"), ui.T("State")}, Empty: ui.T("The manifest names no group: nobody gets in."),
+	}
+	mappings, err := c.o.Mappings(ctx)
+	if err != nil {
+		return b, err
+	}
+	from := map[string][]identity.GroupRef{}
+	for _, m := range mappings {
+		from[m.Name] = append(from[m.Name], m.Group)
+	}
+	for _, e := range a.Manifest.Spec.Entitlements {
+		for _, g := range e.Groups {
+			state, source := ui.Tag{Text: ui.T("Resolved"), Tone: ui.Good}, cell{}
+			switch upstream := from[g]; len(upstream) {
+			case 0:
+				state = ui.Tag{Text: ui.T("Unresolved"), Tone: ui.Warn}
+			case 1:
+				source = cell{Text: upstream[0].ID, Also: upstream[0].Connection, Code: true, Href: c.groupPath(upstream[0])}
+			default:
+				source = cell{Say: ui.N(len(upstream), "%d group", "%d groups"), Href: c.path("/groups?q=" + url.QueryEscape(g))}
+			}
+			b.Rows = append(b.Rows, row{Cells: []cell{{Text: e.Name, Also: e.Description}, {Text: g}, source, {Tags: []ui.Tag{state}}}})
+		}
+	}
+	return b, nil
+}
+
+// appHolders lists some of the people in whose name the app holds access.
+func (c *Console) appHolders(v *visit, a catalog.App) (block, error) {
+	b := block{
+		ID: "access", Title: ui.T("What it holds"), Note: ui.T("People in whose name the app can get tokens."),
+		Heads: []ui.Text{ui.T("Person"), ui.T("May use"), ui.T("Since"), ui.T("Last used")}, Empty: ui.T("It holds nothing of anybody."),
+		More: &ui.Link{Text: ui.T("Sessions with this app"), Href: c.path("/sessions?app=" + url.QueryEscape(a.ID))},
+	}
+	page, _, err := c.o.Grants.SearchAccess(v.r.Context(), grant.Query{App: a.ID, Limit: few}, c.o.Now())
+	if err != nil {
+		return b, err
+	}
+	for _, held := range page {
+		b.Rows = append(b.Rows, row{
+			Cells: []cell{
+				{Text: cmp.Or(held.Name, held.Person), Href: c.personPath(held.Person)},
+				{Text: joined(held.Scopes), Tags: offlineTag(held.Access)},
+				{Time: held.Since},
+				usedCell(held.Access),
+			},
+			Offers: v.offers(way("/people/{id}/grants/{app}/withdraw", ui.T("Withdraw"), "danger", held.Person, a.ID)),
+		})
+	}
+	return b, nil
+}
+
+// appHits are what keeping people out of an app touches.
+func (c *Console) appHits(v *visit, a catalog.App) ([]hit, error) {
+	access, err := c.accessHit(v.r.Context(), ui.T("People whose access ends, with every token"), grant.Query{App: a.ID})
+	if err != nil {
+		return nil, err
+	}
+	hits := []hit{access}
+	if id := clientOf(a); id != "" {
+		hits = append(hits, hitting(ui.T("Client that gets nothing any more"), cell{Text: id, Code: true}))
+	}
+	var groups []cell
+	for _, g := range groupsOf(a) {
+		groups = append(groups, cell{Text: g})
+	}
+	hits = append(hits, naming(ui.T("Groups that get in no more"), groups))
+	if r := a.Manifest.Spec.Identity.Resource; r != nil {
+		hits = append(hits, hitting(ui.T("API that nobody gets tokens for"), cell{Text: r.Audience, Code: true}))
+	}
+	return hits, nil
+}
+
+// aboutApp begins a question about the app that the path names.
+func (c *Console) aboutApp(v *visit) (catalog.App, confirmation, error) {
+	a, err := c.o.Apps.App(v.r.Context(), v.r.PathValue("name"))
+	if err != nil {
+		return a, confirmation{}, err
+	}
+	return a, confirmation{back: "/apps/" + a.Name, state: a.ID + "." + strconv.FormatInt(a.Version, 10)}, nil
+}
+
+func (c *Console) askDisableApp(v *visit) (confirmation, error) {
+	a, q, err := c.aboutApp(v)
+	if err != nil {
+		return q, err
+	}
+	q.title, q.button = ui.T("Switch off %s?", titleOf(a)), ui.T("Switch off")
+	q.lead = ui.T("At once nobody gets in, and everything that the app holds is revoked. Its manifest stays, so that it can be switched on again; people then sign in anew.")
+	q.hits, err = c.appHits(v, a)
+	return q, err
+}
+
+func (c *Console) askRemoveApp(v *visit) (confirmation, error) {
+	a, q, err := c.aboutApp(v)
+	if err != nil {
+		return q, err
+	}
+	q.title, q.button = ui.T("Remove %s?", titleOf(a)), ui.T("Remove for good")
+	q.lead = ui.T("The app goes, with its manifest, client, secrets and everything that it holds. An app that is added under this name later inherits nothing.")
+	q.hits, err = c.appHits(v, a)
+	return q, err
+}
+
+func (c *Console) askSecret(v *visit) (confirmation, error) {
+	a, q, err := c.aboutApp(v)
+	if err != nil {
+		return q, err
+	}
+	q.title, q.button = ui.T("New client secret for %s?", titleOf(a)), ui.T("Make the secret")
+	q.lead = ui.T("The newest secret so far stays good until the next one is made, so that the app can change over. An older one stops at once. The new secret is shown once.")
+	for i, s := range a.Secrets {
+		label := ui.T("Stays good until the next one is made")
+		if i > 0 {
+			label = ui.T("Stops at once")
+		}
+		q.hits = append(q.hits, hitting(label, cell{Say: ui.T("Secret made"), Time: s.Created}))
+	}
+	return q, nil
+}
+
+// secretView shows a secret, this once.
+type secretView struct {
+	Lead, Label ui.Text
+	Secret      string
+	Back        string
+}
+
+func (c *Console) newSecret(v *visit) (answer, error) {
+	_, body, err := v.call("rotateAppSecret", nil)
+	if err != nil {
+		return nil, err
+	}
+	var made struct {
+		Secret string `json:"client_secret"`
+	}
+	if err := json.Unmarshal(body, &made); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return view{title: ui.T("The new client secret"), template: "secret", data: secretView{
+		Lead:  ui.T("Give it to the app now: it is not shown again. The one before stays good until the next one is made."),
+		Label: ui.T("Client secret"), Secret: made.Secret, Back: c.path("/apps/" + v.r.PathValue("name")),
+	}}, nil
+}

@@ -1,0 +1,65 @@
+package console
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// cell is what one row says in one column. Everything but Also may be empty.
+type cell struct {
+	// Text is somebody's or something's name; Say is said in the page's language.
+	Text string
+	Say  ui.Text
+	// Also is a second, quieter line; Href, with the prefix, makes the text a link.
+	Also, Href string
+	// Raw is what a file has instead of what is shown.
+	Raw string
+	// Time is shown as a person would say it now; with Exact, to the second in UTC.
+	Time  time.Time
+	Exact bool
+	// Number is shown when Counted says that it is one.
+	Number  int64
+	Counted bool
+	// Code shows the text in the type of identifiers.
+	Code bool
+	Tags []ui.Tag
+}
+
+// plain is the cell in a file: English, and a time as in RFC 3339.
+func (c cell) plain() string {
+	if c.Raw != "" {
+		return c.Raw
+	}
+	parts := make([]string, 0, 2)
+	if c.Text != "" {
+		parts = append(parts, c.Text)
+	}
+	if !c.Say.Empty() {
+		parts = append(parts, c.Say.English())
+	}
+	if c.Counted {
+		parts = append(parts, strconv.FormatInt(c.Number, 10))
+	}
+	if !c.Time.IsZero() {
+		parts = append(parts, c.Time.UTC().Format(time.RFC3339))
+	}
+	for _, t := range c.Tags {
+		parts = append(parts, t.Text.English())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Stamp is an exact time, as logs have it.
+func (c cell) Stamp() string { return c.Time.UTC().Format("2006-01-02 15:04:05") }
+
+// RFC3339 is the time for machines.
+func (c cell) RFC3339() string { return c.Time.UTC().Format(time.RFC3339) }
+
+// count is the cell of a number.
+func count(n int64) cell { return cell{Number: n, Counted: true} }
+
+// joined is a list of words in one text.
+func joined(words []string) string { return strings.Join(words, ", ") }

@@ -1,0 +1,119 @@
+package console
+
+import (
+	"cmp"
+	"net/url"
+
+	"github.com/gatehouse-io/gatehouse/internal/activity"
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+func (c *Console) showConnection(v *visit) (answer, error) {
+	one, err := c.connection(v.r.Context(), v.r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	d := detail{
+		Tags: []ui.Tag{connectionTag(one)},
+		Facts: known(
+			code(ui.T("Id"), one.ID), is(ui.T("Protocol"), one.Type), code(ui.T("Issuer"), one.Issuer), each(ui.T("Domains"), one.Domains, false),
+			fact{ui.T("People"), []cell{{Say: ui.T("Who came over it"), Href: c.path("/people?connection=" + url.QueryEscape(one.ID))}}},
+			fact{ui.T("Groups"), []cell{{Say: ui.T("What it told of"), Href: c.path("/groups?connection=" + url.QueryEscape(one.ID))}}},
+		),
+		Offers: c.connectionOffers(v, one),
+	}
+	for _, make := range []func(*visit, Connection) (block, error){c.connectionSessions, c.reasonsBlock, c.failuresBlock} {
+		b, err := make(v, one)
+		if err != nil {
+			return nil, err
+		}
+		if !b.Title.Empty() {
+			d.Blocks = append(d.Blocks, b)
+		}
+	}
+	return view{title: ui.Plain(cmp.Or(one.Title, one.ID)), crumbs: v.crumbs(ui.T("Connections"), "/connections"), template: "detail", data: d}, nil
+}
+
+func (c *Console) connectionOffers(v *visit, one Connection) []offer {
+	if one.Enabled {
+		return v.offers(way("/connections/{id}/disable", ui.T("Disable"), "danger power", one.ID))
+	}
+	return v.offers(way("/connections/{id}/enable", ui.T("Enable"), "primary power", one.ID))
+}
+
+func (c *Console) connectionSessions(v *visit, one Connection) (block, error) {
+	if !v.who.May(admin.ReadSessions) {
+		return block{}, nil
+	}
+	n, err := c.o.Sessions.Count(v.r.Context(), session.Query{Connection: one.ID})
+	if err != nil {
+		return block{}, err
+	}
+	return block{
+		ID: "sessions", Title: ui.T("Sessions"), Heads: []ui.Text{ui.T("Signed in now")}, Rows: []row{{Cells: []cell{count(n)}}},
+		More: &ui.Link{Text: ui.T("All sessions"), Href: c.path("/sessions?connection=" + url.QueryEscape(one.ID))},
+	}, nil
+}
+
+// reasonsBlock counts how sign-ins over the connection ended within a week.
+func (c *Console) reasonsBlock(v *visit, one Connection) (block, error) {
+	if !v.who.May(admin.ReadOperations) {
+		return block{}, nil
+	}
+	now := c.o.Now()
+	totals, err := c.o.Figures.SignInTotals(v.r.Context(), now.Add(-week), now.Add(anHour))
+	if err != nil {
+		return block{}, err
+	}
+	b := block{
+		ID: "outcomes", Title: ui.T("Sign-ins in the last 7 days"), Heads: []ui.Text{ui.T("Outcome"), ui.T("Reason"), ui.T("How often")},
+		Empty: ui.T("Nobody signed in over it."),
+	}
+	for _, s := range totals {
+		if s.Connection == one.ID {
+			b.Rows = append(b.Rows, row{Cells: []cell{{Tags: []ui.Tag{outcomeTag(s.Outcome)}}, {Text: s.Reason, Code: true}, count(s.Count)}})
+		}
+	}
+	return b, nil
+}
+
+func outcomeTag(outcome string) ui.Tag {
+	switch outcome {
+	case activity.Success:
+		return ui.Tag{Text: ui.T("Signed in"), Tone: ui.Good}
+	case activity.Refused:
+		return ui.Tag{Text: ui.T("Not entitled"), Tone: ui.Warn}
+	}
+	return ui.Tag{Text: ui.T("Failed"), Tone: ui.Bad}
+}
+
+func (c *Console) failuresBlock(v *visit, one Connection) (block, error) {
+	b, err := c.auditBlock(v, audit.Query{Type: "signin.failed", Subject: identity.Connection(one.ID).String()})
+	if !b.Title.Empty() {
+		b.ID, b.Title, b.Empty = "failures", ui.T("Recent failures"), ui.T("No sign-in failed.")
+	}
+	return b, err
+}
+
+func (c *Console) askDisableConnection(v *visit) (confirmation, error) {
+	ctx := v.r.Context()
+	one, err := c.connection(ctx, v.r.PathValue("id"))
+	if err != nil {
+		return confirmation{}, err
+	}
+	sessions, err := c.sessionsHit(ctx, ui.T("Sessions that end"), session.Query{Connection: one.ID})
+	if err != nil {
+		return confirmation{}, err
+	}
+	people, err := c.peopleHit(ctx, ui.T("People who came over it, and cannot sign in over it any more"), one.ID)
+	q := confirmation{
+		title: ui.T("Disable %s?", cmp.Or(one.Title, one.ID)), button: ui.T("Disable"), back: fill("/connections/{id}", one.ID), state: one.ID,
+		lead: ui.T("Everybody who came over this connection is signed out at once, their tokens stop, and nobody gets in over it until it is enabled."),
+		hits: []hit{sessions, people},
+	}
+	return q, err
+}

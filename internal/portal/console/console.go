@@ -1,0 +1,121 @@
+// Package console serves the pages of those who look after the broker, under
+// /admin: what is going on, apps, connections, people, groups, sessions, keys, the
+// audit log, operations, and who may do all that.
+//
+// One table has every page and action with the right that it takes, so that none
+// without a rule can exist. A page calls the services that the management API
+// calls, and decides on nothing itself. Whoever has no role finds nothing here.
+//
+// What cannot be taken back is asked about first: GET of an action shows what it
+// hits, POST does it. A POST that was not shown, or whose object changed since, is
+// answered with the question. Everything works without scripts; forms of other
+// sites are refused.
+package console
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/activity"
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// base is where the console lives, below the broker's prefix.
+const base = "/admin"
+
+//go:embed *.html de.yaml
+var files embed.FS
+
+// Options are what a Console needs. All are required.
+type Options struct {
+	// Current returns the browser's session, or session.ErrNotFound.
+	Current func(*http.Request) (session.Session, error)
+	// SignIn begins a sign-in that ends at a path of ours.
+	SignIn func(w http.ResponseWriter, r *http.Request, local string)
+	Actor  func(*http.Request, identity.Ref) identity.Actor
+	Now    func() time.Time
+	UI     *ui.UI
+	Log    *slog.Logger
+	// Prefix is the path that the broker is served under, without a trailing slash.
+	Prefix string
+
+	Admin *admin.Service
+	Apps  *catalog.Service
+	// People says who may act, and whether connections are enabled.
+	People *directory.Service
+	// Directory reads people and groups.
+	Directory interface {
+		Person(ctx context.Context, id string) (directory.Person, error)
+		Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error)
+		CountPeople(ctx context.Context) (int64, error)
+		Group(ctx context.Context, ref identity.GroupRef) (directory.Group, error)
+		SearchGroups(ctx context.Context, q directory.GroupQuery) (page []directory.Group, next string, err error)
+	}
+	// Mappings lists the group mappings.
+	Mappings func(ctx context.Context) ([]directory.Mapping, error)
+	// Clients lists the clients of all apps.
+	Clients func(ctx context.Context) ([]*registry.Client, error)
+	// Connections are the configured ones, whether enabled or not.
+	Connections []Connection
+	Sessions    interface {
+		Search(ctx context.Context, q session.Query) (page []session.Found, next string, err error)
+		Count(ctx context.Context, q session.Query) (int64, error)
+		Find(ctx context.Context, id string) (session.Session, error)
+	}
+	// Participants lists the clients of a session.
+	Participants func(ctx context.Context, id string) ([]session.Participant, error)
+	Grants       grant.Store
+	Keys         interface {
+		List(ctx context.Context) ([]keys.Info, error)
+	}
+	// RotateEvery is how long a key signs.
+	RotateEvery time.Duration
+	Audit       interface {
+		Page(ctx context.Context, q audit.Query) (entries []audit.Entry, next string, err error)
+		Entry(ctx context.Context, id string) (audit.Entry, error)
+	}
+	// AuditState says how far the log is sealed and verified.
+	AuditState func(ctx context.Context) (audit.State, error)
+	Outbox     *event.Desk
+	Jobs       *job.Desk
+	Figures    activity.Figures
+	// Operations do everything that changes something.
+	Operations Operations
+}
+
+// Console serves the pages.
+type Console struct {
+	o         Options
+	rules     []rule
+	templates map[string]*ui.Template
+}
+
+// New returns a Console.
+func New(o Options) (*Console, error) {
+	c := &Console{o: o, templates: map[string]*ui.Template{}}
+	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "overview"} {
+		var err error
+		if c.templates[name], err = o.UI.Parse(files, name+".html", "parts.html"); err != nil {
+			return nil, err
+		}
+	}
+	c.rules = c.table()
+	return c, nil
+}
+
+// path is where something of the console is, with the prefix; local is below base.
+func (c *Console) path(local string) string { return c.o.Prefix + base + local }

@@ -1,0 +1,100 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+)
+
+// exportRows is how many rows one read of an export asks for.
+const exportRows = 1000
+
+// exportTime is how long an export may take to be sent: a list of a million entries
+// is longer than a page.
+const exportTime = 10 * time.Minute
+
+// file is a list as a file, which is sent while it is read.
+type file struct {
+	name, media string
+	send        func(context.Context, io.Writer) error
+}
+
+func (f file) write(v *visit) {
+	h := v.w.Header()
+	h.Set("Content-Type", f.media)
+	h.Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
+	h.Set("Cache-Control", "no-store")
+	// The connection's own limit is for pages. One that has none, as in a test, does without.
+	err := http.NewResponseController(v.w).SetWriteDeadline(v.c.o.Now().Add(exportTime))
+	if err == nil || errors.Is(err, http.ErrNotSupported) {
+		err = f.send(v.r.Context(), v.w)
+	}
+	if err != nil {
+		// The status is sent: only an answer that breaks off says that it is not whole.
+		httpx.Report(v.r.Context(), err)
+		v.c.o.Log.ErrorContext(v.r.Context(), "export broken off", slog.String("file", f.name), slog.Any("error", err))
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// export answers with everything that the filters select, in the list's order:
+// comma-separated values of what the columns show, or JSON lines of the things
+// themselves, as the management API has them.
+func (l *list[T]) export(q listQuery, format string) (answer, error) {
+	q.After, q.Limit = "", exportRows
+	rows := func(ctx context.Context, each func(T) error) error {
+		for {
+			page, next, err := l.fetch(ctx, q)
+			if err != nil {
+				return err
+			}
+			for _, row := range page {
+				if err := each(row); err != nil {
+					return err
+				}
+			}
+			if next == "" {
+				return nil
+			}
+			q.After = next
+		}
+	}
+	switch format {
+	case "csv":
+		return file{l.name + ".csv", "text/csv; charset=utf-8; header=present", func(ctx context.Context, w io.Writer) error { return l.csv(ctx, w, rows) }}, nil
+	case "jsonl":
+		return file{l.name + ".jsonl", "application/jsonl", func(ctx context.Context, w io.Writer) error {
+			enc := json.NewEncoder(w)
+			return rows(ctx, func(row T) error { return enc.Encode(row) })
+		}}, nil
+	}
+	return nil, fault.New(fault.Invalid, "parameter_invalid", "the formats are csv and jsonl").At(formatParameter)
+}
+
+func (l *list[T]) csv(ctx context.Context, w io.Writer, rows func(context.Context, func(T) error) error) error {
+	out := httpx.NewCSV(w)
+	cells := make([]string, len(l.columns))
+	for i, c := range l.columns {
+		cells[i] = c.name
+	}
+	if err := out.Write(cells...); err != nil {
+		return err
+	}
+	err := rows(ctx, func(row T) error {
+		for i, c := range l.columns {
+			cells[i] = c.cell(row).plain()
+		}
+		return out.Write(cells...)
+	})
+	if err != nil {
+		return err
+	}
+	return out.Flush()
+}

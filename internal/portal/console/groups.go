@@ -1,0 +1,60 @@
+package console
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+func (c *Console) groupPath(g identity.GroupRef) string {
+	return c.path(fill("/groups/{connection}/{group}", g.Connection, g.ID))
+}
+
+func groupTag(g directory.Group) ui.Tag {
+	if g.Name == "" {
+		return ui.Tag{Text: ui.T("Not mapped"), Tone: ui.Warn}
+	}
+	return ui.Tag{Text: ui.T("Mapped"), Tone: ui.Good}
+}
+
+// groupName is what an upstream group is called.
+func groupName(g directory.Group) string { return cmp.Or(g.DisplayName, g.Ref.ID) }
+
+func (c *Console) groupList() *list[directory.Group] {
+	return &list[directory.Group]{
+		name: "groups", path: c.path("/groups"), sorted: string(directory.ByName),
+		caption: ui.T("Upstream groups"),
+		empty:   ui.Empty{Icon: "group", Title: ui.T("No group is like that."), Text: ui.T("Groups are here once a sign-in told of them.")},
+		filters: []filter{
+			{Name: "q", Label: ui.T("Name or id"), Type: "search"},
+			{Name: "mapped", Label: ui.T("Mapping"), Options: []ui.Option{anything(), {Value: "true", Text: ui.T("Mapped")}, {Value: "false", Text: ui.T("Not mapped")}}},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions()},
+		},
+		columns: []column[directory.Group]{
+			{title: ui.T("Upstream group"), name: "group", sort: "name", cell: func(g directory.Group) cell {
+				return cell{Text: groupName(g), Also: g.Ref.Connection, Href: c.groupPath(g.Ref)}
+			}},
+			{title: ui.T("Mapped to"), name: "name", cell: func(g directory.Group) cell {
+				if g.Name == "" {
+					return cell{Tags: []ui.Tag{groupTag(g)}}
+				}
+				return cell{Text: g.Name}
+			}},
+			{title: ui.T("Members"), name: "members", sort: "members", cell: func(g directory.Group) cell { return count(g.Members) }},
+			{title: ui.T("Last seen"), name: "last_seen", sort: "last_seen", cell: func(g directory.Group) cell { return cell{Time: g.LastSeen} }},
+		},
+		fetch: func(ctx context.Context, q listQuery) ([]directory.Group, string, error) {
+			return c.o.Directory.SearchGroups(ctx, directory.GroupQuery{
+				Text: q.Get("q"), Connection: q.Get("connection"), Mapped: truth(q.Get("mapped")),
+				Sort: directory.Sort(sorting(q)), Limit: q.Limit, After: q.After,
+			})
+		},
+	}
+}
+
+func (c *Console) showGroups(v *visit) (answer, error) {
+	return c.groupList().show(v, ui.T("Groups"), listView{})
+}

@@ -1,0 +1,271 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// stage is the console over a database and an API of its own.
+type stage struct {
+	t        *testing.T
+	db       *storage.DB
+	admin    *admin.Service
+	apps     *catalog.Service
+	people   *directory.Service
+	sessions *session.Manager
+	console  *Console
+	handler  http.Handler
+	// who is whose browser asks; empty is nobody's.
+	who string
+}
+
+// prefix is the path that the broker is served under in tests.
+const prefix = "/auth"
+
+func newStage(t *testing.T, fourEyes ...string) *stage {
+	t.Helper()
+	log, s := slog.New(slog.DiscardHandler), &stage{t: t}
+	var revocations *revoke.Sequence
+	db, err := storage.Open(t.Context(), storage.Options{
+		Driver: "sqlite", Dir: t.TempDir(), Now: time.Now, Log: log, OutboxTypes: []string{"session.ended"},
+		Raised: func(ctx context.Context) error { return revocations.Sync(ctx) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	revocations = revoke.New(revoke.Options{Store: db, Now: time.Now, Log: log})
+	vault, vaultErr := keys.NewVault(make([]byte, 32))
+	ring := keys.NewRing(keys.RingOptions{Store: db, Vault: vault, Now: time.Now, Log: log, Algorithms: []keys.Algorithm{keys.ES256}})
+	pages, uiErr := ui.New(ui.Options{Brand: ui.Brand{Name: "Gatehouse"}, Prefix: prefix, Log: log})
+	if err := errors.Join(vaultErr, uiErr, revocations.Start(t.Context()), ring.Load(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	clients := registry.New(registry.Options{Store: db, Applied: revocations.Applied, Now: time.Now, Log: log, ThirdParty: func(string) bool { return false }})
+	s.db, s.people = db, directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now})
+	s.admin = admin.New(admin.Options{
+		Store: db, Changes: db, Directory: db, Groups: s.people, FourEyes: fourEyes, Now: time.Now,
+		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
+	})
+	s.apps = catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: time.Now, Changed: func(ctx context.Context) {
+		if err := clients.Refresh(ctx); err != nil {
+			t.Error(err)
+		}
+	}})
+	s.sessions = session.New(session.Options{
+		Store: db, People: s.people, Revocations: revocations, Era: db.Era(), Now: time.Now, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
+	})
+	outbox, jobs := &event.Desk{Queue: db.OutboxQueue(), Now: time.Now}, &job.Desk{Queue: db.JobQueue(), Now: time.Now}
+	lock := func(ctx context.Context, name string) (func(), error) {
+		return job.Lock(ctx, db.Jobs(), name, time.Now)
+	}
+	operations, err := api.New(api.Options{
+		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
+		Connections: []api.Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}}, Sessions: s.sessions,
+		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.console, err = New(Options{
+		Current: s.current, SignIn: func(w http.ResponseWriter, r *http.Request, local string) {
+			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
+		},
+		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
+		Mappings: db.Mappings, Clients: clients.Clients, Connections: []Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}},
+		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, RotateEvery: 90 * 24 * time.Hour, Audit: db,
+		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
+		Outbox:     outbox, Jobs: jobs, Figures: db, Operations: operations,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	s.console.Mount(mux)
+	s.handler = httpx.Edge(httpx.EdgeOptions{Prefix: prefix}, mux)
+	return s
+}
+
+// current is the session of the person that the stage is set to.
+func (s *stage) current(*http.Request) (session.Session, error) {
+	if s.who == "" {
+		return session.Session{}, session.ErrNotFound
+	}
+	return session.Session{ID: "browser", Person: s.who, Authentication: identity.Authentication{Connection: "acme"}}, nil
+}
+
+// person puts somebody into the directory, with what the identity provider says.
+func (s *stage) person(id, name string, groups ...string) directory.Person {
+	s.t.Helper()
+	now := time.Now()
+	p, err := s.db.SignIn(s.t.Context(), "acme", id, func(*directory.Person) (directory.Person, []event.Event, error) {
+		p := directory.Person{
+			ID: id, Created: now, Updated: now, Profile: directory.Profile{Name: name, Username: id, Email: id + "@acme.example"},
+			Identities: []directory.Identity{{Connection: "acme", Subject: id, LastSignIn: now}},
+		}
+		for _, g := range groups {
+			p.Groups = append(p.Groups, directory.Membership{Group: identity.GroupRef{Connection: "acme", ID: g}, Source: "sign-in", ValidUntil: now.Add(time.Hour)})
+		}
+		return p, nil, nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+// as makes the browser one of somebody with these roles.
+func (s *stage) as(id string, roles ...admin.Role) {
+	s.t.Helper()
+	s.person(id, id)
+	for _, r := range roles {
+		if err := s.admin.Assign(s.t.Context(), id, r, identity.System("test")); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.who = id
+}
+
+// manifest is an app of a team.
+func manifest(name, title, team string) string {
+	return `{apiVersion: marketplace/v1alpha1, kind: MicroApp, metadata: {name: ` + name + `, title: "` + title + `", description: The sample app ` + name + `.},
+spec: {owner: {team: ` + team + `, primary: a@acme.example}, entitlements: [{name: user, description: Use, groups: [staff]}],
+identity: {protocol: oidc, oidc: {clientId: ` + name + `-client, redirectUris: ["https://` + name + `.example/cb"], grantTypes: [authorization_code], tokenEndpointAuthMethod: client_secret_basic, scopes: [{name: openid}]}}}}`
+}
+
+func (s *stage) app(name, title, team string) catalog.App {
+	s.t.Helper()
+	m, err := catalog.Parse("m.yaml", []byte(manifest(name, title, team)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a, _, err := s.apps.Apply(s.t.Context(), m, identity.System("test"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+// session signs somebody in and returns its id.
+func (s *stage) session(person string) string {
+	s.t.Helper()
+	now := time.Now().UTC()
+	id := identity.NewID()
+	one := session.Session{
+		ID: id, SecretHash: []byte(id), Person: person, Authentication: identity.Authentication{Connection: "acme", Subject: person, Time: now},
+		Created: now, LastSeen: now, IdleAfter: time.Hour, Expires: now.Add(time.Hour), Era: s.db.Era(), UserAgent: "Firefox/128.0 Linux", Address: "192.0.2.7",
+	}
+	if err := s.db.CreateSession(s.t.Context(), one, nil); err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+// asked is an answer.
+type asked struct {
+	status int
+	body   string
+	header http.Header
+}
+
+func (s *stage) do(r *http.Request) asked {
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return asked{w.Code, w.Body.String(), w.Header()}
+}
+
+func (s *stage) get(path string) asked {
+	s.t.Helper()
+	return s.do(httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, prefix+base+path, nil))
+}
+
+// post sends a form of our own page; site says what the browser says of its origin.
+func (s *stage) post(path string, form url.Values, site string) asked {
+	s.t.Helper()
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, prefix+base+path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", site)
+	return s.do(r)
+}
+
+// upload sends a form of type multipart/form-data.
+func (s *stage) upload(path string, form map[string]string) asked {
+	s.t.Helper()
+	body, w := io.Pipe()
+	parts := multipart.NewWriter(w)
+	go func() {
+		for name, value := range form {
+			_ = parts.WriteField(name, value)
+		}
+		_ = w.CloseWithError(parts.Close())
+	}()
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, prefix+base+path, body)
+	r.Header.Set("Content-Type", parts.FormDataContentType())
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return s.do(r)
+}
+
+// hidden are the hidden fields of a page's forms.
+func (a asked) hidden() url.Values {
+	values := url.Values{}
+	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(a.body, -1) {
+		values.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+	}
+	return values
+}
+
+// confirm asks, and sends what the question wants.
+func (s *stage) confirm(path string) (question, done asked) {
+	s.t.Helper()
+	question = s.get(path)
+	if question.status != http.StatusOK {
+		s.t.Fatalf("%s: %d %s", path, question.status, question.body)
+	}
+	return question, s.post(path, question.hidden(), "same-origin")
+}
+
+func (s *stage) disabled(app string) bool {
+	s.t.Helper()
+	a, err := s.apps.App(s.t.Context(), app)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a.Disabled
+}
+
+// mapped gives a group of acme a name.
+func (s *stage) mapped(group, name string) {
+	s.t.Helper()
+	m := directory.Mapping{Group: identity.GroupRef{Connection: "acme", ID: group}, Name: name}
+	if err := s.people.Map(s.t.Context(), m, identity.System("test")); err != nil {
+		s.t.Fatal(err)
+	}
+}

@@ -1,0 +1,161 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// keyTag says where a key is in its life.
+func keyTag(k keys.Info) ui.Tag {
+	switch k.Stage {
+	case keys.Waiting:
+		return ui.Tag{Text: ui.T("Published, signs soon")}
+	case keys.Signing:
+		return ui.Tag{Text: ui.T("Signing"), Tone: ui.Good}
+	case keys.Retired:
+		return ui.Tag{Text: ui.T("Retired, still verifies"), Tone: ui.Warn}
+	case keys.Killed:
+		return ui.Tag{Text: ui.T("Killed"), Tone: ui.Bad}
+	case keys.Removed:
+	}
+	return ui.Tag{Text: ui.T("Removed")}
+}
+
+// keysView is what the page of keys shows.
+type keysView struct {
+	// From, Now and To are the ends and the middle of the pictures.
+	From, Now, To time.Time
+	Rings         []ringView
+	// CSV and Lines are where the list is to be had as a file.
+	CSV, Lines string
+}
+
+// ringView is the keys of one algorithm.
+type ringView struct {
+	Algorithm string
+	Offers    []offer
+	Keys      []keyView
+	// Next is when the next key is going to be published, if that is known.
+	Next time.Time
+}
+
+// keyView is one key: its life as a line of a picture, 0 to 1000 across.
+type keyView struct {
+	keys.Info
+	Tag    ui.Tag
+	Spans  []keySpan
+	Offers []offer
+}
+
+// keySpan is a part of a key's life.
+type keySpan struct {
+	Stage     keys.Stage
+	At, Width float64
+}
+
+// The window of a timeline: what was, and what is going to be.
+const (
+	keysBefore = 45 * 24 * time.Hour
+	keysAfter  = 135 * 24 * time.Hour
+	lineWidth  = 1000
+)
+
+// alive reports whether a key is of interest beside its history.
+func alive(k keys.Info, from time.Time) bool {
+	return k.Stage != keys.Removed && k.Stage != keys.Killed || k.RemoveAt.After(from)
+}
+
+func (c *Console) showKeys(v *visit) (answer, error) {
+	list := c.keyList()
+	if v.query.Get(formatParameter) != "" {
+		return list.show(v, ui.T("Keys"), listView{})
+	}
+	if _, err := list.query(v.query); err != nil {
+		return nil, err
+	}
+	all, err := c.o.Keys.List(v.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	now := c.o.Now()
+	page := keysView{
+		From: now.Add(-keysBefore), Now: now, To: now.Add(keysAfter),
+		CSV: list.address(nil, formatParameter, "csv"), Lines: list.address(nil, formatParameter, "jsonl"),
+	}
+	for _, k := range all {
+		i := slices.IndexFunc(page.Rings, func(r ringView) bool { return r.Algorithm == string(k.Algorithm) })
+		if i < 0 {
+			i, page.Rings = len(page.Rings), append(page.Rings, ringView{
+				Algorithm: string(k.Algorithm),
+				Offers:    v.offers(way("/keys/{algorithm}/rotate", ui.T("Rotate"), " refresh", string(k.Algorithm))),
+			})
+		}
+		if alive(k, page.From) {
+			page.Rings[i].Keys = append(page.Rings[i].Keys, page.key(v, k))
+		}
+	}
+	return view{title: ui.T("Keys"), template: "keys", data: page}, nil
+}
+
+func (p *keysView) key(v *visit, k keys.Info) keyView {
+	line := keyView{Info: k, Tag: keyTag(k)}
+	if k.Stage != keys.Removed && k.Stage != keys.Killed {
+		line.Offers = v.offers(way("/keys/{kid}/kill", ui.T("Kill"), "danger", k.ID))
+	}
+	at := func(t time.Time) float64 {
+		part := float64(t.Sub(p.From)) / float64(p.To.Sub(p.From))
+		return min(max(part, 0), 1) * lineWidth
+	}
+	add := func(stage keys.Stage, from, to time.Time) {
+		if to.IsZero() {
+			to = p.To
+		}
+		if a, b := at(from), at(to); b > a {
+			line.Spans = append(line.Spans, keySpan{stage, a, b - a})
+		}
+	}
+	end := k.RemoveAt
+	retired := k.RetiredAt
+	add(keys.Waiting, k.Published, earlier(k.SignsFrom, retired))
+	add(keys.Signing, k.SignsFrom, earlier(retired, end))
+	if !retired.IsZero() {
+		add(keys.Retired, retired, end)
+	}
+	return line
+}
+
+// earlier is the first of two times, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func (c *Console) keyList() *list[keys.Info] {
+	return &list[keys.Info]{
+		name: "keys", path: c.path("/keys"), caption: ui.T("Keys"),
+		columns: []column[keys.Info]{
+			{title: ui.T("Key (kid)"), name: "id", cell: func(k keys.Info) cell { return cell{Text: k.ID} }},
+			{title: ui.T("Algorithm"), name: "algorithm", cell: func(k keys.Info) cell { return cell{Text: string(k.Algorithm)} }},
+			{title: ui.T("Stage"), name: "stage", cell: func(k keys.Info) cell { return cell{Text: string(k.Stage)} }},
+			{title: ui.T("Published"), name: "published", cell: func(k keys.Info) cell { return cell{Time: k.Published} }},
+			{title: ui.T("Signs from"), name: "signs_from", cell: func(k keys.Info) cell { return cell{Time: k.SignsFrom} }},
+			{title: ui.T("Retired"), name: "retired_at", cell: func(k keys.Info) cell { return cell{Time: k.RetiredAt} }},
+			{title: ui.T("Removed"), name: "remove_at", cell: func(k keys.Info) cell { return cell{Time: k.RemoveAt} }},
+		},
+		fetch: shelf[keys.Info]{
+			all:  func(ctx context.Context) ([]keys.Info, error) { return c.o.Keys.List(ctx) },
+			id:   func(k keys.Info) string { return k.ID },
+			keep: func(keys.Info, listQuery) bool { return true },
+			orders: map[string]func(a, b keys.Info) int{
+				"": func(a, b keys.Info) int { return cmp.Compare(a.Published.UnixMicro(), b.Published.UnixMicro()) },
+			},
+		}.fetch,
+	}
+}

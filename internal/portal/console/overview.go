@@ -1,0 +1,282 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/activity"
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// The spans of the overview's pictures.
+const (
+	anHour = time.Hour
+	aDay   = 24 * time.Hour
+	week   = 7 * aDay
+)
+
+// most is how many lines a ranking has.
+const most = 8
+
+// overviewView is what the first page shows. A part that whoever visits may not see
+// is empty.
+type overviewView struct {
+	// Here is the address of the page as it is, which refreshes itself.
+	Here     string
+	Spans    []ui.Nav
+	Stats    []ui.Stat
+	SignIns  *ui.Chart
+	Failures *ui.Ranking
+	Tokens   *ui.Ranking
+	Alerts   []ui.Notice
+	At       time.Time
+}
+
+func (c *Console) showOverview(v *visit) (answer, error) {
+	span := v.query.Get("span")
+	for name := range v.query {
+		if name != "span" && name != noticeParameter && name != "lang" || name == "span" && span != "day" && span != "week" {
+			return nil, fault.New(fault.Invalid, "parameter_invalid", "span is day or week").At(name)
+		}
+	}
+	span = cmp.Or(span, "day")
+	page := overviewView{
+		Here: c.path("") + "?span=" + span, At: c.o.Now(),
+		Spans: []ui.Nav{
+			{Text: ui.T("24 hours"), Href: c.path("") + "?span=day", Current: span == "day"},
+			{Text: ui.T("7 days"), Href: c.path("") + "?span=week", Current: span == "week"},
+		},
+	}
+	for _, part := range []func(*visit, *overviewView, string) error{c.appFigures, c.sessionFigures, c.keyFigures, c.auditFigures, c.queueFigures, c.activityFigures} {
+		if err := part(v, &page, span); err != nil {
+			return nil, err
+		}
+	}
+	return view{title: ui.T("Overview"), template: "overview", data: page}, nil
+}
+
+func (c *Console) appFigures(v *visit, page *overviewView, _ string) error {
+	apps, err := c.o.Apps.Apps(v.r.Context())
+	if err != nil {
+		return err
+	}
+	count := func(state string) (n int) {
+		for _, a := range apps {
+			if stateOf(a) == state {
+				n++
+			}
+		}
+		return n
+	}
+	s := ui.Stat{Label: ui.T("Apps"), Value: len(apps), Href: c.path("/apps"), Note: ui.T("all in use")}
+	off, incomplete := count(stateOff), count(stateIncomplete)
+	if off+incomplete > 0 {
+		s.Note = ui.T("%d switched off, %d incomplete", off, incomplete)
+	}
+	page.Stats = append(page.Stats, s)
+	return nil
+}
+
+func (c *Console) sessionFigures(v *visit, page *overviewView, _ string) error {
+	if v.who.May(admin.ReadSessions) {
+		n, err := c.o.Sessions.Count(v.r.Context(), session.Query{})
+		if err != nil {
+			return err
+		}
+		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("Sessions"), Value: n, Note: ui.T("signed in now"), Href: c.path("/sessions")})
+	}
+	if v.who.May(admin.ReadPeople) {
+		n, err := c.o.Directory.CountPeople(v.r.Context())
+		if err != nil {
+			return err
+		}
+		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("People"), Value: n, Note: ui.T("have signed in"), Href: c.path("/people")})
+	}
+	return nil
+}
+
+func (c *Console) keyFigures(v *visit, page *overviewView, _ string) error {
+	if !v.who.May(admin.ReadKeys) {
+		return nil
+	}
+	all, err := c.o.Keys.List(v.r.Context())
+	if err != nil {
+		return err
+	}
+	s := ui.Stat{Label: ui.T("Keys"), Href: c.path("/keys")}
+	signing := 0
+	var oldest time.Time
+	for _, k := range all {
+		if k.Stage == keys.Signing {
+			signing++
+			if oldest.IsZero() || k.SignsFrom.Before(oldest) {
+				oldest = k.SignsFrom
+			}
+		}
+	}
+	s.Value, s.Note = signing, ui.T("sign; the oldest for %s", c.age(oldest))
+	if c.o.RotateEvery > 0 && !oldest.IsZero() {
+		if left := oldest.Add(c.o.RotateEvery).Sub(c.o.Now()); left < 0 {
+			s.Note, s.Tone = ui.T("sign; the oldest is overdue"), ui.Warn
+		} else {
+			s.Note = ui.T("sign; the next rotation in %s", span(left))
+		}
+	}
+	if signing == 0 {
+		s.Tone, s.Note = ui.Bad, ui.T("no key can sign")
+	}
+	page.Stats = append(page.Stats, s)
+	return nil
+}
+
+func (c *Console) auditFigures(v *visit, page *overviewView, _ string) error {
+	if !v.who.May(admin.ReadAudit) {
+		return nil
+	}
+	state, err := c.o.AuditState(v.r.Context())
+	if err != nil {
+		return err
+	}
+	s := auditStats(state)[0]
+	s.Label, s.Href = ui.T("Audit log"), c.path("/audit")
+	page.Stats = append(page.Stats, s)
+	if state.Check.Broken != "" {
+		page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The audit log is not what was sealed: %s", state.Check.Broken), Tone: ui.Bad})
+	}
+	return nil
+}
+
+func (c *Console) queueFigures(v *visit, page *overviewView, _ string) error {
+	if !v.who.May(admin.ReadOperations) {
+		return nil
+	}
+	outbox, err := c.o.Outbox.Backlog(v.r.Context())
+	if err != nil {
+		return err
+	}
+	jobs, err := c.o.Jobs.Backlog(v.r.Context())
+	if err != nil {
+		return err
+	}
+	s := ui.Stat{Label: ui.T("Outbox"), Value: outbox.Waiting + outbox.Retrying, Note: ui.T("nothing waits"), Href: c.path("/operations")}
+	if !outbox.Oldest.IsZero() {
+		s.Note = ui.T("wait; the oldest for %s", c.age(outbox.Oldest))
+	}
+	page.Stats = append(page.Stats, s)
+	if stuck := outbox.Buried + jobs.Buried; stuck > 0 {
+		page.Alerts = append(page.Alerts, ui.Notice{Text: ui.N(int(stuck), "One thing is stuck: see Operations.", "%d things are stuck: see Operations."), Tone: ui.Bad})
+	}
+	return nil
+}
+
+func (c *Console) activityFigures(v *visit, page *overviewView, span string) error {
+	if !v.who.May(admin.ReadOperations) {
+		return nil
+	}
+	ctx := v.r.Context()
+	to := c.o.Now().UTC().Truncate(anHour).Add(anHour)
+	from, step := to.Add(-aDay), anHour
+	if span == "week" {
+		from, step = to.Add(-week), 4*anHour
+	}
+	hours, err := c.o.Figures.SignInHours(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	page.SignIns = signInChart(hours, from, to, step)
+	totals, err := c.o.Figures.SignInTotals(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	page.Failures = c.failureRanking(totals)
+	tokens, err := c.o.Figures.TokenTotals(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	page.Tokens, err = c.tokenRanking(ctx, tokens)
+	return err
+}
+
+// signInChart stands sign-ins that went well and those that did not on each other,
+// by step.
+func signInChart(hours []activity.SignIns, from, to time.Time, step time.Duration) *ui.Chart {
+	n := int(to.Sub(from) / step)
+	good, refused, failed := make([]int, n), make([]int, n), make([]int, n)
+	for _, h := range hours {
+		i := int(h.Hour.Sub(from) / step)
+		if i < 0 || i >= n {
+			continue
+		}
+		switch h.Outcome {
+		case activity.Success:
+			good[i] += int(h.Count)
+		case activity.Refused:
+			refused[i] += int(h.Count)
+		default:
+			failed[i] += int(h.Count)
+		}
+	}
+	chart := &ui.Chart{Title: ui.T("Sign-ins"), Series: []ui.Series{
+		{Name: ui.T("Signed in"), Tone: ui.Good, Values: good},
+		{Name: ui.T("Not entitled"), Tone: ui.Warn, Values: refused},
+		{Name: ui.T("Failed"), Tone: ui.Bad, Values: failed},
+	}}
+	layout := "15:04"
+	if step > anHour {
+		layout = "2006-01-02 15:04"
+	}
+	for i := range n {
+		chart.Labels = append(chart.Labels, ui.Plain(from.Add(time.Duration(i)*step).Format(layout)))
+	}
+	return chart
+}
+
+func (c *Console) failureRanking(totals []activity.SignIns) *ui.Ranking {
+	sums := map[string]int{}
+	for _, s := range totals {
+		if s.Outcome != activity.Success {
+			sums[cmp.Or(s.Reason, s.Outcome)] += int(s.Count)
+		}
+	}
+	r := &ui.Ranking{Title: ui.T("Failures by reason"), Tone: ui.Bad}
+	for reason, n := range sums {
+		r.Rows = append(r.Rows, ui.Rank{Text: reasonText(reason), Value: n, Href: c.path("/audit?type=signin.")})
+	}
+	return ranked(r)
+}
+
+func (c *Console) tokenRanking(ctx context.Context, totals []activity.Tokens) (*ui.Ranking, error) {
+	names, err := c.appTitles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sums := map[string]int{}
+	for _, t := range totals {
+		sums[cmp.Or(t.App, t.Client)] += int(t.Count)
+	}
+	r := &ui.Ranking{Title: ui.T("Tokens by app")}
+	for app, n := range sums {
+		one := ui.Rank{Text: ui.Plain(names.name(app)), Value: n, Href: c.path("/audit?type=token.issued&q=" + url.QueryEscape(app))}
+		if _, ok := names.apps[app]; ok {
+			one.Href = names.path(app)
+		}
+		r.Rows = append(r.Rows, one)
+	}
+	return ranked(r), nil
+}
+
+// ranked puts the most first and cuts the rest off.
+func ranked(r *ui.Ranking) *ui.Ranking {
+	slices.SortFunc(r.Rows, func(a, b ui.Rank) int {
+		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Text.English(), b.Text.English()))
+	})
+	r.Rows = r.Rows[:min(len(r.Rows), most)]
+	return r
+}

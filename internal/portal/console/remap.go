@@ -1,0 +1,121 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// supposed names people's groups by mappings as they would be.
+type supposed struct {
+	names map[identity.GroupRef]string
+	now   time.Time
+}
+
+// GroupNames implements entitlement.Groups.
+func (s supposed) GroupNames(_ context.Context, p directory.Person) ([]string, error) {
+	return directory.NamesOf(p, s.names, s.now), nil
+}
+
+// access is who may use an app, by app.
+type access map[string][]cell
+
+// remapping tells who would gain and who would lose which app if the group had
+// another name, or none. It looks at up to counted members, one by one, with the
+// rules that decide at sign-in.
+func (c *Console) remapping(ctx context.Context, g directory.Group, name string) ([]hit, error) {
+	before, err := c.mapped(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after := make(map[identity.GroupRef]string, len(before)+1)
+	for ref, n := range before {
+		after[ref] = n
+	}
+	after[g.Ref] = name
+	if name == "" {
+		delete(after, g.Ref)
+	}
+	clients, err := c.o.Clients(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clients = slices.DeleteFunc(slices.Clone(clients), func(client *registry.Client) bool { return !concerned(client, g.Name, name) })
+	members, next, err := c.o.Directory.Search(ctx, directory.Query{Upstream: g.Ref, Limit: counted})
+	if err != nil {
+		return nil, err
+	}
+	now := c.o.Now()
+	gained, lost, err := c.compare(ctx, members, clients, supposed{before, now}, supposed{after, now})
+	if err != nil {
+		return nil, err
+	}
+	hits := []hit{{Label: ui.T("Members of the group"), Count: int64(len(members)), More: next != "", Names: c.peopleCells(members)}}
+	for _, client := range clients {
+		if people := gained[client.App]; len(people) > 0 {
+			hits = append(hits, named(ui.T("Gain access to %s", client.Title), people, next != ""))
+		}
+		if people := lost[client.App]; len(people) > 0 {
+			hits = append(hits, named(ui.T("Lose access to %s", client.Title), people, next != ""))
+		}
+	}
+	return hits, nil
+}
+
+func named(label ui.Text, people []cell, more bool) hit {
+	h := naming(label, people)
+	h.More = more
+	return h
+}
+
+// concerned reports whether one of the names lets people into an app.
+func concerned(client *registry.Client, names ...string) bool {
+	for _, e := range client.Entitlements {
+		for _, g := range e.Groups {
+			if g != "" && slices.Contains(names, g) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// compare decides for everybody and every app by both mappings.
+func (c *Console) compare(ctx context.Context, people []directory.Person, clients []*registry.Client, before, after supposed) (gained, lost access, err error) {
+	was, will := entitlement.NewChecker(before), entitlement.NewChecker(after)
+	gained, lost = access{}, access{}
+	for _, p := range people {
+		for _, client := range clients {
+			had, err := was.Check(ctx, p, client)
+			if err != nil {
+				return nil, nil, err
+			}
+			has, err := will.Check(ctx, p, client)
+			if err != nil {
+				return nil, nil, err
+			}
+			named := cell{Text: nameOf(p), Href: c.personPath(p.ID)}
+			switch {
+			case has.Allowed && !had.Allowed:
+				gained[client.App] = append(gained[client.App], named)
+			case had.Allowed && !has.Allowed:
+				lost[client.App] = append(lost[client.App], named)
+			}
+		}
+	}
+	return gained, lost, nil
+}
+
+func (c *Console) peopleCells(people []directory.Person) []cell {
+	var cells []cell
+	for _, p := range people[:min(len(people), namesShown)] {
+		cells = append(cells, cell{Text: nameOf(p), Href: c.personPath(p.ID)})
+	}
+	return cells
+}

@@ -1,0 +1,208 @@
+package console
+
+import (
+	"flag"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+)
+
+var update = flag.Bool("update", false, "write testdata/roles.txt anew: look at what changed before it is committed")
+
+// try asks a rule about an app in every way that it answers.
+func (s *stage) try(ru rule, app, site string) []asked {
+	path := regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(strings.ReplaceAll(ru.path, "{name}", app), "none")
+	var all []asked
+	if ru.gets() {
+		all = append(all, s.get(path))
+	}
+	switch {
+	case ru.upload:
+		all = append(all, s.upload(path, map[string]string{"manifest": "kind: none"}))
+	case ru.posts():
+		all = append(all, s.post(path, url.Values{}, site))
+	}
+	return all
+}
+
+// TestWhoMayDoWhat asks for every page and action as everybody and compares with
+// testdata/roles.txt: a rule without a line there fails, and a line without a rule.
+func TestWhoMayDoWhat(t *testing.T) {
+	s := newStage(t)
+	s.app("own", "Own App", "people-tools")
+	s.app("other", "Other App", "finance")
+	staff := map[string]string{"app-owner/own": "owner-own"}
+	for _, r := range admin.Roles() {
+		s.as("one-"+string(r), r)
+		staff[string(r)] = "one-" + string(r)
+	}
+	s.person("owner-own", "Owner", "tools")
+	s.mapped("tools", "people-tools")
+	s.mapped("staff", "staff")
+	s.person("guest", "Guest", "staff")
+	var got strings.Builder
+	for _, ru := range s.console.rules {
+		if ru.right == "" {
+			t.Errorf("%s has no right", ru.path)
+		}
+		var may []string
+		for _, who := range []string{"admin", "security-reviewer", "approver", "app-owner", "app-owner/own", "auditor"} {
+			s.who = staff[who]
+			answers := s.try(ru, "own", "same-origin")
+			denied := 0
+			for _, a := range answers {
+				if a.status >= http.StatusInternalServerError {
+					t.Errorf("%s as %s: %d %s", ru.path, who, a.status, a.body)
+				}
+				if a.status == http.StatusForbidden {
+					denied++
+				}
+			}
+			switch denied {
+			case 0:
+				may = append(may, who)
+			case len(answers):
+			default:
+				t.Errorf("%s as %s: GET and POST differ", ru.path, who)
+			}
+		}
+		got.WriteString("/admin" + ru.path + ": " + strings.Join(may, " ") + "\n")
+		s.who = "guest"
+		for _, a := range s.try(ru, "own", "same-origin") {
+			if a.status != http.StatusNotFound || strings.Contains(a.body, "Own App") {
+				t.Errorf("%s by somebody without a role: %d", ru.path, a.status)
+			}
+		}
+		s.who = ""
+		for i, a := range s.try(ru, "own", "same-origin") {
+			if i == 0 && ru.gets() && (a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/sign-in?to=%2Fadmin")) {
+				t.Errorf("%s by nobody: %d %v", ru.path, a.status, a.header)
+			}
+			if (i > 0 || !ru.gets()) && a.status != http.StatusNotFound {
+				t.Errorf("POST %s by nobody: %d", ru.path, a.status)
+			}
+		}
+		if !ru.owned {
+			continue
+		}
+		s.who = "owner-own"
+		for _, a := range s.try(ru, "other", "same-origin") {
+			if a.status != http.StatusForbidden {
+				t.Errorf("%s of somebody else's app: %d", ru.path, a.status)
+			}
+		}
+	}
+	const golden = "testdata/roles.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }
+	for _, line := range lines(got.String()) {
+		if !slices.Contains(lines(string(want)), line) {
+			t.Errorf("not in %s: %s", golden, line)
+		}
+	}
+	for _, line := range lines(string(want)) {
+		if !slices.Contains(lines(got.String()), line) {
+			t.Errorf("only in %s: %s", golden, line)
+		}
+	}
+}
+
+// The pages must not promise what the management API refuses, nor hide what it allows.
+func TestEveryActionTakesTheRightOfItsOperation(t *testing.T) {
+	s := newStage(t)
+	routes := map[string]rest.Route{}
+	for _, rt := range s.console.o.Operations.(*api.API).Routes() {
+		routes[rt.ID] = rt
+	}
+	places := regexp.MustCompile(`\{[a-z_]+\}`)
+	checked := 0
+	for _, ru := range s.console.rules {
+		if ru.operation == "" {
+			continue
+		}
+		checked++
+		rt, ok := routes[ru.operation]
+		if !ok {
+			t.Errorf("%s: the API has no operation %s", ru.path, ru.operation)
+			continue
+		}
+		if rt.Right != rest.Anybody && (rt.Right != ru.right || rt.Owned != ru.owned) {
+			t.Errorf("%s takes %s and %s %s", ru.path, ru.right, rt.ID, rt.Right)
+		}
+		for _, place := range places.FindAllString(rt.Path, -1) {
+			if !strings.Contains(ru.path, place) {
+				t.Errorf("%s has no %s, which %s needs", ru.path, place, rt.ID)
+			}
+		}
+		for _, place := range places.FindAllString(ru.then, -1) {
+			if !strings.Contains(ru.path, place) {
+				t.Errorf("%s cannot lead on to %s", ru.path, ru.then)
+			}
+		}
+		if notice(ru.notice) == nil || !strings.Contains(ru.then, "/") {
+			t.Errorf("%s ends without a word", ru.path)
+		}
+	}
+	if checked < 15 {
+		t.Errorf("%d actions", checked)
+	}
+}
+
+func TestAFormOfAnotherSiteDoesNothing(t *testing.T) {
+	s := newStage(t)
+	s.app("own", "Own App", "people-tools")
+	s.as("ada", admin.Admin)
+	for _, ru := range s.console.rules {
+		if !ru.posts() || ru.upload {
+			continue
+		}
+		for _, site := range []string{"cross-site", "same-site"} {
+			answers := s.try(ru, "own", site)
+			if a := answers[len(answers)-1]; a.status != http.StatusForbidden || !strings.Contains(a.body, "Another site sent this form") {
+				t.Errorf("%s from %s: %d", ru.path, site, a.status)
+			}
+		}
+	}
+	question := s.get("/apps/own/disable")
+	if a := s.post("/apps/own/disable", question.hidden(), "cross-site"); a.status != http.StatusForbidden || s.disabled("own") {
+		t.Errorf("with all that a form has: %d", a.status)
+	}
+	if a := s.post("/apps/own/disable", question.hidden(), "same-origin"); a.status != http.StatusSeeOther || !s.disabled("own") {
+		t.Errorf("from our own page: %d %s", a.status, a.body)
+	}
+}
+
+func TestAPageThatIsNotThereForTheAddressTakesNothingElse(t *testing.T) {
+	s := newStage(t)
+	s.as("ada", admin.Admin)
+	for path, want := range map[string]int{
+		"/apps": http.StatusOK, "/apps?state=on": http.StatusOK, "/apps?state=odd": http.StatusBadRequest, "/apps?sate=on": http.StatusBadRequest,
+		"/apps?sort=-updated": http.StatusOK, "/apps?sort=digest": http.StatusBadRequest, "/apps?state=on&state=off": http.StatusBadRequest,
+		"/people?after=nonsense": http.StatusBadRequest, "/audit?from=2026-11-25": http.StatusOK, "/audit?from=yesterday": http.StatusBadRequest,
+		"/people?format=xml": http.StatusBadRequest, "/?span=day": http.StatusNotFound, "?span=year": http.StatusBadRequest, "?span=week": http.StatusOK,
+		"/apps/none": http.StatusNotFound, "/people/none": http.StatusNotFound, "/sessions/none": http.StatusNotFound, "/keys/none/kill": http.StatusNotFound,
+		"/keys/HS256/rotate": http.StatusNotFound, "/groups/acme/none": http.StatusNotFound, "/connections/none": http.StatusNotFound, "/audit/none": http.StatusNotFound,
+		"/operations/jobs/none": http.StatusNotFound, "/operations/events/none": http.StatusNotFound, "/changes/none": http.StatusNotFound, "/tokens/none/revoke": http.StatusNotFound,
+		"/sessions?person=none": http.StatusOK, "/%00": http.StatusNotFound,
+	} {
+		if a := s.get(path); a.status != want {
+			t.Errorf("%s: %d, want %d: %s", path, a.status, want, a.body)
+		}
+	}
+}
