@@ -43,8 +43,10 @@ type term []choice
 // auditSearch is a search as it is run.
 type auditSearch struct {
 	terms []term
-	// types are patterns, of which an entry's type meets all.
+	// types are patterns, of which an entry's type meets all, and sets are lists of
+	// types, each of which has it.
 	types []string
+	sets  [][]string
 	// from, before bound the ids, from inclusive, empty for no bound.
 	from, before string
 	limit        int
@@ -155,8 +157,10 @@ func (db *DB) valuesThere(ctx context.Context, c choice) ([]string, error) {
 		texts[i] = w.bind(`SELECT CAST(? AS TEXT) AS value WHERE EXISTS (SELECT 1 FROM audit WHERE `+c.column+` = ?`+partial+`)`, v, v)
 	}
 	there, err := listing(ctx, db, scanID, strings.Join(texts, ` UNION ALL `), w.args...)
-	if token := slices.IndexFunc(c.values, func(v string) bool { return strings.HasPrefix(v, string(identity.KindToken)+":") }); c.column == "subject" && token >= 0 {
-		there = append(there, c.values[token]) // tokenStream looks for it
+	for _, v := range c.values {
+		if _, ok := tokenOf(v); ok && c.column == "subject" && !slices.Contains(there, v) {
+			there = append(there, v) // tokenStream looks for it
+		}
 	}
 	return there, err
 }
@@ -187,6 +191,27 @@ func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, er
 	return types, err
 }
 
+// typesMeeting returns the types that entries which meet the term can have.
+func (db *DB) typesMeeting(ctx context.Context, t term) (set []string, err error) {
+	for _, c := range t {
+		for _, v := range c.values {
+			if c.column == "type" {
+				set = append(set, v)
+				continue
+			}
+			of, err := db.typesOf(ctx, c, v)
+			if err != nil {
+				return nil, err
+			}
+			if _, ok := tokenOf(v); ok && c.column == "subject" {
+				of = append(of, tokenIssued)
+			}
+			set = append(set, of...)
+		}
+	}
+	return set, nil
+}
+
 // fits reports whether a type meets every pattern.
 func (s *auditSearch) fits(typ string) bool {
 	for _, pattern := range s.types {
@@ -194,7 +219,7 @@ func (s *auditSearch) fits(typ string) bool {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(s.sets, func(set []string) bool { return !slices.Contains(set, typ) })
 }
 
 // exact returns the type that a pattern names.
@@ -239,7 +264,7 @@ func (db *DB) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, 
 			}
 			all = append(all, streamOf(c.column, value, t))
 		}
-		if token, ok := strings.CutPrefix(value, string(identity.KindToken)+":"); ok && c.column == "subject" && s.fits(tokenIssued) {
+		if token, ok := tokenOf(value); ok && c.column == "subject" && s.fits(tokenIssued) {
 			all = append(all, tokenStream(value, token))
 		}
 	}
@@ -257,16 +282,16 @@ func streamOf(column, value, typ string) stream {
 	return st
 }
 
-// tokenStream finds the entry of an issued token where its time says it is. Only
-// the ids of an older broker's tokens do not tell.
+// tokenStream finds the entry of an issued token where its id says it is.
 func tokenStream(subject, token string) stream {
-	st := stream{`type = '` + tokenIssued + `' AND subject = ?`, []any{subject}}
-	if at := identity.OrderedAt(time.Time{}); len(token) == len(identity.NewOrderedID(time.Time{})) {
-		at = token[:len(at)]
-		st.condition += ` AND id >= ? AND id < ?`
-		st.values = append(st.values, at, at+"~")
-	}
-	return st
+	at := token[:len(identity.OrderedAt(time.Time{}))]
+	return stream{`type = '` + tokenIssued + `' AND subject = ? AND id >= ? AND id < ?`, []any{subject, at, at + "~"}}
+}
+
+// tokenOf returns the id of the issued token that a subject may be.
+func tokenOf(subject string) (id string, ok bool) {
+	id, ok = strings.CutPrefix(subject, string(identity.KindToken)+":")
+	return id, ok && len(id) == len(identity.NewOrderedID(time.Time{}))
 }
 
 // auditText returns the query of a page, empty when nothing can be in it.
@@ -274,6 +299,16 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 	driver, err := db.auditDriver(ctx, s)
 	if err != nil {
 		return "", nil, err
+	}
+	for i, t := range s.terms {
+		if i == driver {
+			continue
+		}
+		set, err := db.typesMeeting(ctx, t)
+		if err != nil {
+			return "", nil, err
+		}
+		s.sets = append(s.sets, set)
 	}
 	streams := []stream{{condition: `TRUE`}}
 	if driver >= 0 || len(s.types) > 0 {

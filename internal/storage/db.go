@@ -54,6 +54,9 @@ type Options struct {
 	Raised func(context.Context) error
 	// Queued runs after the commit of an event with a handler; nil for none.
 	Queued func()
+	// Listed is told of the query of a list before it runs, such as to explain it; nil
+	// for nobody.
+	Listed func(query string, args []any)
 	// AnswerTime bounds every statement and transaction; 0 means 10 s. A database
 	// that stands still then counts as not answering.
 	AnswerTime time.Duration

@@ -58,6 +58,9 @@ func (w *where) String() string {
 // not kept prepared, where they would crowd out those of every request, and
 // PostgreSQL plans them for their values.
 func listing[T any](ctx context.Context, db *DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	if db.o.Listed != nil {
+		db.o.Listed(query, args)
+	}
 	if db.o.Driver == Postgres {
 		args = append([]any{pgx.QueryExecModeExec}, args...)
 	}

@@ -96,7 +96,7 @@ func (j jobs) SearchJobs(ctx context.Context, q job.Query) (list []job.Queued, n
 		return nil, "", err
 	}
 	if q.Queue != "" {
-		w.add(`queue = ?`, q.Queue)
+		w.add(`queue || '' = ?`, q.Queue) // the order is that of another index
 	}
 	limit := pageOf(q.Limit)
 	list, err = listing(ctx, j.db, func(rows *sql.Rows) (job.Queued, error) {

@@ -16,7 +16,7 @@ import (
 // decided by counting, up to these bounds: with several conditions, each of which
 // may fit many while all of them fit nobody, sorting is worth more.
 const (
-	fewPeople    = 2_000
+	fewPeople    = 10_000
 	fewOfSeveral = 20_000
 )
 
@@ -147,22 +147,21 @@ func (s *peopleSearch) driver(ctx context.Context, db *DB) (int, error) {
 }
 
 // text returns the query that takes everybody of the driver's condition, or walks.
+// CROSS JOIN keeps SQLite to the order in which tables are named. What is sorted is
+// in one index; bodies are read of the page alone.
 func (s *peopleSearch) text(driver int) (string, []any, error) {
+	column := s.column()
+	if column == "" {
+		return "", nil, directory.ErrSort
+	}
 	var w where
-	from, id := `people p`, `p.id`
+	with, from, id := `WITH `, `people p`, `p.id`
 	if driver >= 0 {
 		c := s.conditions[driver]
-		// CROSS JOIN keeps SQLite to this order.
-		from = `found CROSS JOIN people p`
-		id = `found.person`
-		with := w.bind(`WITH found AS MATERIALIZED (SELECT DISTINCT person FROM (`+c.people+`) AS matched) `, c.args...)
+		with += w.bind(`found AS MATERIALIZED (SELECT DISTINCT person FROM (`+c.people+`) AS matched), `, c.args...)
+		from, id = `found CROSS JOIN people p`, `found.person`
 		w.add(`p.id = found.person`)
-		return s.finish(&w, with, from, id, driver)
 	}
-	return s.finish(&w, ``, from, id, driver)
-}
-
-func (s *peopleSearch) finish(w *where, with, from, id string, driver int) (string, []any, error) {
 	for i, c := range s.conditions {
 		if i != driver {
 			// A subquery in place of a value is not turned into a join, which would read
@@ -170,6 +169,21 @@ func (s *peopleSearch) finish(w *where, with, from, id string, driver int) (stri
 			w.add(`(`+strings.ReplaceAll(c.meets, "@", id)+`) = 1`, c.args...)
 		}
 	}
+	if err := s.rest(&w); err != nil {
+		return "", nil, err
+	}
+	down := ``
+	if strings.HasPrefix(string(s.sort), "-") {
+		down = ` DESC`
+	}
+	return with + `page AS MATERIALIZED (SELECT p.id, p.` + column + ` AS sorted FROM ` + from + w.String() +
+		` ORDER BY p.` + column + down + `, p.id` + down + ` LIMIT ` + strconv.Itoa(s.limit+1) + `)
+		SELECT p.body, p.version, page.sorted FROM page CROSS JOIN people p WHERE p.id = page.id
+		ORDER BY page.sorted` + down + `, page.id` + down, w.args, nil
+}
+
+// rest adds the conditions that need no other table: the state, and the cursor.
+func (s *peopleSearch) rest(w *where) error {
 	switch {
 	case s.disabled == nil:
 	case *s.disabled:
@@ -177,23 +191,19 @@ func (s *peopleSearch) finish(w *where, with, from, id string, driver int) (stri
 	default:
 		w.add(`NOT p.disabled`)
 	}
-	column, down := s.column(), strings.HasPrefix(string(s.sort), "-")
-	if column == "" {
-		return "", nil, directory.ErrSort
+	if s.after == "" {
+		return nil
 	}
-	order, beyond := ``, ` > `
-	if down {
-		order, beyond = ` DESC`, ` < `
+	key, id, err := s.cursor()
+	if err != nil {
+		return err
 	}
-	if s.after != "" {
-		key, id, err := s.cursor()
-		if err != nil {
-			return "", nil, err
-		}
-		w.add(`(p.`+column+`, p.id)`+beyond+`(?, ?)`, key, id)
+	beyond := ` > `
+	if strings.HasPrefix(string(s.sort), "-") {
+		beyond = ` < `
 	}
-	query := with + `SELECT p.body, p.version, p.` + column + ` FROM ` + from + w.String() + ` ORDER BY p.` + column + order + `, p.id` + order + ` LIMIT ` + strconv.Itoa(s.limit+1)
-	return query, w.args, nil
+	w.add(`(p.`+s.column()+`, p.id)`+beyond+`(?, ?)`, key, id)
+	return nil
 }
 
 // column is what the list is sorted by, empty for an order that it does not have.

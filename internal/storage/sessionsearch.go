@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -101,10 +102,10 @@ func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
 	}
 	var w where
 	at := map[string]*session.Found{}
-	marks := ``
+	rows := make([]string, len(sessions))
 	for i := range sessions {
 		at[sessions[i].ID] = &sessions[i]
-		marks += w.bind(`, ?`, sessions[i].ID)
+		rows[i] = w.bind(`(?)`, sessions[i].ID)
 	}
 	_, err := listing(ctx, db, func(rows *sql.Rows) (none struct{}, err error) {
 		var id, app string
@@ -113,7 +114,8 @@ func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
 		}
 		at[id].Apps = append(at[id].Apps, app)
 		return none, nil
-	}, `SELECT DISTINCT session, app FROM participants WHERE session IN (`+marks[2:]+`) ORDER BY session, app`, w.args...)
+	}, `WITH wanted (session) AS MATERIALIZED (VALUES `+strings.Join(rows, `, `)+`) SELECT DISTINCT p.session, p.app
+		FROM wanted w CROSS JOIN participants p WHERE p.session = w.session ORDER BY p.session, p.app`, w.args...)
 	return err
 }
 
