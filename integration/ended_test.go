@@ -283,3 +283,17 @@ func TestARetryWithinTheWindowGetsTheSameSuccessor(t *testing.T) {
 		t.Errorf("the family after a replay: %q", code)
 	}
 }
+
+// TestUserinfoTellsNothingOfSomebodyWhoLostTheGroup holds it to the facts of now,
+// not to those that the token was made from.
+func TestUserinfoTellsNothingOfSomebodyWhoLostTheGroup(t *testing.T) {
+	a := newAttacker(t)
+	held := a.signedIn()
+	if status := a.userinfo(held); status != http.StatusOK {
+		t.Fatalf("in the group: %d", status)
+	}
+	a.unmap("all-employees")
+	if status := a.userinfo(held); status != http.StatusUnauthorized {
+		t.Errorf("out of the group: %d", status)
+	}
+}

@@ -243,7 +243,8 @@ func (l *Login) load(r *http.Request, id string) (flow, *http.Request, error) {
 	if !ok || json.Unmarshal(raw, &f) != nil {
 		return flow{}, r, ErrFlow
 	}
-	c, err := r.Cookie(l.cookie())
+	name, _ := l.cookie()
+	c, err := r.Cookie(name)
 	if err != nil {
 		return flow{}, r, ErrFlow
 	}
@@ -265,24 +266,23 @@ func (l *Login) save(ctx context.Context, f flow) error {
 // browser returns the hash of the browser's secret, which it makes on first use.
 func (l *Login) browser(w http.ResponseWriter, r *http.Request) []byte {
 	secret := ""
-	if c, err := r.Cookie(l.cookie()); err == nil && len(c.Value) == base64.RawURLEncoding.EncodedLen(32) {
+	name, path := l.cookie()
+	if c, err := r.Cookie(name); err == nil && len(c.Value) == base64.RawURLEncoding.EncodedLen(32) {
 		secret = c.Value
 	}
 	if secret == "" {
 		secret = random()
 		http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: Secure is on wherever the issuer is https
-			Name: l.cookie(), Value: secret, Path: l.o.Prefix + "/", HttpOnly: true, Secure: l.o.Secure, SameSite: http.SameSiteLaxMode,
+			Name: name, Value: secret, Path: path, HttpOnly: true, Secure: l.o.Secure, SameSite: http.SameSiteLaxMode,
 		})
 	}
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
 
-func (l *Login) cookie() string {
-	if l.o.Secure && l.o.Prefix == "" {
-		return "__Host-gatehouse-flow"
-	}
-	return "gatehouse-flow"
+// cookie is the name and path of the cookie that binds a sign-in to its browser.
+func (l *Login) cookie() (name, path string) {
+	return httpx.BoundCookie("gatehouse-flow", l.o.Prefix, l.o.Secure)
 }
 
 func failure(code, detail string) identity.SignIn {

@@ -16,6 +16,9 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/token"
 )
 
+// errNotAllowed refuses the token of a person who may no longer use the app.
+var errNotAllowed = fault.New(fault.Unauthenticated, "token_entitlement", "the person may no longer use the app")
+
 // errAnotherAPI refuses a token whose audience is not this provider.
 var errAnotherAPI = fault.New(fault.Unauthenticated, "token_audience", "the token is for another API")
 
@@ -63,6 +66,9 @@ func (p *Provider) claimsOf(r *http.Request, a token.Access, scopes []string) (m
 	d, err := p.o.Entitlements.Check(r.Context(), person, c)
 	if err != nil {
 		return nil, err
+	}
+	if !d.Allowed {
+		return nil, errNotAllowed
 	}
 	answer := map[string]any{"sub": a.Subject}
 	maps.Copy(answer, claims.ForScopes(person, d, scopes))

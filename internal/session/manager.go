@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
@@ -44,8 +45,8 @@ type Options struct {
 	Now func() time.Time
 	// Idle is how long a session lives without use, Absolute how long at most.
 	Idle, Absolute time.Duration
-	// Cookie is the cookie's base name. Secure adds the Secure attribute, and
-	// the __Host- prefix where Prefix is empty.
+	// Cookie is the cookie's base name: see httpx.BoundCookie. Secure is on wherever
+	// the issuer is https.
 	Cookie string
 	Secure bool
 	// Prefix is the path that the broker is served under, without a trailing slash.
@@ -56,20 +57,14 @@ type Options struct {
 
 // Manager begins, finds and ends the sessions of browsers.
 type Manager struct {
-	o      Options
-	cookie string
+	o            Options
+	cookie, path string
 }
 
 // New returns a Manager.
 func New(o Options) *Manager {
-	name := o.Cookie
-	switch {
-	case o.Secure && o.Prefix == "":
-		name = "__Host-" + name
-	case o.Secure:
-		name = "__Secure-" + name
-	}
-	return &Manager{o: o, cookie: name}
+	name, path := httpx.BoundCookie(o.Cookie, o.Prefix, o.Secure)
+	return &Manager{o: o, cookie: name, path: path}
 }
 
 // Start begins a session for the person and gives the browser its secret. The
@@ -323,7 +318,7 @@ func (m *Manager) touch(ctx context.Context, s Session) (Session, error) {
 
 func (m *Manager) newCookie(value string) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // G124: Secure is on wherever the issuer is https
-		Name: m.cookie, Value: value, Path: m.o.Prefix + "/", HttpOnly: true, Secure: m.o.Secure,
+		Name: m.cookie, Value: value, Path: m.path, HttpOnly: true, Secure: m.o.Secure,
 		// Lax, so that an app's link or redirect finds the session.
 		SameSite: http.SameSiteLaxMode,
 	}

@@ -205,16 +205,17 @@ func TestASessionIsFoundByItsCookieAlone(t *testing.T) {
 
 func TestTheCookieIsAsStrictAsTheAddressAllows(t *testing.T) {
 	for name, c := range map[string]struct {
-		secure       bool
-		prefix, want string
+		secure             bool
+		prefix, want, path string
 	}{
-		"plain loopback": {false, "", "gatehouse"},
-		"https":          {true, "", "__Host-gatehouse"},
-		"below a path":   {true, "/gate", "__Secure-gatehouse"},
+		"plain loopback":        {false, "", "gatehouse", "/"},
+		"https":                 {true, "", "__Host-gatehouse", "/"},
+		"a path below loopback": {false, "/gate", "gatehouse", "/gate/"},
+		"below a path":          {true, "/gate", "__Host-gatehouse-gate", "/"},
 	} {
 		h := newHouse(func(o *session.Options) { o.Secure, o.Prefix = c.secure, c.prefix })
 		_, cookie := h.start(t, "alice")
-		if cookie.Name != c.want || cookie.Secure != c.secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != c.prefix+"/" || cookie.Domain != "" {
+		if cookie.Name != c.want || cookie.Secure != c.secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != c.path || cookie.Domain != "" {
 			t.Errorf("%s: %+v", name, cookie)
 		}
 	}
