@@ -194,7 +194,7 @@ func (p *parts) openServices(context.Context, Options) error {
 	if err := fourEyes(p.cfg.Admin.FourEyes); err != nil {
 		return err
 	}
-	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Now: p.now})
+	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Configured: p.hasConnection, Now: p.now})
 	p.entitlements = entitlement.NewChecker(p.people)
 	p.admin = admin.New(admin.Options{
 		Store: p.db, Changes: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), FourEyes: p.cfg.Admin.FourEyes, Now: p.now,
@@ -226,6 +226,11 @@ func members(c config.Admin) map[admin.Role][]string {
 		admin.Admin: c.Admins, admin.SecurityReviewer: c.SecurityReviewers, admin.Approver: c.Approvers,
 		admin.AppOwner: c.AppOwners, admin.Auditor: c.Auditors,
 	}
+}
+
+// hasConnection reports whether the configuration has a connection.
+func (p *parts) hasConnection(id string) bool {
+	return slices.ContainsFunc(p.cfg.Connections, func(c config.Connection) bool { return c.ID == id })
 }
 
 func (p *parts) secure() bool { return p.issuer.Scheme == "https" }

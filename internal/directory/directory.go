@@ -24,6 +24,7 @@ import (
 var (
 	ErrPersonNotFound     = fault.New(fault.NotFound, "person_not_found", "no such person")
 	ErrPersonDisabled     = fault.New(fault.Denied, "person_disabled", "this account is disabled")
+	ErrConnectionRemoved  = fault.New(fault.Denied, "connection_removed", "this identity provider is no longer connected")
 	ErrConnectionDisabled = fault.New(fault.Denied, "connection_disabled", "this identity provider is disabled")
 	ErrGroupNotFound      = fault.New(fault.NotFound, "group_not_found", "no such group was seen or mapped")
 	ErrMappingNotFound    = fault.New(fault.NotFound, "mapping_not_found", "no such group mapping")

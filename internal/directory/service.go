@@ -28,12 +28,15 @@ var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 // ErrGroupName refuses a mapping to a name that no manifest could use.
 var ErrGroupName = fault.New(fault.Invalid, "group_name", "a group's name has letters, digits and . _ : - only, at most 128").At("name")
 
-// Options are what a Service needs. All are required.
+// Options are what a Service needs. All but Configured are required.
 type Options struct {
 	People      Store
 	Groups      GroupStore
 	Connections ConnectionStore
-	Now         func() time.Time
+	// Configured reports whether the configuration has a connection: whoever came
+	// over one that it no longer has may not act. Nil takes every connection.
+	Configured func(connection string) bool
+	Now        func() time.Time
 }
 
 // Service changes the directory and answers who may act.
@@ -186,13 +189,16 @@ func groupSubject(g identity.GroupRef) identity.Ref {
 // ConnectionEnabled reports whether people may sign in over the connection.
 func (s *Service) ConnectionEnabled(ctx context.Context, id string) (bool, error) {
 	err := s.connectionUsable(ctx, id)
-	if errors.Is(err, ErrConnectionDisabled) {
+	if errors.Is(err, ErrConnectionDisabled) || errors.Is(err, ErrConnectionRemoved) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
 func (s *Service) connectionUsable(ctx context.Context, id string) error {
+	if s.o.Configured != nil && !s.o.Configured(id) {
+		return ErrConnectionRemoved
+	}
 	_, disabled, err := s.facts(ctx)
 	if err == nil && disabled[id] {
 		err = ErrConnectionDisabled

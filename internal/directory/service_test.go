@@ -224,3 +224,23 @@ func TestADirectoryThatDoesNotAnswerLetsNobodyIn(t *testing.T) {
 		t.Errorf("connection: %v %v", on, err)
 	}
 }
+
+// TestWhoeverCameOverAConnectionThatIsGoneMayNotAct is about a connection that was
+// taken out of the configuration and never disabled.
+func TestWhoeverCameOverAConnectionThatIsGoneMayNotAct(t *testing.T) {
+	h := newHouse()
+	p := h.arrive(t, "partner", "1", "paul@partner.example")
+	after := directory.NewService(directory.Options{
+		People: h.memory, Groups: h.memory, Connections: h.memory, Now: func() time.Time { return h.now },
+		Configured: func(id string) bool { return id == "acme" },
+	})
+	if _, err := after.Usable(t.Context(), p.ID, "partner"); !errors.Is(err, directory.ErrConnectionRemoved) {
+		t.Errorf("over partner: %v", err)
+	}
+	if on, err := after.ConnectionEnabled(t.Context(), "partner"); on || err != nil {
+		t.Errorf("partner is enabled: %v %v", on, err)
+	}
+	if _, err := after.Usable(t.Context(), p.ID, "acme"); err != nil {
+		t.Errorf("over acme: %v", err)
+	}
+}
