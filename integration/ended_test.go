@@ -28,7 +28,11 @@ func (s *stage) manage(t *testing.T, method, path string, body []byte) []byte {
 		t.Fatal(err)
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		kind := "application/json"
+		if method == http.MethodPut && strings.HasPrefix(path, "/apps/") {
+			kind = "application/yaml" // a manifest
+		}
+		req.Header.Set("Content-Type", kind)
 	}
 	res, err := client.Do(req)
 	if err != nil {

@@ -1,7 +1,7 @@
 package integration
 
 import (
-	"database/sql"
+	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/app"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 )
 
@@ -43,49 +44,35 @@ func TestADatabaseOfAnotherEraHonoursNothingIssuedBefore(t *testing.T) {
 				}
 			})
 			if restored {
-				anotherEra(t, dir)
+				cfg, err := config.Load(filepath.Join(dir, "broker.yaml"), nil)
+				if err == nil {
+					err = app.Adopt(t.Context(), cfg, io.Discard)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
 			a := &attacker{t: t, client: &http.Client{}, stage: startDemo(t, dir, nil)}
-			app := a.Facts().App("expense-bot")
+			expense := a.Facts().App("expense-bot")
 			if got := a.userinfo(before.token) == http.StatusOK; got == restored {
 				t.Errorf("the access token is good: %v", got)
 			}
 			if _, in := a.account(t, before.browser); in == restored {
 				t.Errorf("the session lives: %v", in)
 			}
-			if _, code := a.refresh(app, before.token.RefreshToken, ""); (code == "invalid_grant") != restored {
+			if _, code := a.refresh(expense, before.token.RefreshToken, ""); (code == "invalid_grant") != restored {
 				t.Errorf("the refresh token: %q", code)
 			}
-			if _, code := a.refresh(app, before.offline.RefreshToken, ""); (code == "invalid_grant") != restored {
+			if _, code := a.refresh(expense, before.offline.RefreshToken, ""); (code == "invalid_grant") != restored {
 				t.Errorf("the refresh token that needs no session: %q", code)
 			}
-			if _, code := a.exchange(t, before.code, app.ClientID, app.Secret); (code == "invalid_grant") != restored {
+			if _, code := a.exchange(t, before.code, expense.ClientID, expense.Secret); (code == "invalid_grant") != restored {
 				t.Errorf("the code: %q", code)
 			}
 			if got := a.userinfo(a.signedIn()); got != http.StatusOK {
 				t.Errorf("control: a new sign-in: %d", got)
 			}
 		})
-	}
-}
-
-// anotherEra gives the database the mark that a restore does.
-func anotherEra(t *testing.T, dir string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
-	if err != nil || len(files) != 1 {
-		t.Fatal(files, err)
-	}
-	db, err := sql.Open("sqlite", files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = db.ExecContext(t.Context(), `UPDATE meta SET value = 'another' WHERE name = 'era'`)
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -223,11 +223,11 @@ func (a *attacker) disable(path string) { a.manage(a.t, http.MethodPost, path+"/
 // unmap takes from upstream groups the name that manifests use.
 func (a *attacker) unmap(name string) {
 	a.t.Helper()
-	var all []directory.Mapping
+	var all struct{ Items []directory.Mapping }
 	if err := json.Unmarshal(a.manage(a.t, http.MethodGet, "/mappings", nil), &all); err != nil {
 		a.t.Fatal(err)
 	}
-	for _, m := range all {
+	for _, m := range all.Items {
 		if m.Name == name {
 			a.manage(a.t, http.MethodDelete, "/mappings/"+m.Group.Connection+"/"+url.PathEscape(m.Group.ID), nil)
 		}
