@@ -51,6 +51,7 @@ type Config struct {
 	Metrics        Metrics        `yaml:"metrics"`
 	Tracing        Tracing        `yaml:"tracing"`
 	Session        Session        `yaml:"session"`
+	Shutdown       Shutdown       `yaml:"shutdown"`
 	Limits         Limits         `yaml:"limits"`
 	Revocation     Revocation     `yaml:"revocation"`
 	Audit          Audit          `yaml:"audit"`
@@ -182,6 +183,14 @@ type Keys struct {
 	// Overlap is how long a key stays published after it signed last: at least
 	// the longest life of a token. Default 2h.
 	Overlap time.Duration `yaml:"overlap"`
+}
+
+// Shutdown says how a broker that is told to stop goes.
+type Shutdown struct {
+	// Delay is how long it says on /readyz that it is going, and serves all the
+	// same, before it takes no more connections: longer than a load balancer needs
+	// to notice. Default none, which is right without one.
+	Delay time.Duration `yaml:"delay"`
 }
 
 // Policy holds decisions of the company about apps.

@@ -187,6 +187,7 @@ func (k *checker) lifetimes(c *Config) {
 	k.limit("limits.address", c.Limits.Address)
 	k.limit("limits.api_token", c.Limits.APIToken)
 	k.between("revocation.staleness", c.Revocation.Staleness, 500*time.Millisecond, time.Minute)
+	k.between("shutdown.delay", c.Shutdown.Delay, 0, time.Minute)
 	k.between("audit.window", c.Audit.Window, 0, 100*time.Millisecond)
 	k.between("keys.lead", c.Keys.Lead, time.Second, 7*day)
 	k.between("keys.overlap", c.Keys.Overlap, 10*time.Minute, 30*day)

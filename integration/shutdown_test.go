@@ -79,3 +79,42 @@ func TestAStoppingBrokerFinishesWhatIsUnderWay(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever spreads requests over replicas learns that one is going before it takes
+// no more connections, and until then it serves.
+func TestAStoppingBrokerSaysSoAndServesUntilItIsNoticed(t *testing.T) {
+	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	cfg, err := config.Load(d.ConfigFile(), []string{"GATEHOUSE_SHUTDOWN_DELAY=5s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	broker, err := app.Start(ctx, cfg, app.Options{Listener: d.Listener(), Log: &logBuffer{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string) *http.Response {
+		res, err := http.Get(d.Issuer() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res
+	}
+	if ready, keys := get("/readyz"), get("/jwks"); ready.StatusCode != http.StatusOK || keys.Close {
+		t.Fatalf("control: ready %d, connection closed %t", ready.StatusCode, keys.Close)
+	}
+	interrupt()
+	eventually(t, "it says that it is going", func() bool { return get("/readyz").StatusCode == http.StatusServiceUnavailable })
+	if keys := get("/jwks"); keys.StatusCode != http.StatusOK || !keys.Close {
+		t.Errorf("it answers %d, connection closed %t", keys.StatusCode, keys.Close)
+	}
+	if err := broker.Wait(); err != nil {
+		t.Errorf("the broker ended with %v", err)
+	}
+}

@@ -143,6 +143,9 @@ func (p *parts) public() *http.ServeMux {
 	return mux
 }
 
+// errGoing is why a broker that was told to stop is not ready.
+var errGoing = fault.New(fault.Unavailable, "stopping", "this replica is stopping")
+
 // ready says by name what works and what does not. It answers 200 when tokens can
 // be issued and verified; without short-term memory they can, while new sign-ins
 // wait, so that alone takes no replica out of service.
@@ -154,6 +157,9 @@ func (p *parts) ready(w http.ResponseWriter, r *http.Request) {
 	_, _, checks["memory"] = p.memory.Get(r.Context(), "ready", "probe")
 	_, checks["signing keys"] = p.ring.Signer(keys.ES256)
 	answer, status := map[string]string{}, http.StatusOK
+	if p.going.Load() {
+		checks["serving"] = errGoing
+	}
 	for name, err := range checks {
 		answer[name] = "ok"
 		if err != nil {

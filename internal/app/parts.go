@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
@@ -45,6 +46,7 @@ type parts struct {
 	metrics *telemetry.Metrics
 	tracer  *telemetry.Tracer // nil without a collector
 	lock    *os.File
+	going   atomic.Bool  // told to stop
 	client  *http.Client // the guarded one
 
 	presence *storage.Presence

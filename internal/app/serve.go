@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
@@ -44,17 +45,23 @@ func (b *Broker) serve(ctx context.Context, o Options) error {
 		return errors.Join(err, listener.Close())
 	}
 	b.address = listener.Addr().String()
-	b.work(ctx)
+	// Workers go on until the last request is answered.
+	working, rest := context.WithCancel(context.WithoutCancel(ctx))
+	b.work(working)
 	p := b.parts
-	handler := p.around(p.faces.ui.Serve(p.public()))
+	handler := p.leaving(p.around(p.faces.ui.Serve(p.public())))
 	if o.Wrap != nil {
 		handler = o.Wrap(handler)
 	}
 	management := http.NewServeMux()
 	p.faces.api.Mount(management, api.Operator)
 	management.HandleFunc("POST /backup", p.backup)
-	b.listen(ctx, listener, handler)
-	b.listen(ctx, socket, p.around(management))
+	servers := []*http.Server{b.listen(listener, handler), b.listen(socket, p.around(management))}
+	b.group.Go(func() error {
+		<-ctx.Done()
+		defer rest()
+		return b.leave(context.WithoutCancel(ctx), servers)
+	})
 	p.log.InfoContext(ctx, "serving", slog.String("issuer", b.cfg.Issuer), slog.String("address", b.address), slog.String("socket", b.cfg.Socket))
 	return nil
 }
@@ -107,8 +114,39 @@ func (p *parts) around(mux http.Handler) http.Handler {
 		p.tracer.Requests(telemetry.Requests(p.log, p.metrics, p.now, recovered)))
 }
 
-// listen serves until ctx ends, then lets requests under way finish.
-func (b *Broker) listen(ctx context.Context, l net.Listener, h http.Handler) {
+// leave says that the broker is going, serves for as long as a load balancer needs
+// to notice, and then lets requests under way finish.
+func (b *Broker) leave(ctx context.Context, servers []*http.Server) error {
+	b.parts.going.Store(true)
+	time.Sleep(b.cfg.Shutdown.Delay)
+	drain, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	errs := make([]error, len(servers))
+	var group sync.WaitGroup
+	for i, s := range servers {
+		group.Go(func() {
+			if err := s.Shutdown(drain); err != nil {
+				errs[i] = errors.Join(err, s.Close())
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// leaving asks clients for a new connection, which leads elsewhere, once the broker
+// is going: none is left to be cut off between two requests.
+func (p *parts) leaving(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.going.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// listen serves until the server is shut down.
+func (b *Broker) listen(l net.Listener, h http.Handler) *http.Server {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 120 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(b.parts.log.Handler(), slog.LevelWarn),
@@ -119,15 +157,7 @@ func (b *Broker) listen(ctx context.Context, l net.Listener, h http.Handler) {
 		}
 		return nil
 	})
-	b.group.Go(func() error {
-		<-ctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		if err := server.Shutdown(drain); err != nil {
-			return errors.Join(err, server.Close())
-		}
-		return nil
-	})
+	return server
 }
 
 // listenSocket opens the Unix socket of the management API for its owner alone.
