@@ -23,6 +23,7 @@ type client struct {
 	issuer string
 	web    *http.Client // follows no redirect
 	socket *http.Client
+	token  string // an API token to manage with over the network; empty for the socket
 }
 
 func newClient(issuer, socket string, connections int) *client {
@@ -49,7 +50,7 @@ type reply struct {
 	body   []byte
 }
 
-func (r reply) ok() bool { return r.err == nil && r.status == http.StatusOK }
+func (r reply) ok() bool { return r.err == nil && r.status/100 == 2 }
 
 // paused reports the documented answer of a broker that lacks something: 503 with
 // a Retry-After.
@@ -79,7 +80,7 @@ func (r reply) decode(v any) error {
 	if r.err != nil {
 		return r.err
 	}
-	if r.status != http.StatusOK {
+	if !r.ok() {
 		return fmt.Errorf("answered %s", r)
 	}
 	return json.Unmarshal(r.body, v)
@@ -130,14 +131,37 @@ func (c *client) userinfo(ctx context.Context, access string) reply {
 
 // manage asks the management API as the operator.
 func (c *client) manage(ctx context.Context, method, path string, body []byte) reply {
-	req, err := http.NewRequestWithContext(ctx, method, "http://broker/api/v1"+path, bytes.NewReader(body))
+	base, on := "http://broker", c.socket
+	if c.token != "" {
+		base, on = c.issuer, c.web
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+"/api/v1"+path, bytes.NewReader(body))
 	if err != nil {
 		return reply{err: err}
 	}
-	if len(body) > 0 && body[0] == '{' {
-		req.Header.Set("Content-Type", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	return send(c.socket, req)
+	switch {
+	case len(body) == 0:
+	case body[0] == '{':
+		req.Header.Set("Content-Type", "application/json")
+	default:
+		req.Header.Set("Content-Type", "application/yaml")
+	}
+	return send(on, req)
+}
+
+// listPage is a page of a list of the management API.
+type listPage[T any] struct {
+	Items []T
+	Next  string
+}
+
+// list asks for a page of a list.
+func list[T any](ctx context.Context, c *client, path string) (p listPage[T], err error) {
+	err = c.manage(ctx, http.MethodGet, path, nil).decode(&p)
+	return p, err
 }
 
 // forget closes connections that lead to a process that is gone.

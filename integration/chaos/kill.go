@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +76,7 @@ func (s *stage) open(p *process, o options, r *report) (*load, error) {
 	if err := s.populate(w.c, p.socket()); err != nil {
 		return nil, err
 	}
+	pause(s.ctx, s.settle)
 	return w, w.meet()
 }
 
@@ -90,16 +90,14 @@ func (w *load) meet() error {
 		if name == "alice" {
 			w.cookie.Store(&cookie)
 		}
-		var page struct {
-			People []struct {
-				ID      string
-				Profile struct{ Email string }
-			}
-		}
-		if err := w.c.manage(w.s.ctx, http.MethodGet, "/people", nil).decode(&page); err != nil {
+		page, err := list[struct {
+			ID      string
+			Profile struct{ Email string }
+		}](w.s.ctx, w.c, "/people")
+		if err != nil {
 			return err
 		}
-		for _, p := range page.People {
+		for _, p := range page.Items {
 			if p.Profile.Email == w.s.Facts().Person(name).Email {
 				w.people[name] = p.ID
 			}

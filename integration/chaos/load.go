@@ -18,6 +18,8 @@ type load struct {
 	trouble func(*answered) bool
 	// fresh reports whether the broker's memory has only just begun.
 	fresh func() bool
+	// lag is how far a replica may be behind the one that acknowledged; 0 for one.
+	lag time.Duration
 	// moves says that the clock does: the newest entry is then not the last.
 	moves bool
 	// people are the ids of those who signed in, by user name.

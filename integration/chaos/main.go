@@ -43,6 +43,7 @@ var parts = []struct {
 	{"postgres", postgresFaults},
 	{"disk", diskFull},
 	{"clock", clockMoves},
+	{"replicas", replicasUnderLoad},
 }
 
 func main() {

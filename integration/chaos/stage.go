@@ -30,6 +30,7 @@ type stage struct {
 	dir      string
 	program  string // the built broker
 	cleanups []func()
+	settle   time.Duration     // how long every replica may take to know an app
 	key      *ecdsa.PrivateKey // of jobClient
 	secret   string            // of shortClient
 }

@@ -33,14 +33,11 @@ func (w *load) auditSince(ctx context.Context, since time.Time) (auditLog, error
 		if after != "" {
 			q.Set("after", after)
 		}
-		var page struct {
-			Entries []entry
-			Next    string
-		}
-		if err := w.c.manage(ctx, http.MethodGet, "/audit?"+q.Encode(), nil).decode(&page); err != nil {
+		page, err := list[entry](ctx, w.c, "/audit?"+q.Encode())
+		if err != nil {
 			return log, fmt.Errorf("read the audit log: %w", err)
 		}
-		for _, e := range page.Entries {
+		for _, e := range page.Items {
 			log.add(e)
 		}
 		if after = page.Next; after == "" {
@@ -181,12 +178,11 @@ func (w *load) verifyCode(ctx context.Context, u uncertain, log auditLog) error 
 
 // newestReplay is the grant that was ended last because something came twice.
 func (w *load) newestReplay(ctx context.Context) (string, error) {
-	var page struct{ Entries []entry }
-	err := w.c.manage(ctx, http.MethodGet, "/audit?type=grant.replayed&limit=1", nil).decode(&page)
-	if err != nil || len(page.Entries) == 0 {
+	page, err := list[entry](ctx, w.c, "/audit?type=grant.replayed&limit=1")
+	if err != nil || len(page.Items) == 0 {
 		return "", err
 	}
-	return page.Entries[0].Subject.ID, nil
+	return page.Items[0].Subject.ID, nil
 }
 
 // verifyLine wants the newest refresh token of a line to work, unless its

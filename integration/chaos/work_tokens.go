@@ -19,11 +19,13 @@ const bearerAssertion = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // clientTokens asks for a client's own token with its secret.
 func (w *load) clientTokens() step {
+	return func(ctx context.Context) error { return w.issued("client_credentials", w.clientToken(ctx)) }
+}
+
+func (w *load) clientToken(ctx context.Context) reply {
 	app := w.s.Facts().App("nightly-report")
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"payroll.read"}, "resource": {"payroll-api"}}
-	return func(ctx context.Context) error {
-		return w.issued("client_credentials", w.c.post(ctx, "/token", form, app.ClientID, app.Secret))
-	}
+	return w.c.post(ctx, "/token", form, app.ClientID, app.Secret)
 }
 
 // issued writes an issued token down.
