@@ -37,7 +37,7 @@ func (s *stage) newProcess(name, address string, env ...string) *process {
 		// No limits: what is replayed on purpose fails, and alice enters one app all the time.
 		env: append([]string{
 			"GATEHOUSE_DATA_DIR=" + data, "GATEHOUSE_LISTEN=" + address, "GATEHOUSE_LOG_LEVEL=warn", "GATEHOUSE_LIMITS_CLIENT_FAILURES=0",
-			"GATEHOUSE_LIMITS_ADDRESS_FAILURES=0", "GATEHOUSE_LIMITS_SIGN_INS=0", "GATEHOUSE_LIMITS_PERSON=0",
+			"GATEHOUSE_LIMITS_ADDRESS_FAILURES=0", "GATEHOUSE_LIMITS_SIGN_INS=0", "GATEHOUSE_LIMITS_PERSON=0", "GATEHOUSE_LIMITS_API_TOKEN=0",
 		}, env...),
 	}
 }
