@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,10 +20,8 @@ import (
 const (
 	wantTurns    = 10
 	wantRestarts = 5
-	// lead is how long a key is published before it signs, which is longer than
-	// cached, for which a resource server keeps the key set.
-	lead   = 35 * time.Second
-	cached = 30 * time.Second
+	// lead is how long a key is published before it signs.
+	lead = 30 * time.Second
 	// lagLimit is how far a replica may be behind the other.
 	lagLimit = time.Second
 )
@@ -163,14 +163,20 @@ func (c *cluster) roll(ctx context.Context) error {
 // keeps for as long as it may.
 func (c *cluster) resourceServer(ctx context.Context) {
 	var set jose.JSONWebKeySet
-	var read time.Time
+	var read, until time.Time
 	for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
-		if time.Since(read) > cached {
-			if err := json.Unmarshal(c.c.get(c.s.ctx, c.c.issuer+"/jwks", "", "").body, &set); err != nil {
+		if !time.Now().Before(until) {
+			got := c.c.get(c.s.ctx, c.c.issuer+"/jwks", "", "")
+			if err := json.Unmarshal(got.body, &set); err != nil {
 				c.r.wrong(refused, "jwks: %v", err)
 				continue
 			}
-			read = time.Now()
+			_, seconds, _ := strings.Cut(got.header.Get("Cache-Control"), "max-age=")
+			age, err := strconv.Atoi(seconds)
+			if err != nil {
+				c.r.violation("jwks: how long may it be kept? %v", err)
+			}
+			read, until = time.Now(), time.Now().Add(time.Duration(age)*time.Second)
 		}
 		t, err := c.tokensOf("client_credentials", c.clientToken(c.s.ctx))
 		if err != nil {
@@ -186,7 +192,7 @@ func (c *cluster) resourceServer(ctx context.Context) {
 
 // verified checks a token's signature.
 func verified(token string, set jose.JSONWebKeySet) error {
-	parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return err
 	}

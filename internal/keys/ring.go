@@ -40,7 +40,8 @@ type RingOptions struct {
 	Overlap time.Duration
 	// Rotate is how long a key signs. 0 means 90 days, below 0 for ever.
 	Rotate time.Duration
-	// RefreshEvery is how often Run reads the keys. 0 means 30 s.
+	// RefreshEvery is how often Run reads the keys. 0 means 30 s, or a quarter of
+	// Lead if that is less: see Ring.MaxAge.
 	RefreshEvery time.Duration
 	// Algorithms to keep a key for; the first one signs audit seals. None means
 	// ES256, RS256 and EdDSA. Keys of an algorithm that is no longer named stay
@@ -50,11 +51,14 @@ type RingOptions struct {
 
 func (o *RingOptions) setDefaults() {
 	for d, value := range map[*time.Duration]time.Duration{
-		&o.Lead: time.Hour, &o.Overlap: 2 * time.Hour, &o.Rotate: 90 * 24 * time.Hour, &o.RefreshEvery: 30 * time.Second,
+		&o.Lead: time.Hour, &o.Overlap: 2 * time.Hour, &o.Rotate: 90 * 24 * time.Hour,
 	} {
 		if *d == 0 {
 			*d = value
 		}
+	}
+	if o.RefreshEvery == 0 {
+		o.RefreshEvery = min(30*time.Second, o.Lead/4)
 	}
 	if len(o.Algorithms) == 0 {
 		o.Algorithms = []Algorithm{ES256, RS256, EdDSA}
@@ -173,6 +177,11 @@ func (r *Ring) JWKS() (body []byte, etag string) {
 	s := r.now()
 	return s.jwks, s.etag
 }
+
+// MaxAge is how long anybody may keep what JWKS returned and still know every key
+// that signs: at most 5 min. A replica learns of a key up to RefreshEvery after it
+// was published, and half of Lead is left for whoever asked just before.
+func (r *Ring) MaxAge() time.Duration { return min(5*time.Minute, r.o.Lead/2) }
 
 // Public returns the published key with this kid. A kid that is not known here
 // makes the Ring read the keys, at most once a second: another replica may have

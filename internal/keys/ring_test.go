@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -329,5 +330,45 @@ func TestALateRotationIsToldByTheTimeThatItIsLate(t *testing.T) {
 	}
 	if due := r.Due(); due != 23*time.Hour {
 		t.Errorf("an hour after a rotation, the next is due in %s", due)
+	}
+}
+
+// One replica rotates, an API reads the key set of another and keeps it for as long
+// as it may: it knows the key of every token.
+func TestAKeySetThatIsKeptForMaxAgeKnowsEveryKeyThatSigns(t *testing.T) {
+	for _, lead := range []time.Duration{time.Second, 35 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &shelf{}
+			ctx, cancel := context.WithCancel(t.Context())
+			replica := func() *keys.Ring {
+				r := keys.NewRing(keys.RingOptions{
+					Store: s, Vault: vaultOf(t, 1), Now: time.Now, Log: slog.New(slog.DiscardHandler), Algorithms: []keys.Algorithm{keys.ES256}, Lead: lead,
+				})
+				if err := r.Load(ctx); err != nil {
+					t.Fatal(err)
+				}
+				go func() { _ = r.Run(ctx) }() // ends with ctx
+				return r
+			}
+			one, other := replica(), replica()
+			set, read, turns := published(t, other), time.Now(), 0
+			for step := range 120 {
+				if step%40 == 1 {
+					if err := one.Rotate(ctx, keys.ES256, identity.System("test")); err != nil {
+						t.Fatal(err)
+					}
+					turns++
+				}
+				if time.Since(read) > other.MaxAge() {
+					set, read = published(t, other), time.Now()
+				}
+				if !accepts(set, signed(t, one, keys.ES256)) {
+					t.Errorf("lead %s, turn %d: a key set of %s ago does not know the key", lead, turns, time.Since(read))
+				}
+				time.Sleep(lead / 37)
+			}
+			cancel()
+			synctest.Wait()
+		})
 	}
 }

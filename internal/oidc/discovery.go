@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
@@ -70,7 +71,7 @@ func (d document) serve(w http.ResponseWriter, r *http.Request) {
 // jwks answers the public keys.
 func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
 	body, etag := p.o.Ring.JWKS()
-	serveJSON(w, r, body, etag, "public, max-age=300")
+	serveJSON(w, r, body, etag, "public, max-age="+strconv.Itoa(int(p.o.Ring.MaxAge().Seconds())))
 }
 
 // serveJSON answers bytes that anybody may read, from any origin.
