@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
 )
 
 // manifestName is the name of a manifest in its app's folder.
@@ -17,9 +19,8 @@ const manifestName = "microapp.yaml"
 
 type appApplyCommand struct {
 	connected
-	Path   string `arg:"" help:"A microapp.yaml, a client's metadata in JSON, or a folder of <name>/microapp.yaml." type:"existingpath"`
-	Prune  bool   `help:"Remove the apps that the folder does not have. Refused for an empty folder and above one in five."`
-	Output string `help:"text or json." enum:"text,json" default:"text"`
+	Path  string `arg:"" help:"A microapp.yaml, a client's metadata in JSON, or a folder of <name>/microapp.yaml." type:"existingpath"`
+	Prune bool   `help:"Remove the apps that the folder does not have. Refused for an empty folder and above one in five."`
 }
 
 // file is one manifest as the broker's batch wants it.
@@ -34,18 +35,11 @@ func (c *appApplyCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(map[string]any{"files": files, "folder": folder, "prune": c.Prune})
-	if err != nil {
-		return fmt.Errorf("apply: %w", err)
+	if out := terminal(); out != nil && folder {
+		_, _ = fmt.Fprintf(out, "Applying %d manifests …\n", len(files)) // a terminal that is gone needs no news
 	}
-	answer, err := c.answer(http.MethodPost, "/apps:import", "application/json", body)
-	if err != nil {
-		return err
-	}
-	if c.Output == "json" {
-		return printJSON(os.Stdout, answer)
-	}
-	return describe(os.Stdout, answer)
+	body := encode(map[string]any{"files": files, "folder": folder, "prune": c.Prune})
+	return c.ask(client.Request{Method: http.MethodPost, Path: "/apps:import", Media: "application/json", Body: body}, describe)
 }
 
 // readManifests returns the file, or every manifest in the folder, hidden

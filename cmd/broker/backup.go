@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
 	"github.com/gatehouse-io/gatehouse/internal/app"
 )
 
@@ -57,25 +58,25 @@ func writeWhole(name string, write func(io.Writer) error) error {
 
 // fetchBackup asks the running broker and fails unless it sent everything.
 func fetchBackup(socket string, recipients []string, w io.Writer) error {
-	client := &http.Client{Transport: &http.Transport{
+	broker := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
-	defer client.CloseIdleConnections()
+	defer broker.CloseIdleConnections()
 	target := "http://broker/backup?" + url.Values{"recipient": recipients}.Encode()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, target, nil)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	res, err := client.Do(req)
+	res, err := broker.Do(req)
 	if err != nil {
 		return fmt.Errorf("the broker does not answer at %s; --offline reads the database while no broker runs: %w", socket, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		var problem struct{ Detail string }
-		if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&problem); err != nil {
+		if err := json.NewDecoder(io.LimitReader(res.Body, client.MaxAnswer)).Decode(&problem); err != nil {
 			return fmt.Errorf("the broker answers %s", res.Status)
 		}
 		return errors.New(problem.Detail)

@@ -85,30 +85,3 @@ func TestApplyingSaysWhatIsMissingAndShowsTheSecret(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestABrokerThatDoesNotRunIsSaidSo(t *testing.T) {
-	_, err := connected{Socket: filepath.Join(t.TempDir(), "none.sock")}.answer("GET", "/apps", "", nil)
-	if err == nil || !strings.Contains(err.Error(), "is it running?") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAListIsATableThatSaysHowToGoOn(t *testing.T) {
-	var out bytes.Buffer
-	columns := []column{{"ID", "id"}, {"NAME", "profile.name"}, {"ON", "enabled"}, {"SCOPES", "scopes"}}
-	answer := `{"people":[{"id":"a","profile":{"name":"Al\u001b[31mice"},"enabled":true,"scopes":["x","y"]},{"id":"b","enabled":false}],"next":"b"}`
-	if err := printTable(&out, []byte(answer), "people", columns); err != nil {
-		t.Fatal(err)
-	}
-	want := "ID  NAME       ON   SCOPES\na   Al[31mice  yes  x,y\nb   -          no   -\nThere is more: --after b\n"
-	if out.String() != want {
-		t.Errorf("%q", out.String())
-	}
-	out.Reset()
-	if err := printTable(&out, []byte(`[]`), "", columns); err != nil || out.String() != "ID  NAME  ON  SCOPES\n" {
-		t.Errorf("%v %q", err, out.String())
-	}
-	if err := printTable(&out, []byte(`{"people":7}`), "people", columns); err == nil {
-		t.Error("an answer that is no list")
-	}
-}

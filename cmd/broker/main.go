@@ -2,14 +2,17 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
 )
 
-// commands are what the binary does, one file each.
+// commands are what the binary does. Those in the first group run by themselves,
+// the others ask a running broker.
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the broker."`
 	Demo    demoCommand    `cmd:"" help:"Run the broker with a demo identity provider and sample apps."`
@@ -18,13 +21,26 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	Backup  backupCommand  `cmd:"" help:"Take an encrypted backup of the running broker."`
 	Restore restoreCommand `cmd:"" help:"Replace the database by a backup."`
-	App     appCommand     `cmd:"" help:"Apps of the running broker."`
-	Person  personCommand  `cmd:"" help:"People of the running broker."`
-	Session sessionCommand `cmd:"" help:"Browser sessions of the running broker."`
-	IDP     idpCommand     `cmd:"" name:"idp" help:"Identity providers of the running broker."`
-	Group   groupCommand   `cmd:"" help:"Names of upstream groups."`
-	Keys    keysCommand    `cmd:"" help:"Signing keys of the running broker."`
-	Audit   auditCommand   `cmd:"" help:"The audit log."`
+
+	App      appCommand     `cmd:"" help:"Apps."`
+	IDP      idpCommand     `cmd:"" name:"idp" help:"Identity providers."`
+	Person   personCommand  `cmd:"" help:"People."`
+	Group    groupCommand   `cmd:"" help:"Upstream groups, and the names that they have here."`
+	Session  sessionCommand `cmd:"" help:"Browser sessions."`
+	Grant    grantCommand   `cmd:"" help:"What apps hold in people's names."`
+	Keys     keysCommand    `cmd:"" help:"Signing keys."`
+	Audit    auditCommand   `cmd:"" help:"The audit log."`
+	Outbox   outboxCommand  `cmd:"" help:"Events whose consequences are not done."`
+	Job      jobCommand     `cmd:"" help:"Durable jobs, such as back-channel logout."`
+	Role     roleCommand    `cmd:"" help:"Roles, and who has them."`
+	Token    tokenCommand   `cmd:"" help:"API tokens."`
+	Change   changeCommand  `cmd:"" help:"Changes that wait for a second person."`
+	Overview plain          `cmd:"" help:"Say how the broker does, at a glance." api:"GET /overview"`
+	Figures  figuresCommand `cmd:"" help:"Count sign-ins and tokens." api:"GET /figures"`
+	WhoAmI   plain          `cmd:"" name:"whoami" help:"Say who asks, with which roles and rights." api:"GET /me"`
+
+	Completion completionCommand `cmd:"" help:"Print the completion script of a shell."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // heapGrowth is how far the heap may grow between two collections, in per cent:
@@ -36,11 +52,23 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
+	os.Exit(run(os.Args[1:]))
+}
+
+// run does what the command line says and returns the exit code.
+func run(args []string) int {
 	var c commands
-	k := kong.Parse(&c, kong.Name("broker"), kong.Description("The gate of a company's micro-apps."), kong.UsageOnError())
-	words := strings.Fields(k.Command())
-	for len(words) > 1 && strings.HasPrefix(words[len(words)-1], "<") {
-		words = words[:len(words)-1]
+	parser := kong.Must(&c, kong.Name("broker"), kong.Description("The gate of a company's micro-apps.\n\n"+client.ExitCodes),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Vars{"thing": "Its id."},
+		kong.Groups{"broker": "Which broker", "list": "How much of the list"})
+	k, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "broker: %v\nbroker --help says what there is.\n", err) // there is nobody else to tell
+		return client.Usage
 	}
-	k.FatalIfErrorf(k.Run(verb(words[len(words)-1])))
+	if err := k.Run(k); err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "broker: %v\n", err)
+		return client.ExitOf(err)
+	}
+	return client.OK
 }

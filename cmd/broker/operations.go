@@ -1,119 +1,108 @@
 package main
 
 import (
-	"net/http"
-	"net/url"
-	"strconv"
+	"context"
+	"os"
+
+	"github.com/gatehouse-io/gatehouse/internal/app"
 )
 
-type idpListCommand struct {
-	connected
-	listed
+type idpCommand struct {
+	List    idpListCommand `cmd:"" help:"List the configured identity providers." api:"GET /connections" columns:"ID=id,TITLE=title,TYPE=type,ISSUER=issuer,ENABLED=enabled"`
+	Show    one            `cmd:"" help:"Show an identity provider." api:"GET /connections/{}" set:"thing=The connection's id."`
+	Disable ending         `cmd:"" help:"Sign out everybody who came over it and let nobody in over it." api:"POST /connections/{}/disable" set:"thing=The connection's id."`
+	Enable  one            `cmd:"" help:"Let people sign in over it again." api:"POST /connections/{}/enable" set:"thing=The connection's id."`
 }
 
-// Run lists the connections.
-func (c *idpListCommand) Run() error {
-	return c.list(c.listed, "/connections", "items",
-		column{"ID", "id"}, column{"TITLE", "title"}, column{"TYPE", "type"}, column{"ISSUER", "issuer"}, column{"ENABLED", "enabled"})
-}
-
-type personSessionsCommand struct {
-	connected
-	listed
-	ID string `arg:"" help:"The person's id, the sub of tokens."`
-}
-
-// Run lists where a person is signed in.
-func (c *personSessionsCommand) Run() error {
-	return c.list(c.listed, "/people/"+url.PathEscape(c.ID)+"/sessions", "items",
-		column{"ID", "id"}, column{"CONNECTION", "authentication.connection"}, column{"SINCE", "created"}, column{"LAST USED", "last_seen"},
-		column{"ADDRESS", "address"}, column{"BROWSER", "user_agent"})
-}
-
-type personSignOutCommand struct {
-	connected
-	ID string `arg:"" help:"The person's id, the sub of tokens."`
-}
-
-// Run ends every session of a person.
-func (c *personSignOutCommand) Run() error {
-	return c.ask(http.MethodDelete, "/people/"+url.PathEscape(c.ID)+"/sessions", "items", nil)
-}
-
-type sessionCommand struct {
-	End sessionEndCommand `cmd:"" help:"Sign one browser out, and out of every app that it opened."`
-}
-
-type sessionEndCommand struct {
-	connected
-	ID string `arg:"" help:"The session's id, the sid of tokens."`
-}
-
-// Run ends the session.
-func (c *sessionEndCommand) Run() error {
-	return c.ask(http.MethodDelete, "/sessions/"+url.PathEscape(c.ID), "", nil)
-}
+type idpListCommand struct{ sorted }
 
 type keysCommand struct {
-	List   keysListCommand   `cmd:"" help:"List the signing keys."`
-	Rotate keysRotateCommand `cmd:"" help:"Publish the next key, which signs once everybody can know it."`
-	Kill   keysKillCommand   `cmd:"" help:"In an emergency: take a key away at once, with every token that it signed."`
+	List   keysListCommand   `cmd:"" help:"List the signing keys." api:"GET /keys" columns:"KID=id,ALGORITHM=algorithm,STAGE=stage,PUBLISHED=published,SIGNS FROM=signs_from,REMOVED AT=remove_at"`
+	Show   one               `cmd:"" help:"Show a signing key." api:"GET /keys/{}" set:"thing=The key's id (kid)."`
+	Rotate keysRotateCommand `cmd:"" help:"Publish the next key, which signs once everybody can know it." api:"POST /keys/{}/rotate"`
+	Kill   ending            `cmd:"" help:"In an emergency: take a key away at once, with every token that it signed." api:"POST /keys/{}/kill" set:"thing=The key's id (kid)."`
 }
 
 type keysListCommand struct {
-	connected
-	listed
-}
-
-// Run lists the keys.
-func (c *keysListCommand) Run() error {
-	return c.list(c.listed, "/keys", "items",
-		column{"KID", "id"}, column{"ALGORITHM", "algorithm"}, column{"STAGE", "stage"}, column{"PUBLISHED", "published"},
-		column{"SIGNS FROM", "signs_from"}, column{"REMOVED AT", "remove_at"})
+	sorted
+	Algorithm string `help:"Only keys of this algorithm." query:"algorithm"`
+	Stage     string `help:"Only keys at this point of their lives." query:"stage"`
 }
 
 type keysRotateCommand struct {
-	connected
+	plain
 	Algorithm string `arg:"" enum:"ES256,RS256,EdDSA" help:"ES256, RS256 or EdDSA."`
 }
 
-// Run rotates.
-func (c *keysRotateCommand) Run() error {
-	return c.ask(http.MethodPost, "/keys/"+url.PathEscape(c.Algorithm)+"/rotate", "", nil)
-}
-
-type keysKillCommand struct {
-	connected
-	KID string `arg:"" name:"kid" help:"The key's id."`
-}
-
-// Run kills the key.
-func (c *keysKillCommand) Run() error {
-	return c.ask(http.MethodPost, "/keys/"+url.PathEscape(c.KID)+"/kill", "", nil)
+type auditCommand struct {
+	List   auditListCommand   `cmd:"" help:"Search the log, newest first; --export writes all of it." api:"GET /audit" columns:"TIME=time,TYPE=type,SUBJECT=subject.id,BY=actor.id,ADDRESS=actor.address"`
+	Show   one                `cmd:"" help:"Show an entry." api:"GET /audit/entries/{}" set:"thing=The entry's id."`
+	State  plain              `cmd:"" help:"Say how far the log is sealed and verified." api:"GET /audit/state"`
+	Verify auditVerifyCommand `cmd:"" help:"Check the whole log in the database: that no entry was changed, removed or added."`
+	Export auditExportCommand `cmd:"" help:"Write the log in the database as JSON lines, without a running broker."`
 }
 
 type auditListCommand struct {
-	connected
-	listed
-	Type    string `help:"Only entries of this type, or of all that begin with it when it ends in a dot."`
-	Subject string `help:"Only what happened to this: kind:id."`
-	Actor   string `help:"Only what this did: kind:id."`
-	From    string `help:"Only from this time on, as in RFC 3339."`
-	To      string `help:"Only before this time."`
-	After   string `help:"Go on after the page before."`
-	Limit   int    `help:"How many entries, at most 1000." default:"50"`
+	listing
+	Search  string `arg:"" optional:"" help:"Words, each a type or the beginning of one ending in a dot, or an id." query:"q"`
+	Type    string `help:"Only entries of this type, or of all that begin with it when it ends in a dot." query:"type"`
+	Subject string `help:"Only what happened to this: kind:id." query:"subject"`
+	Actor   string `help:"Only what this did: kind:id." query:"actor"`
+	From    string `help:"Only from this time on, as in RFC 3339." query:"from"`
+	To      string `help:"Only before this time." query:"to"`
 }
 
-// Run searches the audit log of the running broker, newest first.
-func (c *auditListCommand) Run() error {
-	q := url.Values{"limit": {strconv.Itoa(c.Limit)}}
-	for name, value := range map[string]string{
-		"type": c.Type, "subject": c.Subject, "actor": c.Actor, "from": c.From, "to": c.To, "after": c.After,
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
+type auditVerifyCommand struct{ configured }
+
+// Run verifies the whole log.
+func (c *auditVerifyCommand) Run() error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
 	}
-	return c.list(c.listed, "/audit?"+q.Encode(), "items",
-		column{"TIME", "time"}, column{"TYPE", "type"}, column{"SUBJECT", "subject.id"}, column{"BY", "actor.id"}, column{"ADDRESS", "actor.address"})
+	return app.VerifyAudit(context.Background(), cfg, os.Stdout)
+}
+
+type auditExportCommand struct {
+	configured
+	Type string `help:"Only entries of this type, or of all that begin with it when it ends in a dot."`
+}
+
+// Run exports the log.
+func (c *auditExportCommand) Run() error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	return app.ExportAudit(context.Background(), cfg, c.Type, os.Stdout)
+}
+
+type outboxCommand struct {
+	List    queueListCommand `cmd:"" help:"List the events whose consequences are not done, oldest first." api:"GET /outbox" columns:"ID=event.id,TYPE=event.type,SUBJECT=event.subject.id,STATE=state,ATTEMPTS=attempts,DUE=due,REASON=reason"`
+	Show    one              `cmd:"" help:"Show an event." api:"GET /outbox/{}" set:"thing=The event's id."`
+	Retry   one              `cmd:"" help:"Try an event again at once." api:"POST /outbox/{}/retry" set:"thing=The event's id."`
+	Discard ending           `cmd:"" help:"Give an event up: its consequences do not happen." api:"POST /outbox/{}/discard" set:"thing=The event's id."`
+}
+
+type queueListCommand struct {
+	listing
+	State string `help:"Only waiting, retrying, buried, done or discarded; what is not settled unless told." query:"state"`
+}
+
+type jobCommand struct {
+	List    jobListCommand `cmd:"" help:"List the jobs that are not done, oldest first." api:"GET /jobs" columns:"ID=id,QUEUE=queue,STATE=state,ATTEMPTS=attempts,DUE=due,REASON=reason"`
+	Show    one            `cmd:"" help:"Show a job." api:"GET /jobs/{}" set:"thing=The job's id."`
+	Retry   one            `cmd:"" help:"Try a job again at once, and for an hour at least." api:"POST /jobs/{}/retry" set:"thing=The job's id."`
+	Discard ending         `cmd:"" help:"Give a job up: it is not tried again." api:"POST /jobs/{}/discard" set:"thing=The job's id."`
+}
+
+type jobListCommand struct {
+	queueListCommand
+	Queue string `help:"Only jobs of this queue." query:"queue"`
+}
+
+type figuresCommand struct {
+	plain
+	From string `help:"From the hour of this time on, as in RFC 3339; a day ago unless told." query:"from"`
+	To   string `help:"Until the hour of this time." query:"to"`
 }

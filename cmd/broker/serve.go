@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/gatehouse-io/gatehouse/config"
@@ -17,11 +19,14 @@ type configured struct {
 	Config string `help:"The configuration file." default:"broker.yaml" env:"GATEHOUSE_CONFIG" type:"path"`
 }
 
-// load reads the configuration. The variable that names the file is not part of it.
+// notConfigured are variables of ours that are no part of the configuration.
+var notConfigured = []string{"GATEHOUSE_CONFIG", "GATEHOUSE_SERVER", "GATEHOUSE_TOKEN", "GATEHOUSE_TOKEN_FILE"}
+
+// load reads the configuration, with what the environment says of it.
 func (c configured) load() (config.Config, error) {
 	var environ []string
 	for _, e := range os.Environ() {
-		if len(e) < 17 || e[:17] != "GATEHOUSE_CONFIG=" {
+		if name, _, _ := strings.Cut(e, "="); !slices.Contains(notConfigured, name) {
 			environ = append(environ, e)
 		}
 	}
@@ -76,35 +81,4 @@ func (c *migrateCommand) Run() error {
 		return err
 	}
 	return app.Migrate(context.Background(), cfg, c.DryRun, os.Stdout)
-}
-
-type auditCommand struct {
-	List   auditListCommand   `cmd:"" help:"Search the running broker's log, newest first."`
-	Verify auditVerifyCommand `cmd:"" help:"Check that no entry was changed, removed or added."`
-	Export auditExportCommand `cmd:"" help:"Write the entries as JSON lines."`
-}
-
-type auditVerifyCommand struct{ configured }
-
-// Run verifies the whole log.
-func (c *auditVerifyCommand) Run() error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	return app.VerifyAudit(context.Background(), cfg, os.Stdout)
-}
-
-type auditExportCommand struct {
-	configured
-	Type string `help:"Only entries of this type, or of all that begin with it when it ends in a dot."`
-}
-
-// Run exports the log.
-func (c *auditExportCommand) Run() error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	return app.ExportAudit(context.Background(), cfg, c.Type, os.Stdout)
 }

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 )
@@ -45,12 +47,15 @@ func (a *API) endSession(r *http.Request) (any, error) {
 	return nothing(a.o.Sessions.End(r.Context(), r.PathValue("id"), by(r), "ended by an operator"))
 }
 
-// appID finds an app by its name; an app that there is not has nothing.
+// appID finds an app by its name. An app that there is not has an id that nothing has.
 func (a *API) appID(r *http.Request, name string) (id string, err error) {
 	if name == "" {
 		return "", nil
 	}
 	app, err := a.o.Apps.App(r.Context(), name)
+	if errors.Is(err, catalog.ErrAppNotFound) {
+		return "-", nil
+	}
 	return app.ID, err
 }
 

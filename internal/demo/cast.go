@@ -9,6 +9,9 @@ const (
 	contractors = "contractors"
 )
 
+// administrator is who has the role admin, by her group.
+const administrator = "ada"
+
 // workforce lists who works at Acme. alice and bob may use every sample app,
 // carol may use none, and ada runs the marketplace.
 func workforce() []idp.Person {

@@ -169,6 +169,9 @@ func (d *Demo) Populate(ctx context.Context, socket string) error {
 	d.kid = kid
 	broker := newManagement(socket)
 	d.facts = d.stage(socket)
+	if err := d.administer(ctx, broker); err != nil {
+		return err
+	}
 	for _, p := range parts() {
 		base := "http://" + d.waiting[p.name].Addr().String()
 		keys := jwks
@@ -190,6 +193,20 @@ func (d *Demo) Populate(ctx context.Context, socket string) error {
 		Audience: payrollAudience, URL: payroll.URL, ClientID: payroll.ClientID, Secret: payroll.Secret, Scopes: []string{payrollScope},
 	}}
 	return nil
+}
+
+// administer makes the API token, or finds the one that a run before made.
+func (d *Demo) administer(ctx context.Context, broker *management) error {
+	token, err := broker.adminToken(ctx, d.o.Now(), d.state.AdminToken)
+	if err != nil {
+		return err
+	}
+	d.facts.Admin = FactAdmin{Username: administrator, APIToken: token.Secret}
+	if token == d.state.AdminToken {
+		return nil
+	}
+	d.state.AdminToken = token
+	return d.state.save()
 }
 
 // register applies a manifest and remembers the secret, which is shown once.

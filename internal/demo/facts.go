@@ -21,9 +21,17 @@ type Facts struct {
 	DataDir string `json:"data_dir"`
 	// Socket is where the broker's API listens: the CLI's --socket.
 	Socket string    `json:"socket"`
+	Admin  FactAdmin `json:"admin"`
 	IDPs   []FactIDP `json:"idps"`
 	Apps   []FactApp `json:"apps"`
 	APIs   []FactAPI `json:"apis"`
+}
+
+// FactAdmin is who may do everything: a person who signs in, and an API token for
+// the API below the issuer's /api/v1.
+type FactAdmin struct {
+	Username string `json:"username"`
+	APIToken string `json:"api_token"`
 }
 
 // FactIDP is an identity provider and the people in it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -73,39 +74,73 @@ func newManagement(socket string) *management {
 
 // apply sends a manifest; the secret is empty unless one was made just now.
 func (m *management) apply(ctx context.Context, name string, manifest []byte) (secret string, err error) {
-	return m.call(ctx, http.MethodPut, "/api/v1/apps/"+url.PathEscape(name), "application/yaml", manifest)
+	return m.secretOf(m.call(ctx, http.MethodPut, "/api/v1/apps/"+url.PathEscape(name), "application/yaml", manifest))
 }
 
 // newSecret makes another secret for the app's client.
 func (m *management) newSecret(ctx context.Context, name string) (string, error) {
-	return m.call(ctx, http.MethodPost, "/api/v1/apps/"+url.PathEscape(name)+"/secret", "", nil)
+	return m.secretOf(m.call(ctx, http.MethodPost, "/api/v1/apps/"+url.PathEscape(name)+"/secret", "", nil))
 }
 
-func (m *management) call(ctx context.Context, method, path, contentType string, body []byte) (secret string, err error) {
+func (*management) secretOf(text []byte, err error) (string, error) {
+	var answer struct {
+		Secret string `json:"client_secret"`
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &answer)
+	}
+	return answer.Secret, err
+}
+
+// errMissing is what call fails with when there is no such thing.
+var errMissing = errors.New("the broker does not know it")
+
+// adminToken makes a token that may do everything, unless the one that there is
+// goes on being good for a day.
+func (m *management) adminToken(ctx context.Context, now time.Time, have apiToken) (apiToken, error) {
+	if have.ID != "" {
+		text, err := m.call(ctx, http.MethodGet, "/api/v1/tokens/"+url.PathEscape(have.ID), "", nil)
+		var found struct{ Expires time.Time }
+		if err == nil {
+			err = json.Unmarshal(text, &found)
+		}
+		if err == nil && now.AddDate(0, 0, 1).Before(found.Expires) {
+			return have, nil
+		}
+		if err != nil && !errors.Is(err, errMissing) {
+			return apiToken{}, err
+		}
+	}
+	text, err := m.call(ctx, http.MethodPost, "/api/v1/tokens", "application/json", []byte(`{"name":"demo","roles":["admin"],"days":366}`))
+	var made apiToken
+	if err == nil {
+		err = json.Unmarshal(text, &made)
+	}
+	return made, err
+}
+
+func (m *management) call(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://broker"+path, bytes.NewReader(body))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
 	res, err := m.client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if res.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("%s: %w", path, errMissing)
 	}
 	if res.StatusCode >= http.StatusBadRequest {
-		return "", fmt.Errorf("%s: the broker answers %s: %s", path, res.Status, text)
+		return nil, fmt.Errorf("%s: the broker answers %s: %s", path, res.Status, text)
 	}
-	var answer struct {
-		Secret string `json:"client_secret"`
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return answer.Secret, nil
+	return text, nil
 }

@@ -28,10 +28,17 @@ type state struct {
 	IDPSecret    string            `json:"idp_secret"`
 	Encryption   string            `json:"encryption_key"`
 	Secrets      map[string]string `json:"client_secrets"`
+	AdminToken   apiToken          `json:"admin_token,omitzero"`
 	directory    string
 	idpKey       *rsa.PrivateKey
 	feedbackKey  *ecdsa.PrivateKey
 	feedbackFile string
+}
+
+// apiToken is an API token with its secret.
+type apiToken struct {
+	ID     string `json:"id"`
+	Secret string `json:"secret"`
 }
 
 // open reads the state of a data directory, or makes it.

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +36,8 @@ func DecodeJSON(r *http.Request, target any) error {
 // UnmarshalJSON reads one JSON value (RFC 8259) into target, a pointer to a type
 // without methods of its own for it. It refuses what two readers could
 // take for two things: members that the type does not have, or has in another case
-// of letters, members that come twice, a second value, and strings with NUL. The
+// of letters, members that come twice or are missing (those without omitempty or
+// omitzero), a second value, and strings with NUL. The
 // fault points at the place by a JSON pointer (RFC 6901) and repeats no value.
 func UnmarshalJSON(raw []byte, target any) error {
 	s := &strict{json.NewDecoder(bytes.NewReader(raw))}
@@ -140,7 +143,7 @@ func (s *strict) array(t reflect.Type, at string, depth int) error {
 }
 
 func (s *strict) object(t reflect.Type, at string, depth int) error {
-	var members map[string]reflect.Type
+	var members map[string]member
 	if t != nil {
 		switch {
 		case t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(textUnmarshaler):
@@ -165,11 +168,16 @@ func (s *strict) object(t reflect.Type, at string, depth int) error {
 		case members != nil && !known:
 			return malformed(place, "there is no such member")
 		case t != nil && members == nil:
-			of = t.Elem()
+			of.is = t.Elem()
 		}
 		seen[name] = true
-		if err := s.value(of, place, depth+1); err != nil {
+		if err := s.value(of.is, place, depth+1); err != nil {
 			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if members[name].required && !seen[name] {
+			return malformed(at+"/"+name, "a member is missing")
 		}
 	}
 	return s.end(at)
@@ -193,18 +201,24 @@ func trouble(err error) string {
 
 var pointer = strings.NewReplacer("~", "~0", "/", "~1")
 
-// membersOf lists the members of a struct as encoding/json names them.
-func membersOf(t reflect.Type) map[string]reflect.Type {
-	all := map[string]reflect.Type{}
+// member is one of a struct's, as encoding/json takes it.
+type member struct {
+	is       reflect.Type
+	required bool
+}
+
+// membersOf lists the members of a struct by their names in JSON.
+func membersOf(t reflect.Type) map[string]member {
+	all := map[string]member{}
 	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		switch {
-		case name == "-", !f.IsExported(), f.Anonymous && name == "":
-		case name == "":
-			all[f.Name] = f.Type
-		default:
-			all[name] = f.Type
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" || !f.IsExported() || f.Anonymous && name == "" {
+			continue
 		}
+		if name == "" {
+			name = f.Name
+		}
+		all[name] = member{f.Type, !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero")}
 	}
 	return all
 }

@@ -15,13 +15,13 @@ func TestJSONIsReadStrictly(t *testing.T) {
 	}
 	type body struct {
 		Name  string            `json:"name"`
-		Count int               `json:"count"`
-		List  []nested          `json:"list"`
-		Data  []byte            `json:"data"`
-		Words map[string]string `json:"words"`
-		At    time.Time         `json:"at"`
-		Any   any               `json:"any"`
-		On    *bool             `json:"on"`
+		Count int               `json:"count,omitempty"`
+		List  []nested          `json:"list,omitempty"`
+		Data  []byte            `json:"data,omitempty"`
+		Words map[string]string `json:"words,omitempty"`
+		At    time.Time         `json:"at,omitzero"`
+		Any   any               `json:"any,omitempty"`
+		On    *bool             `json:"on,omitempty"`
 	}
 	var good body
 	text := ` {"name":"x","count":2,"list":[{"name":"y"}],"data":"eA==","words":{"a/b":"c"},"at":"2026-01-02T03:04:05Z","any":{"z":[null,1.5]},"on":true} `
@@ -42,8 +42,9 @@ func TestJSONIsReadStrictly(t *testing.T) {
 		"escaped":           {"application/json", `{"words":{"a/b":7}}`, "a string", "/words/ab"},
 		"no base64":         {"application/json", `{"data":"planted!"}`, "base64", "/data"},
 		"NUL":               {"application/json", `{"name":"\u0000planted"}`, "NUL", "/name"},
-		"no time":           {"application/json", `{"at":"planted"}`, "not the JSON", ""},
-		"trailing":          {"application/json", `{} {}`, "after its end", ""},
+		"a missing member":  {"application/json", `{"list":[{}],"name":"x"}`, "missing", "/list/0/name"},
+		"no time":           {"application/json", `{"at":"planted","name":"x"}`, "not the JSON", ""},
+		"trailing":          {"application/json", `{"name":"x"} {}`, "after its end", ""},
 		"broken":            {"application/json", `{"name":planted}`, "not well-formed", "/name"},
 		"cut off":           {"application/json", `{"name":`, "ends early", "/name"},
 		"empty":             {"application/json", ``, "ends early", ""},

@@ -106,17 +106,21 @@ func (e *Engine) parameterObjects(rt *Route) (all []any) {
 	for _, p := range rt.Query {
 		all = append(all, object{"name": p.Name, "in": "query", "description": p.About, "schema": p.schema()})
 	}
-	header := func(name, about string, most int) {
-		all = append(all, object{"name": name, "in": "header", "description": about, "schema": object{"type": "string", "minLength": 1, "maxLength": most}})
+	header := func(name, about, pattern string) {
+		schema := object{"type": "string"}
+		if pattern != "" {
+			schema["pattern"] = pattern
+		}
+		all = append(all, object{"name": name, "in": "header", "description": about, "schema": schema})
 	}
 	if rt.Method == http.MethodGet {
-		header("If-None-Match", "The ETag of an answer before: 304 if it would be the same.", 256)
+		header("If-None-Match", "The ETag of an answer before: 304 if it would be the same.", "")
 	}
 	if e.tagged(rt) {
-		header("If-Match", "The ETag of GET "+rt.of()+": 412 if that has changed.", 256)
+		header("If-Match", "The ETag of GET "+rt.of()+": 412 if that has changed; * for whatever there is.", tags.String())
 	}
 	if rt.Method == http.MethodPost {
-		header("Idempotency-Key", "1 to 255 visible characters, such as a UUID: the same request again gets the first answer.", 255)
+		header("Idempotency-Key", "1 to 255 visible characters, such as a UUID: the same request again gets the first answer.", "^[!-~]{1,255}$")
 	}
 	return all
 }
@@ -139,7 +143,7 @@ func (p Param) schema() object {
 		return object{"type": "string", "enum": p.choices}
 	case text:
 	}
-	return object{"type": "string", "maxLength": longest}
+	return object{"type": "string", "maxLength": p.most}
 }
 
 func (e *Engine) responses(rt *Route, c *components) object {
@@ -180,7 +184,7 @@ func (e *Engine) responses(rt *Route, c *components) object {
 
 // failing lists the statuses that the operation may be refused with.
 func (e *Engine) failing(rt *Route) []int {
-	all := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	all := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	add := func(when bool, statuses ...int) {
 		if when {
 			all = append(all, statuses...)
@@ -191,7 +195,6 @@ func (e *Engine) failing(rt *Route) []int {
 	add(rt.Method == http.MethodGet, http.StatusNotModified)
 	add(rt.changes() || strings.HasSuffix(rt.Path, "/preview"), http.StatusConflict)
 	add(e.tagged(rt), http.StatusPreconditionFailed)
-	add(rt.changes(), http.StatusRequestEntityTooLarge)
 	add(rt.takesBody(), http.StatusUnsupportedMediaType)
 	add(rt.Method == http.MethodPost, http.StatusUnprocessableEntity)
 	return all
@@ -212,7 +215,7 @@ func failures() object {
 		http.StatusNotFound:              "There is no such thing.",
 		http.StatusConflict:              "The state does not allow it, such as the last admin; or the Idempotency-Key is in use.",
 		http.StatusPreconditionFailed:    "What If-Match names is not what there is any more.",
-		http.StatusRequestEntityTooLarge: "The body is too large.",
+		http.StatusRequestEntityTooLarge: "The body or the query is too large.",
 		http.StatusUnsupportedMediaType:  "The body has another Content-Type than the operation takes.",
 		http.StatusUnprocessableEntity:   "The Idempotency-Key was used for another request.",
 		http.StatusInternalServerError:   "A failure of ours; request_id finds it in the log.",

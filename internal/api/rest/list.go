@@ -54,7 +54,7 @@ func ListOf[T any](example T, columns, sorts []string, page func(*http.Request, 
 func (l *List) parameters() []Param {
 	all := []Param{
 		Number("limit", "How many items a page has, "+strconv.Itoa(DefaultPage)+" unless told; of an export, how many at most.", MaxPage),
-		Text("after", "The next of the page before."),
+		{Name: "after", About: "The next of the page before.", kind: text, most: longestCursor},
 		Choice("format", "How the list is written: a page of JSON, or all of it as CSV or JSON lines. The header Accept says the same with application/json, text/csv and application/jsonl.", "json", "csv", "jsonl"),
 	}
 	if len(l.sorts) > 0 {

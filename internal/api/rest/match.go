@@ -6,11 +6,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 )
+
+// tags is the form of If-Match: entity tags, of which weak ones never match.
+var tags = regexp.MustCompile(`^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$`)
+
+var errTags = fault.New(fault.Invalid, "precondition_malformed", "If-Match is an entity tag as ETag gave it, several with commas between them, or *").At("If-Match")
 
 var errNoTag = fault.New(fault.Invalid, "precondition_unsupported", "what this changes has no entity tag: leave If-Match out").At("If-Match")
 
@@ -18,6 +24,10 @@ var errNoTag = fault.New(fault.Invalid, "precondition_unsupported", "what this c
 // entity tag of the resource's GET (RFC 9110, section 13.1.1). The caller holds
 // the lock on the resource.
 func (e *Engine) unchanged(r *http.Request, rt *Route) error {
+	wanted := strings.Join(r.Header.Values("If-Match"), ", ")
+	if !tags.MatchString(wanted) {
+		return errTags
+	}
 	get := e.find(http.MethodGet, rt.of())
 	if get == nil || get.Do == nil {
 		return errNoTag
@@ -33,7 +43,7 @@ func (e *Engine) unchanged(r *http.Request, rt *Route) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", get.ID, err)
 	}
-	if !matches(strings.Join(r.Header.Values("If-Match"), ","), tagOf(body)) {
+	if !matches(wanted, tagOf(body)) {
 		return httpx.ErrPrecondition
 	}
 	return nil

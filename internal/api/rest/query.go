@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -23,8 +24,11 @@ const (
 	choice
 )
 
-// longest bounds a parameter's text, in bytes.
-const longest = 2048
+// How long a text may be, in characters, and a cursor.
+const (
+	longest       = 256
+	longestCursor = 1024
+)
 
 // Param is one of a route's parameters in the query.
 type Param struct {
@@ -35,7 +39,9 @@ type Param struct {
 }
 
 // Text is a parameter of any text.
-func Text(name, about string) Param { return Param{Name: name, About: about, kind: text} }
+func Text(name, about string) Param {
+	return Param{Name: name, About: about, kind: text, most: longest}
+}
 
 // Truth is one that is true or false.
 func Truth(name, about string) Param { return Param{Name: name, About: about, kind: truth} }
@@ -76,8 +82,8 @@ func (p Param) check(value string) error {
 			return bad("one of %s", strings.Join(p.choices, ", "))
 		}
 	case text:
-		if len(value) > longest {
-			return bad("at most %d bytes", longest)
+		if utf8.RuneCountInString(value) > p.most {
+			return bad("at most %d characters long", p.most)
 		}
 	}
 	return nil

@@ -63,6 +63,9 @@ func (c *components) schema(t reflect.Type, body bool) *jsonschema.Schema {
 		reflect.TypeFor[[]byte]():          {Type: "string", ContentEncoding: "base64"},
 		reflect.TypeFor[json.RawMessage](): {},
 	}
+	if !body { // a nil one is null
+		types[reflect.TypeFor[[]byte]()] = &jsonschema.Schema{Types: []string{"null", "string"}, ContentEncoding: "base64"}
+	}
 	for of, words := range c.words {
 		s := &jsonschema.Schema{Type: "string"}
 		for _, w := range words {

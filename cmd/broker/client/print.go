@@ -1,0 +1,176 @@
+package client
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Column is a title and the member of each item that it shows, dots between the
+// names of nested ones.
+type Column struct{ Title, Member string }
+
+// PrintJSON writes an answer with indentation; one without a body is an empty object.
+func PrintJSON(w io.Writer, answer []byte) error {
+	if len(answer) == 0 {
+		answer = []byte("{}\n")
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, answer, "", "  "); err != nil {
+		return unreadable(err)
+	}
+	return flush(w, &out)
+}
+
+// PrintTable writes a page of a list, and how to go on when there is more.
+func PrintTable(w io.Writer, answer []byte, columns []Column) error {
+	var page struct {
+		Items *[]map[string]any `json:"items"`
+		Next  string            `json:"next"`
+	}
+	if err := json.Unmarshal(answer, &page); err != nil {
+		return unreadable(err)
+	}
+	if page.Items == nil {
+		return unreadable(fmt.Errorf("it has no items"))
+	}
+	var out bytes.Buffer
+	table := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
+	row := make([]string, len(columns))
+	for i, c := range columns {
+		row[i] = c.Title
+	}
+	_, _ = fmt.Fprintln(table, strings.Join(row, "\t")) // a buffer takes everything
+	for _, item := range *page.Items {
+		for i, c := range columns {
+			row[i] = cell(item, strings.Split(c.Member, "."))
+		}
+		_, _ = fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	_ = table.Flush()
+	if page.Next != "" {
+		_, _ = fmt.Fprintf(&out, "There is more: --after %s\n", page.Next)
+	}
+	return flush(w, &out)
+}
+
+// PrintFacts writes one thing, a fact a line; what has nothing to tell is Done.
+func PrintFacts(w io.Writer, answer []byte) error {
+	if len(bytes.TrimSpace(answer)) == 0 {
+		answer = []byte(`"Done."`)
+	}
+	var v any
+	if err := json.Unmarshal(answer, &v); err != nil {
+		return unreadable(err)
+	}
+	var out bytes.Buffer
+	table := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
+	facts(table, "", v)
+	_ = table.Flush()
+	return flush(w, &out)
+}
+
+// PrintDone writes what the answer to a change says first: its own plain members,
+// such as a secret, or Done.
+func PrintDone(w io.Writer, answer []byte) error {
+	var members map[string]any
+	if json.Unmarshal(answer, &members) != nil {
+		answer = nil
+	}
+	maps.DeleteFunc(members, func(_ string, v any) bool {
+		list, isList := v.([]any)
+		return isList && !simple(list) || !isList && !simple([]any{v})
+	})
+	if len(members) == 0 {
+		return PrintFacts(w, nil)
+	}
+	said, _ := json.Marshal(members) // it came out of JSON
+	return PrintFacts(w, said)
+}
+
+func facts(w io.Writer, name string, v any) {
+	join := func(part string) string { return strings.TrimPrefix(name+"."+part, ".") }
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			facts(w, join(k), v[k])
+		}
+	case []any:
+		if simple(v) {
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, cell(v, nil))
+			return
+		}
+		for i, one := range v {
+			facts(w, join(fmt.Sprint(i)), one)
+		}
+	default:
+		if name == "" {
+			_, _ = fmt.Fprintln(w, cell(v, nil))
+			return
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, cell(v, nil))
+	}
+}
+
+// simple reports whether a list has no lists and objects in it.
+func simple(list []any) bool {
+	return !slices.ContainsFunc(list, func(v any) bool {
+		switch v.(type) {
+		case map[string]any, []any:
+			return true
+		}
+		return false
+	})
+}
+
+// cell is the text of a nested member, "-" for none. Control characters, which
+// could move a terminal's cursor, are left out.
+func cell(v any, path []string) string {
+	for _, name := range path {
+		object, _ := v.(map[string]any)
+		v = object[name]
+	}
+	text := ""
+	switch v := v.(type) {
+	case nil:
+	case []any:
+		all := make([]string, len(v))
+		for i, one := range v {
+			all[i] = cell(one, nil)
+		}
+		text = strings.Join(all, ",")
+	case bool:
+		text = map[bool]string{true: "yes", false: "no"}[v]
+	case float64:
+		text = strings.TrimSuffix(fmt.Sprintf("%.6f", v), ".000000")
+	case map[string]any:
+		raw, _ := json.Marshal(v) // it came out of JSON
+		text = string(raw)
+	default:
+		text = fmt.Sprint(v)
+	}
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, text)
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func unreadable(err error) error { return fmt.Errorf("read the broker's answer: %w", err) }
+
+func flush(w io.Writer, out *bytes.Buffer) error {
+	if _, err := out.WriteTo(w); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
