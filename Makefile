@@ -11,7 +11,7 @@ CHAOS         ?=
 
 export CGO_ENABLED = 0
 
-.PHONY: help demo build test race lint fmt bench chaos fuzz e2e vuln vendor-js tools check-deploy reference
+.PHONY: help demo build test race lint fmt bench chaos fuzz fuzz-api e2e vuln vendor-js tools check-deploy reference
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ chaos: tools ## kill a broker ROUNDS times on each engine, and every other fault
 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
+
+fuzz-api: ## the management API of a real broker from its OpenAPI document (Schemathesis, from PyPI)
+	@scripts/fuzz-api
 
 vuln: ## known vulnerabilities in what we depend on; an unreachable database is unknown
 	@scripts/vuln $(GOVULNCHECK)
