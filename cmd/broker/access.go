@@ -62,7 +62,7 @@ type groupUnmapCommand struct {
 }
 
 // Run removes the mapping.
-func (c *groupUnmapCommand) Run(k *kong.Context) error { return c.risky.run(c.connected, request(k)) }
+func (c *groupUnmapCommand) Run(k *kong.Context) error { return c.run(c.connected, request(k)) }
 
 type roleCommand struct {
 	List     listing           `cmd:"" help:"List the roles, what they may do, and the groups that give them." api:"GET /roles" columns:"ROLE=name,RIGHTS=rights,GROUPS=groups"`
@@ -94,7 +94,7 @@ type roleTakeCommand struct {
 }
 
 // Run takes the role away.
-func (c *roleTakeCommand) Run(k *kong.Context) error { return c.risky.run(c.connected, request(k)) }
+func (c *roleTakeCommand) Run(k *kong.Context) error { return c.run(c.connected, request(k)) }
 
 type tokenCommand struct {
 	List   tokenListCommand   `cmd:"" help:"List the API tokens that are good." api:"GET /tokens" columns:"ID=id,NAME=name,ROLES=roles,APPS=apps,OWNER=owner.id,EXPIRES=expires,LAST USED=last_used"`

@@ -57,11 +57,11 @@ func main() {
 
 // run does what the command line says and returns the exit code.
 func run(args []string) int {
-	var c commands
-	parser := kong.Must(&c, kong.Name("broker"), kong.Description("The gate of a company's micro-apps.\n\n"+client.ExitCodes),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Vars{"thing": "Its id."},
-		kong.Groups{"broker": "Which broker", "list": "How much of the list"})
-	k, err := parser.Parse(args)
+	parser, err := newParser(&commands{})
+	var k *kong.Context
+	if err == nil {
+		k, err = parser.Parse(args)
+	}
 	if err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "broker: %v\nbroker --help says what there is.\n", err) // there is nobody else to tell
 		return client.Usage
@@ -71,4 +71,11 @@ func run(args []string) int {
 		return client.ExitOf(err)
 	}
 	return client.OK
+}
+
+// newParser reads command lines into c.
+func newParser(c *commands) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("broker"), kong.Description("The gate of a company's micro-apps.\n\n"+client.ExitCodes),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Vars{"thing": "Its id."},
+		kong.Groups{"broker": "Which broker", "list": "How much of the list"})
 }

@@ -73,20 +73,27 @@ func (c connected) waiting(answer []byte) error {
 func request(k *kong.Context) client.Request {
 	node := k.Selected()
 	method, path, _ := strings.Cut(node.Tag.Get("api"), " ")
-	for _, arg := range node.Positional {
-		path = strings.Replace(path, "{}", url.PathEscape(fmt.Sprint(arg.Target.Interface())), 1)
-	}
-	r := client.Request{Method: method, Path: path, Query: url.Values{}}
-	for _, flag := range node.Flags {
-		name, value := flag.Tag.Get("query"), flag.Target
+	r := client.Request{Method: method, Query: url.Values{}}
+	set := func(v *kong.Value) bool {
+		name, value := v.Tag.Get("query"), v.Target
 		if name == "" || value.IsZero() {
-			continue
+			return name != ""
 		}
 		if value.Kind() == reflect.Pointer {
 			value = value.Elem()
 		}
 		r.Query.Set(name, fmt.Sprint(value.Interface()))
+		return true
 	}
+	for _, arg := range node.Positional {
+		if !set(arg) {
+			path = strings.Replace(path, "{}", url.PathEscape(fmt.Sprint(arg.Target.Interface())), 1)
+		}
+	}
+	for _, flag := range node.Flags {
+		set(flag.Value)
+	}
+	r.Path = path
 	return r
 }
 
@@ -208,4 +215,4 @@ type ending struct {
 }
 
 // Run takes it away.
-func (c *ending) Run(k *kong.Context) error { return c.risky.run(c.connected, request(k)) }
+func (c *ending) Run(k *kong.Context) error { return c.run(c.connected, request(k)) }

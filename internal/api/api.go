@@ -113,10 +113,13 @@ func New(o Options) (*API, error) {
 	return a, nil
 }
 
+// Table lists every operation, to read what they are: none of them can be done.
+func Table() []rest.Route { return (&API{}).table() }
+
 // FourEyes lists the operations that four eyes can be asked for.
 func FourEyes() []string {
 	var names []string
-	for _, rt := range (&API{}).table() {
+	for _, rt := range Table() {
 		if rt.MayWait() {
 			names = append(names, rt.ID)
 		}

@@ -79,9 +79,7 @@ func PrintFacts(w io.Writer, answer []byte) error {
 // such as a secret, or Done.
 func PrintDone(w io.Writer, answer []byte) error {
 	var members map[string]any
-	if json.Unmarshal(answer, &members) != nil {
-		answer = nil
-	}
+	_ = json.Unmarshal(answer, &members) // what is no object has nothing to say
 	maps.DeleteFunc(members, func(_ string, v any) bool {
 		list, isList := v.([]any)
 		return isList && !simple(list) || !isList && !simple([]any{v})

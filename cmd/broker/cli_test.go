@@ -1,0 +1,215 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
+	"github.com/gatehouse-io/gatehouse/internal/api"
+)
+
+// asks is what a broker that was played was asked.
+type asks struct{ method, target, body, token, key string }
+
+// play answers the CLI on a Unix socket by path; it returns what was asked.
+func play(t *testing.T, status int, answer string) *[]asks {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []asks
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, asks{r.Method, r.URL.RequestURI(), string(body), r.Header.Get("Authorization"), r.Header.Get("Idempotency-Key")})
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, answer)
+	})}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	t.Setenv("GATEHOUSE_SOCKET", socket)
+	return &got
+}
+
+// output runs the command line and returns its exit code and standard output.
+func output(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := os.Stdout
+	os.Stdout = file
+	code := run(args)
+	os.Stdout = real
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code, string(out)
+}
+
+func TestCommandsAskWhatTheyDeclare(t *testing.T) {
+	got := play(t, http.StatusOK, `{"items":[]}`)
+	for line, want := range map[string]asks{
+		"app list":                            {method: "GET", target: "/api/v1/apps"},
+		"app list two --disabled=false":       {method: "GET", target: "/api/v1/apps?disabled=false&q=two"},
+		"app list --sort=-name --limit 5":     {method: "GET", target: "/api/v1/apps?limit=5&sort=-name"},
+		"app show a/b":                        {method: "GET", target: "/api/v1/apps/a%2Fb"},
+		"app remove x":                        {method: "DELETE", target: "/api/v1/apps/x"},
+		"app disable x --preview":             {method: "GET", target: "/api/v1/apps/x/disable/preview"},
+		"person sessions p":                   {method: "GET", target: "/api/v1/people/p/sessions"},
+		"person sign-out p":                   {method: "DELETE", target: "/api/v1/people/p/sessions"},
+		"grant withdraw p a":                  {method: "DELETE", target: "/api/v1/people/p/grants/a"},
+		"group map acme g1 staff":             {method: "PUT", target: "/api/v1/mappings/acme/g1", body: `{"name":"staff"}`},
+		"group members acme g1":               {method: "GET", target: "/api/v1/groups/acme/g1/members"},
+		"session end s":                       {method: "DELETE", target: "/api/v1/sessions/s"},
+		"keys rotate ES256":                   {method: "POST", target: "/api/v1/keys/ES256/rotate"},
+		"audit list --type key. --export csv": {method: "GET", target: "/api/v1/audit?format=csv&type=key."},
+		"role assign admin p":                 {method: "PUT", target: "/api/v1/roles/admin/people/p"},
+		"change approve c":                    {method: "POST", target: "/api/v1/changes/c/approve"},
+		"job retry j":                         {method: "POST", target: "/api/v1/jobs/j/retry"},
+		"outbox list --state buried":          {method: "GET", target: "/api/v1/outbox?state=buried"},
+		"whoami":                              {method: "GET", target: "/api/v1/me"},
+		"token create x --role auditor":       {method: "POST", target: "/api/v1/tokens", body: `{"apps":[],"days":90,"name":"x","roles":["auditor"]}`},
+	} {
+		*got = nil
+		if code, out := output(t, strings.Fields(line)...); code != client.OK || len(*got) != 1 {
+			t.Errorf("%s: %d %s, asked %v", line, code, out, *got)
+			continue
+		}
+		asked := (*got)[0]
+		if (asked.key != "") != (asked.method == http.MethodPost) {
+			t.Errorf("%s: key %q", line, asked.key)
+		}
+		if asked.key = ""; asked != want {
+			t.Errorf("%s asked %+v, want %+v", line, asked, want)
+		}
+	}
+}
+
+func TestExitCodesSayWhatWentWrong(t *testing.T) {
+	for status, want := range map[int]int{
+		200: client.OK, 202: client.OK, 204: client.OK, 400: client.Usage, 415: client.Usage, 404: client.NotFound, 401: client.Denied, 403: client.Denied,
+		409: client.Conflict, 412: client.Conflict, 422: client.Conflict, 429: client.Unavailable, 503: client.Unavailable, 500: client.Failure,
+	} {
+		answer := `{"detail":"why","code":"c"}`
+		if status == http.StatusNoContent {
+			answer = ""
+		}
+		play(t, status, answer)
+		if code, _ := output(t, "app", "enable", "x"); code != want {
+			t.Errorf("%d: exit %d, want %d", status, code, want)
+		}
+	}
+	t.Setenv("GATEHOUSE_SOCKET", filepath.Join(t.TempDir(), "none"))
+	for want, line := range map[int]string{
+		client.Unavailable: "app list", client.Usage: "app lst",
+	} {
+		if code, _ := output(t, strings.Fields(line)...); code != want {
+			t.Errorf("%s: exit %d, want %d", line, code, want)
+		}
+	}
+	if code, _ := output(t, "app", "list", "--server", "http://login.example.com"); code != client.Usage {
+		t.Errorf("a token in the clear: exit %d", code)
+	}
+	if code, _ := output(t, "app", "list", "--server", "https://login.example.com"); code != client.Usage {
+		t.Errorf("no token: exit %d", code)
+	}
+}
+
+func TestAnswersAreTablesFactsOrJSON(t *testing.T) {
+	play(t, http.StatusOK, `{"items":[{"name":"hr","disabled":true,"manifest":{"metadata":{"title":"HR\u001b[31m"}}}],"next":"n"}`)
+	if _, out := output(t, "app", "list"); !strings.Contains(out, "hr    HR[31m") || !strings.Contains(out, "There is more: --after n") || strings.Contains(out, "\x1b") {
+		t.Errorf("%q", out)
+	}
+	if _, out := output(t, "app", "list", "-o", "json"); !json.Valid([]byte(out)) || !strings.Contains(out, `"next": "n"`) {
+		t.Errorf("%q", out)
+	}
+	play(t, http.StatusOK, `{"app":{"name":"hr"},"client_secret":"s","missing":["keys"]}`)
+	if _, out := output(t, "app", "secret", "hr"); out != "client_secret  s\nmissing        keys\n" {
+		t.Errorf("%q", out)
+	}
+	play(t, http.StatusNoContent, "")
+	if _, out := output(t, "session", "end", "s"); out != "Done.\n" {
+		t.Errorf("%q", out)
+	}
+	if _, out := output(t, "session", "end", "s", "-o", "json"); strings.TrimSpace(out) != "{}" {
+		t.Errorf("%q", out)
+	}
+}
+
+// TestBashCompletesCommandsAndFlags runs the script in a real bash.
+func TestBashCompletesCommandsAndFlags(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash here: exec.LookPath")
+	}
+	code, script := output(t, "completion", "bash")
+	if code != client.OK {
+		t.Fatal(code)
+	}
+	for line, want := range map[string]string{
+		"broker ke": "keys", "broker keys ki": "kill", "broker app list --sor": "--sort", "broker app disable x --prev": "--preview", "broker person disa": "disable",
+	} {
+		words := strings.Fields(line)
+		test := script + "\nCOMP_WORDS=(" + line + "); COMP_CWORD=" + string(rune('0'+len(words)-1)) + "; _broker; echo \"${COMPREPLY[*]}\""
+		out, err := exec.CommandContext(t.Context(), bash, "-c", test).CombinedOutput()
+		if err != nil || strings.TrimSpace(string(out)) != want {
+			t.Errorf("%s: %v %q, want %s", line, err, out, want)
+		}
+	}
+	for _, shell := range []string{"zsh", "fish"} {
+		if code, script := output(t, "completion", shell); code != client.OK || !strings.Contains(script, "app disable") {
+			t.Errorf("%s: %d", shell, code)
+		}
+	}
+}
+
+// TestTheCommandsCoverTheAPI keeps the two together: a command asks for what there
+// is, and what there is has a command, unless it is named here with the reason.
+func TestTheCommandsCoverTheAPI(t *testing.T) {
+	without := map[string]string{
+		"importApps": "app apply", "applyApp": "app apply", "createToken": "token create", "getMapping": "group mappings", "getGroup": "group list",
+	}
+	declared := map[string]bool{}
+	k, err := newParser(&commands{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(n *kong.Node)
+	walk = func(n *kong.Node) {
+		if tag := n.Tag; tag != nil && tag.Get("api") != "" {
+			declared[tag.Get("api")] = true
+		}
+		for _, child := range n.Children {
+			walk(child)
+		}
+	}
+	walk(k.Model.Node)
+	for _, rt := range api.Table() {
+		line := rt.Method + " " + regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(rt.Path, "{}")
+		if !declared[line] && without[rt.ID] == "" {
+			t.Errorf("no command asks for %s, %s", rt.ID, line)
+		}
+		delete(declared, line)
+	}
+	for line := range declared {
+		t.Errorf("a command asks for %s, which there is not", line)
+	}
+}
