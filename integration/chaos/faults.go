@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,6 +87,7 @@ func (f *faulting) suffer(bad fault) error {
 	}
 	pause(ctx, bad.lasts)
 	over := time.Now()
+	on, off := f.lately(over.Add(-bad.lasts / 2))
 	if err := bad.over(); err != nil {
 		return fmt.Errorf("end of %s: %w", bad.name, err)
 	}
@@ -104,7 +106,7 @@ func (f *faulting) suffer(bad fault) error {
 	f.r.count(faults, 1)
 	f.r.count(acks, f.l.count()-before)
 	f.r.took("recovery", took)
-	f.r.note("%s for %s: recovered %s after its end", bad.name, bad.lasts, round(took))
+	f.r.note("%s for %s: recovered %s after its end; went on: %s; paused: %s", bad.name, bad.lasts, round(took), strings.Join(on, ", "), strings.Join(off, ", "))
 	if err := f.verify(f.s.ctx); err != nil {
 		return fmt.Errorf("after %s: %w", bad.name, err)
 	}

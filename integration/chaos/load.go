@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,12 +98,23 @@ func (w *load) succeeded(kind string) {
 	at.(*atomic.Int64).Store(time.Now().UnixNano())
 }
 
+// lately tells apart the kinds of work that succeeded after the given moment.
+func (w *load) lately(since time.Time) (did, didNot []string) {
+	w.served.Range(func(kind, at any) bool {
+		if at.(*atomic.Int64).Load() > since.UnixNano() {
+			did = append(did, kind.(string))
+		} else {
+			didNot = append(didNot, kind.(string))
+		}
+		return true
+	})
+	slices.Sort(did)
+	slices.Sort(didNot)
+	return did, didNot
+}
+
 // recovered reports whether every kind of work succeeded after the given moment.
 func (w *load) recovered(since time.Time) bool {
-	all := true
-	w.served.Range(func(_, at any) bool {
-		all = all && at.(*atomic.Int64).Load() > since.UnixNano()
-		return all
-	})
-	return all
+	_, not := w.lately(since)
+	return len(not) == 0
 }
