@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -32,39 +33,43 @@ type options struct {
 	parts   []string
 }
 
-// parts are what there is, in the order it is run.
-var parts = []struct {
+// part is a scenario on a stage of its own.
+type part struct {
 	name string
 	run  func(context.Context, options, *report) error
-}{
-	{"kill-sqlite", killSQLite},
-	{"kill-postgres", killPostgres},
-	{"redis", redisFaults},
-	{"postgres", postgresFaults},
-	{"disk", diskFull},
-	{"clock", clockMoves},
-	{"replicas", replicasUnderLoad},
+}
+
+// parts are what there is, in the order it is run.
+func parts() []part {
+	return []part{
+		{"kill-sqlite", killSQLite},
+		{"kill-postgres", killPostgres},
+		{"redis", redisFaults},
+		{"postgres", postgresFaults},
+		{"disk", diskFull},
+		{"clock", clockMoves},
+		{"replicas", replicasUnderLoad},
+	}
 }
 
 func main() {
-	var o options
 	rounds := flag.Int("rounds", 200, "how often the process is killed, on each engine")
 	writes := flag.Int("writes", 1000, "how many acknowledged writes lie between two kills at least")
 	workers := flag.Int("workers", minWorkers+1, "how many clients there are")
 	run := flag.String("run", "", "comma-separated parts, all unless told: kill-sqlite, kill-postgres, redis, postgres, disk, clock, replicas")
-	clock := flag.String("serve", "", "internal: serve this configuration by the clock that -clock moves")
-	hands := flag.String("clock", "", "internal: the file with the clock's offset")
+	serve := flag.String("serve", "", "internal: serve this configuration, by the clock that -clock moves")
+	hands := flag.String("clock", "", "internal: the file that says how far the clock is moved")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *clock != "" {
-		if err := serveByMovedClock(ctx, *clock, *hands); err != nil {
+	if *serve != "" {
+		if err := serveByMovedClock(ctx, *serve, *hands); err != nil {
 			fmt.Fprintln(os.Stderr, "chaos:", err)
 			os.Exit(1)
 		}
 		return
 	}
-	o.rounds, o.writes, o.workers = *rounds, *writes, max(*workers, minWorkers)
+	o := options{rounds: *rounds, writes: *writes, workers: max(*workers, minWorkers)}
 	if *run != "" {
 		o.parts = strings.Split(*run, ",")
 	}
@@ -76,10 +81,16 @@ func main() {
 	}
 }
 
-// runParts runs the wanted parts; one that cannot go on is a violation.
+// runParts runs the wanted parts; one that cannot go on, or that there is not, is a
+// violation.
 func runParts(ctx context.Context, o options, r *report) {
-	for _, p := range parts {
-		if len(o.parts) > 0 && !contains(o.parts, p.name) {
+	for _, name := range o.parts {
+		if !slices.ContainsFunc(parts(), func(p part) bool { return p.name == name }) {
+			r.violation("there is no part %q", name)
+		}
+	}
+	for _, p := range parts() {
+		if len(o.parts) > 0 && !slices.Contains(o.parts, p.name) {
 			continue
 		}
 		r.begin(p.name)
@@ -88,13 +99,4 @@ func runParts(ctx context.Context, o options, r *report) {
 		}
 		r.end()
 	}
-}
-
-func contains(list []string, one string) bool {
-	for _, s := range list {
-		if s == one {
-			return true
-		}
-	}
-	return false
 }
