@@ -102,10 +102,39 @@ type Outgoing struct {
 	MaxBytes int64 `yaml:"max_bytes"`
 }
 
-// Log says what is logged.
+// Log says what is logged: lines of JSON, on standard error in any case.
 type Log struct {
 	// Level is debug, info (default), warn or error.
 	Level string `yaml:"level"`
+	// File also gets the lines.
+	File File `yaml:"file"`
+	// Syslog also gets the lines. It never holds up a request: while the server is
+	// slow or gone, lines are dropped and counted.
+	Syslog Syslog `yaml:"syslog"`
+}
+
+// File is a file that lines are added to.
+type File struct {
+	// Path is where it is; empty means none.
+	Path string `yaml:"path"`
+	// MaxBytes is how large it grows before it is put aside under the time; 0 means
+	// as large as it gets, for who rotates it by other means: a file that was moved
+	// away is begun anew. Default 100 MiB.
+	MaxBytes int64 `yaml:"max_bytes"`
+	// Keep is how many of those put aside stay; 0 means all.
+	Keep int `yaml:"keep"`
+}
+
+// Syslog is a syslog server (RFC 5424).
+type Syslog struct {
+	// Address is unix:///path, udp://host:port, tcp://host:port or tls://host:port;
+	// empty means none.
+	Address string `yaml:"address"`
+	// Facility is user, daemon, auth, authpriv, audit or local0 to local7.
+	Facility string `yaml:"facility"`
+	// CA is a file of PEM certificates that vouch for a tls server; empty means the
+	// system's.
+	CA string `yaml:"ca"`
 }
 
 // Metrics says who may read /metrics.
@@ -158,12 +187,19 @@ type Limits struct {
 	APIToken int64 `yaml:"api_token"`
 }
 
-// Audit tunes the audit log.
+// Audit tunes the audit log, and says where it is exported to: every sealed entry,
+// in order and at least once, and after each batch its signed seal.
 type Audit struct {
 	// Window is how long the commit of issued tokens' entries waits for more of
 	// them, while tokens are asked for at once; a token is answered when its entry
 	// is durable.
 	Window time.Duration `yaml:"window"`
+	// File gets the entries as lines of JSON. With several replicas it is on the
+	// machine of the one that exports at the time: use a shared folder, or syslog.
+	File File `yaml:"file"`
+	// Syslog gets them as messages. What is under way when a server goes is lost:
+	// no transport of syslog tells that a message was kept.
+	Syslog Syslog `yaml:"syslog"`
 }
 
 // Revocation bounds how far a replica may be behind.

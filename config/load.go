@@ -84,13 +84,13 @@ func defaults() Config {
 		Database:   Database{Driver: SQLite},
 		Redis:      Redis{Prefix: "gatehouse:"},
 		Outgoing:   Outgoing{Timeout: 10 * time.Second, MaxBytes: 1 << 20},
-		Log:        Log{Level: "info"},
+		Log:        Log{Level: "info", File: File{MaxBytes: 100 << 20, Keep: 10}, Syslog: Syslog{Facility: "local0"}},
 		Metrics:    Metrics{Allow: loopback},
 		Tracing:    Tracing{Ratio: 1},
 		Session:    Session{Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
 		Limits:     Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000},
 		Revocation: Revocation{Staleness: 5 * time.Second},
-		Audit:      Audit{Window: time.Millisecond},
+		Audit:      Audit{Window: time.Millisecond, File: File{MaxBytes: 100 << 20}, Syslog: Syslog{Facility: "audit"}},
 		Keys:       Keys{RotateEvery: 90 * 24 * time.Hour, Lead: time.Hour, Overlap: 2 * time.Hour},
 		Product:    Product{Name: "Gatehouse"},
 	}
@@ -126,6 +126,7 @@ func (c *Config) anchor(base string) {
 	paths := []*string{
 		&c.DataDir, &c.Socket, &c.Apps.Folder, &c.EncryptionKeyFile, &c.PreviousEncryptionKeysFile,
 		&c.Database.DSNFile, &c.Redis.URLFile,
+		&c.Log.File.Path, &c.Log.Syslog.CA, &c.Audit.File.Path, &c.Audit.Syslog.CA,
 	}
 	for i := range c.Connections {
 		paths = append(paths, &c.Connections[i].ClientSecretFile)

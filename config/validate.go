@@ -163,6 +163,13 @@ func (k *checker) operations(c *Config) {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		k.fail("log.level", "must be debug, info, warn or error")
 	}
+	k.file("log.file", c.Log.File)
+	k.syslog("log.syslog", c.Log.Syslog)
+	k.file("audit.file", c.Audit.File)
+	k.syslog("audit.syslog", c.Audit.Syslog)
+	if c.Log.File.Path != "" && c.Log.File.Path == c.Audit.File.Path {
+		k.fail("audit.file.path", "is the path of the log")
+	}
 	if c.Tracing.Ratio < 0 || c.Tracing.Ratio > 1 {
 		k.fail("tracing.ratio", "must be from 0 to 1")
 	}

@@ -29,8 +29,8 @@ type drill struct {
 	cfg config.Config
 }
 
-// startDrill starts the demo on an engine.
-func startDrill(t *testing.T, engine string) *drill {
+// startDrill starts the demo on an engine, with a changed configuration.
+func startDrill(t *testing.T, engine string, change ...func(*config.Config)) *drill {
 	t.Helper()
 	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, Now: time.Now})
 	if err != nil {
@@ -46,6 +46,9 @@ func startDrill(t *testing.T, engine string) *drill {
 	}}}
 	if r.cfg, err = config.Load(d.ConfigFile(), environ); err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range change {
+		c(&r.cfg)
 	}
 	if err := d.Listener().Close(); err != nil {
 		t.Fatal(err)

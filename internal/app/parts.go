@@ -42,6 +42,7 @@ type parts struct {
 	issuer  *url.URL
 	clock   *clock
 	now     func() time.Time // by clock
+	sinks   sinks
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 	tracer  *telemetry.Tracer // nil without a collector
@@ -87,7 +88,10 @@ func (p *parts) assemble(ctx context.Context, o Options) error {
 }
 
 func (p *parts) openGround(ctx context.Context, o Options) (err error) {
-	if p.log, err = logger(o.Log, p.cfg.Log.Level); err != nil {
+	if err = p.openSinks(o.Log); err != nil {
+		return err
+	}
+	if p.log, err = logger(p.sinks.log, p.cfg.Log.Level); err != nil {
 		return err
 	}
 	p.clock.setBack = func(by time.Duration) {
@@ -282,5 +286,5 @@ func (p *parts) close() error {
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.sinks.close())...)
 }

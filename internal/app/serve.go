@@ -75,6 +75,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
+	p.follow()
 	counter := &activity.Counter{Store: p.db, Now: p.now}
 	p.jobs.Every("activity", countEvery, counter.Run)
 	p.jobs.Every("audit-check", checkEvery, p.checkAudit)

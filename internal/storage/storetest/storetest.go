@@ -59,6 +59,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("an idempotency key is one caller's and keeps its answer", func(t *testing.T) { claimedOnce(t, db) })
 	t.Run("what a switch would hit is counted", func(t *testing.T) { hits(t, db) })
 	t.Run("a lock is one holder's", func(t *testing.T) { lockShared(t, db) })
+	t.Run("of two who export the audit log one moves on", func(t *testing.T) { exported(t, db) })
 }
 
 // Fill puts people, sessions, codes and refresh families into a database, three of
