@@ -51,7 +51,7 @@ func OpenFile(o FileOptions) (*File, error) {
 }
 
 func (f *File) open() error {
-	file, err := os.OpenFile(f.o.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // G304: the operator names the file
+	file, err := os.OpenFile(f.o.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", f.o.Path, err)
 	}

@@ -231,9 +231,15 @@ func TestAConnectionThatBreaksIsMadeAgain(t *testing.T) {
 
 func TestWhatIsNoSyslogServerIsRefused(t *testing.T) {
 	for _, o := range []sink.SyslogOptions{
-		{Address: "", Facility: "local0"}, {Address: "localhost:514", Facility: "local0"}, {Address: "http://a:1", Facility: "local0"},
-		{Address: "udp://a", Facility: "local0"}, {Address: "tcp://a:1/x", Facility: "local0"}, {Address: "tcp://u:p@a:1", Facility: "local0"},
-		{Address: "unix://", Facility: "local0"}, {Address: "udp://a:1", Facility: "kernel"}, {Address: "tls://a:1", Facility: "local0", CA: "/nowhere.pem"},
+		{Address: "", Facility: "local0"},
+		{Address: "localhost:514", Facility: "local0"},
+		{Address: "http://a:1", Facility: "local0"},
+		{Address: "udp://a", Facility: "local0"},
+		{Address: "tcp://a:1/x", Facility: "local0"},
+		{Address: "tcp://u:p@a:1", Facility: "local0"},
+		{Address: "unix://", Facility: "local0"},
+		{Address: "udp://a:1", Facility: "kernel"},
+		{Address: "tls://a:1", Facility: "local0", CA: "/nowhere.pem"},
 	} {
 		if _, err := sink.NewSyslog(o); err == nil {
 			t.Errorf("%+v", o)
