@@ -27,6 +27,12 @@ type window struct {
 // chromium starts a browser for the test. It talks to loopback only.
 func chromium(t *testing.T) *window {
 	t.Helper()
+	return chromiumFor(t, browserLimit)
+}
+
+// chromiumFor is chromium for a test that takes longer.
+func chromiumFor(t *testing.T, limit time.Duration) *window {
+	t.Helper()
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
 	options = append(options,
 		chromedp.ExecPath(findChromium(t)), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
@@ -40,7 +46,7 @@ func chromium(t *testing.T) *window {
 	if err := chromedp.Do(tab); err != nil { // the first call starts the browser and must have no limit of its own
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(tab, browserLimit)
+	ctx, cancel := context.WithTimeout(tab, limit)
 	t.Cleanup(cancel)
 	return &window{t: t, ctx: ctx, shots: os.Getenv("GATEHOUSE_SCREENSHOTS")}
 }

@@ -58,6 +58,7 @@ const (
 type view struct {
 	Page
 	Product   string
+	Name      string
 	Title     string
 	Languages []choice
 }
@@ -83,7 +84,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, p Page) 
 	title, err := u.title(p, i)
 	var out bytes.Buffer
 	if err == nil {
-		err = t.ExecuteTemplate(&out, "shell.html", view{Page: p, Product: u.o.Brand.Name, Title: title, Languages: u.others(r, p, i)})
+		err = t.ExecuteTemplate(&out, "shell.html", view{Page: p, Product: u.o.Brand.Name, Name: p.Template.name, Title: title, Languages: u.others(r, p, i)})
 	}
 	if err != nil {
 		u.o.Log.ErrorContext(r.Context(), "page not rendered", slog.String("title", title), slog.Any("error", err))

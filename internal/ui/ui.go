@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/text/language"
@@ -55,8 +57,12 @@ type UI struct {
 	failure, post *Template
 }
 
-// Template is a page in every language.
-type Template struct{ in []*template.Template }
+// Template is a page in every language. Its name is that of its file; the page bears
+// it as data-page, so that tests can tell whether they have seen every one.
+type Template struct {
+	name string
+	in   []*template.Template
+}
 
 // New returns a UI.
 func New(o Options) (*UI, error) {
@@ -91,7 +97,7 @@ func (u *UI) Parse(from Files, name string, shared ...string) (*Template, error)
 			u.texts.Texts[english] = text
 		}
 	}
-	page := &Template{}
+	page := &Template{name: strings.TrimSuffix(path.Base(name), path.Ext(name))}
 	for _, tag := range languages() {
 		l := &locale{tag: tag, print: message.NewPrinter(tag), now: u.o.Now}
 		if tag != language.English {

@@ -1,0 +1,168 @@
+package integration
+
+import (
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// hostile is what strangers call themselves, their groups and their apps. Had it
+// become markup, testdata/layout.js would find it.
+const hostile = `Zoë <b data-hostile>"'&</b><script data-hostile>alert(1)</script>`
+
+// crawlLimit bounds a walk through everything.
+const crawlLimit = 8 * time.Minute
+
+// crowd is a demo with somebody, and something, of every hostile kind in it.
+func crowd(t *testing.T) *attacker {
+	t.Helper()
+	a, s := withStranger(t)
+	a.enter(s, map[string]any{
+		"sub": hostile, "name": hostile, "preferred_username": hostile, "given_name": hostile, "department": hostile,
+		"email": "zoe@partner.example", "groups": []string{"staff", hostile},
+	})
+	var manifest map[string]any
+	if err := json.Unmarshal(a.manifest(t, "expense-bot", map[string]any{"clientId": "microapp-hostile", "scopes": []map[string]any{{"name": "openid"}, {"name": "email", "justification": hostile}}}), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	manifest["metadata"] = map[string]any{"name": "hostile", "title": hostile, "description": hostile}
+	spec := manifest["spec"].(map[string]any)
+	spec["owner"] = map[string]any{"team": hostile, "primary": "zoe@partner.example", "contacts": map[string]any{"chat": hostile}}
+	spec["entitlements"] = []map[string]any{{"name": "user", "description": hostile, "groups": []string{"all-employees"}}}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.manage(t, http.MethodPut, "/apps/hostile", text)
+	return a
+}
+
+// shape is what addresses of one page have in common: ids and values are left out.
+func shape(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	segments := strings.Split(u.Path, "/")
+	for i, s := range segments {
+		// What stands below a list is one thing of it.
+		if i >= 2 && segments[1] == "apps" || i >= 3 && segments[1] == "admin" && i%2 == 1 {
+			segments[i] = "*"
+		} else if regexp.MustCompile(`\d`).MatchString(s) {
+			segments[i] = "*"
+		}
+	}
+	keys := slices.Sorted(func(yield func(string) bool) {
+		for key := range u.Query() {
+			if !yield(key) {
+				return
+			}
+		}
+	})
+	return strings.Join(segments, "/") + "?" + strings.Join(keys, "&")
+}
+
+// crawl opens every page that is reached by links from where it begins, one of each
+// shape, and has visit look at it.
+func (w *window) crawl(begin []string, visit func(address string)) {
+	w.t.Helper()
+	seen, queue := map[string]bool{}, begin
+	for len(queue) > 0 {
+		address := queue[0]
+		queue = queue[1:]
+		if s := shape(w.t, address); seen[s] {
+			continue
+		} else {
+			seen[s] = true
+		}
+		w.do("open "+address, chromedp.Navigate(address))
+		if w.page() == "" {
+			continue // an export, or somebody else's page
+		}
+		visit(address)
+		queue = append(queue, w.links()...)
+	}
+}
+
+// enterAs signs somebody of the demo in to our own pages.
+func (w *window) enterAs(a *attacker, username string) {
+	w.t.Helper()
+	who := a.Facts().Person(username)
+	w.do("sign in as "+username, chromedp.Navigate(a.Facts().Portal), chromedp.WaitVisible(chromedp.CSS(`a[href*="idp=acme"]`)), chromedp.Click(chromedp.CSS(`a[href*="idp=acme"]`)),
+		chromedp.WaitVisible(chromedp.CSS("#password")), chromedp.SendKeys(chromedp.CSS("#username"), who.Username), chromedp.SendKeys(chromedp.CSS("#password"), who.Password),
+		chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS(`main[data-page="apps"]`)))
+}
+
+// TestEveryPageHolds opens everything that an administrator can open, on screens of
+// both kinds and in both colours, and goes through it by keyboard. A page that no
+// test opens fails it: the pages are those whose templates are in the tree.
+func TestEveryPageHolds(t *testing.T) {
+	a := crowd(t)
+	seen := map[string]bool{}
+	for _, screen := range []screen{screens()[0], screens()[3]} {
+		t.Run(screen.name, func(t *testing.T) {
+			w := chromiumFor(t, crawlLimit)
+			w.on(screen)
+			w.enterAs(a, "ada")
+			w.crawl([]string{a.Facts().Portal, a.Facts().Account, a.Issuer() + "/api/v1/"}, func(address string) {
+				page := w.page()
+				seen[page] = true
+				if page == "error" {
+					t.Errorf("%s is led to, and is an error", address)
+				}
+				w.holds(screen.name + "-" + page)
+				if screen.width > 1000 {
+					w.keyboardWalk()
+				}
+			})
+		})
+	}
+	// What is only reached by sending a form, and is looked at elsewhere.
+	for _, page := range []string{"choose", "consent", "refused", "logout", "done", "error", "out", "post"} {
+		seen[page] = true
+	}
+	for page, file := range templates(t) {
+		if !seen[page] {
+			t.Errorf("%s: no test has looked at this page", file)
+		}
+	}
+}
+
+// templates finds every page of the product: the templates that define a body.
+func templates(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir("../internal", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && (d.Name() == "demo" || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if filepath.Ext(file) != ".html" {
+			return nil
+		}
+		body, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(body), `define "body"`) {
+			return err
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".html")
+		if all[name] != "" {
+			t.Errorf("%s and %s have one name: tests cannot tell them apart", all[name], file)
+		}
+		all[name] = file
+		return nil
+	})
+	if err != nil || len(all) == 0 {
+		t.Fatal(err)
+	}
+	return all
+}
