@@ -255,12 +255,6 @@ type Admin struct {
 	FourEyes []string `yaml:"four_eyes"`
 }
 
-// Product is how the broker presents itself to people.
-type Product struct {
-	// Name is shown on every page. Default "Gatehouse".
-	Name string `yaml:"name"`
-}
-
 // Connection is one upstream identity provider.
 type Connection struct {
 	// ID is lower-case letters, digits and hyphens. It is part of the redirect

@@ -73,7 +73,7 @@ func TestTheExamplesOfTheSampleLoad(t *testing.T) {
 	text = strings.ReplaceAll(text, "driver: sqlite", "driver: postgres")
 	write(t, filepath.Join(dir, "broker.yaml"), text)
 	for file, content := range map[string]string{
-		"encryption.key": key(), "acme.secret": "s3cret\n",
+		"encryption.key": key(), "acme.secret": "s3cret\n", "logo.svg": "<svg/>",
 		"secrets/postgres-dsn": "postgres://u:p@db/g", "secrets/redis-url": "redis://:p@cache:6379/0",
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(file)), 0o700); err != nil {

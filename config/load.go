@@ -124,7 +124,7 @@ func (c *Config) complete() {
 // anchor makes the relative paths of the file start at base.
 func (c *Config) anchor(base string) {
 	paths := []*string{
-		&c.DataDir, &c.Socket, &c.Apps.Folder, &c.EncryptionKeyFile, &c.PreviousEncryptionKeysFile,
+		&c.DataDir, &c.Socket, &c.Apps.Folder, &c.Product.Logo, &c.EncryptionKeyFile, &c.PreviousEncryptionKeysFile,
 		&c.Database.DSNFile, &c.Redis.URLFile,
 		&c.Log.File.Path, &c.Log.Syslog.CA, &c.Audit.File.Path, &c.Audit.Syslog.CA,
 	}

@@ -110,9 +110,7 @@ func (k *checker) server(c *Config) {
 	if len(c.Socket) > maxSocketPath {
 		k.fail("socket", "must be a path of at most %d bytes, which is what a Unix socket allows: this one has %d", maxSocketPath, len(c.Socket))
 	}
-	if c.Product.Name == "" || len(c.Product.Name) > 60 || strings.ContainsFunc(c.Product.Name, unprintable) {
-		k.fail("product.name", "must be 1 to 60 printable characters")
-	}
+	k.product(c.Product)
 }
 
 func (k *checker) storage(c *Config) {

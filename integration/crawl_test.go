@@ -37,7 +37,7 @@ func crowd(t *testing.T) *attacker {
 	}
 	manifest["metadata"] = map[string]any{"name": "hostile", "title": hostile, "description": hostile}
 	spec := manifest["spec"].(map[string]any)
-	spec["owner"] = map[string]any{"team": hostile, "primary": "zoe@partner.example", "contacts": map[string]any{"chat": hostile}}
+	spec["owner"] = map[string]any{"team": "finance", "primary": "zoe@partner.example", "contacts": map[string]any{"chat": hostile}}
 	spec["entitlements"] = []map[string]any{{"name": "user", "description": hostile, "groups": []string{"all-employees"}}}
 	text, err := json.Marshal(manifest)
 	if err != nil {

@@ -37,7 +37,11 @@ type faces struct {
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	p.gauges()
 	f, limits := &p.faces, p.openLimits()
-	if f.ui, err = ui.New(ui.Options{Brand: ui.Brand{Name: p.cfg.Product.Name}, Prefix: p.issuer.Path, Now: p.now, Log: p.log}); err != nil {
+	brand, err := p.brand()
+	if err != nil {
+		return err
+	}
+	if f.ui, err = ui.New(ui.Options{Brand: brand, Prefix: p.issuer.Path, Now: p.now, Log: p.log}); err != nil {
 		return err
 	}
 	connections, err := p.connections()
