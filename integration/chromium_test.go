@@ -22,6 +22,8 @@ type window struct {
 	ctx context.Context
 	// shots is where screenshots go; empty for none.
 	shots string
+	// met are the pages of ours that were looked at; nil when nobody asks.
+	met map[string]bool
 }
 
 // chromium starts a browser for the test. It talks to loopback only.

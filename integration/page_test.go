@@ -84,6 +84,9 @@ func (w *window) holds(name string) {
 	w.t.Helper()
 	w.do("wait for "+name, chromedp.WaitVisible(chromedp.CSS("h1")))
 	w.shoot(name)
+	if page := w.page(); page != "" && w.met != nil {
+		w.met[page] = true
+	}
 	w.says("layout", layoutRun)
 	source, err := axe()
 	if err != nil {

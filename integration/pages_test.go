@@ -2,24 +2,12 @@ package integration
 
 import (
 	"net/url"
-	"testing"
 
 	"github.com/chromedp/chromedp"
 )
 
-// TestPagesOfASignInFitEveryScreen walks past every page that a person may meet
-// on the way into an app and out of it.
-func TestPagesOfASignInFitEveryScreen(t *testing.T) {
-	for _, screen := range screens() {
-		t.Run(screen.name, func(t *testing.T) {
-			a := withPartner(t, "expense-bot")
-			w := chromium(t)
-			w.on(screen)
-			w.walkPages(a, screen.name+"-")
-		})
-	}
-}
-
+// walkPages walks past every page that a person may meet on the way into an app and
+// out of it.
 func (w *window) walkPages(a *attacker, prefix string) {
 	w.t.Helper()
 	facts := a.Facts()

@@ -2,6 +2,7 @@
 // reached, and it is seen where one is.
 var walk = (() => {
   const seen = new Set()
+  let last = null, stays = 0
   const faults = []
   const shown = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.disabled && e.type !== 'hidden'
   const all = () => [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter(shown)
@@ -11,7 +12,10 @@ var walk = (() => {
     // step takes in where the focus is, and says whether the round is over.
     step() {
       const e = document.activeElement
+      if (e && e === last && ++stays < 8) return false // a field of several parts, such as a date
       if (!e || e === document.body || seen.has(e)) return true
+      last = e
+      stays = 0
       seen.add(e)
       const style = getComputedStyle(e)
       if (style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 2) faults.push(`the focus is not seen on ${name(e)}`)
