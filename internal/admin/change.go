@@ -55,6 +55,9 @@ type Operation struct {
 	Query  string            `json:"query,omitempty"`
 	Body   string            `json:"body,omitempty"`
 	Media  string            `json:"media,omitempty"`
+	// IfMatch is the entity tag that was given: what it names must still be so when
+	// the operation is done.
+	IfMatch string `json:"if_match,omitempty"`
 }
 
 // Change is an operation that waits, or waited, for a second person.

@@ -138,17 +138,20 @@ func (s *Service) Of(ctx context.Context, p directory.Person) (Principal, error)
 	if p.Disabled {
 		return who, nil
 	}
-	holders, err := s.RolesOf(ctx, p)
+	assigned, err := s.o.Store.Assignments(ctx)
+	if err == nil {
+		who.Teams, err = s.o.Groups.GroupNames(ctx, p)
+	}
 	if err != nil {
 		return Principal{}, err
 	}
-	for _, h := range holders {
-		if !who.Has(h.Role) {
-			who.Roles = append(who.Roles, h.Role)
+	for _, role := range Roles() {
+		byGroup := slices.ContainsFunc(s.o.Members[role], func(name string) bool { return slices.Contains(who.Teams, name) })
+		if byGroup || slices.ContainsFunc(assigned, func(a Assignment) bool { return a.Person == p.ID && a.Role == role }) {
+			who.Roles = append(who.Roles, role)
 		}
 	}
-	who.Teams, err = s.o.Groups.GroupNames(ctx, p)
-	return who, err
+	return who, nil
 }
 
 // RolesOf lists the roles that a person has, each with what gives it.

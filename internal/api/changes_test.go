@@ -208,3 +208,24 @@ func TestTheLastAdminStays(t *testing.T) {
 		t.Errorf("%v", codes)
 	}
 }
+
+func TestAChangeThatWaitsBindsToWhatWasSeen(t *testing.T) {
+	b, ada, grace, kid := two(t)
+	seen := b.ask(t, http.MethodGet, "/keys/"+kid, "").header.Get("ETag")
+	ask := func() string {
+		t.Helper()
+		a := b.ask(t, http.MethodPost, "/keys/"+kid+"/kill", "", "Authorization", ada, "If-Match", seen)
+		if a.status != http.StatusAccepted {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return strings.TrimPrefix(a.header.Get("Location"), "/api/v1")
+	}
+	first, second := ask(), ask()
+	if a := b.ask(t, http.MethodPost, first+"/approve", "", "Authorization", grace); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	a := b.ask(t, http.MethodPost, second+"/approve", "", "Authorization", grace)
+	if a.status != http.StatusPreconditionFailed || !strings.Contains(b.ask(t, http.MethodGet, second, "").body, `"failure":"precondition_failed"`) {
+		t.Errorf("the key is another than was seen: %d %s", a.status, a.body)
+	}
+}

@@ -32,7 +32,10 @@ func (e *Engine) wait(r *http.Request, rt *Route) (answer, error) {
 		}
 	}
 	who := CallerOf(r)
-	what := admin.Operation{Name: rt.ID, Values: map[string]string{}, Query: r.URL.RawQuery, Body: string(who.body), Media: r.Header.Get("Content-Type")}
+	what := admin.Operation{
+		Name: rt.ID, Values: map[string]string{}, Query: r.URL.RawQuery, Body: string(who.body), Media: r.Header.Get("Content-Type"),
+		IfMatch: strings.Join(r.Header.Values("If-Match"), ", "),
+	}
 	for _, name := range rt.values() {
 		what.Values[name] = r.PathValue(name)
 	}
@@ -74,7 +77,13 @@ func (e *Engine) Execute(ctx context.Context, what admin.Operation, by admin.Pri
 	}
 	c := CallerOf(r)
 	c.Actor = actor
-	_, err = rt.Do(with(r, c))
+	r = with(r, c)
+	unlock, err := e.guard(r, rt)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	_, err = rt.do(r)
 	return err
 }
 
@@ -108,6 +117,9 @@ func (e *Engine) request(ctx context.Context, rt *Route, what admin.Operation) (
 	r.ContentLength = int64(len(what.Body))
 	if what.Media != "" {
 		r.Header.Set("Content-Type", what.Media)
+	}
+	if what.IfMatch != "" {
+		r.Header.Set("If-Match", what.IfMatch)
 	}
 	for _, name := range rt.values() {
 		r.SetPathValue(name, what.Values[name])

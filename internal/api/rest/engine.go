@@ -255,19 +255,36 @@ func (rt *Route) takesBody() bool { return rt.Body != nil || rt.Media != "" }
 
 // perform does the operation, or makes it wait for a second person.
 func (e *Engine) perform(r *http.Request, rt *Route) (answer, error) {
-	if rt.changes() && len(r.Header.Values("If-Match")) > 0 {
-		unlock, err := e.o.Lock(r.Context(), "if-match:"+rt.of()+":"+strings.Join(rt.given(r), "/"))
-		if err != nil {
-			return answer{}, err
-		}
-		defer unlock()
-		if err := e.unchanged(r, rt); err != nil {
-			return answer{}, err
-		}
+	unlock, err := e.guard(r, rt)
+	if err != nil {
+		return answer{}, err
 	}
-	if who := CallerOf(r); rt.MayWait() && e.o.Waiting.Needed(rt.ID, who.Principal) {
+	defer unlock()
+	if rt.MayWait() && e.o.Waiting.Needed(rt.ID, CallerOf(r).Principal) {
 		return e.wait(r, rt)
 	}
+	return rt.do(r)
+}
+
+// guard compares what If-Match names with what there is, and keeps others that do
+// so from changing it until it is unlocked.
+func (e *Engine) guard(r *http.Request, rt *Route) (unlock func(), err error) {
+	if !rt.changes() || len(r.Header.Values("If-Match")) == 0 {
+		return func() {}, nil
+	}
+	unlock, err = e.o.Lock(r.Context(), "if-match:"+rt.of()+":"+strings.Join(rt.given(r), "/"))
+	if err != nil {
+		return nil, err
+	}
+	if err := e.unchanged(r, rt); err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// do does the operation.
+func (rt *Route) do(r *http.Request) (answer, error) {
 	if rt.List != nil {
 		return rt.List.answer(r)
 	}
