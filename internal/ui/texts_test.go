@@ -341,13 +341,13 @@ func faultCodes(t *testing.T, dir string) map[string]bool {
 	return codes
 }
 
-// Whatever fails on the way through a sign-in and on people's own pages says so in
+// Whatever fails on the way through a sign-in and on our own pages says so in
 // German too; a fault of another place without a sentence of its own says what kind
 // it is.
-func TestFaultsOnPeoplesPagesAreSaidInGerman(t *testing.T) {
+func TestFaultsOnPagesAreSaidInGerman(t *testing.T) {
 	german := speeches(t)["../ui"].german.Faults
 	used := map[string]bool{}
-	for _, noun := range []string{"ui", "login", "portal", "upstream", "session", "entitlement"} {
+	for _, noun := range []string{"ui", "login", "portal", "upstream", "session", "entitlement", "admin", "portal/console"} {
 		for code := range faultCodes(t, filepath.Join("..", noun)) {
 			used[code] = true
 			if german[code] == "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -42,8 +41,9 @@ type manifestView struct {
 	Text         string
 	// Faults are what is wrong with the text, line by line.
 	Faults strictyaml.Faults
-	// Refused is why the manifest cannot be applied as it is.
-	Refused string
+	// Refused is why the manifest cannot be applied as it is, At where in it that is.
+	Refused ui.Text
+	At      string
 	// Name is that of the app, once the text is good; Outcome says what applying does,
 	// Differences what changes, Missing what still keeps people out.
 	Name        string
@@ -104,13 +104,12 @@ func (c *Console) takeManifest(v *visit) (answer, error) {
 	}
 	name := m.Metadata.Name
 	if of := v.r.PathValue("name"); of != "" && name != of {
-		page.Refused = fmt.Sprintf("metadata.name: this is the manifest of %s, and not of %s", name, of)
+		page.Refused, page.At = ui.T("This is the manifest of %s, and not of %s.", name, of), "metadata.name"
 		return c.manifestPage(v, http.StatusConflict, page), nil
 	}
 	current, outcome, err := c.o.Apps.Preview(v.r.Context(), m)
 	if kind := fault.KindOf(err); err != nil && (kind == fault.Conflict || kind == fault.Invalid) {
-		f := fault.As(err)
-		page.Refused = strings.TrimPrefix(f.Pointer+": "+f.Detail, ": ")
+		page.Refused, page.At = c.o.UI.Say(v.r, err), fault.As(err).Pointer
 		return c.manifestPage(v, http.StatusConflict, page), nil
 	}
 	if err != nil {

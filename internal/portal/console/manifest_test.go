@@ -67,8 +67,8 @@ func TestAManifestThatCannotBeAppliedSaysWhy(t *testing.T) {
 	s.as("ada", admin.Admin)
 	s.app("own", "Own App", "people-tools")
 	for name, c := range map[string]struct{ path, text, want string }{
-		"a taken client id":  {"/new-app", strings.Replace(manifest("fresh", "Fresh", "team-a"), "fresh-client", "own-client", 1), "the app own has this as its client id"},
-		"another app's name": {"/apps/own/manifest", manifest("other", "Other", "team-a"), "this is the manifest of other, and not of own"},
+		"a taken client id":  {"/new-app", strings.Replace(manifest("fresh", "Fresh", "team-a"), "fresh-client", "own-client", 1), "The app own has this as its client id"},
+		"another app's name": {"/apps/own/manifest", manifest("other", "Other", "team-a"), "This is the manifest of other, and not of own."},
 		"an app in use":      {"/apps/own/manifest", strings.Replace(manifest("own", "Own", "team-a"), "owner: {team: team-a, primary: a@acme.example}, ", "", 1), "would leave it without owner"},
 	} {
 		if a := s.upload(c.path, map[string]string{"manifest": c.text}); a.status != http.StatusConflict || !strings.Contains(a.body, c.want) {
