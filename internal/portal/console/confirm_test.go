@@ -108,6 +108,9 @@ func TestAMappingShowsWhoGainsAndWhoLosesBeforeItIsMade(t *testing.T) {
 	if b := s.post(path, url.Values{"name": {"staff"}}, "same-origin"); b.status != http.StatusSeeOther || !strings.HasSuffix(b.header.Get("Location"), "/map?name=staff") {
 		t.Errorf("without a preview: %d %v", b.status, b.header)
 	}
+	if b := s.get(path + "?name=admins"); !strings.Contains(b.body, "Get the role “Administrator” here") {
+		t.Errorf("nothing says that a role comes with the name: %s", b.body)
+	}
 	form := a.hidden()
 	form.Set("name", "admins")
 	if b := s.post(path, form, "same-origin"); !strings.HasSuffix(b.header.Get("Location"), "/map?name=admins") {
@@ -121,6 +124,19 @@ func TestAMappingShowsWhoGainsAndWhoLosesBeforeItIsMade(t *testing.T) {
 	}
 	if names := s.names("alice"); !slices.Equal(names, []string{"staff"}) {
 		t.Errorf("%v", names)
+	}
+	ahead := s.get("/map-group?connection=acme&group=" + url.QueryEscape("a/b c"))
+	if to := ahead.header.Get("Location"); to != prefix+"/admin/groups/acme/a%2Fb%20c/map" {
+		t.Errorf("leads to %s", to)
+	}
+	if b := s.post("/groups/acme/a%2Fb%20c/map", s.get("/groups/acme/a%2Fb%20c/map?name=staff").hidden(), "same-origin"); b.status != http.StatusSeeOther {
+		t.Errorf("a group that nobody has seen: %d %s", b.status, b.body)
+	}
+	if b := s.get("/groups/acme/a%2Fb%20c"); b.status != http.StatusOK || !strings.Contains(b.body, "staff") {
+		t.Errorf("%d", b.status)
+	}
+	if b := s.get("/groups/nowhere/x/map"); b.status != http.StatusNotFound {
+		t.Errorf("a group of no connection: %d", b.status)
 	}
 	bad := s.get(path + "?name=" + url.QueryEscape("no name <b>"))
 	if b := s.post(path, bad.hidden(), "same-origin"); b.status != http.StatusUnprocessableEntity || !strings.Contains(b.body, "letters, digits and") || strings.Contains(b.body, "<b>") {

@@ -107,7 +107,7 @@ type Console struct {
 // New returns a Console.
 func New(o Options) (*Console, error) {
 	c := &Console{o: o, templates: map[string]*ui.Template{}}
-	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "overview"} {
+	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "unseen", "overview"} {
 		var err error
 		if c.templates[name], err = o.UI.Parse(files, name+".html", "parts.html"); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +18,18 @@ import (
 // group finds the group that the path names.
 func (c *Console) group(v *visit) (directory.Group, error) {
 	return c.o.Directory.Group(v.r.Context(), identity.GroupRef{Connection: v.r.PathValue("connection"), ID: v.r.PathValue("group")})
+}
+
+// mappable finds the group that the path names, also one that no sign-in has told of
+// yet: it can be given a name ahead.
+func (c *Console) mappable(v *visit) (directory.Group, error) {
+	g, err := c.group(v)
+	if errors.Is(err, directory.ErrGroupNotFound) {
+		ref := identity.GroupRef{Connection: v.r.PathValue("connection"), ID: v.r.PathValue("group")}
+		_, err = c.connection(v.r.Context(), ref.Connection)
+		return directory.Group{Ref: ref}, err
+	}
+	return g, err
 }
 
 func (c *Console) showGroup(v *visit) (answer, error) {
@@ -130,7 +143,7 @@ type mapView struct {
 
 // showMap asks for a name, and shows what it would do.
 func (c *Console) showMap(v *visit) (answer, error) {
-	g, err := c.group(v)
+	g, err := c.mappable(v)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +174,7 @@ func (c *Console) showMap(v *visit) (answer, error) {
 
 // mapGroup gives the name that was shown with what it does.
 func (c *Console) mapGroup(v *visit) (answer, error) {
-	g, err := c.group(v)
+	g, err := c.mappable(v)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -56,5 +57,22 @@ func (c *Console) groupList() *list[directory.Group] {
 }
 
 func (c *Console) showGroups(v *visit) (answer, error) {
-	return c.groupList().show(v, ui.T("Groups"), listView{})
+	return c.groupList().show(v, ui.T("Groups"), listView{Offers: v.offers(way("/map-group", ui.T("Map a group that was not seen yet"), " plus"))})
+}
+
+// unseenView asks which group is to be mapped ahead of the first sign-in with it.
+type unseenView struct {
+	Action, Back string
+	Connections  []ui.Option
+}
+
+// showUnseen asks for a group by its id, and leads to its mapping.
+func (c *Console) showUnseen(v *visit) (answer, error) {
+	connection, id := v.query.Get("connection"), strings.TrimSpace(v.query.Get("group"))
+	if connection != "" && id != "" {
+		return redirect{to: fill("/groups/{connection}/{group}/map", connection, id)}, nil
+	}
+	return view{title: ui.T("Map a group that was not seen yet"), crumbs: v.crumbs(ui.T("Groups"), "/groups"), template: "unseen", data: unseenView{
+		Action: c.path("/map-group"), Back: c.path("/groups"), Connections: c.connectionOptions()[1:],
+	}}, nil
 }

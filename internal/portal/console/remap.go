@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -52,11 +53,13 @@ func (c *Console) remapping(ctx context.Context, g directory.Group, name string)
 		return nil, err
 	}
 	now := c.o.Now()
-	gained, lost, err := c.compare(ctx, members, clients, supposed{before, now}, supposed{after, now})
+	was, will := supposed{before, now}, supposed{after, now}
+	gained, lost, err := c.compare(ctx, members, clients, was, will)
 	if err != nil {
 		return nil, err
 	}
 	hits := []hit{{Label: ui.T("Members of the group"), Count: int64(len(members)), More: next != "", Names: c.peopleCells(members)}}
+	hits = append(hits, c.roleHits(members, was, will, next != "")...)
 	for _, client := range clients {
 		if people := gained[client.App]; len(people) > 0 {
 			hits = append(hits, named(ui.T("Gain access to %s", client.Title), people, next != ""))
@@ -66,6 +69,35 @@ func (c *Console) remapping(ctx context.Context, g directory.Group, name string)
 		}
 	}
 	return hits, nil
+}
+
+// roleHits tells who gains and who loses a role here, of those that groups give.
+func (c *Console) roleHits(members []directory.Person, was, will supposed, more bool) []hit {
+	var hits []hit
+	for _, role := range admin.Roles() {
+		var gain, lose []cell
+		for _, p := range members {
+			had, has := was.inOneOf(p, c.o.Admin.GroupsOf(role)), will.inOneOf(p, c.o.Admin.GroupsOf(role))
+			named := cell{Text: nameOf(p), Href: c.personPath(p.ID)}
+			if has && !had {
+				gain = append(gain, named)
+			} else if had && !has {
+				lose = append(lose, named)
+			}
+		}
+		if len(gain) > 0 {
+			hits = append(hits, named(ui.T("Get the role “%s” here", roleText(role)), gain, more))
+		}
+		if len(lose) > 0 {
+			hits = append(hits, named(ui.T("Lose the role “%s” that groups give", roleText(role)), lose, more))
+		}
+	}
+	return hits
+}
+
+// inOneOf reports whether somebody is in a group of one of the names.
+func (s supposed) inOneOf(p directory.Person, names []string) bool {
+	return slices.ContainsFunc(directory.NamesOf(p, s.names, s.now), func(n string) bool { return slices.Contains(names, n) })
 }
 
 func named(label ui.Text, people []cell, more bool) hit {

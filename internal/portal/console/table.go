@@ -89,6 +89,7 @@ func (c *Console) groupRules() []rule {
 	return []rule{
 		{path: "/groups", right: admin.ReadGroups, show: c.showGroups},
 		{path: one, right: admin.ReadGroups, show: c.showGroup},
+		{path: "/map-group", right: admin.WriteGroups, show: c.showUnseen},
 		{path: one + "/map", right: admin.WriteGroups, show: c.showMap, act: c.mapGroup},
 		{path: one + "/unmap", right: admin.WriteGroups, ask: c.askUnmap, operation: "unmapGroup", then: one, notice: "group-unmapped"},
 	}

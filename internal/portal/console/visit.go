@@ -82,7 +82,7 @@ func (v *visit) side() []ui.Nav {
 			continue
 		}
 		here := strings.TrimPrefix(v.rule.path, n.path)
-		current := n.path != "" && here != v.rule.path && (here == "" || here[0] == '/') || v.rule.path == n.path || n.path == "/apps" && v.rule.path == "/new-app"
+		current := n.path != "" && here != v.rule.path && (here == "" || here[0] == '/') || v.rule.path == n.path || n.path == "/apps" && v.rule.path == "/new-app" || n.path == "/groups" && v.rule.path == "/map-group"
 		all = append(all, ui.Nav{Text: n.text, Href: base + n.path, Icon: n.icon, Current: current})
 	}
 	return all
