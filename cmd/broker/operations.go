@@ -8,7 +8,7 @@ import (
 )
 
 type idpCommand struct {
-	List    idpListCommand `cmd:"" help:"List the configured identity providers." api:"GET /connections" columns:"ID=id,TITLE=title,TYPE=type,ISSUER=issuer,ENABLED=enabled"`
+	List    idpListCommand `cmd:"" help:"List the configured identity providers." api:"GET /connections" columns:"ID=id,TITLE=title,TYPE=type,ISSUER=issuer,ENABLED=enabled,DISCOVERED=discovered,FAILURE=failure"`
 	Show    one            `cmd:"" help:"Show an identity provider." api:"GET /connections/{}" set:"thing=The connection's id."`
 	Disable ending         `cmd:"" help:"Sign out everybody who came over it and let nobody in over it." api:"POST /connections/{}/disable" set:"thing=The connection's id."`
 	Enable  one            `cmd:"" help:"Let people sign in over it again." api:"POST /connections/{}/enable" set:"thing=The connection's id."`

@@ -39,7 +39,10 @@ type Options struct {
 	Directory       Directory
 	// Connections are the configured ones, whether enabled or not.
 	Connections []Connection
-	Sessions    Sessions
+	// Health tells when a connection's provider was asked for its metadata last, and
+	// what that failed with.
+	Health   func(connection string) (asked time.Time, failed error)
+	Sessions Sessions
 	Grants      grant.Store
 	Keys        Keys
 	Audit       Audit

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
@@ -22,6 +23,10 @@ type Connection struct {
 	Domains []string `json:"domains,omitempty"`
 	// Enabled says whether people may sign in over it now.
 	Enabled bool `json:"enabled"`
+	// Discovered is when the provider was asked for its metadata last, by this
+	// replica, and Failure the code of what that failed with.
+	Discovered time.Time `json:"discovered,omitzero"`
+	Failure    string    `json:"failure,omitempty"`
 }
 
 func (a *API) connectionRoutes() []rest.Route {
@@ -30,7 +35,7 @@ func (a *API) connectionRoutes() []rest.Route {
 		{
 			ID: "listConnections", Method: "GET", Path: "/connections", Summary: "List the identity providers.", Right: admin.ReadConnections,
 			Query: []rest.Param{rest.Truth("enabled", "Only those that are, or are not.")},
-			List:  rest.ListOf(exampleConnection, []string{"id", "title", "type", "issuer", "domains", "enabled"}, []string{"id", "-id", "title", "-title"}, a.listConnections),
+			List:  rest.ListOf(exampleConnection, []string{"id", "title", "type", "issuer", "domains", "enabled", "discovered", "failure"}, []string{"id", "-id", "title", "-title"}, a.listConnections),
 		},
 		{
 			ID: "getConnection", Method: "GET", Path: one, Summary: "Show an identity provider.", Right: admin.ReadConnections, Answer: exampleConnection,
@@ -53,6 +58,10 @@ func (a *API) connection(ctx context.Context, id string) (Connection, error) {
 		return Connection{}, errConnection
 	}
 	c := a.o.Connections[i]
+	asked, failed := a.o.Health(id)
+	if c.Discovered = asked.UTC(); failed != nil {
+		c.Failure = fault.As(failed).Code
+	}
 	var err error
 	c.Enabled, err = a.o.People.ConnectionEnabled(ctx, c.ID)
 	return c, err

@@ -78,7 +78,7 @@ var (
 		Rev:            42, Era: "m4n5b6v7c2x3z4l5k6j7h2g3f4", UserAgent: "Mozilla/5.0", Address: "192.0.2.7", Version: 1,
 	}
 	exampleAccess     = grant.Access{App: exampleApp.ID, Scopes: []string{"email", "openid"}, Since: exampleTime, LastUse: exampleTime}
-	exampleConnection = Connection{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", Domains: []string{"acme.example"}, Enabled: true}
+	exampleConnection = Connection{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", Domains: []string{"acme.example"}, Enabled: true, Discovered: exampleTime}
 	exampleKey        = keys.Info{ID: "h2j3k4l5z6x7c2v3b4n5m6q7w2", Algorithm: keys.ES256, Stage: keys.Signing, Published: exampleTime, SignsFrom: exampleTime.Add(time.Hour)}
 	exampleEntry      = audit.Entry{
 		Event: event.Event{

@@ -70,6 +70,9 @@ func TestConnectionsSayWhetherTheyAreOn(t *testing.T) {
 	if !on() {
 		t.Error("a configured connection is on")
 	}
+	if _, answer := both(t, b, http.MethodGet, "/connections/acme", ""); !strings.Contains(answer, `"discovered":"`) || !strings.Contains(answer, `"failure":"internal"`) || strings.Contains(answer, "lie") {
+		t.Error(answer)
+	}
 	if status, answer := both(t, b, http.MethodPost, "/connections/acme/disable", ""); status != http.StatusNoContent || on() {
 		t.Errorf("%d %s", status, answer)
 	}

@@ -32,6 +32,7 @@ type faces struct {
 	console  *console.Console
 	api      *api.API
 	bearer   rest.Authenticate // who asks on the network
+	upstream map[string]*upstream.Connection
 }
 
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
@@ -44,6 +45,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if f.ui, err = ui.New(ui.Options{Brand: brand, Prefix: p.issuer.Path, Now: p.now, Log: p.log}); err != nil {
 		return err
 	}
+	f.upstream = map[string]*upstream.Connection{}
 	connections, err := p.connections()
 	if err != nil {
 		return err
@@ -85,10 +87,18 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.configured(), Sessions: p.sessions, Grants: p.db, Keys: p.ring, Audit: p.db,
+		Connections: p.configured(), Health: p.faces.health, Sessions: p.sessions, Grants: p.db, Keys: p.ring, Audit: p.db,
 		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
+}
+
+// health tells how a connection's last discovery went.
+func (f *faces) health(connection string) (asked time.Time, failed error) {
+	if c := f.upstream[connection]; c != nil {
+		return c.Health()
+	}
+	return time.Time{}, nil
 }
 
 // configured lists the connections for operators.
@@ -125,10 +135,12 @@ func (p *parts) connections() ([]login.Connection, error) {
 }
 
 func (p *parts) connector(c config.Connection) *upstream.Connection {
-	return upstream.New(upstream.Options{
+	made := upstream.New(upstream.Options{
 		ID: c.ID, Issuer: c.Issuer, Tenants: c.AllowedTenants, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Scopes: c.Scopes,
 		Algorithms: c.Algorithms, UserInfo: c.UserInfo, HTTP: p.client, Now: p.now, Log: p.log,
 	})
+	p.faces.upstream[c.ID] = made
+	return made
 }
 
 // public is what people and apps reach.

@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
@@ -75,6 +76,22 @@ type Connection struct {
 	meta   *metadata
 	failed error
 	until  time.Time
+	last   atomic.Pointer[discovery]
+}
+
+// discovery is how asking for the metadata went last.
+type discovery struct {
+	at     time.Time
+	failed error
+}
+
+// Health tells when the provider was asked for its metadata last, and what that
+// failed with; zero before the first time. It asks nobody and never waits.
+func (c *Connection) Health() (asked time.Time, failed error) {
+	if d := c.last.Load(); d != nil {
+		return d.at, d.failed
+	}
+	return time.Time{}, nil
 }
 
 // metadata is what of the provider's discovery document is used.
@@ -206,9 +223,11 @@ func (c *Connection) discover(ctx context.Context) (*metadata, error) {
 	if err != nil {
 		if ctx.Err() == nil {
 			c.meta, c.failed, c.until = nil, err, now.Add(failureLife)
+			c.last.Store(&discovery{now, err})
 		}
 		return nil, err
 	}
+	c.last.Store(&discovery{now, nil})
 	c.meta, c.failed, c.until = &meta, nil, now.Add(metadataLife)
 	return c.meta, nil
 }
