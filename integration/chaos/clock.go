@@ -18,9 +18,11 @@ import (
 )
 
 // moved is how far the clock is moved, and for how long: beyond the life of
-// shortAPI's tokens.
+// shortAPI's tokens. What is over comes to life again at once when the clock is put
+// back by a little.
 const (
 	moved      = 10 * time.Minute
+	little     = 20 * time.Second
 	movedLasts = 25 * time.Second
 )
 
@@ -56,6 +58,7 @@ func clockMoves(ctx context.Context, o options, r *report) error {
 		return f.sufferAll(
 			fault{name: "clock 10 minutes ahead", begin: move(moved), over: move(0), lasts: movedLasts, allowed: early},
 			fault{name: "clock 10 minutes behind", begin: move(-moved), over: move(0), lasts: movedLasts, issuing: true, tokens: true},
+			fault{name: "clock 20 seconds behind", begin: move(-little), over: move(0), lasts: movedLasts, issuing: true, tokens: true},
 		)
 	})
 }
