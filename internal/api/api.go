@@ -43,12 +43,12 @@ type Options struct {
 	// what that failed with.
 	Health   func(connection string) (asked time.Time, failed error)
 	Sessions Sessions
-	Grants      grant.Store
-	Keys        Keys
-	Audit       Audit
-	Outbox      *event.Desk
-	Jobs        *job.Desk
-	Figures     activity.Figures
+	Grants   grant.Store
+	Keys     Keys
+	Audit    Audit
+	Outbox   *event.Desk
+	Jobs     *job.Desk
+	Figures  activity.Figures
 	// Hit counts what carries an id and is in use at a time: the previews.
 	Hit func(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error)
 	// Answers and Sealer keep what Idempotency-Key needs.

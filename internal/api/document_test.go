@@ -13,6 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 // document is what the tests read of the OpenAPI document.
@@ -157,9 +159,17 @@ func value(t *rapid.T, depth int) any {
 
 // TestWhateverIsSentIsAnsweredAsDocumented sends requests made from the table, right
 // and wrong: none is answered with a failure of ours, or by a status that the
-// document does not have, and every refusal is a problem.
+// document does not have, and every refusal is a problem. Both engines are asked:
+// they take different texts amiss.
 func TestWhateverIsSentIsAnsweredAsDocumented(t *testing.T) {
-	b := start(t, "killKey")
+	t.Run("sqlite", func(t *testing.T) { whatever(t, start(t, "killKey")) })
+	t.Run("postgres", func(t *testing.T) {
+		whatever(t, startOn(t, storage.Options{Driver: storage.Postgres, DSN: testkit.Postgres(t)}, "killKey"))
+	})
+}
+
+func whatever(t *testing.T, b *broker) {
+	t.Helper()
 	signedIn(t, b.db, "one", "two")
 	b.apps(t, 2, "Two")
 	d := described(t, b)

@@ -99,11 +99,16 @@ func (b *broker) tokenOf(t *testing.T, by admin.Principal, n admin.NewToken) str
 // start returns a broker of which these operations need four eyes.
 func start(t *testing.T, fourEyes ...string) *broker {
 	t.Helper()
+	return startOn(t, storage.Options{Driver: storage.SQLite, Dir: t.TempDir()}, fourEyes...)
+}
+
+// startOn is start with another database.
+func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
+	t.Helper()
 	log, b := slog.New(slog.DiscardHandler), &broker{mux: http.NewServeMux()}
 	var revocations *revoke.Sequence
-	db, err := storage.Open(t.Context(), storage.Options{
-		Driver: "sqlite", Dir: t.TempDir(), Now: b.clock, Log: log, Raised: func(ctx context.Context) error { return revocations.Sync(ctx) },
-	})
+	o.Now, o.Log, o.Raised = b.clock, log, func(ctx context.Context) error { return revocations.Sync(ctx) }
+	db, err := storage.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +130,7 @@ func start(t *testing.T, fourEyes ...string) *broker {
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
 		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: b.clock}),
 		Connections: []api.Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}},
-		Health: func(string) (time.Time, error) { return b.clock(), errors.New("a lie") },
+		Health:      func(string) (time.Time, error) { return b.clock(), errors.New("a lie") },
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),
