@@ -208,6 +208,9 @@ func (r *Reader) Each(v Visitor) (Counts, error) {
 		if next.Rows != nil {
 			return counts, r.finish(counts, next.Rows)
 		}
+		if _, twice := counts[next.Name]; twice {
+			return nil, ErrDamaged
+		}
 		table, counts[next.Name] = next.Table, 0
 		if err := v.Table(table); err != nil {
 			return nil, err

@@ -187,6 +187,7 @@ func TestTheEndMustAgreeWithTheRows(t *testing.T) {
 		"none":  `{"format":1}` + "\n" + `{"table":"a","columns":[]}` + "\n",
 		"width": `{"format":1}` + "\n" + `{"table":"a","columns":[]}` + "\n[1]\n" + `{"end":{"a":1}}` + "\n",
 		"kind":  `{"format":1}` + "\n" + `{"table":"a","columns":[{"name":"x","kind":"float"}]}` + "\n[1]\n" + `{"end":{"a":1}}` + "\n",
+		"twice": `{"format":1}` + "\n" + `{"table":"a","columns":[{"name":"x","kind":"text"}]}` + "\n" + `["x"]` + "\n" + `{"table":"a","columns":[]}` + "\n" + `{"end":{"a":0}}` + "\n",
 		"more":  `{"format":1}` + "\n" + `{"end":{}}` + "\nx",
 	} {
 		r, err := backup.NewReader(bytes.NewReader([]byte(text)))
