@@ -11,14 +11,11 @@ import (
 )
 
 // Search has two ways. It walks the people in the order of the list and looks for
-// each whether they fit, which is quick when many do; or it takes everybody of one
-// condition and sorts them, which is quick when few fit it. Which of them is
-// decided by counting, up to these bounds: with several conditions, each of which
-// may fit many while all of them fit nobody, sorting is worth more.
-const (
-	fewPeople    = 10_000
-	fewOfSeveral = 20_000
-)
+// each whether they fit, which is quick unless few do, or those who do come last; or
+// it takes everybody of one condition and sorts them, which is quick unless many fit.
+// Which of them is decided by counting up to this bound, where sorting takes about
+// as long as a page may.
+const fewPeople = 20_000
 
 // condition is one that people meet, in both ways.
 type condition struct {
@@ -128,14 +125,10 @@ func (s *peopleSearch) run(ctx context.Context, db *DB) ([]directory.Person, str
 // driver returns the condition that the fewest people meet, or -1 if it is better
 // to walk.
 func (s *peopleSearch) driver(ctx context.Context, db *DB) (int, error) {
-	few := fewPeople
-	if len(s.conditions) > 1 {
-		few = fewOfSeveral
-	}
-	best, least := -1, int64(few)
+	best, least := -1, int64(fewPeople)
 	for i, c := range s.conditions {
 		var w where
-		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (`+w.bind(c.people, c.args...)+` LIMIT `+strconv.Itoa(few)+`) AS matched`, w.args...)
+		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (`+w.bind(c.people, c.args...)+` LIMIT `+strconv.Itoa(fewPeople)+`) AS matched`, w.args...)
 		if err != nil {
 			return 0, err
 		}

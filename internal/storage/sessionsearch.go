@@ -17,9 +17,16 @@ import (
 // among all: see fewPeople.
 const fewSessions = 5_000
 
+// What sessions of an app meet that has many: looked for in each session of a page,
+// and in all at once to count them.
+const (
+	inSession  = `(SELECT 1 FROM participants WHERE session = s.id AND app = ? LIMIT 1) = 1`
+	inSessions = `s.id IN (SELECT session FROM participants WHERE app = ?)`
+)
+
 // sessionWhere returns what to read sessions from, after a WITH clause, and the
-// conditions.
-func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) (with, from string, w *where, err error) {
+// conditions; many is one of the two above.
+func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time, many string) (with, from string, w *where, err error) {
 	w, from = &where{}, `sessions s`
 	if q.App != "" {
 		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (SELECT 1 FROM participants WHERE app = $1 LIMIT `+strconv.Itoa(fewSessions)+`) AS matched`, q.App)
@@ -31,7 +38,7 @@ func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) 
 			from = `found CROSS JOIN sessions s`
 			w.add(`s.id = found.session`)
 		} else {
-			w.add(`(SELECT 1 FROM participants WHERE session = s.id AND app = ? LIMIT 1) = 1`, q.App)
+			w.add(many, q.App)
 		}
 	}
 	w.add(`s.ended = 0`)
@@ -47,7 +54,7 @@ func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) 
 
 // SearchSessions implements session.Store.
 func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time) (sessions []session.Found, next string, err error) {
-	with, from, w, err := db.sessionWhere(ctx, q, now)
+	with, from, w, err := db.sessionWhere(ctx, q, now, inSession)
 	if err != nil {
 		return nil, "", err
 	}
@@ -121,7 +128,7 @@ func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
 
 // CountSessions implements session.Store.
 func (db *DB) CountSessions(ctx context.Context, q session.Query, now time.Time) (int64, error) {
-	with, from, w, err := db.sessionWhere(ctx, q, now)
+	with, from, w, err := db.sessionWhere(ctx, q, now, inSessions)
 	if err != nil {
 		return 0, err
 	}

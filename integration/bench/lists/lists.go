@@ -44,7 +44,7 @@ func (f *filler) peopleLists(db *storage.DB) (all []list) {
 	for name, q := range map[string]directory.Query{
 		"people": {}, "people, second page": {After: next}, "people, last change first": {Sort: directory.ByUpdatedDown},
 		"people, disabled": {Disabled: &yes}, "people, enabled, by change": {Disabled: &no, Sort: directory.ByUpdated},
-		"people, one letter": {Text: "a"}, "people, first name": {Text: "Zoë"}, "people, both names": {Text: "anna müller"},
+		"people, one letter": {Text: "a"}, "people, the last letter": {Text: "z"}, "people, first name": {Text: "Zoë"}, "people, both names": {Text: "anna müller"},
 		"people, an address": {Text: "anna.koch"}, "people, the domain": {Text: "corp.example"}, "people, nobody": {Text: "nobody"},
 		"people, two that many have": {Text: "anna klara"}, "people, of a big connection": {Connection: "corp"}, "people, of a small connection": {Connection: "partner"},
 		"people, of a small connection, disabled, named": {Connection: "partner", Disabled: &yes, Text: "a"},
