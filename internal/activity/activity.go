@@ -51,7 +51,13 @@ type Batch struct {
 	Seal    int64
 	SignIns []SignIns
 	Tokens  []Tokens
+	// Issued are the entries of issued tokens, by actor and id: the log is searched
+	// by them.
+	Issued []Issued
 }
+
+// Issued is the entry of one issued token.
+type Issued struct{ Actor, Entry string }
 
 // Store keeps figures.
 type Store interface {
@@ -83,6 +89,7 @@ type Figures interface {
 
 // Fact is what is counted of one audit entry.
 type Fact struct {
+	ID    string
 	Type  string
 	Time  time.Time
 	Actor string // Ref.String

@@ -1,6 +1,8 @@
 package activity
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,10 +21,14 @@ const (
 // Types lists the types of event that are counted.
 func Types() []string { return []string{tokenIssued, signedIn, failed, refused} }
 
-// Sum adds the facts of a seal up, but for those from before oldest.
+// Sum adds the facts of a seal up, but for what happened before oldest.
 func Sum(seal int64, facts []Fact, oldest time.Time) Batch {
 	signIns, tokens := map[SignIns]int64{}, map[Tokens]int64{}
+	b := Batch{Seal: seal}
 	for _, f := range facts {
+		if f.Type == tokenIssued {
+			b.Issued = append(b.Issued, Issued{f.Actor, f.ID})
+		}
 		hour := f.Time.UTC().Truncate(time.Hour)
 		if hour.Before(oldest) {
 			continue
@@ -40,7 +46,9 @@ func Sum(seal int64, facts []Fact, oldest time.Time) Batch {
 			signIns[SignIns{Hour: hour, Connection: f.datum("connection"), Outcome: Refused, Reason: f.datum("rule")}] += times(f)
 		}
 	}
-	b := Batch{Seal: seal}
+	slices.SortFunc(b.Issued, func(a, b Issued) int {
+		return cmp.Or(strings.Compare(a.Actor, b.Actor), strings.Compare(a.Entry, b.Entry))
+	})
 	for s, n := range signIns {
 		s.Count = n
 		b.SignIns = append(b.SignIns, s)

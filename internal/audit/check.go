@@ -10,9 +10,9 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
 
-// checkSeals is how many seals one Run of a Checker verifies at most, so that a
-// log that was never verified takes several.
-const checkSeals = 100
+// checkEntries is after how many entries one Run of a Checker ends, so that a log
+// that was never verified, or a busy hour, takes several.
+const checkEntries = 20_000
 
 // Check is how far the log was verified since it began, seal after seal as they
 // came. What was verified is not looked at again: `broker audit verify` does that.
@@ -76,7 +76,7 @@ func (c *Checker) Run(ctx context.Context) error {
 	if any && last.Number < check.Through {
 		check.Broken = fmt.Sprintf("the log ends at seal %d, and seal %d was verified before", last.Number, check.Through)
 	}
-	for n := 0; any && n < checkSeals && check.Through < last.Number; n++ {
+	for any && check.Entries-was.Entries < checkEntries && check.Through < last.Number {
 		if err := c.next(ctx, &check); errors.Is(err, ErrBroken) {
 			check.Broken = err.Error()
 			break

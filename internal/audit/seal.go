@@ -52,13 +52,15 @@ func (s *Sealer) Seal(ctx context.Context) (sealed int, err error) {
 }
 
 func (s *Sealer) one(ctx context.Context) (int, error) {
-	leaves, err := s.Store.Leaves(ctx, sealBatch)
-	if err != nil || len(leaves) == 0 {
-		return 0, err
-	}
+	// The last seal is read first: who seals the same entries meanwhile takes the
+	// number that this seal would have.
 	last, _, err := s.Store.LastSeal(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("seal: %w", err)
+	}
+	leaves, err := s.Store.Leaves(ctx, sealBatch)
+	if err != nil || len(leaves) == 0 {
+		return 0, err
 	}
 	seal := Seal{Number: last.Number + 1, Time: s.Now().UTC().Truncate(time.Microsecond), Count: len(leaves), Previous: last.Head}
 	seal.Head = head(seal, leaves)

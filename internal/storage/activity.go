@@ -30,10 +30,10 @@ func (db *DB) Facts(ctx context.Context, n int64) (facts []activity.Fact, ok boo
 	facts, err = collect(ctx, db.read, func(rows *sql.Rows) (activity.Fact, error) {
 		var f activity.Fact
 		var at int64
-		err := rows.Scan(&f.Type, &at, &f.Actor, &f.Body)
+		err := rows.Scan(&f.ID, &f.Type, &at, &f.Actor, &f.Body)
 		f.Time = fromMicros(at)
 		return f, err
-	}, `SELECT type, at, actor, body FROM audit WHERE seal = $1 AND seal <> 0 AND type IN ('token.issued', 'person.signed_in', 'signin.failed', 'signin.refused')`, n)
+	}, `SELECT id, type, at, actor, body FROM audit WHERE seal = $1 AND seal <> 0 AND type IN ('token.issued', 'person.signed_in', 'signin.failed', 'signin.refused')`, n)
 	return facts, err == nil, err
 }
 
@@ -54,7 +54,14 @@ func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
 				ON CONFLICT (hour, app, client, grant_type) DO UPDATE SET count = token_hours.count + excluded.count`,
 				micros(k.Hour), k.App, k.Client, k.GrantType, k.Count)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		issued := make([][]any, len(b.Issued))
+		for i, one := range b.Issued {
+			issued[i] = []any{one.Actor, one.Entry}
+		}
+		return t.insertRows(ctx, `INSERT INTO issued_tokens (actor_ref, entry) VALUES `, issued)
 	})
 }
 

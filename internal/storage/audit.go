@@ -77,21 +77,37 @@ func (db *DB) Chain(ctx context.Context, seal audit.Seal, ids []string) error {
 		if err != nil {
 			return err
 		}
-		list := make([]any, 1, len(ids)+1)
-		list[0] = seal.Number
-		marks := make([]string, len(ids))
-		for i, id := range ids {
-			list, marks[i] = append(list, id), "$"+strconv.Itoa(i+2)
-		}
-		r, err := t.ExecContext(ctx, `UPDATE audit SET seal = $1 WHERE seal = 0 AND id IN (`+strings.Join(marks, ",")+`)`, list...)
-		if err != nil {
-			return err
-		}
-		if n, err := r.RowsAffected(); err != nil || n != int64(len(ids)) {
-			return errors.Join(taken, err)
-		}
-		return nil
+		return t.mark(ctx, seal.Number, ids, taken)
 	})
+}
+
+// mark seals the entries with these ids, which are in order. As nobody else can
+// have sealed one of them under another number, as many rows as ids between the
+// first and the last are those; else an entry was committed late, and each is named.
+func (t *tx) mark(ctx context.Context, number int64, ids []string, taken error) error {
+	r, err := t.ExecContext(ctx, `UPDATE audit SET seal = $1 WHERE seal = 0 AND id >= $2 AND id <= $3`, number, ids[0], ids[len(ids)-1])
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == int64(len(ids)) {
+		return err
+	}
+	if _, err := t.ExecContext(ctx, `UPDATE audit SET seal = 0 WHERE seal = $1 AND seal <> 0`, number); err != nil {
+		return err
+	}
+	list := make([]any, 1, len(ids)+1)
+	list[0] = number
+	marks := make([]string, len(ids))
+	for i, id := range ids {
+		list, marks[i] = append(list, id), "$"+strconv.Itoa(i+2)
+	}
+	if r, err = t.ExecContext(ctx, `UPDATE audit SET seal = $1 WHERE seal = 0 AND id IN (`+strings.Join(marks, ",")+`)`, list...); err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != int64(len(ids)) {
+		return errors.Join(taken, err)
+	}
+	return nil
 }
 
 // CountUnsealed returns how many entries no seal covers yet.

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +18,10 @@ import (
 // all streams that a query asks for begin with. Which types an actor or subject has
 // is found by leaping through the index from one to the next.
 //
-// Issued tokens are most of the log and are in the index of actors alone. The id of
-// a token tells when it was issued, and so where its entry is.
+// Issued tokens are most of the log and in none of these indexes, which would cost
+// each of them too much. Their entries are indexed by actor in issued_tokens when
+// their seal is counted (package activity); those after it are few. The id of a token
+// tells when it was issued, and so where its entry is.
 
 // tokenIssued is the type that the partial indexes leave out.
 const tokenIssued = "token.issued"
@@ -148,18 +149,16 @@ func (db *DB) addWord(ctx context.Context, s *auditSearch, word string) error {
 // valuesThere returns those values of a choice that some entry has.
 func (db *DB) valuesThere(ctx context.Context, c choice) ([]string, error) {
 	var w where
-	partial := ``
-	if c.column == "subject" {
-		partial = ` AND type <> '` + tokenIssued + `'`
-	}
 	texts := make([]string, len(c.values))
 	for i, v := range c.values {
-		texts[i] = w.bind(`SELECT CAST(? AS TEXT) AS value WHERE EXISTS (SELECT 1 FROM audit WHERE `+c.column+` = ?`+partial+`)`, v, v)
+		texts[i] = w.bind(`SELECT CAST(? AS TEXT) AS value WHERE EXISTS (SELECT 1 FROM audit WHERE `+c.column+` = ? AND type <> '`+tokenIssued+`')`, v, v)
 	}
 	there, err := listing(ctx, db, scanID, strings.Join(texts, ` UNION ALL `), w.args...)
 	for _, v := range c.values {
-		if _, ok := tokenOf(v); ok && c.column == "subject" && !slices.Contains(there, v) {
-			there = append(there, v) // tokenStream looks for it
+		_, token := tokenOf(v)
+		client := strings.HasPrefix(v, string(identity.KindClient)+":") // who issued tokens only
+		if (c.column == "subject" && token || c.column == "actor" && client) && !slices.Contains(there, v) {
+			there = append(there, v)
 		}
 	}
 	return there, err
@@ -173,9 +172,7 @@ func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, er
 	if c.column != "type" {
 		of = ` AND ` + c.column + ` = ?`
 	}
-	if c.column != "actor" {
-		of += ` AND type <> '` + tokenIssued + `'`
-	}
+	of += ` AND type <> '` + tokenIssued + `'`
 	bind := func(text string) string {
 		if c.column == "type" {
 			return text + of
@@ -185,7 +182,7 @@ func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, er
 	types, err := listing(ctx, db, scanID, `WITH RECURSIVE leaps (type) AS (`+bind(`SELECT min(type) FROM audit WHERE TRUE`)+
 		` UNION ALL `+bind(`SELECT (SELECT min(type) FROM audit WHERE type > leaps.type`)+`) FROM leaps WHERE leaps.type IS NOT NULL)
 		SELECT type FROM leaps WHERE type IS NOT NULL`, w.args...)
-	if c.column == "type" {
+	if c.column != "subject" {
 		types = append(types, tokenIssued)
 	}
 	return types, err
@@ -244,10 +241,11 @@ func (db *DB) typesIn(ctx context.Context, s *auditSearch, c choice, value strin
 	return slices.DeleteFunc(types, func(t string) bool { return !s.fits(t) || c.column == "type" && value != "" && t != value }), nil
 }
 
-// stream is the condition of entries that an index has newest first.
+// stream is the condition of entries that an index has newest first, by the key.
 type stream struct {
 	condition string
 	values    []any
+	from, key string
 }
 
 // streams returns those of one choice.
@@ -259,10 +257,16 @@ func (db *DB) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, 
 			return nil, err
 		}
 		for _, t := range types {
-			if c.column == "subject" && t == tokenIssued {
-				continue // tokenStream has these
-			}
-			all = append(all, streamOf(c.column, value, t))
+			switch {
+			case t != tokenIssued || c.column == "type":
+				all = append(all, streamOf(c.column, value, t))
+			case c.column == "actor":
+				some, err := db.issuedStreams(ctx, value)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, some...)
+			} // tokenStream has those of a subject
 		}
 		if token, ok := tokenOf(value); ok && c.column == "subject" && s.fits(tokenIssued) {
 			all = append(all, tokenStream(value, token))
@@ -272,7 +276,7 @@ func (db *DB) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, 
 }
 
 func streamOf(column, value, typ string) stream {
-	st := stream{`type = ?`, []any{typ}}
+	st := stream{`type = ?`, []any{typ}, `audit`, `id`}
 	if typ != tokenIssued {
 		st.condition += ` AND type <> '` + tokenIssued + `'` // the partial indexes are for these
 	}
@@ -282,10 +286,25 @@ func streamOf(column, value, typ string) stream {
 	return st
 }
 
+// issuedStreams are the issued tokens of an actor: those that are indexed, and those
+// whose seal is not counted yet, or that have none.
+func (db *DB) issuedStreams(ctx context.Context, actor string) ([]stream, error) {
+	counted, err := db.CountedSeal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const issued = ` AND type = '` + tokenIssued + `' AND actor = ?`
+	return []stream{
+		{`actor_ref = ? AND audit.id = entry`, []any{actor}, `issued_tokens CROSS JOIN audit`, `entry`},
+		{`seal = 0` + issued, []any{actor}, `audit`, `id`},
+		{`seal > ? AND seal <> 0` + issued, []any{counted, actor}, `audit`, `id`},
+	}, nil
+}
+
 // tokenStream finds the entry of an issued token where its id says it is.
 func tokenStream(subject, token string) stream {
 	at := token[:len(identity.OrderedAt(time.Time{}))]
-	return stream{`type = '` + tokenIssued + `' AND subject = ? AND id >= ? AND id < ?`, []any{subject, at, at + "~"}}
+	return stream{`type = '` + tokenIssued + `' AND subject = ? AND id >= ? AND id < ?`, []any{subject, at, at + "~"}, `audit`, `id`}
 }
 
 // tokenOf returns the id of the issued token that a subject may be.
@@ -310,7 +329,7 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 		}
 		s.sets = append(s.sets, set)
 	}
-	streams := []stream{{condition: `TRUE`}}
+	streams := []stream{{`TRUE`, nil, `audit`, `id`}}
 	if driver >= 0 || len(s.types) > 0 {
 		lead := term{{"type", []string{""}}}
 		if driver >= 0 {
@@ -333,12 +352,14 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 	for i, st := range streams {
 		texts[i] = s.bindStream(&w, st, driver)
 	}
-	newest := ` ORDER BY id DESC LIMIT ` + strconv.Itoa(s.limit+1)
+	limit := ` DESC LIMIT ` + strconv.Itoa(s.limit+1)
+	newest := ` ORDER BY id` + limit
 	if len(texts) == 1 {
-		return `SELECT body, digest, seal FROM audit WHERE ` + texts[0] + newest, w.args, nil
+		return `SELECT body, digest, seal FROM ` + streams[0].from + ` WHERE ` + texts[0] + ` ORDER BY ` + streams[0].key + limit, w.args, nil
 	}
 	for i, text := range texts {
-		texts[i] = `SELECT id FROM (SELECT id FROM audit WHERE ` + text + newest + `) AS s` + strconv.Itoa(i)
+		st := streams[i]
+		texts[i] = `SELECT id FROM (SELECT ` + st.key + ` AS id FROM ` + st.from + ` WHERE ` + text + ` ORDER BY ` + st.key + limit + `) AS s` + strconv.Itoa(i)
 	}
 	return `WITH merged AS MATERIALIZED (SELECT id FROM (` + strings.Join(texts, ` UNION `) + `) AS streams` + newest + `)
 		SELECT a.body, a.digest, a.seal FROM merged CROSS JOIN audit a WHERE a.id = merged.id ORDER BY a.id DESC`, w.args, nil
@@ -349,10 +370,10 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 func (s *auditSearch) bindStream(w *where, st stream, driver int) string {
 	parts := []string{w.bind(st.condition, st.values...)}
 	if s.from != "" {
-		parts = append(parts, w.bind(`id >= ?`, s.from))
+		parts = append(parts, w.bind(st.key+` >= ?`, s.from))
 	}
 	if s.before != "" {
-		parts = append(parts, w.bind(`id < ?`, s.before))
+		parts = append(parts, w.bind(st.key+` < ?`, s.before))
 	}
 	for i, t := range s.terms {
 		if i != driver {
@@ -400,16 +421,18 @@ func (db *DB) auditDriver(ctx context.Context, s *auditSearch) (int, error) {
 	return best, nil
 }
 
-// countEntries counts up to fewEntries.
-func (db *DB) countEntries(ctx context.Context, column, value string) (int64, error) {
-	partial := ``
-	if column != "actor" {
-		partial = ` AND type <> '` + tokenIssued + `'`
+// countEntries counts up to fewEntries, and as many issued tokens.
+func (db *DB) countEntries(ctx context.Context, column, value string) (sum int64, err error) {
+	texts := []string{`SELECT 1 FROM audit WHERE ` + column + ` = $1 AND type <> '` + tokenIssued + `'`}
+	if column == "actor" {
+		texts = append(texts, `SELECT 1 FROM issued_tokens WHERE actor_ref = $1`)
 	}
-	n, err := listing(ctx, db, func(rows *sql.Rows) (int64, error) { return scanCount(rows) },
-		`SELECT count(*) FROM (SELECT 1 FROM audit WHERE `+column+` = $1`+partial+` LIMIT `+strconv.Itoa(fewEntries)+`) AS matched`, value)
-	if err != nil {
-		return 0, err
+	for _, text := range texts {
+		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (`+text+` LIMIT `+strconv.Itoa(fewEntries)+`) AS matched`, value)
+		if err != nil {
+			return 0, err
+		}
+		sum += n[0]
 	}
-	return n[0], nil
+	return sum, nil
 }

@@ -111,7 +111,7 @@ func open(o storage.Options) (*sql.DB, error) {
 	return on, nil
 }
 
-// derive has the product derive what people are searched by.
+// derive has the product derive what people and issued tokens are searched by.
 func (f *filler) derive(ctx context.Context, db *storage.DB, o storage.Options) error {
 	for derived := false; !derived; {
 		if err := db.DerivePeople(ctx); err != nil {
@@ -122,6 +122,9 @@ func (f *filler) derive(ctx context.Context, db *storage.DB, o storage.Options) 
 			return err
 		}
 		derived = g.Members == int64(f.sizes.people) // everybody is in it
+	}
+	if err := (&activity.Counter{Store: db, Now: func() time.Time { return now }}).Run(ctx); err != nil {
+		return err
 	}
 	if o.Driver != storage.Postgres {
 		return nil

@@ -10,15 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
-// auditFound compares what queries find with what a look at every entry finds.
-func auditFound(t *testing.T, db *storage.DB) {
-	random := rand.New(rand.NewPCG(1, 2))
+// logged writes entries of few types, actors and subjects.
+func logged(t *testing.T, db *storage.DB, random *rand.Rand) {
+	t.Helper()
 	types := []string{"token.issued", "person.signed_in", "person.disabled", "app.applied", "app.removed", "application.odd"}
 	refs := []identity.Ref{identity.Person("f1"), identity.Person("f2"), identity.Client("f1"), identity.App("f3")}
 	for range 3 {
@@ -35,11 +36,33 @@ func auditFound(t *testing.T, db *storage.DB) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// auditFound searches entries as they are written, sealed and counted.
+func auditFound(t *testing.T, db *storage.DB) {
+	random := rand.New(rand.NewPCG(1, 2))
+	logged(t, db, random)
+	searched(t, db, random)
+	// The same with the entries sealed, with what is counted of them, and with more.
+	if _, err := (&audit.Sealer{Store: db, Signer: signer{}, Now: func() time.Time { return now }}).Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	searched(t, db, random)
+	if err := (&activity.Counter{Store: db, Now: func() time.Time { return now }}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	logged(t, db, random)
+	searched(t, db, random)
+}
+
+// searched compares what random queries find with what a look at every entry finds.
+func searched(t *testing.T, db *storage.DB, random *rand.Rand) {
+	t.Helper()
 	all := everything(t, db, audit.Query{Limit: 1000})
 	token := all[slices.IndexFunc(all, func(e audit.Entry) bool { return e.Type == "token.issued" })].Subject
 	pick := func(from ...string) string { return from[random.IntN(len(from))] }
 	found := 0
-	for range 150 {
+	for range 60 {
 		q := audit.Query{
 			Type:    pick("", "", "person.", "app.", "token.", "token.issued", "app.applied", "person.disabled", "none.such"),
 			Subject: pick("", "", "person:f1", "app:f3", "client:f1", token.String()),
