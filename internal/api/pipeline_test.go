@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,6 +159,41 @@ func TestARequestWithAKeyIsDoneOnce(t *testing.T) {
 	b.now.Store(int64(25 * time.Hour))
 	if a := post(ada, "k1", body); a.status != http.StatusCreated || a.body == first.body {
 		t.Errorf("a day later the key is free: %d", a.status)
+	}
+}
+
+func TestOfTheSameRequestsAtOnceOneIsDone(t *testing.T) {
+	b := start(t)
+	codes := make([]int, 6)
+	var all sync.WaitGroup
+	for i := range codes {
+		all.Go(func() {
+			codes[i] = b.ask(t, http.MethodPost, "/tokens", `{"name":"x","roles":["auditor"]}`, "Idempotency-Key", "k").status
+		})
+	}
+	all.Wait()
+	for _, code := range codes {
+		if code != http.StatusCreated && code != http.StatusConflict {
+			t.Errorf("%v", codes)
+		}
+	}
+	if tokens, err := b.admin.Tokens(t.Context()); err != nil || len(tokens) != 1 {
+		t.Errorf("%d tokens, %v", len(tokens), err)
+	}
+}
+
+func TestOfTwoChangesOfWhatWasSeenOneIsRefused(t *testing.T) {
+	b := start(t)
+	b.apps(t, 1, "One")
+	seen := b.ask(t, http.MethodGet, "/apps/app-00", "").header.Get("ETag")
+	codes := make([]int, 2)
+	var all sync.WaitGroup
+	for i, path := range []string{"/apps/app-00/disable", "/apps/app-00/secret"} {
+		all.Go(func() { codes[i] = b.ask(t, http.MethodPost, path, "", "If-Match", seen).status })
+	}
+	all.Wait()
+	if codes[0]+codes[1] != http.StatusOK+http.StatusPreconditionFailed {
+		t.Errorf("%v", codes)
 	}
 }
 
