@@ -266,8 +266,16 @@ func TestWithoutSharedMemorySignInsPauseAndTokensStayGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	held := c.codeTokens(t, b)
+	another := browser.New()
+	if page, err = another.Get(t.Context(), a.URL+"login"); err != nil {
+		t.Fatal(err)
+	}
 
 	c.redis.Stop()
+	page, err = another.Submit(t.Context(), page, "", url.Values{"username": {alice.Username}, "password": {alice.Password}})
+	if err != nil || page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" {
+		t.Errorf("a sign-in that comes back from the provider gets %d, %v: %s", page.Status, err, page.Text())
+	}
 	status, retry := c.beginSignIn(t)
 	if status != http.StatusServiceUnavailable || retry == "" {
 		t.Errorf("a new sign-in gets %d, Retry-After %q", status, retry)

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -123,13 +124,13 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	f, r, err := l.load(r, params.Get("state"))
 	if err != nil || f.Kept == nil || f.Connection != r.PathValue("connection") {
-		l.o.UI.Error(w, r, errors.Join(ErrFlow, err))
+		l.o.UI.Error(w, r, cmp.Or(err, error(ErrFlow)))
 		return
 	}
 	kept := f.Kept
 	f.Kept = nil
 	if _, taken, err := l.o.Cache.Take(r.Context(), flowPurpose, f.ID); err != nil || !taken {
-		l.o.UI.Error(w, r, errors.Join(ErrFlow, err))
+		l.o.UI.Error(w, r, cmp.Or(err, error(ErrFlow)))
 		return
 	}
 	l.arrive(w, r, f, params, kept)
@@ -296,7 +297,7 @@ func (l *Login) cancel(w http.ResponseWriter, r *http.Request) {
 // finish resumes a flow that was kept: once.
 func (l *Login) finish(w http.ResponseWriter, r *http.Request, f flow, in identity.SignIn) {
 	if _, taken, err := l.o.Cache.Take(r.Context(), flowPurpose, f.ID); err != nil || !taken {
-		l.o.UI.Error(w, r, errors.Join(ErrFlow, err))
+		l.o.UI.Error(w, r, cmp.Or(err, error(ErrFlow)))
 		return
 	}
 	l.resume(w, r, f, in)
