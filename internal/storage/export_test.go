@@ -42,6 +42,12 @@ func (db *DB) Exec(ctx context.Context, statement string) error {
 	return err
 }
 
+// Left counts the rows of which a job has something to make up for.
+func (db *DB) Left(ctx context.Context) (n int, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM people WHERE derived <> version) + (SELECT count(*) FROM sessions WHERE created = 0)`).Scan(&n)
+	return n, err
+}
+
 func firstOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
