@@ -290,6 +290,10 @@ func (r *Restoring) moveFiles(kept string) (string, error) {
 			return "", fmt.Errorf("restore: %w", err)
 		}
 	}
+	// Closing wrote everything into the file; what it could not is in the log beside it.
+	if err := os.Rename(at(restoring, sqliteFile+"-wal"), at(sqliteFile+"-wal")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return moved, fmt.Errorf("restore: %w", err)
+	}
 	if err := os.Rename(at(restoring, sqliteFile), at(sqliteFile)); err != nil {
 		return moved, fmt.Errorf("restore: %w", err)
 	}
