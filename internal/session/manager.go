@@ -144,6 +144,16 @@ func (m *Manager) Current(r *http.Request) (Session, error) {
 	return m.touch(r.Context(), s)
 }
 
+// Peek is Current that counts as no use: for what a page asks by itself, so that a
+// browser that nobody sits at is idle.
+func (m *Manager) Peek(r *http.Request) (Session, error) {
+	s, err := m.find(r)
+	if err != nil {
+		return Session{}, err
+	}
+	return s, m.Usable(r.Context(), s)
+}
+
 // Usable fails with ErrNotFound for a session that may not be used now: see Current.
 func (m *Manager) Usable(ctx context.Context, s Session) error {
 	if !s.Live(m.now()) || s.Era != m.o.Era {

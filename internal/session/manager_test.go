@@ -371,6 +371,25 @@ func TestABusyBrowserCostsAWriteAMinute(t *testing.T) {
 	}
 }
 
+func TestPeekingCountsAsNoUse(t *testing.T) {
+	h := newHouse()
+	s, cookie := h.start(t, "alice")
+	h.now = h.now.Add(5 * time.Minute)
+	if got, err := h.Peek(request(cookie)); err != nil || got.ID != s.ID {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got := h.store.rows[s.ID].LastSeen; !got.Equal(s.LastSeen) {
+		t.Errorf("written after %s", got.Sub(s.LastSeen))
+	}
+	h.now = h.now.Add(100 * time.Hour)
+	if _, err := h.Peek(request(cookie)); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("once it is over: %v", err)
+	}
+	if _, err := h.Peek(request(&http.Cookie{Name: "other", Value: cookie.Value})); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("without a cookie: %v", err)
+	}
+}
+
 // ExpiredSessions implements session.Store.
 func (m *memory) ExpiredSessions(_ context.Context, now time.Time, limit int) (ids []string, err error) {
 	m.mu.Lock()

@@ -71,7 +71,7 @@ func auditStats(s audit.State) []ui.Stat {
 	whole := ui.Stat{Label: ui.T("Verification"), Value: ui.T("Whole"), Note: ui.T("up to seal %d, %d entries", s.Check.Through, s.Check.Entries), Tone: ui.Good}
 	switch {
 	case s.Check.Broken != "":
-		whole.Value, whole.Note, whole.Tone = ui.T("Broken"), ui.Plain(s.Check.Broken), ui.Bad
+		whole.Value, whole.Note, whole.Tone = ui.T("Broken"), ui.Plain(broken(s)), ui.Bad
 	case s.Check.Through == 0:
 		whole.Value, whole.Note, whole.Tone = ui.T("Not yet"), ui.T("nothing was verified so far"), ui.Warn
 	}
@@ -80,6 +80,11 @@ func auditStats(s audit.State) []ui.Stat {
 		{Label: ui.T("Seals"), Value: s.Seals, Note: ui.T("chained and signed")},
 		{Label: ui.T("Not sealed yet"), Value: s.Unsealed, Note: ui.T("sealed within a second or two")},
 	}
+}
+
+// broken says what is wrong with the log, without the fault's code.
+func broken(s audit.State) string {
+	return strings.TrimPrefix(s.Check.Broken, audit.ErrBroken.Code+": ")
 }
 
 func (c *Console) showEntry(v *visit) (answer, error) {

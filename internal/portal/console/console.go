@@ -42,8 +42,9 @@ var files embed.FS
 
 // Options are what a Console needs. All are required.
 type Options struct {
-	// Current returns the browser's session, or session.ErrNotFound.
-	Current func(*http.Request) (session.Session, error)
+	// Current returns the browser's session, or session.ErrNotFound. Peek does so
+	// without counting as a use.
+	Current, Peek func(*http.Request) (session.Session, error)
 	// SignIn begins a sign-in that ends at a path of ours.
 	SignIn func(w http.ResponseWriter, r *http.Request, local string)
 	Actor  func(*http.Request, identity.Ref) identity.Actor

@@ -43,8 +43,9 @@ type stage struct {
 	sessions *session.Manager
 	console  *Console
 	handler  http.Handler
-	// who is whose browser asks; empty is nobody's.
-	who string
+	// who is whose browser asks; empty is nobody's. uses counts how often it was used.
+	who  string
+	uses int
 }
 
 // prefix is the path that the broker is served under in tests.
@@ -96,7 +97,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		t.Fatal(err)
 	}
 	s.console, err = New(Options{
-		Current: s.current, SignIn: func(w http.ResponseWriter, r *http.Request, local string) {
+		Current: func(r *http.Request) (session.Session, error) { s.uses++; return s.current(r) }, Peek: s.current, SignIn: func(w http.ResponseWriter, r *http.Request, local string) {
 			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
 		},
 		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -129,6 +130,28 @@ func TestASignInLeadsBackToTheSameAddress(t *testing.T) {
 	}
 	if a := s.get("/people"); a.status != http.StatusForbidden && a.status != http.StatusNotFound {
 		t.Errorf("somebody who is disabled: %d", a.status)
+	}
+}
+
+func TestAPageThatRefreshesItselfKeepsNobodySignedIn(t *testing.T) {
+	s := newStage(t)
+	s.as("ada", admin.Admin)
+	ask := func(headers ...string) asked {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+base, nil)
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		return s.do(r)
+	}
+	if a := ask(); a.status != http.StatusOK || s.uses != 1 {
+		t.Errorf("%d, and %d uses", a.status, s.uses)
+	}
+	if a := ask("HX-Request", "true", "HX-Target", "live"); a.status != http.StatusOK || s.uses != 1 || !strings.Contains(a.body, `id="live"`) {
+		t.Errorf("%d, and %d uses", a.status, s.uses)
+	}
+	s.who = ""
+	if a := ask("HX-Request", "true", "HX-Target", "live"); a.status != http.StatusUnauthorized || a.header.Get("HX-Refresh") != "true" || a.body != "" {
+		t.Errorf("once it is over: %d %v", a.status, a.header)
 	}
 }
 

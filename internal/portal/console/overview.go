@@ -148,7 +148,7 @@ func (c *Console) auditFigures(v *visit, page *overviewView, _ string) error {
 	s.Label, s.Href = ui.T("Audit log"), c.path("/audit")
 	page.Stats = append(page.Stats, s)
 	if state.Check.Broken != "" {
-		page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The audit log is not what was sealed: %s", state.Check.Broken), Tone: ui.Bad})
+		page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The audit log is not what was sealed: %s", broken(state)), Tone: ui.Bad})
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ import (
 // errNothing answers whoever has no role, as if nothing were here.
 var errNothing = fault.New(fault.NotFound, "page_not_found", "there is no such page; the address may be mistyped, or what was here has gone")
 
+// refreshed is the id of the part of a page that asks for itself again and again.
+const refreshed = "live"
+
 // Mount adds the pages and actions of the table.
 func (c *Console) Mount(mux *http.ServeMux) {
 	same := c.o.UI.SameOrigin()
@@ -34,6 +37,12 @@ func (c *Console) Mount(mux *http.ServeMux) {
 func (c *Console) serve(w http.ResponseWriter, r *http.Request, ru rule) {
 	v := &visit{c: c, w: w, r: r, rule: ru}
 	err := v.identify()
+	if errors.Is(err, session.ErrNotFound) && r.Header.Get("HX-Request") == "true" {
+		// A sign-in is no part of a page: the whole page is asked for again.
+		w.Header().Set("HX-Refresh", "true")
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	if errors.Is(err, session.ErrNotFound) && r.Method == http.MethodGet {
 		here := r.URL.EscapedPath()
 		if r.URL.RawQuery != "" {
@@ -64,7 +73,11 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request, ru rule) {
 
 // identify finds out whose browser it is and what they may do.
 func (v *visit) identify() error {
-	s, err := v.c.o.Current(v.r)
+	find := v.c.o.Current
+	if v.r.Header.Get("HX-Target") == refreshed {
+		find = v.c.o.Peek
+	}
+	s, err := find(v.r)
 	if err != nil {
 		return err
 	}
