@@ -257,15 +257,19 @@ func (c *Console) tokenRanking(ctx context.Context, totals []activity.Tokens) (*
 	if err != nil {
 		return nil, err
 	}
-	sums := map[string]int{}
+	sums, clients := map[string]int{}, map[string]string{}
 	for _, t := range totals {
-		sums[cmp.Or(t.App, t.Client)] += int(t.Count)
+		app := cmp.Or(t.App, t.Client)
+		sums[app] += int(t.Count)
+		clients[app] = t.Client
 	}
 	r := &ui.Ranking{Title: ui.T("Tokens by app")}
 	for app, n := range sums {
 		one := ui.Rank{Text: ui.Plain(names.name(app)), Value: n, Href: c.path("/audit?type=token.issued&q=" + url.QueryEscape(app))}
 		if _, ok := names.apps[app]; ok {
 			one.Href = names.path(app)
+		} else if clients[app] != "" {
+			one.Text = ui.Plain(clients[app]) // of an app that was removed
 		}
 		r.Rows = append(r.Rows, one)
 	}
