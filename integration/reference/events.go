@@ -110,6 +110,9 @@ func isType(text string) bool {
 // time, type, actor and subject) or of a tell that calls it (after type and
 // subject), and 0 for any other function.
 func attributesFrom(fun ast.Expr) int {
+	if f, ok := fun.(*ast.Ident); ok && f.Name == "New" { // within package event
+		return 4
+	}
 	f, ok := fun.(*ast.SelectorExpr)
 	if !ok {
 		return 0
