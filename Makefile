@@ -11,7 +11,7 @@ CHAOS         ?=
 
 export CGO_ENABLED = 0
 
-.PHONY: help demo build test race lint fmt bench chaos fuzz fuzz-api e2e vuln vendor-js tools check-deploy reference
+.PHONY: help demo build test race lint fmt bench chaos fuzz fuzz-api e2e screenshots vuln vendor-js tools check-deploy reference
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ lint: ## static checks: .golangci.yml says which
 
 fmt: ## format as the linters expect
 	$(GO) run $(GOLANGCI) fmt ./...
+
+screenshots: tools ## the pictures of the README, into docs/images
+	@mkdir -p docs/images
+	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run TestTheReadmeShows ./integration
 
 e2e: tools ## the whole product in a browser and with independent clients
 	$(GO) test -count=1 -timeout 15m ./integration/...

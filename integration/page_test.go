@@ -50,7 +50,10 @@ func (w *window) on(s screen) {
 	w.t.Helper()
 	w.do("take a screen", chromedp.EmulateViewport(s.width, s.height))
 	_, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.colours}},
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: s.colours},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // nothing is looked at on its way from one colour to the other
+		},
 	})
 	if err != nil {
 		w.t.Fatal(err)

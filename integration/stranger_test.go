@@ -108,9 +108,11 @@ func (a *attacker) enter(s *stranger, claims map[string]any) (b *browser.Browser
 }
 
 // atAcme signs alice in at the demo's own provider.
-func (a *attacker) atAcme() *browser.Browser {
+func (a *attacker) atAcme() *browser.Browser { return a.atAcmeAs("alice") }
+
+func (a *attacker) atAcmeAs(username string) *browser.Browser {
 	a.t.Helper()
-	b, who := browser.New(), a.Facts().Person("alice")
+	b, who := browser.New(), a.Facts().Person(username)
 	page, err := b.Get(a.t.Context(), a.request(url.Values{"idp": {"acme"}}))
 	if err == nil {
 		_, err = b.Submit(a.t.Context(), page, "", url.Values{"username": {who.Username}, "password": {who.Password}})

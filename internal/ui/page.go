@@ -119,9 +119,10 @@ func (u *UI) remember(w http.ResponseWriter, r *http.Request, i int) {
 	}
 }
 
-// others are the further languages of a page that can be asked for again.
+// others are the further languages of a page that can be asked for again, which
+// those on the way through a sign-in mostly cannot.
 func (u *UI) others(r *http.Request, p Page, now int) []choice {
-	if r.Method != http.MethodGet || p.SignedIn == "" && p.Self == "" {
+	if r.Method != http.MethodGet || p.Area == "" && p.Self == "" {
 		return nil
 	}
 	var all []choice
