@@ -46,7 +46,7 @@ func TestTheReadmeShowsWhatThePagesLookLike(t *testing.T) {
 			picture, err = small(picture)
 		}
 		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, file), picture, 0o644) //nolint:gosec // a picture for everybody
+			err = os.WriteFile(filepath.Join(dir, file), picture, 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)
