@@ -28,11 +28,16 @@ func (w *window) follow(what, selector, wait string) {
 
 func (w *window) text(selector string) string {
 	w.t.Helper()
-	text, err := chromedp.Run(w.ctx, chromedp.TextContent(chromedp.CSS(selector)))
-	if err != nil {
-		w.t.Fatal(err)
+	for {
+		text, err := chromedp.Run(w.ctx, chromedp.TextContent(chromedp.CSS(selector)))
+		switch {
+		case err == nil:
+			return text
+		case w.ctx.Err() != nil || !strings.Contains(err.Error(), "No node with given id"):
+			w.t.Fatal(err)
+		}
+		// The page put another in its place between finding and reading it.
 	}
-	return text
 }
 
 // TestAnAdministratorSwitchesAnAppOffAndOn goes by clicks alone, with scripts and
