@@ -73,6 +73,9 @@ func readManifests(path string) (files []file, folder bool, err error) {
 	if err != nil {
 		return nil, true, fmt.Errorf("read the folder: %w", err)
 	}
+	if len(files) == 0 {
+		return nil, true, fmt.Errorf("there is no %s in %s: nothing is changed", manifestName, path)
+	}
 	return files, true, nil
 }
 

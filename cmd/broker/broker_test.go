@@ -36,6 +36,30 @@ func TestANewInstallationIsFineAndIsNeverMadeTwice(t *testing.T) {
 	}
 }
 
+func TestNoNewKeyIsMadeForDataThatItCannotOpen(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "gatehouse-data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	database := filepath.Join(data, "gatehouse.db")
+	if err := os.WriteFile(database, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&initCommand{Folder: dir}).Run(); err == nil || !strings.Contains(err.Error(), "name another folder") {
+		t.Errorf("beside a broker's data: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "encryption.key")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a key was made: %v", err)
+	}
+	if err := os.Remove(database); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&initCommand{Folder: dir}).Run(); err != nil {
+		t.Errorf("control, an empty data directory: %v", err)
+	}
+}
+
 func TestAnAuditLogThatIsNotThereIsNotFoundWhole(t *testing.T) {
 	dir := t.TempDir()
 	if err := (&initCommand{Folder: dir}).Run(); err != nil {
@@ -69,6 +93,9 @@ func TestAFolderIsReadWithoutWhatBelongsToTheApps(t *testing.T) {
 	}
 	if files, folder, err := readManifests(filepath.Join(dir, "README.md")); err != nil || folder || len(files) != 1 {
 		t.Errorf("one file: %v %v %v", files, folder, err)
+	}
+	if _, _, err := readManifests(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no microapp.yaml") {
+		t.Errorf("an empty folder: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -18,8 +19,12 @@ type initCommand struct {
 // Run makes what a broker needs to start. It never replaces a file: the
 // encryption key that is there may be the only one that opens the data.
 func (c *initCommand) Run() error {
-	if err := os.MkdirAll(filepath.Join(c.Folder, "gatehouse-data"), 0o700); err != nil {
+	data := filepath.Join(c.Folder, "gatehouse-data")
+	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
+	}
+	if there, err := os.ReadDir(data); err != nil || len(there) > 0 {
+		return cmp.Or(err, fmt.Errorf("%s has a broker's data already, which a new key could not open: name another folder", data))
 	}
 	var key [32]byte
 	if _, err := rand.Read(key[:]); err != nil {

@@ -59,6 +59,9 @@ func (c *checkCommand) Run() error {
 	}
 	if cfg.Apps.Folder == "" {
 		fmt.Println("The configuration is fine.")
+		if len(cfg.Connections) == 0 {
+			fmt.Println("It has no connection yet: nobody can sign in.")
+		}
 		return nil
 	}
 	n, err := api.CheckFolder(os.DirFS(cfg.Apps.Folder))

@@ -3,6 +3,9 @@ package login
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"testing"
 	"time"
@@ -103,5 +106,40 @@ func TestWhatFailedLastIsToldWhenTheBrokerStops(t *testing.T) {
 	stop()
 	if err := in.Run(ctx); !errors.Is(err, context.Canceled) || l.counted("upstream_denied") != failureBurst+5 {
 		t.Errorf("%d counted, %v", l.counted("upstream_denied"), err)
+	}
+}
+
+// unreachable is a provider that cannot be asked anything.
+type unreachable struct{}
+
+func (unreachable) Begin(context.Context, identity.Challenge) (string, []byte, error) {
+	return "", nil, errors.New("no route")
+}
+
+func (unreachable) Finish(context.Context, url.Values, []byte) (identity.Assertion, error) {
+	return identity.Assertion{}, errors.New("no route")
+}
+
+// resumed takes what became of a sign-in without a page.
+type resumed struct{ code string }
+
+func (p *resumed) Resume(_ http.ResponseWriter, _ *http.Request, _ []byte, in identity.SignIn) {
+	p.code = in.Failure.Code
+}
+
+func TestAProviderThatCannotBeReachedIsNamedInTheEntry(t *testing.T) {
+	kept, protocol := &ledger{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}, &resumed{}
+	var counted string
+	l := &Login{resumer: protocol, o: Options{
+		Now:     func() time.Time { return kept.now },
+		Actor:   func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
+		Outcome: func(connection, outcome string) { counted = connection + " " + outcome },
+	}}
+	from := kept.failures()
+	l.failures.record, l.failures.now = from.record, from.now
+	f := flow{Request: identity.SignInRequest{App: "expenses", Prompt: identity.Prompt{None: true}}}
+	l.leave(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/authorize", nil), f, Connection{ID: "acme", Connector: unreachable{}})
+	if len(kept.events) != 1 || kept.events[0].Subject != identity.Connection("acme") || counted != "acme failed" || protocol.code == "" {
+		t.Errorf("%+v, counted %q, answered %q", kept.events, counted, protocol.code)
 	}
 }

@@ -95,6 +95,7 @@ func wanted(open []Connection, req identity.SignInRequest) (Connection, bool) {
 
 // leave sends the browser to the provider.
 func (l *Login) leave(w http.ResponseWriter, r *http.Request, f flow, c Connection) {
+	f.Connection = c.ID // for a failure, too, to name
 	target, kept, err := c.Connector.Begin(r.Context(), identity.Challenge{
 		State: f.ID, RedirectURI: l.o.Issuer + "/login/callback/" + c.ID, LoginHint: f.Request.LoginHint,
 		Fresh: f.Request.Prompt.Login, SelectAccount: f.Request.Prompt.SelectAccount, MaxAge: f.Request.MaxAge, ACR: f.Request.ACR,
@@ -103,7 +104,7 @@ func (l *Login) leave(w http.ResponseWriter, r *http.Request, f flow, c Connecti
 		l.fail(w, r, f, err)
 		return
 	}
-	f.Connection, f.Kept = c.ID, kept
+	f.Kept = kept
 	if err := l.save(r.Context(), f); err != nil {
 		l.o.UI.Error(w, r, err)
 		return
