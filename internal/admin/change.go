@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -144,7 +145,11 @@ func (s *Service) Change(ctx context.Context, id string) (Change, error) {
 }
 
 // SearchChanges returns a page of changes, newest first, and the cursor of the next.
+// It fails with directory.ErrCursor.
 func (s *Service) SearchChanges(ctx context.Context, q ChangeQuery) (page []Change, next string, err error) {
+	if q.After != "" && !identity.IsOrderedID(q.After) {
+		return nil, "", directory.ErrCursor
+	}
 	now, limit := s.now(), q.Limit
 	q.Limit++
 	if page, err = s.o.Changes.Changes(ctx, q, now); err != nil {

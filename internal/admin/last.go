@@ -19,7 +19,7 @@ func (s *Service) Unassign(ctx context.Context, person string, role Role, actor 
 }
 
 // DisablePerson switches a person off like directory.Service, unless they are the
-// last admin.
+// last admin. Their tokens end with it, and stay so when they are enabled again.
 func (s *Service) DisablePerson(ctx context.Context, id string, actor identity.Actor) error {
 	return s.o.Store.DisablePerson(ctx, id, s.admins(s.now()), s.o.Groups.Disabling(id, true, actor))
 }

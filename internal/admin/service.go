@@ -65,7 +65,7 @@ type Store interface {
 	// admins were there before and nobody is one after it.
 	Unassign(ctx context.Context, person string, role Role, keep Admins, events []event.Event) error
 	// DisablePerson is directory.Store.UpdatePerson that fails with ErrLastAdmin like
-	// Unassign.
+	// Unassign. It removes the tokens of the person.
 	DisablePerson(ctx context.Context, id string, keep Admins, change func(directory.Person) (directory.Person, []event.Event, error)) error
 	// MapGroup adds or renames a mapping, and UnmapGroup removes one: they are
 	// directory.GroupStore's that fail with ErrLastAdmin like Unassign.

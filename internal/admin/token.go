@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -27,10 +29,15 @@ var (
 // tokenPrefix lets secret scanners find a token that leaked.
 const tokenPrefix = "gha_"
 
+// appName is the form of an app's name, and maxTokenApps how many a token is for.
+var appName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+const maxTokenApps = 200
+
 // The lives of tokens.
 const (
 	DefaultTokenLife = 90 * 24 * time.Hour
-	maxTokenLife     = 366 * 24 * time.Hour
+	maxTokenDays     = 366
 	// touchEvery is how stale LastUsed may get.
 	touchEvery = time.Minute
 )
@@ -40,7 +47,8 @@ type Token struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Roles []Role `json:"roles"`
-	// Apps are those that the token of an app's owner is for.
+	// Apps are the names of those that the token of an app's owner is for. An app that
+	// is removed is not among them any more, whoever takes its name.
 	Apps      []string       `json:"apps,omitempty"`
 	CreatedBy identity.Actor `json:"created_by"`
 	// Owner is the person, or the operator, that the token counts as, also when
@@ -62,10 +70,11 @@ type NewToken struct {
 }
 
 func (n NewToken) check() error {
-	if n.Name == "" || len(n.Name) > 100 {
-		return fault.New(fault.Invalid, "api_token_name", "a token has a name of 1 to 100 bytes that says what it is for").At("name")
+	if n.Name == "" || len(n.Name) > 100 || strings.TrimSpace(n.Name) != n.Name || strings.ContainsFunc(n.Name, invisible) {
+		return fault.New(fault.Invalid, "api_token_name",
+			"a token has a name of 1 to 100 bytes that says what it is for, without control or invisible characters, or a space at its ends").At("name")
 	}
-	if n.Days < 0 || time.Duration(n.Days)*24*time.Hour > maxTokenLife {
+	if n.Days < 0 || n.Days > maxTokenDays {
 		return fault.New(fault.Invalid, "api_token_days", "a token lives for 1 to 366 days").At("days")
 	}
 	if len(n.Roles) == 0 {
@@ -79,8 +88,14 @@ func (n NewToken) check() error {
 	if len(n.Apps) > 0 && !slices.Contains(n.Roles, AppOwner) {
 		return fault.New(fault.Invalid, "api_token_apps", "apps are named for the role app-owner only").At("apps")
 	}
+	if len(n.Apps) > maxTokenApps || slices.ContainsFunc(n.Apps, func(app string) bool { return !appName.MatchString(app) }) {
+		return fault.New(fault.Invalid, "api_token_app", "a token is for up to %d apps, by their names", maxTokenApps).At("apps")
+	}
 	return nil
 }
+
+// invisible reports characters that make a name look like another one.
+func invisible(r rune) bool { return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029' }
 
 // CreateToken makes a token. The secret is returned this once.
 func (s *Service) CreateToken(ctx context.Context, n NewToken, by Principal, actor identity.Actor) (Token, string, error) {

@@ -19,6 +19,11 @@ const yaml = "application/yaml"
 // maxBatch bounds a folder of manifests, in bytes: what the edge lets through.
 const maxBatch = 4 << 20
 
+// errPrune refuses to remove apps by a batch, which shows secrets and so never
+// waits, where removing one waits for a second person.
+var errPrune = fault.New(fault.Denied, "prune_four_eyes",
+	"a second person approves that an app is removed: import without prune, and remove apps by name").At("/prune")
+
 // applied is the answer to a change of an app.
 type applied struct {
 	App     catalog.App     `json:"app"`
@@ -61,7 +66,7 @@ func (a *API) appRoutes() []rest.Route {
 		{
 			ID: "importApps", Method: "POST", Path: "/apps:import", Summary: "Apply a folder of manifests, or nothing of it.",
 			About: "Each file is a microapp.yaml, or a client's metadata in JSON (RFC 7591), in base64. With folder, an app stands in a subfolder of its own name; " +
-				"with prune, the apps that the folder does not have are removed, unless it is empty or more than one app in five would go.",
+				"with prune, the apps that the folder does not have are removed, unless it is empty, more than one app in five would go, or removeApp waits for a second person.",
 			Right: admin.WriteApps, Body: exampleBatch, MaxBody: maxBatch, Answer: imported{[]applied{exampleApplied}, []string{}}, Secret: true, Do: a.importApps,
 		},
 		{ID: "getApp", Method: "GET", Path: one, Summary: "Show an app.", Right: admin.ReadApps, Answer: exampleApp, Do: a.app},
@@ -160,6 +165,9 @@ func (a *API) importApps(r *http.Request) (any, error) {
 	var b batch
 	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &b); err != nil {
 		return nil, err
+	}
+	if b.Prune && a.o.Admin.Needed("removeApp", rest.CallerOf(r).Principal) {
+		return nil, errPrune
 	}
 	report, err := a.o.Apps.ApplyFiles(r.Context(), b.Files, catalog.Batch{Folder: b.Folder, Prune: b.Prune}, by(r))
 	answer := imported{Applied: []applied{}, Removed: append([]string{}, report.Removed...)}

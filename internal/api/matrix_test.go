@@ -150,6 +150,15 @@ func TestATokenIsGoodOnlyWhileItsOwnerIs(t *testing.T) {
 	if status(of) != http.StatusUnauthorized || status(second) != http.StatusUnauthorized {
 		t.Errorf("she is disabled: %d %d", status(of), status(second))
 	}
+	if a := b.ask(t, http.MethodPost, "/people/ada/enable", ""); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if status(of) != http.StatusUnauthorized || status(second) != http.StatusUnauthorized {
+		t.Errorf("she is enabled again, and what she had before is good again: %d %d", status(of), status(second))
+	}
+	if again := b.tokenOf(t, b.principal(t, ada), admin.NewToken{Name: "third", Roles: []admin.Role{admin.Admin}}); status(again) != http.StatusOK {
+		t.Error("control: a new one is not good")
+	}
 }
 
 func TestATokenIsRefusedOnceItIsRevokedOrChanged(t *testing.T) {

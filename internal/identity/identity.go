@@ -136,6 +136,12 @@ func NewOrderedID(t time.Time) string {
 	return string(id[:])
 }
 
+// IsOrderedID reports whether id has the form of a NewOrderedID.
+func IsOrderedID(id string) bool {
+	return len(id) == 28 && !strings.ContainsFunc(id[:orderedTime], func(r rune) bool { return !strings.ContainsRune(sortable, r) }) &&
+		!strings.ContainsFunc(id[orderedTime:], func(r rune) bool { return (r < 'a' || r > 'z') && (r < '2' || r > '7') })
+}
+
 // OrderedAt returns what every NewOrderedID(t) begins with, so that the ids from
 // time t on are those that sort after it.
 func OrderedAt(t time.Time) string {

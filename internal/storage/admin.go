@@ -62,6 +62,53 @@ func (db *DB) CreateToken(ctx context.Context, t admin.Token, events []event.Eve
 	})
 }
 
+// tokens lists the tokens within a transaction.
+func (t *tx) tokens(ctx context.Context) ([]admin.Token, error) {
+	return collect(ctx, t, func(rows *sql.Rows) (admin.Token, error) { return scanToken(rows.Scan) }, `SELECT body, hash, last_used FROM api_tokens ORDER BY id`)
+}
+
+// endTokens removes the tokens of an owner who was disabled: enabled again, they
+// make new ones, since somebody else may have got hold of the old.
+func (t *tx) endTokens(ctx context.Context, owner identity.Ref) error {
+	all, err := t.tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, token := range all {
+		if token.Owner != owner {
+			continue
+		}
+		if _, err := t.ExecContext(ctx, `DELETE FROM api_tokens WHERE id = $1`, token.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveTokens takes an app that is removed out of the tokens that are for it: who
+// has one has no say in the next app of that name.
+func (t *tx) leaveTokens(ctx context.Context, app string) error {
+	all, err := t.tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, token := range all {
+		i := slices.Index(token.Apps, app)
+		if i < 0 {
+			continue
+		}
+		token.Apps = slices.Delete(token.Apps, i, i+1)
+		body, err := json.Marshal(token)
+		if err != nil {
+			return fmt.Errorf("encode API token: %w", err)
+		}
+		if _, err := t.ExecContext(ctx, `UPDATE api_tokens SET body = $2 WHERE id = $1`, token.ID, string(body)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RevokeToken implements admin.Store.
 func (db *DB) RevokeToken(ctx context.Context, id string, events []event.Event) error {
 	return db.change(ctx, func(t *tx) error {

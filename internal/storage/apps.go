@@ -129,6 +129,9 @@ func (db *DB) RemoveApp(ctx context.Context, name string, events func(catalog.Ap
 			return err
 		}
 		t.tell(events(a)...)
+		if err := t.leaveTokens(ctx, name); err != nil {
+			return err
+		}
 		_, err = t.ExecContext(ctx, `DELETE FROM apps WHERE name = $1`, name)
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 var (
@@ -179,6 +180,11 @@ func (t *tx) changePerson(ctx context.Context, id string, change func(directory.
 		return next, err
 	}
 	t.tell(events...)
+	if next.Disabled && !old.Disabled {
+		if err := t.endTokens(ctx, identity.Person(id)); err != nil {
+			return next, err
+		}
+	}
 	return next, t.updatePerson(ctx, &old, current, &next)
 }
 
