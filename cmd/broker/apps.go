@@ -7,7 +7,7 @@ type appCommand struct {
 	Remove  ending          `cmd:"" help:"Remove an app and everything derived from it." api:"DELETE /apps/{}" set:"thing=The app's name."`
 	Disable ending          `cmd:"" help:"Let nobody in, and revoke what was issued to the app." api:"POST /apps/{}/disable" set:"thing=The app's name."`
 	Enable  one             `cmd:"" help:"Let people in again." api:"POST /apps/{}/enable" set:"thing=The app's name."`
-	Secret  ending          `cmd:"" help:"Make another client secret and show it once." api:"POST /apps/{}/secret" set:"thing=The app's name."`
+	Secret  ending          `cmd:"" help:"Make another client secret and show it once. The one before stays good until the next." api:"POST /apps/{}/secret" set:"thing=The app's name."`
 }
 
 type appListCommand struct {

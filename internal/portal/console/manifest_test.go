@@ -166,7 +166,10 @@ func TestARoleIsGivenToWhoWasFound(t *testing.T) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
-	if a := s.get("/roles?role=auditor"); !strings.Contains(a.body, "Alice Moreau") || strings.Contains(a.body, "ada@acme.example") {
+	if a := s.get("/roles"); !strings.Contains(a.body, `/admin/people/ada"`) {
+		t.Errorf("control, every role: %s", a.body)
+	}
+	if a := s.get("/roles?role=auditor"); !strings.Contains(a.body, "Alice Moreau") || strings.Contains(a.body, `/admin/people/ada"`) {
 		t.Errorf("%s", a.body)
 	}
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,7 +49,7 @@ func (p view) write(v *visit) {
 		p.notice = notice(v.query.Get(noticeParameter))
 	}
 	v.c.o.UI.Render(v.w, v.r, p.status, ui.Page{
-		Title: p.title, Template: v.c.templates[p.template], Data: p.data, SignedIn: nameOf(v.person), Admin: true, Area: ui.Admin,
+		Title: p.title, Template: v.c.templates[p.template], Data: p.data, SignedIn: cmp.Or(v.person.Profile.Email, nameOf(v.person)), Admin: true, Area: ui.Admin,
 		Crumbs: p.crumbs, Side: v.side(), Notice: p.notice, Live: true,
 	})
 }
