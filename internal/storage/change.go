@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -155,18 +153,21 @@ var endings = map[identity.Kind][]string{
 // auditColumns is how many values an audit entry has.
 const auditColumns = 7
 
-// auditInserts are statements for 1, 2, 4, … rows: few enough to stay prepared.
-var auditInserts = func() (all [7]string) {
+// auditInserts are statements for 1, 2, 4, … rows by driver: few enough to stay prepared.
+var auditInserts = map[string][7]string{SQLite: insertsOfAudit(SQLite), Postgres: insertsOfAudit(Postgres)}
+
+func insertsOfAudit(driver string) (all [7]string) {
 	for i := range all {
-		all[i] = insertAudit(1 << i)
+		all[i] = `INSERT INTO audit (id, at, type, actor, subject, body, digest) VALUES ` + marks(driver, 1<<i, auditColumns)
 	}
 	return all
-}()
+}
 
 // appendAudit writes entries, as many as it can with one statement.
 func (t *tx) appendAudit(ctx context.Context, events []event.Event) error {
+	inserts := auditInserts[t.db.o.Driver]
 	for len(events) > 0 {
-		size := min(bits.Len(uint(len(events)))-1, len(auditInserts)-1)
+		size := min(bits.Len(uint(len(events)))-1, len(inserts)-1)
 		part := events[:1<<size]
 		events = events[len(part):]
 		args := make([]any, 0, auditColumns*len(part))
@@ -174,23 +175,11 @@ func (t *tx) appendAudit(ctx context.Context, events []event.Event) error {
 			body := audit.Canonical(e)
 			args = append(args, e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.DigestOf(body))
 		}
-		if _, err := t.ExecContext(ctx, auditInserts[size], args...); err != nil {
+		if _, err := t.ExecContext(ctx, inserts[size], args...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func insertAudit(rows int) string {
-	var b strings.Builder
-	b.WriteString(`INSERT INTO audit (id, at, type, actor, subject, body, digest) VALUES `)
-	for i := range rows * auditColumns {
-		b.WriteString([]string{"(", ",", ",", ",", ",", ",", ","}[i%auditColumns] + "$" + strconv.Itoa(i+1))
-		if i%auditColumns == auditColumns-1 {
-			b.WriteString(")" + strings.Repeat(",", min(1, rows*auditColumns-1-i)))
-		}
-	}
-	return b.String()
 }
 
 // isDuplicate reports whether err is a broken unique constraint; detail names it.

@@ -66,7 +66,7 @@ const mostRows = 128
 func (t *tx) insertRows(ctx context.Context, insert string, rows [][]any) error {
 	for len(rows) > 0 {
 		n := min(1<<(bits.Len(uint(len(rows)))-1), mostRows)
-		if _, err := t.ExecContext(ctx, insert+marks(n, len(rows[0])), slices.Concat(rows[:n]...)...); err != nil {
+		if _, err := t.ExecContext(ctx, insert+marks(t.db.o.Driver, n, len(rows[0])), slices.Concat(rows[:n]...)...); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -74,8 +74,10 @@ func (t *tx) insertRows(ctx context.Context, insert string, rows [][]any) error 
 	return nil
 }
 
-// marks returns the marks of some rows: "($1, $2), ($3, $4)".
-func marks(rows, columns int) string {
+// marks returns the marks of some rows: "($1, $2), ($3, $4)". SQLite looks up a
+// mark with a number among all names of the statement, and only counts a plain one,
+// which many rows at once feel.
+func marks(driver string, rows, columns int) string {
 	var b strings.Builder
 	for i := range rows * columns {
 		if i%columns == 0 {
@@ -83,7 +85,14 @@ func marks(rows, columns int) string {
 		} else {
 			b.WriteString(`, `)
 		}
-		b.WriteString(`$` + strconv.Itoa(i+1) + strings.Repeat(`)`, max(0, i%columns-columns+2)))
+		if driver == SQLite {
+			b.WriteByte('?')
+		} else {
+			b.WriteString(`$` + strconv.Itoa(i+1))
+		}
+		if i%columns == columns-1 {
+			b.WriteByte(')')
+		}
 	}
 	return b.String()
 }
