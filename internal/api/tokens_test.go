@@ -56,8 +56,10 @@ func TestATokenForAnAppHasNoSayInTheNextOneOfThatName(t *testing.T) {
 	}
 	apply()
 	for _, what := range []struct{ method, path, body string }{
-		{http.MethodPost, "/apps/hr-feedback/disable", ""}, {http.MethodPost, "/apps/hr-feedback/secret", ""},
-		{http.MethodPut, "/apps/hr-feedback", manifest}, {http.MethodDelete, "/apps/hr-feedback", ""},
+		{http.MethodPost, "/apps/hr-feedback/disable", ""},
+		{http.MethodPost, "/apps/hr-feedback/secret", ""},
+		{http.MethodPut, "/apps/hr-feedback", manifest},
+		{http.MethodDelete, "/apps/hr-feedback", ""},
 	} {
 		if a := b.ask(t, what.method, what.path, what.body, "Authorization", owner); a.status != http.StatusForbidden {
 			t.Errorf("%s %s: %d %s", what.method, what.path, a.status, a.body)
