@@ -296,6 +296,67 @@ func TestATokenIsGoodForItsOwnUseAlone(t *testing.T) {
 	}
 }
 
+// TestNoProofOfOneFaceIsGoodAtAnother takes the API token to the provider, and what
+// the provider and the pages gave to the management API.
+func TestNoProofOfOneFaceIsGoodAtAnother(t *testing.T) {
+	a := newAttacker(t)
+	ada := a.signIn(t, "ada", "expense-bot")
+	held := a.tokens(ada)
+	issuer, err := url.Parse(a.Issuer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, secret := ada.CookieHeader(issuer), a.Facts().Admin.APIToken
+	bearer := func(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+	idToken, _ := held.Extra("id_token").(string)
+	client := a.Facts().App("payroll-api")
+	for name, header := range map[string]http.Header{
+		"a session": {"Cookie": {cookie}}, "an access token": bearer(held.AccessToken), "an ID token": bearer(idToken), "a refresh token": bearer(held.RefreshToken),
+		"a client": basicAuth(client.ClientID, client.Secret), "two proofs": {"Authorization": {"Bearer x", "Bearer " + secret}}, "one too long": bearer(secret + "="),
+	} {
+		if res, text := a.send(http.MethodGet, "/api/v1/me", nil, header); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", name, res.StatusCode, text)
+		}
+	}
+	if res, _ := a.send(http.MethodGet, "/api/v1/me?access_token="+secret, nil, nil); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("in the address: %d", res.StatusCode)
+	}
+	if res, _ := a.send(http.MethodGet, "/admin", nil, bearer(secret)); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("the API token opens pages: %d", res.StatusCode)
+	}
+	if res, _ := a.send(http.MethodGet, "/userinfo", nil, bearer(secret)); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the API token is good at userinfo: %d", res.StatusCode)
+	}
+	about := url.Values{"token": {secret}}
+	if res, text := a.send(http.MethodPost, "/introspect", about, basicAuth(client.ClientID, client.Secret)); res.StatusCode != http.StatusOK || strings.TrimSpace(text) != `{"active":false}` {
+		t.Errorf("a client learns of an API token: %d %s", res.StatusCode, text)
+	}
+	if res, _ := a.send(http.MethodPost, "/revoke", about, basicAuth(client.ClientID, client.Secret)); res.StatusCode != http.StatusOK {
+		t.Errorf("revocation tells of a token that is none: %d", res.StatusCode)
+	}
+	for name, header := range map[string]http.Header{"/api/v1/me": bearer(secret), "/admin": {"Cookie": {cookie}}, "/userinfo": bearer(held.AccessToken)} {
+		if res, text := a.send(http.MethodGet, name, nil, header); res.StatusCode != http.StatusOK {
+			t.Errorf("control: %s: %d %s", name, res.StatusCode, text)
+		}
+	}
+}
+
+// TestABackupIsNotToBeHadOverTheNetwork asks for it where operators do so on the socket.
+func TestABackupIsNotToBeHadOverTheNetwork(t *testing.T) {
+	a := newAttacker(t)
+	for _, path := range []string{"/backup", "/api/v1/backup", "/admin/backup", "/api/v1/../../backup"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			res, _ := a.send(method, path, nil, http.Header{"Authorization": {"Bearer " + a.Facts().Admin.APIToken}})
+			if res.StatusCode < http.StatusMultipleChoices {
+				t.Errorf("%s %s: %d", method, path, res.StatusCode)
+			}
+		}
+	}
+	if res, body := a.overSocket("/backup", "", ""); res.StatusCode != http.StatusOK || len(body) == 0 {
+		t.Errorf("control: %d, %d bytes", res.StatusCode, len(body))
+	}
+}
+
 // TestATokenForAnAPIIsForThatAPIAlone gets tokens of a person for the provider, for
 // an API, and without openid.
 func TestATokenForAnAPIIsForThatAPIAlone(t *testing.T) {

@@ -47,6 +47,7 @@ func TestEveryFormIsRefusedFromAnotherSite(t *testing.T) {
 	cookie := alice.CookieHeader(issuer)
 	forms := []string{
 		"/account/sign-out", "/account/sign-out-everywhere", "/account/sessions/x/end", "/account/apps/x/withdraw", "/logout/confirm", "/login/flow/x/consent",
+		"/admin/new-app", "/admin/apps/expense-bot/manifest", "/admin/tokens/new", "/admin/apps/expense-bot/enable",
 	}
 	for _, form := range forms {
 		for name, header := range map[string]http.Header{
@@ -133,6 +134,7 @@ func TestEveryAnswerSaysThatItIsNotToBeKeptFramedOrGuessedAt(t *testing.T) {
 	for _, path := range []string{
 		"/", "/account", "/logout", "/authorize", "/authorize?" + query, "/authorize?" + strings.Replace(query, "prompt=none", "response_mode=form_post&prompt=none", 1),
 		"/token", "/userinfo", "/introspect", "/revoke", "/login/flow/x", "/login/callback/acme", "/nowhere", "//account", "/static/nothing", "/healthz", "/readyz",
+		"/admin", "/admin/tokens/new", "/admin/nowhere", "/api/v1/me", "/api/v1/docs", "/api/v1/nowhere",
 	} {
 		res, _ := a.send(http.MethodGet, path, nil, nil)
 		policy := res.Header.Get("Content-Security-Policy")
