@@ -213,3 +213,37 @@ func TestTheCommandsCoverTheAPI(t *testing.T) {
 		t.Errorf("a command asks for %s, which there is not", line)
 	}
 }
+
+func TestTheSocketIsLookedForInTheDataDirectory(t *testing.T) {
+	for name, c := range map[string]struct {
+		data, socket, want string
+		args               []string
+	}{
+		"nothing said":      {want: "gatehouse-data/broker.sock"},
+		"a data directory":  {data: "/data", want: "/data/broker.sock"},
+		"a socket and that": {data: "/data", socket: "/run/broker.sock", want: "/run/broker.sock"},
+		"a flag before all": {data: "/data", socket: "/run/broker.sock", args: []string{"--socket=/tmp/other.sock"}, want: "/tmp/other.sock"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for key, value := range map[string]string{"GATEHOUSE_DATA_DIR": c.data, "GATEHOUSE_SOCKET": c.socket} {
+				t.Setenv(key, value)
+				if value == "" {
+					if err := os.Unsetenv(key); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			var parsed commands
+			parser, err := newParser(&parsed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.Parse(append([]string{"keys", "list"}, c.args...)); err != nil {
+				t.Fatal(err)
+			}
+			if got := parsed.Keys.List.Socket; got != c.want && !strings.HasSuffix(got, "/"+c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}

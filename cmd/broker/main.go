@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -76,6 +77,6 @@ func run(args []string) int {
 // newParser reads command lines into c.
 func newParser(c *commands) (*kong.Kong, error) {
 	return kong.New(c, kong.Name("broker"), kong.Description("The gate of a company's micro-apps.\n\n"+client.ExitCodes),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Vars{"thing": "Its id."},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Vars{"thing": "Its id.", "data": cmp.Or(os.Getenv("GATEHOUSE_DATA_DIR"), "gatehouse-data")},
 		kong.Groups{"broker": "Which broker", "list": "How much of the list"})
 }

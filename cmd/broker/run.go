@@ -23,9 +23,10 @@ import (
 // the tag query is a parameter of that name; columns are the titles and members of
 // a table.
 
-// connected is what every command has that asks the running broker.
+// connected is what every command has that asks the running broker. The socket is in
+// the data directory, wherever the environment has that for the broker itself.
 type connected struct {
-	Socket    string `help:"The local broker's Unix socket." default:"gatehouse-data/broker.sock" env:"GATEHOUSE_SOCKET" type:"path" group:"broker"`
+	Socket    string `help:"The local broker's Unix socket." default:"${data}/broker.sock" env:"GATEHOUSE_SOCKET" type:"path" group:"broker"`
 	Server    string `help:"The issuer of a broker on the network, instead of the socket. Its API token comes from GATEHOUSE_TOKEN or --token-file." env:"GATEHOUSE_SERVER" group:"broker"`
 	TokenFile string `help:"A file with the API token." env:"GATEHOUSE_TOKEN_FILE" type:"path" group:"broker"`
 	Output    string `help:"How the answer is printed: ${enum}." enum:"table,json" default:"table" short:"o" group:"broker"`
