@@ -114,6 +114,8 @@ type Options struct {
 	Changes   ChangeStore
 	Directory People
 	Groups    Groups
+	// ConnectionEnabled reports whether people may sign in over a connection.
+	ConnectionEnabled func(ctx context.Context, id string) (bool, error)
 	// Members names the groups that give a role.
 	Members map[Role][]string
 	// FourEyes names the operations that wait for a second person.

@@ -219,13 +219,17 @@ func (s *Service) Token(ctx context.Context, id string) (Token, error) {
 	return Token{}, ErrTokenNotFound
 }
 
-// stillHas returns those of the roles that the person who gave them still has.
+// stillHas returns those of the roles that the person who gave them still has, if
+// they are enabled and so is a connection of theirs.
 func (s *Service) stillHas(ctx context.Context, person string, roles []Role) ([]Role, error) {
 	maker, err := s.o.Directory.Person(ctx, person)
 	switch {
 	case errors.Is(err, directory.ErrPersonNotFound), err == nil && maker.Disabled:
 		return nil, ErrToken
 	case err != nil:
+		return nil, err
+	}
+	if err := s.couldSignIn(ctx, maker); err != nil {
 		return nil, err
 	}
 	p, err := s.Of(ctx, maker)
@@ -239,4 +243,15 @@ func (s *Service) stillHas(ctx context.Context, person string, roles []Role) ([]
 		}
 	}
 	return still, nil
+}
+
+// couldSignIn fails with ErrToken when all the connections of whoever made a token
+// are disabled: nobody vouches for them, and what they hold must not outlive that.
+func (s *Service) couldSignIn(ctx context.Context, maker directory.Person) error {
+	for _, i := range maker.Identities {
+		if enabled, err := s.o.ConnectionEnabled(ctx, i.Connection); err != nil || enabled {
+			return err
+		}
+	}
+	return ErrToken
 }

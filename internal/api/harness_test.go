@@ -123,7 +123,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: b.clock})
 	lock := func(ctx context.Context, name string) (func(), error) { return job.Lock(ctx, db.Jobs(), name, b.clock) }
 	b.db, b.admin = db, admin.New(admin.Options{
-		Store: db, Changes: db, Directory: db, Groups: people, FourEyes: fourEyes, Now: b.clock,
+		Store: db, Changes: db, Directory: db, Groups: people, FourEyes: fourEyes, Now: b.clock, ConnectionEnabled: people.ConnectionEnabled,
 		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
 	})
 	b.API, err = api.New(api.Options{

@@ -112,3 +112,29 @@ func TestACursorThatNoPageGaveIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestATokenIsRefusedWhileNobodyVouchesForWhoMadeIt(t *testing.T) {
+	b := start(t)
+	ada := b.person(t, "ada")
+	b.assign(t, "ada", admin.Admin)
+	hers := b.tokenOf(t, b.principal(t, ada), admin.NewToken{Name: "x", Roles: []admin.Role{admin.Admin}})
+	status := func(token string) int { return b.ask(t, http.MethodGet, "/me", "", "Authorization", token).status }
+	if got := status(hers); got != http.StatusOK {
+		t.Fatalf("control: %d", got)
+	}
+	if a := b.ask(t, http.MethodPost, "/connections/acme/disable", ""); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if got := status(hers); got != http.StatusUnauthorized {
+		t.Errorf("her only connection is disabled: %d", got)
+	}
+	if a := b.ask(t, http.MethodPost, "/connections/acme/enable", "", "Authorization", hers); a.status != http.StatusUnauthorized {
+		t.Errorf("she enables the connection that she came over: %d", a.status)
+	}
+	if got := status(b.token(t, admin.Auditor)); got != http.StatusOK {
+		t.Errorf("control: the operator's token: %d", got)
+	}
+	if a := b.ask(t, http.MethodPost, "/connections/acme/enable", ""); a.status != http.StatusNoContent || status(hers) != http.StatusOK {
+		t.Errorf("control: enabled again: %d, %d", a.status, status(hers))
+	}
+}

@@ -204,6 +204,7 @@ func (p *parts) openServices(context.Context, Options) error {
 	p.entitlements = entitlement.NewChecker(p.people)
 	p.admin = admin.New(admin.Options{
 		Store: p.db, Changes: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), FourEyes: p.cfg.Admin.FourEyes, Now: p.now,
+		ConnectionEnabled: p.people.ConnectionEnabled,
 	})
 	p.apps = catalog.NewService(catalog.Options{Store: p.db, Issuer: p.cfg.Issuer, Now: p.now, Changed: func(ctx context.Context) {
 		if err := p.registry.Refresh(ctx); err != nil {

@@ -73,7 +73,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	clients := registry.New(registry.Options{Store: db, Applied: revocations.Applied, Now: time.Now, Log: log, ThirdParty: func(string) bool { return false }})
 	s.db, s.people = db, directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now})
 	s.admin = admin.New(admin.Options{
-		Store: db, Changes: db, Directory: db, Groups: s.people, FourEyes: fourEyes, Now: time.Now,
+		Store: db, Changes: db, Directory: db, Groups: s.people, FourEyes: fourEyes, Now: time.Now, ConnectionEnabled: s.people.ConnectionEnabled,
 		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
 	})
 	s.apps = catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: time.Now, Changed: func(ctx context.Context) {
