@@ -31,6 +31,9 @@ func counts(name string) bool {
 // TestNoListReadsAWholeTable explains every query of every list on both engines,
 // with so many people that big groups are walked and small ones sorted.
 func TestNoListReadsAWholeTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one statement after the other: there is nothing at once here for `make race` to see, and filling takes it minutes")
+	}
 	for engine, o := range map[string]storage.Options{
 		storage.SQLite:   {Driver: storage.SQLite, Dir: t.TempDir()},
 		storage.Postgres: {Driver: storage.Postgres, DSN: testkit.Postgres(t)},
