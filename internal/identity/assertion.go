@@ -22,9 +22,16 @@ type Challenge struct {
 }
 
 // Assertion is what an upstream identity provider said of a person, verified
-// but not yet mapped: package claims makes a profile of it.
+// but not yet mapped: package claims makes a profile of it. Beside an error,
+// Checks and Document alone tell how far the answer got.
 type Assertion struct {
 	Authentication Authentication
 	// Attributes are the upstream's claims as decoded from JSON.
 	Attributes map[string]any
+	// Checks are what was looked at, in order; of those that failed, the first is
+	// why the answer was refused.
+	Checks []Check
+	// Document is what came, for people to read, without secrets, tokens, signature
+	// values and what it says of a person. Empty when nothing came.
+	Document string
 }
