@@ -1,0 +1,161 @@
+package xmlgate
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"time"
+)
+
+// Kind is what a document is, by its root element.
+type Kind int
+
+// The kinds. The zero value is none of them and is refused.
+const (
+	Response       Kind = iota + 1 // samlp:Response, with one assertion
+	AuthnRequest                   // samlp:AuthnRequest
+	LogoutRequest                  // samlp:LogoutRequest
+	LogoutResponse                 // samlp:LogoutResponse
+	Metadata                       // md:EntityDescriptor or md:EntitiesDescriptor
+)
+
+// String returns the name of the root element; Metadata has two and says so.
+func (k Kind) String() string {
+	switch k {
+	case Response:
+		return "Response"
+	case AuthnRequest:
+		return "AuthnRequest"
+	case LogoutRequest:
+		return "LogoutRequest"
+	case LogoutResponse:
+		return "LogoutResponse"
+	case Metadata:
+		return "EntityDescriptor or EntitiesDescriptor"
+	}
+	return "unknown kind"
+}
+
+// Signed says which elements must carry a signature of their own.
+type Signed int
+
+// What must be signed. The zero value asks for everything there is: the assertion
+// and the envelope of a Response, the root element of anything else.
+const (
+	Both      Signed = iota // the Response and its assertion; of other kinds the root
+	Assertion               // the assertion, whether or not the Response is signed too
+	Envelope                // the root element, or the query of the redirect binding
+	Either                  // the Response or its assertion, at least one
+	None                    // nothing: never good enough for a Response
+)
+
+// String returns the name as configurations spell it.
+func (s Signed) String() string {
+	switch s {
+	case Both:
+		return "both"
+	case Assertion:
+		return "assertion"
+	case Envelope:
+		return "envelope"
+	case Either:
+		return "either"
+	case None:
+		return "none"
+	}
+	return "unknown"
+}
+
+// Want is what a caller expects of a document.
+type Want struct {
+	Kind   Kind
+	Signed Signed
+	// Certificates hold the only keys that count: RSA of 2048 bits or more, ECDSA on
+	// P-256, P-384 or P-521. What a document says of its key is ignored.
+	Certificates []*x509.Certificate
+	// Decrypt holds the keys that an EncryptedAssertion may be for; without any it is
+	// refused.
+	Decrypt []*rsa.PrivateKey
+	// Now is when the document came. Certificates count within their validity only.
+	Now time.Time
+	// Limits bound what is parsed; each that is zero is the default of the kind.
+	Limits Limits
+}
+
+// Message is a document that passed. Only verified bytes are in Envelope and Assertion.
+type Message struct {
+	// Envelope is the canonical form of the root element, without its signature,
+	// nil when no signature covers it.
+	Envelope []byte
+	// Assertion is the canonical form of a Response's one assertion, without its
+	// own signature: decrypted, and covered by its own signature or the envelope's.
+	Assertion []byte
+	// Unsigned is the canonical form of a document that no signature covers, and
+	// that needed none.
+	Unsigned []byte
+	// Hints is what the envelope says of itself, signed or not: it may only refuse.
+	Hints Hints
+	// RelayState is the redirect binding's, decoded; signed when Envelope is there.
+	RelayState string
+	// EnvelopeSignature and AssertionSignature tell by what each was verified, nil
+	// when it had no signature of its own.
+	EnvelopeSignature, AssertionSignature *SignedBy
+	// Encrypted tells how the assertion was encrypted, nil when it was not.
+	Encrypted *EncryptedBy
+}
+
+// SignedBy tells by what something was verified, for the trace of a sign-in.
+type SignedBy struct {
+	// Fingerprint is the SHA-256 of the certificate, in lower-case hexadecimal.
+	Fingerprint string
+	// Method and Digest are algorithm identifiers (RFC 6931); a detached signature
+	// has no digest of its own.
+	Method, Digest string
+}
+
+// EncryptedBy tells how something was encrypted: algorithm identifiers of XML
+// Encryption 1.1 for the key, its digest and mask generation, and the data.
+type EncryptedBy struct {
+	Key, Digest, MGF, Data string
+}
+
+// Hints is what an envelope says of itself. Nobody vouches for it unless
+// Message.Envelope is there too: it may refuse or explain, never grant. Texts are
+// cut after 256 bytes.
+type Hints struct {
+	ID, InResponseTo, Destination, IssueInstant, Issuer string
+	// Status is the top-level status code, SubStatus the one within, StatusMessage
+	// the sentence beside them: all three of responses alone.
+	Status, SubStatus, StatusMessage string
+}
+
+// Limits bound what is parsed.
+type Limits struct {
+	// Bytes bounds the document, and what a compressed or encrypted one becomes:
+	// 256 KB for messages, 4 MB for metadata.
+	Bytes int
+	// Depth bounds how deep elements lie within each other: 32.
+	Depth int
+	// Elements bounds their number: 5,000 for messages, 50,000 for metadata.
+	Elements int
+	// Attributes bounds those of one element, namespace declarations included: 32.
+	Attributes int
+	// Namespaces bounds the declarations in force at one place: 64.
+	Namespaces int
+}
+
+// within returns the limits with the defaults of the kind filled in.
+func (l Limits) within(k Kind) Limits {
+	bytes, elements := 256<<10, 5_000
+	if k == Metadata {
+		bytes, elements = 4<<20, 50_000
+	}
+	for _, f := range []struct {
+		limit *int
+		value int
+	}{{&l.Bytes, bytes}, {&l.Depth, 32}, {&l.Elements, elements}, {&l.Attributes, 32}, {&l.Namespaces, 64}} {
+		if *f.limit <= 0 {
+			*f.limit = f.value
+		}
+	}
+	return l
+}
