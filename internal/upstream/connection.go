@@ -100,6 +100,11 @@ type metadata struct {
 	SendsIssuer bool `json:"authorization_response_iss_parameter_supported"`
 }
 
+// endpoints lists those that are used, for whoever looks into why they are not.
+func (m *metadata) endpoints() string {
+	return strings.Join([]string{m.AuthorizationEndpoint, m.TokenEndpoint, m.JwksURI, m.UserinfoEndpoint}, " ")
+}
+
 // New returns a Connection. It talks to nobody before it is asked to.
 func New(o Options) *Connection {
 	c := &Connection{o: o}
@@ -165,40 +170,67 @@ func (c *Connection) Begin(ctx context.Context, ch identity.Challenge) (target s
 	return u.String(), kept, nil
 }
 
-// Finish verifies the provider's answer. params are those of the callback.
+// Finish verifies the provider's answer. params are those of the callback. Beside
+// an error, the assertion has the checks that were made and what came.
 func (c *Connection) Finish(ctx context.Context, params url.Values, kept []byte) (identity.Assertion, error) {
+	t := trial{secrets: []string{c.o.ClientSecret, params.Get("code"), params.Get("state")}}
+	a, err := c.finish(ctx, &t, params, kept)
+	if err != nil {
+		a = identity.Assertion{}
+	}
+	a.Checks, a.Document = t.Checks, t.document()
+	return a, err
+}
+
+func (c *Connection) finish(ctx context.Context, t *trial, params url.Values, kept []byte) (identity.Assertion, error) {
 	var m memory
 	if err := json.Unmarshal(kept, &m); err != nil {
 		return identity.Assertion{}, fmt.Errorf("finish: %w", err)
 	}
+	t.secrets = append(t.secrets, m.Verifier, m.Nonce)
+	t.received("response", plain(params))
 	meta, err := c.discover(ctx)
-	if err != nil {
+	if t.step("metadata", err, c.o.Issuer); err != nil {
 		return identity.Assertion{}, err
 	}
-	// RFC 9207: the issuer is compared before anything else is believed.
-	if iss := params.Get("iss"); (iss != "" || meta.SendsIssuer) && !slices.Contains(c.issuers(), iss) {
-		return identity.Assertion{}, untrusted("the answer comes from another issuer")
-	}
-	if code := params.Get("error"); code != "" {
-		return identity.Assertion{}, fmt.Errorf("%w: %s", ErrRefused, word(code))
-	}
-	if params.Get("code") == "" {
-		return identity.Assertion{}, untrusted("the answer has no code")
+	if err := c.checkResponse(t, meta, params); err != nil {
+		return identity.Assertion{}, err
 	}
 	answer, err := c.exchange(ctx, meta, params.Get("code"), m)
-	if err != nil {
+	if t.step("token_response", err, "an id_token for the code"); err != nil {
 		return identity.Assertion{}, err
 	}
-	claims, err := c.verify(ctx, answer, params.Get("code"), m)
+	t.secrets = append(t.secrets, answer.AccessToken, answer.RefreshToken, answer.IDToken)
+	claims, err := c.verify(ctx, t, answer, params.Get("code"), m)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
 	if c.o.UserInfo {
-		if err := c.addUserInfo(ctx, meta, answer.AccessToken, claims); err != nil {
+		if err := c.addUserInfo(ctx, t, meta, answer.AccessToken, claims); err != nil {
 			return identity.Assertion{}, err
 		}
 	}
-	return c.assertion(claims)
+	a, err := c.assertion(claims)
+	t.step("claim_types", err, "sub, acr, amr and auth_time as they are specified")
+	return a, err
+}
+
+// checkResponse checks what the browser brought. RFC 9207: the issuer is compared
+// before anything else is believed.
+func (c *Connection) checkResponse(t *trial, meta *metadata, params url.Values) error {
+	if iss := params.Get("iss"); iss != "" || meta.SendsIssuer {
+		t.check("response_issuer", slices.Contains(c.issuers(), iss), "the answer comes from another issuer", strings.Join(c.issuers(), " "), iss)
+	}
+	if t.failed != nil {
+		return t.failed
+	}
+	if code := params.Get("error"); code != "" {
+		err := fmt.Errorf("%w: %s", ErrRefused, word(code))
+		t.Note("provider_answer", false, "a code", t.clean(strings.TrimSpace(code+" "+params.Get("error_description"))))
+		return err
+	}
+	t.check("provider_answer", params.Get("code") != "", "the answer has no code", "a code", presence(params.Get("code")))
+	return t.failed
 }
 
 // discover returns the provider's metadata, from memory while it is fresh.
@@ -214,11 +246,11 @@ func (c *Connection) discover(ctx context.Context) (*metadata, error) {
 	switch {
 	case err != nil:
 	case meta.Issuer != c.o.Issuer:
-		err = untrusted("the metadata is of another issuer")
+		err = identity.Refuse(untrusted("the metadata is of another issuer"), "metadata_issuer", c.o.Issuer, meta.Issuer)
 	case meta.AuthorizationEndpoint == "" || meta.TokenEndpoint == "" || meta.JwksURI == "":
-		err = untrusted("the metadata lacks an endpoint")
+		err = identity.Refuse(untrusted("the metadata lacks an endpoint"), "metadata_endpoints", "authorization_endpoint, token_endpoint, jwks_uri", meta.endpoints())
 	case !sameSecurity(c.o.Issuer, meta.AuthorizationEndpoint, meta.TokenEndpoint, meta.JwksURI), c.o.UserInfo && !sameSecurity(c.o.Issuer, meta.UserinfoEndpoint):
-		err = untrusted("the metadata names an endpoint that is broken or without TLS")
+		err = identity.Refuse(untrusted("the metadata names an endpoint that is broken or without TLS"), "metadata_endpoints", "https, as the issuer has", meta.endpoints())
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -279,7 +311,8 @@ func (c *Connection) get(ctx context.Context, target, bearer string, v any) erro
 	}
 	status, err := c.send(req, v)
 	if err == nil && status != http.StatusOK {
-		err = fault.New(ErrUnreachable.Kind, ErrUnreachable.Code, "the identity provider answers %d", status)
+		err = identity.Refuse(fault.New(ErrUnreachable.Kind, ErrUnreachable.Code, "the identity provider answers %d", status), "reachable",
+			"200 from "+target, strconv.Itoa(status))
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,14 +49,16 @@ func (c *Connection) exchange(ctx context.Context, meta *metadata, code string, 
 	}
 	var answer struct {
 		zoidc.AccessTokenResponse
-		Error string `json:"error"`
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
 	}
 	status, err := c.send(req, &answer)
 	switch {
 	case err != nil:
 		return nil, err
 	case status != http.StatusOK:
-		return nil, fault.New(ErrRefused.Kind, ErrRefused.Code, "the identity provider did not accept the code: %s", word(answer.Error))
+		refused := fault.New(ErrRefused.Kind, ErrRefused.Code, "the identity provider did not accept the code: %s", word(answer.Error))
+		return nil, identity.Refuse(refused, "token_response", "200 from "+meta.TokenEndpoint, fmt.Sprintf("%d %s %s", status, answer.Error, answer.Description))
 	case answer.IDToken == "":
 		return nil, untrusted("the token response has no id_token")
 	}
@@ -65,7 +68,8 @@ func (c *Connection) exchange(ctx context.Context, meta *metadata, code string, 
 func (c *Connection) send(req *http.Request, v any) (status int, err error) {
 	res, err := c.o.HTTP.Do(req)
 	if err != nil {
-		return 0, fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "%s", ErrUnreachable.Detail)
+		return 0, identity.Refuse(fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "%s", ErrUnreachable.Detail), "reachable",
+			"an answer from "+req.URL.Redacted(), unreached(err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	// A redirect may move a document on its host; another host vouches for nothing.
@@ -91,66 +95,80 @@ type idClaims struct {
 
 // verify checks the ID token (OpenID Connect Core, section 3.1.3.7) and returns
 // all of its claims.
-func (c *Connection) verify(ctx context.Context, answer *zoidc.AccessTokenResponse, code string, m memory) (map[string]any, error) {
+func (c *Connection) verify(ctx context.Context, t *trial, answer *zoidc.AccessTokenResponse, code string, m memory) (map[string]any, error) {
 	algorithms := make([]jose.SignatureAlgorithm, len(c.o.Algorithms))
 	for i, a := range c.o.Algorithms {
 		algorithms[i] = jose.SignatureAlgorithm(a)
 	}
 	parsed, err := jwt.ParseSigned(answer.IDToken, algorithms)
 	if err != nil {
-		return nil, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the id_token is malformed or signed with an algorithm that is not allowed")
+		err = identity.Refuse(fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the id_token is malformed or signed with an algorithm that is not allowed"),
+			"algorithm", strings.Join(c.o.Algorithms, " "), t.clean(algorithmOf(answer.IDToken)))
+		t.step("algorithm", err, "")
+		return nil, err
 	}
 	header := parsed.Headers[0]
+	t.Note("algorithm", true, strings.Join(c.o.Algorithms, " "), header.Algorithm)
+	unverified := map[string]any{}
+	if parsed.UnsafeClaimsWithoutVerification(&unverified) == nil { // only to be looked at
+		t.received("id_token", masked(unverified))
+	}
 	key, err := c.keys.find(ctx, header.KeyID, header.Algorithm)
-	if err != nil {
+	if t.step("key", err, "one key "+header.KeyID+" for "+header.Algorithm); err != nil {
 		return nil, err
 	}
 	var id idClaims
 	all := map[string]any{}
 	if err := parsed.Claims(key, &id, &all); err != nil {
-		return nil, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the id_token's signature does not hold")
+		err = fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the id_token's signature does not hold")
+		t.step("signature", err, "")
+		return nil, err
 	}
-	return all, c.checkClaims(id, header.Algorithm, answer.AccessToken, code, m)
+	t.Note("signature", true, "", "")
+	c.checkClaims(t, id, header.Algorithm, answer.AccessToken, code, m)
+	return all, t.failed
 }
 
 // checkClaims checks whom the ID token is from, about and for, and what it belongs to.
-func (c *Connection) checkClaims(id idClaims, alg, access, code string, m memory) error {
-	switch {
-	case !slices.Contains(c.issuers(), id.Issuer) || id.Issuer != c.tenanted(id.Tenant):
-		return untrusted("the id_token is of another issuer")
-	case id.Subject == "" || len(id.Subject) > 255:
-		return untrusted("the id_token names no subject")
-	case !id.Audience.Contains(c.o.ClientID):
-		return untrusted("the id_token is for another client")
-	case (len(id.Audience) > 1 || id.Party != "") && id.Party != c.o.ClientID:
-		return untrusted("the id_token was issued to another party")
-	case id.Nonce != m.Nonce:
-		return untrusted("the id_token answers another request")
-	case id.Hash != "" && id.Hash != halfHash(alg, access):
-		return untrusted("the id_token belongs to another access token")
-	case id.CodeHash != "" && id.CodeHash != halfHash(alg, code):
-		return untrusted("the id_token belongs to another code")
+func (c *Connection) checkClaims(t *trial, id idClaims, alg, access, code string, m memory) {
+	t.check("issuer", slices.Contains(c.issuers(), id.Issuer) && id.Issuer == c.tenanted(id.Tenant), "the id_token is of another issuer",
+		strings.Join(c.issuers(), " "), strings.TrimSpace(id.Issuer+" "+id.Tenant))
+	t.check("subject", id.Subject != "" && len(id.Subject) <= 255, "the id_token names no subject", "1 to 255 bytes", count(len(id.Subject), "byte"))
+	t.check("audience", id.Audience.Contains(c.o.ClientID), "the id_token is for another client", c.o.ClientID, strings.Join(id.Audience, " "))
+	if len(id.Audience) > 1 || id.Party != "" {
+		t.check("authorized_party", id.Party == c.o.ClientID, "the id_token was issued to another party", c.o.ClientID, id.Party)
 	}
-	return c.checkTimes(id, m)
+	t.check("nonce", id.Nonce == m.Nonce, "the id_token answers another request", "that of this sign-in", sameness(id.Nonce, m.Nonce))
+	if id.Hash != "" {
+		t.check("access_token_hash", id.Hash == halfHash(alg, access), "the id_token belongs to another access token", "that of the access token", sameness(id.Hash, halfHash(alg, access)))
+	}
+	if id.CodeHash != "" {
+		t.check("code_hash", id.CodeHash == halfHash(alg, code), "the id_token belongs to another code", "that of the code", sameness(id.CodeHash, halfHash(alg, code)))
+	}
+	c.checkTimes(t, id, m)
 }
 
 // checkTimes checks that the ID token is valid now, and that the person
 // authenticated as lately as was asked.
-func (c *Connection) checkTimes(id idClaims, m memory) error {
+func (c *Connection) checkTimes(t *trial, id idClaims, m memory) {
 	now, authTime := c.o.Now(), time.Unix(id.AuthTime, 0)
-	switch {
-	case id.Expiry == nil || id.IssuedAt == nil || now.After(id.Expiry.Time().Add(leeway)) || id.IssuedAt.Time().After(now.Add(leeway)):
-		return untrusted("the id_token is not valid now")
-	case id.NotBefore != nil && id.NotBefore.Time().After(now.Add(leeway)):
-		return untrusted("the id_token is not valid yet")
-	case (m.MaxAge != nil || m.Fresh) && id.AuthTime == 0:
-		return untrusted("the id_token does not say when the person authenticated")
-	case m.MaxAge != nil && now.Sub(authTime) > *m.MaxAge+leeway:
-		return untrusted("the person authenticated too long ago")
-	case m.Fresh && authTime.Before(m.Begun.Add(-leeway)):
-		return untrusted("the person did not authenticate anew")
+	t.check("expiry", id.Expiry != nil && !now.After(id.Expiry.Time().Add(leeway)), "the id_token is not valid now", "after "+stamp(now.Add(-leeway)), moment(id.Expiry))
+	t.check("issued_at", id.IssuedAt != nil && !id.IssuedAt.Time().After(now.Add(leeway)), "the id_token is not valid now", "not after "+stamp(now.Add(leeway)), moment(id.IssuedAt))
+	if id.NotBefore != nil {
+		t.check("not_before", !id.NotBefore.Time().After(now.Add(leeway)), "the id_token is not valid yet", "not after "+stamp(now.Add(leeway)), moment(id.NotBefore))
 	}
-	return nil
+	if m.MaxAge == nil && !m.Fresh {
+		return
+	}
+	if !t.check("auth_time", id.AuthTime != 0, "the id_token does not say when the person authenticated", "a time", strconv.FormatInt(id.AuthTime, 10)) {
+		return
+	}
+	if m.MaxAge != nil {
+		t.check("max_age", now.Sub(authTime) <= *m.MaxAge+leeway, "the person authenticated too long ago", "not before "+stamp(now.Add(-*m.MaxAge-leeway)), stamp(authTime))
+	}
+	if m.Fresh {
+		t.check("fresh", !authTime.Before(m.Begun.Add(-leeway)), "the person did not authenticate anew", "not before "+stamp(m.Begun.Add(-leeway)), stamp(authTime))
+	}
 }
 
 // halfHash is at_hash of an access token and c_hash of a code, by the algorithm's hash.
@@ -171,13 +189,15 @@ func halfHash(alg, text string) string {
 }
 
 // addUserInfo adds the userinfo claims, if they are of the same subject.
-func (c *Connection) addUserInfo(ctx context.Context, meta *metadata, access string, claims map[string]any) error {
+func (c *Connection) addUserInfo(ctx context.Context, t *trial, meta *metadata, access string, claims map[string]any) error {
 	info := map[string]any{}
-	if err := c.get(ctx, meta.UserinfoEndpoint, access, &info); err != nil {
+	err := c.get(ctx, meta.UserinfoEndpoint, access, &info)
+	if t.step("userinfo", err, "an answer from "+meta.UserinfoEndpoint); err != nil {
 		return err
 	}
-	if info["sub"] != claims["sub"] {
-		return untrusted("userinfo is about somebody else")
+	t.received("userinfo", masked(info))
+	if !t.check("userinfo_subject", info["sub"] == claims["sub"], "userinfo is about somebody else", "the subject of the id_token", sameness(info["sub"], claims["sub"])) {
+		return t.failed
 	}
 	for name, v := range info {
 		if _, there := claims[name]; !there {
