@@ -1,9 +1,12 @@
 package config
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 )
 
 // algorithms lists what an upstream may sign with: asymmetric ones only, so that
@@ -21,35 +24,42 @@ var (
 // provider.
 const tenant = "{tenantid}"
 
+// taken are the ids and domains of the connections that were looked at.
+type taken struct{ ids, domains map[string]bool }
+
 func (k *checker) connections(c *Config) {
-	ids, domains := map[string]bool{}, map[string]bool{}
+	t := taken{map[string]bool{}, map[string]bool{}}
 	for i := range c.Connections {
-		n, path := &c.Connections[i], at("connections", i)
-		switch {
-		case !connectionID.MatchString(n.ID):
-			k.fail(path+".id", "must be 1 to 32 lower-case letters, digits and hyphens")
-		case ids[n.ID]:
-			k.fail(path+".id", "is the id of another connection")
+		k.connection(&c.Connections[i], at("connections", i), t)
+	}
+}
+
+// connection checks one that stands at path, beside those in t, and adds it there.
+func (k *checker) connection(n *Connection, path string, t taken) {
+	switch {
+	case !connectionID.MatchString(n.ID):
+		k.fail(join(path, "id"), "must be 1 to 32 lower-case letters, digits and hyphens")
+	case t.ids[n.ID]:
+		k.fail(join(path, "id"), "is the id of another connection")
+	}
+	t.ids[n.ID] = true
+	if n.Type != TypeOIDC {
+		k.fail(join(path, "type"), "must be oidc")
+	}
+	if len(n.Title) > 80 || strings.ContainsFunc(n.Title, unprintable) {
+		k.fail(join(path, "title"), "must be at most 80 printable characters")
+	}
+	if n.ClientID == "" {
+		k.fail(join(path, "client_id"), "is required")
+	}
+	k.upstream(n, path)
+	for j, d := range n.Domains {
+		if !domain.MatchString(d) {
+			k.fail(at(join(path, "domains"), j), "must be a domain in lower case, such as acme.example")
+		} else if t.domains[d] {
+			k.fail(at(join(path, "domains"), j), "is claimed twice")
 		}
-		ids[n.ID] = true
-		if n.Type != TypeOIDC {
-			k.fail(path+".type", "must be oidc")
-		}
-		if len(n.Title) > 80 || strings.ContainsFunc(n.Title, unprintable) {
-			k.fail(path+".title", "must be at most 80 printable characters")
-		}
-		if n.ClientID == "" {
-			k.fail(path+".client_id", "is required")
-		}
-		k.upstream(n, path)
-		for j, d := range n.Domains {
-			if !domain.MatchString(d) {
-				k.fail(at(path+".domains", j), "must be a domain in lower case, such as acme.example")
-			} else if domains[d] {
-				k.fail(at(path+".domains", j), "is claimed twice")
-			}
-			domains[d] = true
-		}
+		t.domains[d] = true
 	}
 }
 
@@ -58,29 +68,68 @@ func (k *checker) upstream(n *Connection, path string) {
 	message := webURL(strings.Replace(n.Issuer, tenant, "tenant", 1))
 	switch {
 	case n.Issuer == "":
-		k.fail(path+".issuer", "is required")
+		k.fail(join(path, "issuer"), "is required")
 	case message != "":
-		k.fail(path+".issuer", "%s", message)
+		k.fail(join(path, "issuer"), "%s", message)
 	case multi && len(n.AllowedTenants) == 0:
-		k.fail(path+".allowed_tenants", "is required for an issuer of many tenants: list those whose people may sign in")
+		k.fail(join(path, "allowed_tenants"), "is required for an issuer of many tenants: list those whose people may sign in")
 	case !multi && len(n.AllowedTenants) > 0:
-		k.fail(path+".allowed_tenants", "is for an issuer that contains %s", tenant)
+		k.fail(join(path, "allowed_tenants"), "is for an issuer that contains %s", tenant)
 	}
 	if !slices.Contains(n.Scopes, "openid") {
-		k.fail(path+".scopes", "must contain openid")
+		k.fail(join(path, "scopes"), "must contain openid")
 	}
-	k.unique(path+".scopes", n.Scopes)
+	k.unique(join(path, "scopes"), n.Scopes)
 	if len(n.Algorithms) == 0 {
-		k.fail(path+".algorithms", "must not be empty")
+		k.fail(join(path, "algorithms"), "must not be empty")
 	}
 	for i, a := range n.Algorithms {
 		if !slices.Contains(algorithms, a) {
-			k.fail(at(path+".algorithms", i), "must be one of %s", strings.Join(algorithms, ", "))
+			k.fail(at(join(path, "algorithms"), i), "must be one of %s", strings.Join(algorithms, ", "))
 		}
 	}
 	for _, field := range sortedKeys(n.Claims) {
 		if strings.TrimSpace(n.Claims[field]) == "" {
-			k.fail(path+".claims."+field, "must be a CEL expression")
+			k.fail(join(path, "claims."+field), "must be a CEL expression")
+		}
+	}
+}
+
+// ParseConnection reads one connection in YAML or JSON, as it would stand in the
+// list of the configuration, fills in the defaults, and checks it by the same rules
+// beside the others that there are. The error has all faults; what could be read is
+// returned with it. Fields that name files are refused: whoever sends a connection
+// has no say in which files this machine reads.
+func ParseConnection(data []byte, others []Connection) (Connection, error) {
+	var n Connection
+	document, faults := strictyaml.Decode(data, &n, strictyaml.Options{File: "connection"})
+	n.complete()
+	k, t := &checker{}, taken{map[string]bool{}, map[string]bool{}}
+	for i := range others {
+		t.ids[others[i].ID] = true
+		for _, d := range others[i].Domains {
+			t.domains[d] = true
+		}
+	}
+	k.noFiles(reflect.ValueOf(n), "")
+	k.connection(&n, "", t)
+	for _, f := range k.found {
+		if placed := document.Fault(f.path, "%s", f.message); !faults.Covers(placed.File, f.path) {
+			faults = append(faults, placed)
+		}
+	}
+	return n, faults.Err()
+}
+
+// noFiles refuses every field that names a file.
+func (k *checker) noFiles(v reflect.Value, path string) {
+	for i := range v.NumField() {
+		name := join(path, v.Type().Field(i).Tag.Get("yaml"))
+		switch field := v.Field(i); {
+		case field.Kind() == reflect.Struct:
+			k.noFiles(field, name)
+		case field.Kind() == reflect.String && strings.HasSuffix(name, "_file") && field.String() != "":
+			k.fail(name, "is for the configuration file alone: give the content itself")
 		}
 	}
 }
@@ -90,17 +139,17 @@ func (k *checker) mappings(c *Config) {
 	for i, m := range c.Mappings {
 		path := at("mappings", i)
 		if !slices.ContainsFunc(c.Connections, func(n Connection) bool { return n.ID == m.Connection }) {
-			k.fail(path+".connection", "must be the id of a connection")
+			k.fail(join(path, "connection"), "must be the id of a connection")
 		}
 		if m.Group == "" || len(m.Group) > 500 {
-			k.fail(path+".group", "must be the id of a group, of at most 500 bytes")
+			k.fail(join(path, "group"), "must be the id of a group, of at most 500 bytes")
 		}
 		if m.Name == "" || len(m.Name) > 500 || m.Name != strings.TrimSpace(m.Name) || strings.ContainsFunc(m.Name, unprintable) {
-			k.fail(path+".name", "must be 1 to 500 printable bytes")
+			k.fail(join(path, "name"), "must be 1 to 500 printable bytes")
 		}
 		key := Mapping{Connection: m.Connection, Group: m.Group}
 		if seen[key] {
-			k.fail(path+".group", "has a name already")
+			k.fail(join(path, "group"), "has a name already")
 		}
 		seen[key] = true
 	}

@@ -102,22 +102,26 @@ func (c *Config) complete() {
 		c.Socket = filepath.Join(c.DataDir, "broker.sock")
 	}
 	for i := range c.Connections {
-		n := &c.Connections[i]
-		if n.Type == "" {
-			n.Type = TypeOIDC
-		}
-		if n.Title == "" {
-			n.Title = n.ID
-		}
-		if n.Scopes == nil {
-			n.Scopes = []string{"openid", "profile", "email"}
-		}
-		if n.Algorithms == nil {
-			n.Algorithms = []string{"RS256", "ES256", "EdDSA", "PS256"}
-		}
-		if n.Groups.Claim == "" {
-			n.Groups.Claim = "groups"
-		}
+		c.Connections[i].complete()
+	}
+}
+
+// complete fills in the defaults of a connection.
+func (n *Connection) complete() {
+	if n.Type == "" {
+		n.Type = TypeOIDC
+	}
+	if n.Title == "" {
+		n.Title = n.ID
+	}
+	if n.Scopes == nil {
+		n.Scopes = []string{"openid", "profile", "email"}
+	}
+	if n.Algorithms == nil {
+		n.Algorithms = []string{"RS256", "ES256", "EdDSA", "PS256"}
+	}
+	if n.Groups.Claim == "" {
+		n.Groups.Claim = "groups"
 	}
 }
 

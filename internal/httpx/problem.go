@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 )
 
 // The faults of this package that have a status of their own.
@@ -31,6 +32,8 @@ type problem struct {
 	Code      string `json:"code"`
 	Pointer   string `json:"pointer,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
+	// Faults are all that is wrong with a document, where there may be several.
+	Faults strictyaml.Faults `json:"faults,omitempty"`
 }
 
 // Status returns the HTTP status of a fault: by its kind, and for the faults of
@@ -74,9 +77,11 @@ func Status(err error) int {
 func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	Report(r.Context(), err)
 	f, status := fault.As(err), Status(err)
-	body, _ := json.Marshal(problem{ // strings and a number always marshal
+	var faults strictyaml.Faults
+	_ = errors.As(err, &faults) // without any there are none
+	body, _ := json.Marshal(problem{ // strings and numbers always marshal
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Detail: f.Detail, Code: f.Code, Pointer: f.Pointer, RequestID: RequestID(r.Context()),
+		Detail: f.Detail, Code: f.Code, Pointer: f.Pointer, RequestID: RequestID(r.Context()), Faults: faults,
 	})
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")

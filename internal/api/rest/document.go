@@ -253,6 +253,12 @@ func problemSchema() object {
 			"code":    object{"type": "string", "description": "Stable: safe to test for."},
 			"status":  object{"type": "integer", "minimum": http.StatusBadRequest},
 			"pointer": object{"type": "string", "description": "Where the fault is: a JSON pointer into the body, a parameter's or a header's name, or file:line:column."},
+			"faults": object{
+				"type": "array", "description": "Everything that is wrong with a document, where there may be several things.",
+				"items": object{"type": "object", "required": []string{"file", "message"}, "properties": object{
+					"file": text, "path": text, "message": text, "line": object{"type": "integer"}, "column": object{"type": "integer"},
+				}},
+			},
 		},
 	}
 }

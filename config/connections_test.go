@@ -1,0 +1,44 @@
+package config_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
+)
+
+func TestOneConnectionIsReadByTheRulesOfTheFile(t *testing.T) {
+	others := []config.Connection{{ID: "acme", Domains: []string{"acme.example"}}}
+	n, err := config.ParseConnection([]byte(`{"id":"partner","issuer":"https://idp.partner.example","client_id":"gatehouse","domains":["partner.example"]}`), others)
+	if err != nil || n.Type != config.TypeOIDC || n.Title != "partner" || len(n.Scopes) != 3 || len(n.Algorithms) == 0 || n.Groups.Claim != "groups" {
+		t.Fatalf("%+v %v", n, err)
+	}
+	_, err = config.ParseConnection([]byte(`
+id: acme
+issuer: http://idp.partner.example
+client_secret_file: /etc/passwd
+scopes: [profile]
+algorithms: [HS256, none]
+domains: [acme.example, Partner.example]
+claims: {name: " "}
+shoe_size: 42
+title: 7
+`), others)
+	var faults strictyaml.Faults
+	if !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, f := range faults {
+		paths = append(paths, f.Path)
+	}
+	slices.Sort(paths)
+	want := []string{
+		"algorithms[0]", "algorithms[1]", "claims.name", "client_id", "client_secret_file", "domains[0]", "domains[1]", "id", "issuer", "scopes", "shoe_size", "title",
+	}
+	if !slices.Equal(paths, want) {
+		t.Errorf("faults at %q, want %q", paths, want)
+	}
+}
