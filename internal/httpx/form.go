@@ -35,14 +35,17 @@ var (
 // Form returns the parameters of a POST with a body of at most MaxForm bytes in
 // application/x-www-form-urlencoded. What stands in the URL does not count. The
 // body is read once; r.Form and r.PostForm are set for libraries that look there.
-func Form(r *http.Request) (url.Values, error) {
+func Form(r *http.Request) (url.Values, error) { return FormUpTo(r, MaxForm) }
+
+// FormUpTo is Form for a body of at most limit bytes.
+func FormUpTo(r *http.Request, limit int64) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		return nil, ErrMethod
 	}
 	if !HasType(r, "application/x-www-form-urlencoded") {
 		return nil, ErrMediaType
 	}
-	raw, err := ReadBody(r, MaxForm)
+	raw, err := ReadBody(r, limit)
 	if err != nil {
 		return nil, err
 	}

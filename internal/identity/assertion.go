@@ -1,6 +1,9 @@
 package identity
 
-import "time"
+import (
+	"net/url"
+	"time"
+)
 
 // Challenge is what the broker asks of an upstream identity provider.
 type Challenge struct {
@@ -19,6 +22,17 @@ type Challenge struct {
 	MaxAge *time.Duration
 	// ACR lists wanted context classes.
 	ACR []string
+}
+
+// Departure is how a browser gets to an upstream identity provider.
+type Departure struct {
+	// URL is where to send it.
+	URL string
+	// Form is what it posts there; nil means a redirect.
+	Form url.Values
+	// Kept is what the provider's answer must be given back with. Login keeps it
+	// where the browser cannot see it.
+	Kept []byte
 }
 
 // Assertion is what an upstream identity provider said of a person, verified

@@ -115,6 +115,22 @@ type Authentication struct {
 	AMR []string `json:"amr,omitempty"`
 	// Time is when the person authenticated upstream, never in the future.
 	Time time.Time `json:"time"`
+	// Until is when the upstream wants the session to be over (SAML's
+	// SessionNotOnOrAfter); zero leaves that to us.
+	Until time.Time `json:"until,omitzero"`
+	// Upstream is what the upstream calls the person and the session when either
+	// side signs out; nil when it has no such name.
+	Upstream *UpstreamSession `json:"upstream,omitempty"`
+}
+
+// UpstreamSession is a session as the upstream names it: a SAML NameID, with what
+// qualifies it, and a SessionIndex.
+type UpstreamSession struct {
+	Name        string `json:"name"`
+	Format      string `json:"format,omitempty"`
+	Qualifier   string `json:"qualifier,omitempty"`
+	SPQualifier string `json:"sp_qualifier,omitempty"`
+	Index       string `json:"index,omitempty"`
 }
 
 // NewID returns a random identifier: 26 characters of lower-case base32, 130 bits.

@@ -112,8 +112,8 @@ func TestWhatFailedLastIsToldWhenTheBrokerStops(t *testing.T) {
 // unreachable is a provider that cannot be asked anything.
 type unreachable struct{}
 
-func (unreachable) Begin(context.Context, identity.Challenge) (string, []byte, error) {
-	return "", nil, errors.New("no route")
+func (unreachable) Begin(context.Context, identity.Challenge) (identity.Departure, error) {
+	return identity.Departure{}, errors.New("no route")
 }
 
 func (unreachable) Finish(context.Context, url.Values, []byte) (identity.Assertion, error) {

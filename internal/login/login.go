@@ -6,7 +6,8 @@
 //
 //	choose    which identity provider: named by the request, by the hint's
 //	          domain, the only one there is, or picked on a page
-//	upstream  to the provider, and back at /login/callback/{connection}
+//	upstream  to the provider, and back at /login/callback/{connection}, or with a
+//	          SAML response at /login/saml/{connection}/acs
 //	map       claim rules, directory, session
 //	decide    entitlement, then consent for a third-party app
 //	resume    back to the protocol, which takes the record's State
@@ -15,6 +16,7 @@
 // browser, by another person or twice is refused.
 //
 // Routes: GET /login/flow/{flow}, GET and POST /login/callback/{connection},
+// POST /login/saml/{connection}/acs, GET /login/flow/{flow}/arrive,
 // POST /login/flow/{flow}/consent, GET /login/flow/{flow}/cancel.
 package login
 
@@ -57,12 +59,22 @@ const flowLife = 10 * time.Minute
 var (
 	ErrFlow       = fault.New(fault.Invalid, "login_flow", "this sign-in has ended, or was begun in another browser; go back to the app and begin again")
 	ErrConnection = fault.New(fault.Invalid, "login_connection", "there is no such identity provider")
+	// ErrOther refuses a sign-in that nobody in this browser began while somebody else
+	// is signed in: it could be anybody's.
+	ErrOther = fault.New(fault.Conflict, "login_other_person", "somebody else is signed in in this browser: sign out first")
 )
 
 // Connector is an identity provider that people sign in with.
 type Connector interface {
-	Begin(ctx context.Context, ch identity.Challenge) (target string, kept []byte, err error)
+	Begin(ctx context.Context, ch identity.Challenge) (identity.Departure, error)
 	Finish(ctx context.Context, params url.Values, kept []byte) (identity.Assertion, error)
+}
+
+// Unsolicited is a Connector whose provider may begin sign-ins, where its connection
+// allows that.
+type Unsolicited interface {
+	// Unsolicited verifies an assertion that nobody asked for.
+	Unsolicited(ctx context.Context, params url.Values) (identity.Assertion, error)
 }
 
 // Connection is a connector with what the sign-in page shows of it.
@@ -148,6 +160,11 @@ type flow struct {
 	// Connection and Kept are set while the person is at the provider.
 	Connection string `json:"connection,omitempty"`
 	Kept       []byte `json:"kept,omitempty"`
+	// Assertion is what the provider said in a form that came without the browser's
+	// cookies: it counts once the browser shows them. Unsolicited is set if nobody
+	// here had asked for it.
+	Assertion   *identity.Assertion `json:"assertion,omitempty"`
+	Unsolicited bool                `json:"unsolicited,omitempty"`
 	// Session is set once somebody is signed in: nobody else may go on.
 	Session string `json:"session,omitempty"`
 	// Authenticated is set when the provider answered within this flow, so that
@@ -175,6 +192,8 @@ func (l *Login) Mount(mux *http.ServeMux) {
 	mux.Handle("POST /login/flow/{flow}/consent", l.o.UI.SameOrigin().Handler(http.HandlerFunc(l.consent)))
 	mux.HandleFunc("GET /login/callback/{connection}", l.callback)
 	mux.HandleFunc("POST /login/callback/{connection}", l.callback)
+	mux.HandleFunc("POST /login/saml/{connection}/acs", l.consume)
+	mux.HandleFunc("GET /login/flow/{flow}/arrive", l.returned)
 }
 
 // Authenticate begins a sign-in for a protocol and answers the browser.
@@ -235,24 +254,38 @@ func (l *Login) fits(s session.Session, req identity.SignInRequest) bool {
 // load returns the flow if it belongs to this browser, and the request with the
 // languages that the app asked for.
 func (l *Login) load(r *http.Request, id string) (flow, *http.Request, error) {
-	raw, ok, err := l.o.Cache.Get(r.Context(), flowPurpose, id)
+	f, err := l.find(r.Context(), id)
 	if err != nil {
 		return flow{}, r, err
 	}
-	var f flow
-	if !ok || json.Unmarshal(raw, &f) != nil {
-		return flow{}, r, ErrFlow
-	}
-	name, _ := l.cookie()
-	c, err := r.Cookie(name)
-	if err != nil {
-		return flow{}, r, ErrFlow
-	}
-	sum := sha256.Sum256([]byte(c.Value))
-	if subtle.ConstantTimeCompare(sum[:], f.Browser) != 1 {
+	if !l.own(r, f) {
 		return flow{}, r, ErrFlow
 	}
 	return f, ui.Prefer(r, f.Request.Locales), nil
+}
+
+// find returns the flow, whose ever it is.
+func (l *Login) find(ctx context.Context, id string) (flow, error) {
+	raw, ok, err := l.o.Cache.Get(ctx, flowPurpose, id)
+	if err != nil {
+		return flow{}, err
+	}
+	var f flow
+	if !ok || json.Unmarshal(raw, &f) != nil {
+		return flow{}, ErrFlow
+	}
+	return f, nil
+}
+
+// own reports whether the request comes from the browser that the flow belongs to.
+func (l *Login) own(r *http.Request, f flow) bool {
+	name, _ := l.cookie()
+	c, err := r.Cookie(name)
+	if err != nil {
+		return false
+	}
+	sum := sha256.Sum256([]byte(c.Value))
+	return subtle.ConstantTimeCompare(sum[:], f.Browser) == 1
 }
 
 func (l *Login) save(ctx context.Context, f flow) error {

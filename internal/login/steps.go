@@ -95,8 +95,8 @@ func wanted(open []Connection, req identity.SignInRequest) (Connection, bool) {
 
 // leave sends the browser to the provider.
 func (l *Login) leave(w http.ResponseWriter, r *http.Request, f flow, c Connection) {
-	f.Connection = c.ID // for a failure, too, to name
-	target, kept, err := c.Connector.Begin(r.Context(), identity.Challenge{
+	f.Connection, f.Assertion = c.ID, nil // for a failure, too, to name
+	left, err := c.Connector.Begin(r.Context(), identity.Challenge{
 		State: f.ID, RedirectURI: l.o.Issuer + "/login/callback/" + c.ID, LoginHint: f.Request.LoginHint,
 		Fresh: f.Request.Prompt.Login, SelectAccount: f.Request.Prompt.SelectAccount, MaxAge: f.Request.MaxAge, ACR: f.Request.ACR,
 	})
@@ -104,12 +104,16 @@ func (l *Login) leave(w http.ResponseWriter, r *http.Request, f flow, c Connecti
 		l.fail(w, r, f, err)
 		return
 	}
-	f.Kept = kept
+	f.Kept = left.Kept
 	if err := l.save(r.Context(), f); err != nil {
 		l.o.UI.Error(w, r, err)
 		return
 	}
-	http.Redirect(w, r, target, http.StatusSeeOther)
+	if left.Form != nil {
+		l.o.UI.PostToProvider(w, r, c.Title, left.URL, left.Form)
+		return
+	}
+	http.Redirect(w, r, left.URL, http.StatusSeeOther)
 }
 
 // callback takes the provider's answer. It is worth something once: what was kept
@@ -137,20 +141,33 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 	l.arrive(w, r, f, params, kept)
 }
 
-// arrive verifies the answer, maps it and begins the session.
-func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params url.Values, kept []byte) {
-	i := slices.IndexFunc(l.o.Connections, func(c Connection) bool { return c.ID == f.Connection })
+// connection returns the connection with this id, or ErrConnection.
+func (l *Login) connection(id string) (Connection, error) {
+	i := slices.IndexFunc(l.o.Connections, func(c Connection) bool { return c.ID == id })
 	if i < 0 {
-		l.o.UI.Error(w, r, ErrConnection)
+		return Connection{}, ErrConnection
+	}
+	return l.o.Connections[i], nil
+}
+
+// arrive verifies the answer and goes on with it.
+func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params url.Values, kept []byte) {
+	c, err := l.connection(f.Connection)
+	if err != nil {
+		l.o.UI.Error(w, r, err)
 		return
 	}
-	c := l.o.Connections[i]
 	f.Rev = l.o.Applied()
 	a, err := c.Connector.Finish(r.Context(), params, kept)
 	if err != nil {
 		l.fail(w, r, f, err)
 		return
 	}
+	l.admit(w, r, f, c, a)
+}
+
+// admit maps what the provider said and begins the session.
+func (l *Login) admit(w http.ResponseWriter, r *http.Request, f flow, c Connection, a identity.Assertion) {
 	profile, groups, err := c.Rules.Map(a)
 	if err != nil {
 		l.fail(w, r, f, err)
@@ -164,6 +181,12 @@ func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params ur
 	if f.Request.Subject != "" && f.Request.Subject != p.ID {
 		l.resume(w, r, f, failure("login_required", "somebody else signed in"))
 		return
+	}
+	if f.Unsolicited {
+		if s, err := l.o.Sessions.Current(r); err == nil && s.Person != p.ID {
+			l.fail(w, r, f, ErrOther)
+			return
+		}
 	}
 	s, err := l.o.Sessions.Start(w, r, p.ID, a.Authentication, f.Rev)
 	if err != nil {

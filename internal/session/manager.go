@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -80,7 +81,7 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, person string, a
 	actor := m.o.Actor(r, identity.Person(person))
 	fresh := Session{
 		ID: identity.NewID(), SecretHash: hash[:], Person: person, Authentication: authn,
-		Created: now, LastSeen: now, IdleAfter: m.o.Idle, Expires: now.Add(m.o.Absolute),
+		Created: now, LastSeen: now, IdleAfter: m.o.Idle, Expires: m.limit(now, authn),
 		Rev: rev, Era: m.o.Era, UserAgent: clip(r.UserAgent(), maxUserAgent), Address: actor.Address,
 	}
 	s, err := m.begin(r, fresh, actor)
@@ -89,6 +90,16 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, person string, a
 	}
 	http.SetCookie(w, m.newCookie(base64.RawURLEncoding.EncodeToString(secret)))
 	return s, nil
+}
+
+// limit is when a session that begins now ends at the latest: the upstream may want
+// it sooner than we do, and never later.
+func (m *Manager) limit(now time.Time, authn identity.Authentication) time.Time {
+	limit := now.Add(m.o.Absolute)
+	if !authn.Until.IsZero() && authn.Until.Before(limit) {
+		return authn.Until.UTC()
+	}
+	return limit
 }
 
 func (m *Manager) begin(r *http.Request, fresh Session, actor identity.Actor) (Session, error) {
@@ -244,6 +255,25 @@ func (m *Manager) EndAll(ctx context.Context, person string, actor identity.Acto
 		}
 	}
 	return nil
+}
+
+// EndUpstream ends the sessions that the connection's provider calls name: those
+// with one of the indexes, or all when it names none. It returns how many.
+func (m *Manager) EndUpstream(ctx context.Context, connection, name string, indexes []string, actor identity.Actor) (ended int, err error) {
+	sessions, err := m.o.Store.SessionsNamed(ctx, connection, name)
+	if err != nil {
+		return 0, fmt.Errorf("list sessions: %w", err)
+	}
+	for _, s := range sessions {
+		if len(indexes) > 0 && !slices.Contains(indexes, s.Authentication.Upstream.Index) {
+			continue
+		}
+		if err := m.End(ctx, s.ID, actor, "signed out at the identity provider"); err != nil {
+			return ended, err
+		}
+		ended++
+	}
+	return ended, nil
 }
 
 // Of returns the person's sessions that may still be used, newest first.

@@ -401,3 +401,73 @@ func (m *memory) ExpiredSessions(_ context.Context, now time.Time, limit int) (i
 	}
 	return ids, nil
 }
+
+// SessionsNamed implements session.Store.
+func (m *memory) SessionsNamed(_ context.Context, connection, name string) (named []session.Session, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.rows {
+		u := s.Authentication.Upstream
+		if s.Ended.IsZero() && s.Authentication.Connection == connection && u != nil && u.Name == name {
+			named = append(named, s)
+		}
+	}
+	return named, m.down
+}
+
+func TestTheUpstreamBoundsItsSessionAndNeverLengthensIt(t *testing.T) {
+	h := newHouse()
+	for name, c := range map[string]struct {
+		until time.Time
+		want  time.Duration
+	}{
+		"it does not say": {time.Time{}, 8 * time.Hour},
+		"sooner":          {h.now.Add(time.Hour), time.Hour},
+		"later":           {h.now.Add(100 * time.Hour), 8 * time.Hour},
+	} {
+		s, err := h.Start(httptest.NewRecorder(), request(), "alice", identity.Authentication{Connection: "acme", Until: c.until}, 7)
+		if err != nil || s.Expires.Sub(h.now) != c.want {
+			t.Errorf("%s: %s, %v", name, s.Expires.Sub(h.now), err)
+		}
+	}
+}
+
+func TestTheProviderEndsItsSessionsByNameAndIndex(t *testing.T) {
+	h := newHouse()
+	sessions := map[string]*http.Cookie{}
+	for key, a := range map[string]identity.Authentication{
+		"one":   {Connection: "partner", Upstream: &identity.UpstreamSession{Name: "p-1", Index: "i1"}},
+		"two":   {Connection: "partner", Upstream: &identity.UpstreamSession{Name: "p-1", Index: "i2"}},
+		"other": {Connection: "partner", Upstream: &identity.UpstreamSession{Name: "p-2", Index: "i1"}},
+		"acme":  {Connection: "acme", Upstream: &identity.UpstreamSession{Name: "p-1", Index: "i1"}},
+		"plain": {Connection: "partner", Subject: "p-1"},
+	} {
+		w := httptest.NewRecorder()
+		if _, err := h.Start(w, request(), key, a, 7); err != nil {
+			t.Fatal(err)
+		}
+		sessions[key] = w.Result().Cookies()[0]
+	}
+	for _, step := range []struct {
+		connection, name string
+		indexes          []string
+		ended            int
+		alive            []string
+	}{
+		{"partner", "p-1", []string{"i1", "i9"}, 1, []string{"acme", "other", "plain", "two"}},
+		{"partner", "p-1", []string{"i1"}, 0, []string{"acme", "other", "plain", "two"}},
+		{"partner", "p-1", nil, 1, []string{"acme", "other", "plain"}},
+		{"partner", "nobody", nil, 0, []string{"acme", "other", "plain"}},
+	} {
+		n, err := h.EndUpstream(t.Context(), step.connection, step.name, step.indexes, identity.System("test"))
+		var alive []string
+		for key, c := range sessions {
+			if _, err := h.Current(request(c)); err == nil {
+				alive = append(alive, key)
+			}
+		}
+		if slices.Sort(alive); err != nil || n != step.ended || !slices.Equal(alive, step.alive) {
+			t.Errorf("%s %v: %d ended, %v alive, %v", step.name, step.indexes, n, alive, err)
+		}
+	}
+}

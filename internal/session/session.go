@@ -78,6 +78,9 @@ type Store interface {
 	UpdateSession(ctx context.Context, id string, change func(Session) (Session, []event.Event, error)) (Session, error)
 	// SessionsOf returns the person's sessions that have not ended, newest first.
 	SessionsOf(ctx context.Context, person string) ([]Session, error)
+	// SessionsNamed returns the sessions that have not ended of people whom the
+	// connection's provider calls name (identity.UpstreamSession).
+	SessionsNamed(ctx context.Context, connection, name string) ([]Session, error)
 	// ExpiredSessions returns the ids of up to limit sessions that have not ended
 	// and whose time was over at now.
 	ExpiredSessions(ctx context.Context, now time.Time, limit int) ([]string, error)

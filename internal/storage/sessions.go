@@ -45,8 +45,8 @@ func (db *DB) CreateSession(ctx context.Context, s session.Session, events []eve
 	}
 	return db.change(ctx, func(t *tx) error {
 		t.tell(events...)
-		_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, secret_hash, person, connection, body, expires, created, version) VALUES ($1, $2, $3, $4, $5, $6, $7, 1)`,
-			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Until()), micros(s.Created))
+		_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, secret_hash, person, connection, body, expires, created, upstream, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)`,
+			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Until()), micros(s.Created), upstreamName(s))
 		return err
 	})
 }
@@ -79,8 +79,8 @@ func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.
 		if err != nil {
 			return fmt.Errorf("encode session: %w", err)
 		}
-		_, err = t.ExecContext(ctx, `UPDATE sessions SET secret_hash = $2, body = $3, expires = $4, version = $5 WHERE id = $1`,
-			id, next.SecretHash, string(body), micros(next.Until()), next.Version)
+		_, err = t.ExecContext(ctx, `UPDATE sessions SET secret_hash = $2, body = $3, expires = $4, upstream = $5, version = $6 WHERE id = $1`,
+			id, next.SecretHash, string(body), micros(next.Until()), upstreamName(next), next.Version)
 		return err
 	})
 	return next, err
@@ -90,6 +90,20 @@ func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.
 func (db *DB) SessionsOf(ctx context.Context, person string) ([]session.Session, error) {
 	return collect(ctx, db.read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
 		selectSession+`person = $1 AND ended = 0 ORDER BY expires DESC, id`, person)
+}
+
+// SessionsNamed implements session.Store.
+func (db *DB) SessionsNamed(ctx context.Context, connection, name string) ([]session.Session, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
+		selectSession+`connection = $1 AND upstream = $2 AND upstream <> '' AND ended = 0 ORDER BY id`, connection, name)
+}
+
+// upstreamName is what the upstream calls the person of a session, empty for nothing.
+func upstreamName(s session.Session) string {
+	if s.Authentication.Upstream == nil {
+		return ""
+	}
+	return s.Authentication.Upstream.Name
 }
 
 // ExpiredSessions implements session.Store. The column expires is Session.Until.

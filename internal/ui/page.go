@@ -149,15 +149,33 @@ func policy(p Page) string {
 		"; base-uri 'none'; frame-ancestors 'none'; form-action " + strings.Join(append([]string{"'self'"}, p.FormTargets...), " ")
 }
 
-// Post sends values to target by a form that sends itself (OAuth 2.0 Form Post
-// Response Mode), with a button for browsers without scripts.
+// Post sends values to the app at target by a form that sends itself (OAuth 2.0 Form
+// Post Response Mode), with a button for browsers without scripts.
 func (u *UI) Post(w http.ResponseWriter, r *http.Request, target string, values url.Values) {
+	u.post(w, r, T("Going back to the app"), T("Your answer goes back to the app."), target, values)
+}
+
+// PostToProvider is Post to an identity provider.
+func (u *UI) PostToProvider(w http.ResponseWriter, r *http.Request, provider, target string, values url.Values) {
+	u.post(w, r, T("Going to %s", provider), T("You go on at %s.", provider), target, values)
+}
+
+func (u *UI) post(w http.ResponseWriter, r *http.Request, title, lead Text, target string, values url.Values) {
 	origin := target
 	if t, err := url.Parse(target); err == nil {
 		origin = t.Scheme + "://" + t.Host
 	}
 	u.Render(w, r, http.StatusOK, Page{
-		Title: T("Going back to the app"), Template: u.post, FormTargets: []string{origin}, script: true,
-		Data: map[string]any{"Target": target, "Values": values},
+		Title: title, Template: u.posting, FormTargets: []string{origin}, script: true,
+		Data: map[string]any{"Target": target, "Values": values, "Lead": lead},
+	})
+}
+
+// SendToProvider leads a browser that posted a form of ours to an identity provider.
+// A redirect would be stopped: it counts as where the form leads (CSP form-action).
+func (u *UI) SendToProvider(w http.ResponseWriter, r *http.Request, provider, target string) {
+	w.Header().Set("Refresh", "0; url="+target)
+	u.Render(w, r, http.StatusOK, Page{
+		Title: T("Going to %s", provider), Template: u.sending, Data: map[string]any{"Target": target, "Lead": T("You go on at %s.", provider)},
 	})
 }

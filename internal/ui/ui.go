@@ -24,7 +24,7 @@ import (
 	"golang.org/x/text/message"
 )
 
-//go:embed shell.html error.html post.html components de.yaml
+//go:embed shell.html error.html post.html send.html components de.yaml
 var pages embed.FS
 
 // Brand is how the broker presents itself. The zero value is Gatehouse's own.
@@ -51,10 +51,10 @@ type Options struct {
 
 // UI renders pages.
 type UI struct {
-	o             Options
-	assets        assets
-	texts         catalogue
-	failure, post *Template
+	o                         Options
+	assets                    assets
+	texts                     catalogue
+	failure, posting, sending *Template
 }
 
 // Template is a page in every language. Its name is that of its file; the page bears
@@ -80,7 +80,10 @@ func New(o Options) (*UI, error) {
 	if u.failure, err = u.Parse(pages, "error.html"); err != nil {
 		return nil, err
 	}
-	u.post, err = u.Parse(pages, "post.html")
+	if u.posting, err = u.Parse(pages, "post.html"); err != nil {
+		return nil, err
+	}
+	u.sending, err = u.Parse(pages, "send.html")
 	return u, err
 }
 

@@ -124,14 +124,15 @@ type memory struct {
 }
 
 // Begin returns where to send the browser, and what Finish must be given back.
-func (c *Connection) Begin(ctx context.Context, ch identity.Challenge) (target string, kept []byte, err error) {
+func (c *Connection) Begin(ctx context.Context, ch identity.Challenge) (identity.Departure, error) {
 	meta, err := c.discover(ctx)
 	if err != nil {
-		return "", nil, err
+		return identity.Departure{}, err
 	}
 	m := memory{Verifier: random(), Nonce: random(), RedirectURI: ch.RedirectURI, MaxAge: ch.MaxAge, Fresh: ch.Fresh, Begun: c.o.Now()}
-	if kept, err = json.Marshal(m); err != nil {
-		return "", nil, fmt.Errorf("begin: %w", err)
+	kept, err := json.Marshal(m)
+	if err != nil {
+		return identity.Departure{}, fmt.Errorf("begin: %w", err)
 	}
 	sum := sha256.Sum256([]byte(m.Verifier))
 	q := url.Values{
@@ -159,7 +160,7 @@ func (c *Connection) Begin(ctx context.Context, ch identity.Challenge) (target s
 	}
 	u, err := url.Parse(meta.AuthorizationEndpoint)
 	if err != nil {
-		return "", nil, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the identity provider's metadata is broken")
+		return identity.Departure{}, fault.Wrap(err, ErrUntrusted.Kind, ErrUntrusted.Code, "the identity provider's metadata is broken")
 	}
 	for name, values := range u.Query() {
 		if !q.Has(name) {
@@ -167,7 +168,7 @@ func (c *Connection) Begin(ctx context.Context, ch identity.Challenge) (target s
 		}
 	}
 	u.RawQuery = q.Encode()
-	return u.String(), kept, nil
+	return identity.Departure{URL: u.String(), Kept: kept}, nil
 }
 
 // Finish verifies the provider's answer. params are those of the callback. Beside

@@ -193,9 +193,9 @@ func FuzzMetadata(f *testing.F) {
 			ID: "acme", Issuer: "https://idp.example", ClientID: clientID, Algorithms: []string{"RS256"}, Now: time.Now,
 			HTTP: &http.Client{Transport: canned(func(string) string { return text })},
 		})
-		target, _, err := c.Begin(t.Context(), identity.Challenge{State: "s", RedirectURI: "https://broker.example/cb"})
-		if err == nil && !strings.HasPrefix(target, "https://") {
-			t.Errorf("metadata %q leads to %q", text, target)
+		left, err := c.Begin(t.Context(), identity.Challenge{State: "s", RedirectURI: "https://broker.example/cb"})
+		if err == nil && !strings.HasPrefix(left.URL, "https://") {
+			t.Errorf("metadata %q leads to %q", text, left.URL)
 		}
 	})
 }

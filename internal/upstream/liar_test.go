@@ -155,11 +155,11 @@ func (p *liar) connection() *upstream.Connection {
 // signIn goes through one sign-in.
 func (p *liar) signIn(c *upstream.Connection, ch identity.Challenge) (identity.Assertion, error) {
 	ch.State, ch.RedirectURI = "state", "https://broker.example/login/callback/acme"
-	target, kept, err := c.Begin(p.t.Context(), ch)
+	left, err := c.Begin(p.t.Context(), ch)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	u, err := url.Parse(target)
+	u, err := url.Parse(left.URL)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
@@ -169,7 +169,7 @@ func (p *liar) signIn(c *upstream.Connection, ch identity.Challenge) (identity.A
 	}
 	params := url.Values{"state": {"state"}, "code": {"code"}, "iss": {p.server.URL}}
 	maps.Copy(params, p.params)
-	return c.Finish(p.t.Context(), params, kept)
+	return c.Finish(p.t.Context(), params, left.Kept)
 }
 
 // good fails the test unless a sign-in works as things are.

@@ -115,7 +115,7 @@ func TestNoSecretAndNoPersonIsInTheDocument(t *testing.T) {
 func TestWhyAProviderDoesNotAnswerIsSaid(t *testing.T) {
 	p := newProvider(t)
 	p.Close()
-	_, _, err := upstream.New(p.options()).Begin(t.Context(), identity.Challenge{})
+	_, err := upstream.New(p.options()).Begin(t.Context(), identity.Challenge{})
 	var f identity.Findings
 	f.Refused(err, "begin")
 	if c := f.Checks[0]; c.Name != "reachable" || c.Got != "nobody listens there" || !strings.Contains(c.Expected, "/.well-known/") {
@@ -129,7 +129,7 @@ func TestWhyAProviderDoesNotAnswerIsSaid(t *testing.T) {
 	mux.HandleFunc("/gone/.well-known/openid-configuration", http.NotFound)
 	o := p.options()
 	o.Issuer += "/gone"
-	_, _, err = upstream.New(o).Begin(t.Context(), identity.Challenge{})
+	_, err = upstream.New(o).Begin(t.Context(), identity.Challenge{})
 	f = identity.Findings{}
 	f.Refused(err, "begin")
 	if c := f.Checks[0]; c.Name != "reachable" || c.Got != "404" {

@@ -132,11 +132,11 @@ func (p *provider) options() upstream.Options {
 func (p *provider) signIn(t *testing.T, c *upstream.Connection, ch identity.Challenge, change func(url.Values)) (identity.Assertion, error) {
 	t.Helper()
 	ch.State, ch.RedirectURI = "state", "https://gate.example/login/callback/acme"
-	target, kept, err := c.Begin(t.Context(), ch)
+	left, err := c.Begin(t.Context(), ch)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	u, err := url.Parse(target)
+	u, err := url.Parse(left.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func (p *provider) signIn(t *testing.T, c *upstream.Connection, ch identity.Chal
 	if change != nil {
 		change(params)
 	}
-	return c.Finish(t.Context(), params, kept)
+	return c.Finish(t.Context(), params, left.Kept)
 }
 
 func TestAGoodAnswerIsBelieved(t *testing.T) {
@@ -344,13 +344,13 @@ func TestWhatTheAppAsksIsPassedOn(t *testing.T) {
 	for want, ch := range map[string]identity.Challenge{
 		"": {}, "login": {Fresh: true}, "select_account": {SelectAccount: true}, "login select_account": {Fresh: true, SelectAccount: true},
 	} {
-		target, _, err := c.Begin(t.Context(), ch)
+		left, err := c.Begin(t.Context(), ch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, err := url.Parse(target)
+		u, err := url.Parse(left.URL)
 		if err != nil || u.Query().Get("prompt") != want || u.Query().Has("prompt") != (want != "") {
-			t.Errorf("%+v: %s %v", ch, target, err)
+			t.Errorf("%+v: %s %v", ch, left.URL, err)
 		}
 	}
 }

@@ -50,6 +50,53 @@ func expired(t *testing.T, db *storage.DB) {
 	}
 }
 
+// named sees that sessions are found by connection and the upstream's name, as it is
+// now, and ended ones are not.
+func named(t *testing.T, db *storage.DB) {
+	t.Helper()
+	ctx := t.Context()
+	for id, a := range map[string]identity.Authentication{
+		"one":   {Connection: "partner", Upstream: &identity.UpstreamSession{Name: "P-1", Index: "i"}},
+		"ended": {Connection: "partner", Upstream: &identity.UpstreamSession{Name: "P-1"}},
+		"case":  {Connection: "partner", Upstream: &identity.UpstreamSession{Name: "p-1"}},
+		"other": {Connection: "other", Upstream: &identity.UpstreamSession{Name: "P-1"}},
+		"anew":  {Connection: "partner"},
+		"none":  {Connection: "partner"},
+	} {
+		s := session.Session{ID: "named-" + id, SecretHash: []byte("named-" + id), Person: "named", Authentication: a, LastSeen: now, IdleAfter: time.Hour, Expires: now.Add(time.Hour)}
+		if err := db.CreateSession(ctx, s, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, change := range map[string]func(*session.Session) []event.Event{
+		"anew": func(s *session.Session) []event.Event {
+			s.Authentication.Upstream = &identity.UpstreamSession{Name: "P-1"}
+			return nil
+		},
+		"ended": func(s *session.Session) []event.Event {
+			return []event.Event{event.New(now, "session.ended", actor, identity.Session(s.ID)).Revoking(identity.Session(s.ID))}
+		},
+	} {
+		_, err := db.UpdateSession(ctx, "named-"+id, func(s session.Session) (session.Session, []event.Event, error) {
+			events := change(&s)
+			return s, events, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string][]string{"P-1": {"named-anew", "named-one"}, "p-1": {"named-case"}, "nobody": nil, "": nil} {
+		found, err := db.SessionsNamed(ctx, "partner", name)
+		var ids []string
+		for _, s := range found {
+			ids = append(ids, s.ID)
+		}
+		if err != nil || !slices.Equal(ids, want) {
+			t.Errorf("%q: %v %v", name, ids, err)
+		}
+	}
+}
+
 // pruned sees that what ended long ago goes, and nothing else.
 func pruned(t *testing.T, db *storage.DB) {
 	t.Helper()

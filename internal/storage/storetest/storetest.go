@@ -36,6 +36,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("revocation numbers have no gap", func(t *testing.T) { gapless(t, db) })
 	t.Run("the audit log verifies and shows a change", func(t *testing.T) { auditWhole(t, db) })
 	t.Run("sessions whose time is over are found", func(t *testing.T) { expired(t, db) })
+	t.Run("sessions are found by what the upstream calls their person", func(t *testing.T) { named(t, db) })
 	t.Run("what ended long ago is pruned", func(t *testing.T) { pruned(t, db) })
 	t.Run("people are found by words and filters, in every order", func(t *testing.T) { peopleFound(t, db) })
 	t.Run("a cursor is good for its own list", func(t *testing.T) { badCursors(t, db) })
