@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
@@ -44,15 +43,8 @@ type commands struct {
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
-// heapGrowth is how far the heap may grow between two collections, in per cent:
-// ours is small and most of it garbage of requests, so that Go's 100 would spend a
-// tenth of the time on collecting.
-const heapGrowth = 400
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
-	}
+	tendHeap()
 	os.Exit(run(os.Args[1:]))
 }
 

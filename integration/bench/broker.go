@@ -23,8 +23,9 @@ import (
 
 // target is a broker under load and what the rows need of it.
 type target struct {
-	pid   int
-	facts demo.Facts
+	process *process
+	dir     string // removed when it stops
+	facts   demo.Facts
 	// cookie is the session of somebody who is signed in.
 	cookie string
 	tokens tokens
@@ -53,45 +54,65 @@ func endpoints() []endpoint {
 	}
 }
 
-// broker builds the product, starts its demo as a process and measures it.
-func (b *bench) broker(ctx context.Context, wanted *regexp.Regexp) error {
+// broker measures every endpoint that is wanted. It builds the product and starts
+// its demo.
+func (b *bench) broker(ctx context.Context, wanted *regexp.Regexp) (measure part, stop func(), err error) {
+	t, err := startTarget(ctx, b.binary)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func() error {
+		for _, e := range endpoints() {
+			if !wanted.MatchString(e.name) {
+				continue
+			}
+			row := Row{Name: e.name, FloorOf: strings.Join(e.floor, " + ")}
+			if err := b.measure(t.process.pid(), row, func(worker int) func(*http.Client) error { return e.each(t, worker) }); err != nil {
+				return fmt.Errorf("%s: %w", e.name, err)
+			}
+		}
+		return nil
+	}, t.stop, nil
+}
+
+// startTarget starts the demo of a binary, or of the product, which it then builds,
+// as a process, and signs in.
+func startTarget(ctx context.Context, binary string) (t *target, err error) {
 	dir, err := os.MkdirTemp("", "gatehouse-bench-")
 	if err != nil {
-		return fmt.Errorf("temporary folder: %w", err)
+		return nil, fmt.Errorf("temporary folder: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	binary := filepath.Join(dir, "broker")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/broker") //nolint:gosec // G204: the product
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the broker: %w: %s", err, out)
+	t = &target{dir: dir}
+	defer func() {
+		if err != nil {
+			t.stop()
+		}
+	}()
+	if binary == "" {
+		binary = filepath.Join(dir, "broker")
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/broker") //nolint:gosec // G204: the product
+		if out, err := build.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build the broker: %w: %s", err, out)
+		}
 	}
 	factsFile := filepath.Join(dir, "facts.json")
 	p, out, err := start(ctx, binary, "demo", "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--facts", factsFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer p.stop()
+	t.process = p
 	go func() { _, _ = new(bytes.Buffer).ReadFrom(out) }() // what the demo prints is for people
-	t := &target{pid: p.pid()}
 	if t.facts, err = waitForFacts(ctx, factsFile); err != nil {
-		return err
+		return nil, err
 	}
-	if err := t.signIn(ctx); err != nil {
-		return err
+	return t, t.signIn(ctx)
+}
+
+func (t *target) stop() {
+	if t.process != nil {
+		t.process.stop()
 	}
-	for _, e := range endpoints() {
-		if !wanted.MatchString(e.name) {
-			continue
-		}
-		row, err := b.measure(t.pid, func(worker int) func(*http.Client) error { return e.each(t, worker) })
-		if err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
-		}
-		row.Name = e.name
-		row.Floor, row.FloorOf = b.floor(e.floor...)
-		b.add(row)
-	}
-	return nil
+	_ = os.RemoveAll(t.dir) // in the temporary folder anyway
 }
 
 func waitForFacts(ctx context.Context, file string) (demo.Facts, error) {

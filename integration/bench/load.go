@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// warmUp is how long load runs before it is measured.
-const warmUp = time.Second
+// warmUp is how long load runs before it is measured, each round.
+const warmUp = 500 * time.Millisecond
 
 // operation is one request or several that belong together.
 type operation func(*http.Client) error
 
-// measure runs load from all workers and returns the server's CPU time per
-// operation. each makes the operation of one worker.
-func (b *bench) measure(pid int, each func(worker int) func(*http.Client) error) (Row, error) {
+// measure adds row with what load from all workers costs the server in a round, in
+// CPU time per operation. each makes the operation of one worker.
+func (b *bench) measure(pid int, row Row, each func(worker int) func(*http.Client) error) error {
 	client := &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: b.workers, MaxConnsPerHost: b.workers},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -37,29 +37,30 @@ func (b *bench) measure(pid int, each func(worker int) func(*http.Client) error)
 		ops[i] = each(i)
 	}
 	if _, err := drive(client, ops, warmUp); err != nil {
-		return Row{}, err
+		return err
 	}
+	length := b.length / time.Duration(b.rounds)
 	before, err := cpuOf(pid)
 	if err != nil {
-		return Row{}, err
+		return err
 	}
-	took, err := drive(client, ops, b.length)
+	took, err := drive(client, ops, length)
 	if err != nil {
-		return Row{}, err
+		return err
 	}
 	after, err := cpuOf(pid)
 	if err != nil {
-		return Row{}, err
+		return err
 	}
 	slices.Sort(took)
 	n := len(took)
 	if n == 0 {
-		return Row{}, errors.New("nothing was answered")
+		return errors.New("nothing was answered")
 	}
-	return Row{
-		CPU: float64((after - before).Microseconds()) / float64(n), RPS: float64(n) / b.length.Seconds(),
-		P50: ms(took[n/2]), P99: ms(took[n*99/100]),
-	}, nil
+	row.CPU, row.RPS = float64((after-before).Microseconds())/float64(n), float64(n)/length.Seconds()
+	row.P50, row.P99 = ms(took[n/2]), ms(took[n*99/100])
+	b.add(row)
+	return nil
 }
 
 // drive runs every operation in a loop for length and returns how long each took.

@@ -4,7 +4,9 @@
 //
 // The broker and the bare server are processes of their own; cpu_us_per_op is
 // their CPU time alone, not the load generator's. Load goes to loopback, for a
-// fixed time, and stops by itself.
+// fixed time, and stops by itself. Everything is measured in several rounds, one
+// after the other, and a row is the median of its rounds: what else the machine
+// does then falls on the floors as on what stands beside them.
 package main
 
 import (
@@ -14,6 +16,8 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -24,7 +28,7 @@ type Row struct {
 	// CPU is the server process's time per operation, in microseconds.
 	CPU float64 `json:"cpu_us_per_op"`
 	// Floor is what the operation cannot do without: the sum of the raw rows that
-	// FloorOf names. Ratio is CPU / Floor.
+	// FloorOf names, "a + b". Ratio is CPU / Floor.
 	Floor   float64 `json:"floor_us"`
 	FloorOf string  `json:"floor_of"`
 	Ratio   float64 `json:"ratio"`
@@ -36,16 +40,24 @@ type Row struct {
 // bench is one run.
 type bench struct {
 	workers int
-	length  time.Duration
-	rows    []Row
+	// length is how long a row is measured, over all rounds.
+	length time.Duration
+	rounds int
+	binary string // the broker's; built when empty
+	rows   []Row  // in the order of the first round, one for each round
 }
+
+// part is what a round measures: it adds its rows.
+type part func() error
 
 func main() {
 	out := flag.String("out", "bench.json", "where the rows go")
 	run := flag.String("run", "", "regular expression of the rows to run; floors always run")
 	echo := flag.String("echo", "", "internal: be the bare server on this address")
 	workers := flag.Int("workers", 16, "concurrent clients")
-	length := flag.Duration("length", 4*time.Second, "how long each row is measured")
+	length := flag.Duration("length", 5*time.Second, "how long each row is measured")
+	rounds := flag.Int("rounds", 5, "in how many rounds")
+	binary := flag.String("broker", "", "the broker's binary; built when not given")
 	flag.Parse()
 	if *echo != "" {
 		fail(serveEcho(*echo))
@@ -53,43 +65,73 @@ func main() {
 	}
 	wanted, err := regexp.Compile(*run)
 	fail(err)
-	b := &bench{workers: *workers, length: *length}
+	b := &bench{workers: *workers, length: *length, rounds: *rounds, binary: *binary}
 	fail(b.run(context.Background(), wanted))
 	fail(b.write(*out))
 }
 
 func (b *bench) run(ctx context.Context, wanted *regexp.Regexp) error {
-	if err := b.rawCrypto(); err != nil {
+	raw, err := b.rawCrypto()
+	if err != nil {
 		return err
 	}
-	if err := b.bareServer(ctx); err != nil {
+	bare, stopBare, err := b.bareServer(ctx)
+	if err != nil {
 		return err
 	}
-	return b.broker(ctx, wanted)
-}
-
-// floor sums rows by name.
-func (b *bench) floor(names ...string) (sum float64, of string) {
-	for i, name := range names {
-		if i > 0 {
-			of += " + "
-		}
-		of += name
-		for _, r := range b.rows {
-			if r.Name == name {
-				sum += r.CPU
+	defer stopBare()
+	broker, stopBroker, err := b.broker(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	defer stopBroker()
+	for range b.rounds {
+		for _, measure := range []part{raw, bare, broker} {
+			if err := measure(); err != nil {
+				return err
 			}
 		}
 	}
-	return sum, of
+	b.settle()
+	return nil
 }
 
-func (b *bench) add(r Row) {
-	if r.Floor > 0 {
-		r.Ratio = r.CPU / r.Floor
+// settle makes one row of those of all rounds.
+func (b *bench) settle() {
+	var settled []Row
+	for _, r := range b.rows {
+		if slices.ContainsFunc(settled, func(s Row) bool { return s.Name == r.Name }) {
+			continue
+		}
+		r.CPU, r.RPS = b.median(r.Name, func(r Row) float64 { return r.CPU }), b.median(r.Name, func(r Row) float64 { return r.RPS })
+		r.P50, r.P99 = b.median(r.Name, func(r Row) float64 { return r.P50 }), b.median(r.Name, func(r Row) float64 { return r.P99 })
+		for name := range strings.SplitSeq(r.FloorOf, " + ") {
+			r.Floor += b.median(name, func(r Row) float64 { return r.CPU })
+		}
+		if r.Floor > 0 {
+			r.Ratio = r.CPU / r.Floor
+		}
+		settled = append(settled, r)
 	}
-	b.rows = append(b.rows, r)
+	b.rows = settled
 }
+
+// median is that of one figure of a row in all rounds.
+func (b *bench) median(name string, figure func(Row) float64) float64 {
+	var all []float64
+	for _, r := range b.rows {
+		if r.Name == name {
+			all = append(all, figure(r))
+		}
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func (b *bench) add(r Row) { b.rows = append(b.rows, r) }
 
 func (b *bench) write(file string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)

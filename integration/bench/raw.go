@@ -20,34 +20,31 @@ import (
 	"time"
 )
 
-// rawTime is how long each primitive is measured.
-const rawTime = time.Second
-
 // rawCrypto measures signatures and verifications on one thread of this process.
-func (b *bench) rawCrypto() error {
+func (b *bench) rawCrypto() (part, error) {
 	digest := sha256.Sum256([]byte("what a token's signature covers"))
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return fmt.Errorf("key: %w", err)
+		return nil, fmt.Errorf("key: %w", err)
 	}
 	ecSig, err := ecdsa.SignASN1(rand.Reader, ec, digest[:])
 	if err != nil {
-		return fmt.Errorf("sign: %w", err)
+		return nil, fmt.Errorf("sign: %w", err)
 	}
 	rs, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return fmt.Errorf("key: %w", err)
+		return nil, fmt.Errorf("key: %w", err)
 	}
 	rsSig, err := rsa.SignPKCS1v15(rand.Reader, rs, crypto.SHA256, digest[:])
 	if err != nil {
-		return fmt.Errorf("sign: %w", err)
+		return nil, fmt.Errorf("sign: %w", err)
 	}
 	edPub, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return fmt.Errorf("key: %w", err)
+		return nil, fmt.Errorf("key: %w", err)
 	}
 	edSig := ed25519.Sign(ed, digest[:])
-	for _, p := range []struct {
+	primitives := []struct {
 		name string
 		op   func() bool
 	}{
@@ -60,23 +57,26 @@ func (b *bench) rawCrypto() error {
 		{"rsa_2048_verify", func() bool { return rsa.VerifyPKCS1v15(&rs.PublicKey, crypto.SHA256, digest[:], rsSig) == nil }},
 		{"ed25519_sign", func() bool { return len(ed25519.Sign(ed, digest[:])) > 0 }},
 		{"ed25519_verify", func() bool { return ed25519.Verify(edPub, digest[:], edSig) }},
-	} {
-		if err := b.primitive(p.name, p.op); err != nil {
-			return err
-		}
 	}
-	return nil
+	return func() error {
+		for _, p := range primitives {
+			if err := b.primitive(p.name, p.op); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }
 
 func (b *bench) primitive(name string, op func() bool) error {
 	began, used, n := time.Now(), ownCPU(), 0
-	for ; time.Since(began) < rawTime; n++ {
+	for ; time.Since(began) < b.length/time.Duration(4*b.rounds); n++ {
 		if !op() {
 			return errors.New(name + " failed")
 		}
 	}
 	us := float64((ownCPU() - used).Microseconds()) / float64(n)
-	b.add(Row{Name: name, CPU: us, Floor: us, FloorOf: name, RPS: float64(n) / time.Since(began).Seconds()})
+	b.add(Row{Name: name, CPU: us, FloorOf: name, RPS: float64(n) / time.Since(began).Seconds()})
 	return nil
 }
 
@@ -106,27 +106,22 @@ func serveEcho(addr string) error {
 	return fmt.Errorf("serve: %w", server.Serve(l))
 }
 
-// bareServer measures a POST to a server that does nothing.
-func (b *bench) bareServer(ctx context.Context) error {
+// bareServer measures a POST to a server that does nothing. It starts the server.
+func (b *bench) bareServer(ctx context.Context) (measure part, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return nil, nil, fmt.Errorf("find this program: %w", err)
 	}
 	p, addr, err := startPrinting(ctx, self, "-echo", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer p.stop()
-	row, err := b.measure(p.pid(), func(int) func(*http.Client) error {
-		return func(c *http.Client) error {
-			return expect(c, form("http://"+addr+"/", "grant_type=client_credentials&scope=payroll.read&resource=payroll-api"), http.StatusOK)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	row.Name = "http_echo"
-	row.Floor, row.FloorOf = row.CPU, row.Name
-	b.add(row)
-	return nil
+	const name = "http_echo"
+	return func() error {
+		return b.measure(p.pid(), Row{Name: name, FloorOf: name}, func(int) func(*http.Client) error {
+			return func(c *http.Client) error {
+				return expect(c, form("http://"+addr+"/", "grant_type=client_credentials&scope=payroll.read&resource=payroll-api"), http.StatusOK)
+			}
+		})
+	}, p.stop, nil
 }

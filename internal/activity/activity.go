@@ -51,21 +51,21 @@ type Batch struct {
 	Seal    int64
 	SignIns []SignIns
 	Tokens  []Tokens
-	// Issued are the entries of issued tokens, by actor and id: the log is searched
-	// by them.
+	// Issued are the moments in which tokens were issued, each once, by actor: the log
+	// is searched by them.
 	Issued []Issued
 }
 
-// Issued is the entry of one issued token.
-type Issued struct{ Actor, Entry string }
+// Issued says that an actor was issued tokens in a moment.
+type Issued struct{ Actor, Moment string }
 
 // Store keeps figures.
 type Store interface {
 	// CountedSeal returns the number of the last seal that was counted, 0 for none.
 	CountedSeal(ctx context.Context) (int64, error)
-	// Facts returns the entries of seal n that are counted; ok is false when there is
-	// no such seal.
-	Facts(ctx context.Context, n int64) (facts []Fact, ok bool, err error)
+	// Facts calls each with the entries of seal n that are counted, in any order; ok is
+	// false when there is no such seal.
+	Facts(ctx context.Context, n int64, each func(Fact)) (ok bool, err error)
 	// AddFigures adds a batch whose seal is the one after CountedSeal, in one
 	// transaction; any other is refused with a Conflict fault.
 	AddFigures(ctx context.Context, b Batch) error
@@ -93,7 +93,7 @@ type Fact struct {
 	Type  string
 	Time  time.Time
 	Actor string // Ref.String
-	// Body is audit.Canonical of the event.
+	// Body is audit.Canonical of the event. It is good until each returns.
 	Body []byte
 }
 
@@ -112,14 +112,15 @@ func (c *Counter) Run(ctx context.Context) error {
 	}
 	oldest := c.Now().Add(-Keep)
 	for n := last + 1; ; n++ {
-		facts, ok, err := c.Store.Facts(ctx, n)
+		s := newSum(oldest)
+		ok, err := c.Store.Facts(ctx, n, s.add)
 		if err != nil {
 			return fmt.Errorf("count activity: %w", err)
 		}
 		if !ok {
 			break
 		}
-		if err := c.Store.AddFigures(ctx, Sum(n, facts, oldest)); err != nil {
+		if err := c.Store.AddFigures(ctx, s.batch(n)); err != nil {
 			return fmt.Errorf("count activity: %w", err)
 		}
 	}

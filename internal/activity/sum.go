@@ -2,12 +2,14 @@ package activity
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // The types of event that are counted.
@@ -21,41 +23,52 @@ const (
 // Types lists the types of event that are counted.
 func Types() []string { return []string{tokenIssued, signedIn, failed, refused} }
 
-// Sum adds the facts of a seal up, but for what happened before oldest.
-func Sum(seal int64, facts []Fact, oldest time.Time) Batch {
-	signIns, tokens := map[SignIns]int64{}, map[Tokens]int64{}
-	b := Batch{Seal: seal}
-	for _, f := range facts {
-		if f.Type == tokenIssued {
-			b.Issued = append(b.Issued, Issued{f.Actor, f.ID})
-		}
-		hour := f.Time.UTC().Truncate(time.Hour)
-		if hour.Before(oldest) {
-			continue
-		}
-		switch f.Type {
-		case tokenIssued:
-			client := strings.TrimPrefix(f.Actor, "client:")
-			tokens[Tokens{Hour: hour, App: f.datum("app"), Client: client, GrantType: f.datum("grant_type")}]++
-		case signedIn:
-			signIns[SignIns{Hour: hour, Connection: f.datum("connection"), Outcome: Success}]++
-		case failed:
-			connection := strings.TrimPrefix(f.Actor, "connection:")
-			signIns[SignIns{Hour: hour, Connection: connection, Outcome: Failed, Reason: f.datum("rule")}] += times(f)
-		case refused:
-			signIns[SignIns{Hour: hour, Connection: f.datum("connection"), Outcome: Refused, Reason: f.datum("rule")}] += times(f)
-		}
+// sum adds the facts of a seal up, but for what happened before oldest.
+type sum struct {
+	oldest  time.Time
+	signIns map[SignIns]int64
+	tokens  map[Tokens]int64
+	issued  map[Issued]struct{}
+}
+
+func newSum(oldest time.Time) *sum {
+	return &sum{oldest: oldest, signIns: map[SignIns]int64{}, tokens: map[Tokens]int64{}, issued: map[Issued]struct{}{}}
+}
+
+func (s *sum) add(f Fact) {
+	if f.Type == tokenIssued {
+		s.issued[Issued{f.Actor, identity.Moment(f.ID)}] = struct{}{}
 	}
-	slices.SortFunc(b.Issued, func(a, b Issued) int {
-		return cmp.Or(strings.Compare(a.Actor, b.Actor), strings.Compare(a.Entry, b.Entry))
-	})
-	for s, n := range signIns {
-		s.Count = n
-		b.SignIns = append(b.SignIns, s)
+	hour := f.Time.UTC().Truncate(time.Hour)
+	if hour.Before(s.oldest) {
+		return
 	}
-	for t, n := range tokens {
-		t.Count = n
-		b.Tokens = append(b.Tokens, t)
+	switch f.Type {
+	case tokenIssued:
+		client := strings.TrimPrefix(f.Actor, "client:")
+		s.tokens[Tokens{Hour: hour, App: f.datum("app"), Client: client, GrantType: f.datum("grant_type")}]++
+	case signedIn:
+		s.signIns[SignIns{Hour: hour, Connection: f.datum("connection"), Outcome: Success}]++
+	case failed:
+		connection := strings.TrimPrefix(f.Actor, "connection:")
+		s.signIns[SignIns{Hour: hour, Connection: connection, Outcome: Failed, Reason: f.datum("rule")}] += times(f)
+	case refused:
+		s.signIns[SignIns{Hour: hour, Connection: f.datum("connection"), Outcome: Refused, Reason: f.datum("rule")}] += times(f)
+	}
+}
+
+// batch returns what was added, as that of a seal.
+func (s *sum) batch(seal int64) Batch {
+	b := Batch{Seal: seal, Issued: slices.SortedFunc(maps.Keys(s.issued), func(a, b Issued) int {
+		return cmp.Or(strings.Compare(a.Actor, b.Actor), strings.Compare(a.Moment, b.Moment))
+	})}
+	for kind, n := range s.signIns {
+		kind.Count = n
+		b.SignIns = append(b.SignIns, kind)
+	}
+	for kind, n := range s.tokens {
+		kind.Count = n
+		b.Tokens = append(b.Tokens, kind)
 	}
 	return b
 }

@@ -49,9 +49,6 @@ type Broker struct {
 // returns once the broker answers. ctx bounds the start and, when it ends, ends
 // the broker.
 func Start(ctx context.Context, cfg config.Config, o Options) (*Broker, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Log == nil {
 		o.Log = os.Stderr
 	}

@@ -22,8 +22,9 @@ const (
 // has passed since the start: what is over stays over. It then runs slower until
 // the two agree, as adjtime(3) does.
 type clock struct {
-	wall   func() time.Time
-	passed func() time.Duration // since any moment, by a clock that nobody sets
+	// machine returns the machine's time, and what has passed since any moment by a
+	// clock that nobody sets.
+	machine func() (wall time.Time, passed time.Duration)
 	// setBack, if set, is told when the machine's clock was set back, and how far.
 	setBack func(time.Duration)
 
@@ -34,9 +35,18 @@ type clock struct {
 	since time.Duration // when that began
 }
 
+// newClock returns a clock that follows wall; nil is the machine's own.
 func newClock(wall func() time.Time) *clock {
 	began := time.Now()
-	return &clock{wall: wall, line: wall().Round(0), passed: func() time.Duration { return time.Since(began) }}
+	c := &clock{machine: func() (time.Time, time.Duration) {
+		now := time.Now() // once: the time of every request is asked for several times
+		return now.Round(0), now.Sub(began)
+	}}
+	if wall != nil {
+		c.machine = func() (time.Time, time.Duration) { return wall().Round(0), time.Since(began) }
+	}
+	c.line, _ = c.machine()
+	return c
 }
 
 // now is the time.
@@ -53,7 +63,7 @@ func (c *clock) now() time.Time {
 func (c *clock) read() (t time.Time, behind time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	passed, wall := c.passed(), c.wall().Round(0)
+	wall, passed := c.machine()
 	step := passed - c.last
 	c.last, c.line = passed, c.line.Add(step)
 	gap := c.line.Sub(wall)
@@ -73,5 +83,6 @@ func (c *clock) read() (t time.Time, behind time.Duration) {
 // ahead is how far our time is ahead of the machine's clock, which was set back.
 func (c *clock) ahead() time.Duration {
 	t, _ := c.read()
-	return max(0, t.Sub(c.wall().Round(0)))
+	wall, _ := c.machine()
+	return max(0, t.Sub(wall))
 }

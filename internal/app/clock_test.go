@@ -8,8 +8,8 @@ import (
 func TestTheClockGoesForwardAndNeverBehindWhatHasPassed(t *testing.T) {
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	var passed, moved, told time.Duration
-	c := newClock(func() time.Time { return noon.Add(passed + moved) })
-	c.passed = func() time.Duration { return passed }
+	c := newClock(func() time.Time { return noon })
+	c.machine = func() (time.Time, time.Duration) { return noon.Add(passed + moved), passed }
 	c.setBack = func(d time.Duration) { told += d }
 	const move = 10 * time.Minute
 	for _, step := range []struct {

@@ -152,6 +152,10 @@ func NewOrderedID(t time.Time) string {
 	return string(id[:])
 }
 
+// Moment returns what the ids from NewOrderedID that were made within the same 33
+// milliseconds (2^15 microseconds) begin with.
+func Moment(id string) string { return id[:min(len(id), orderedTime-3)] }
+
 // IsOrderedID reports whether id has the form of a NewOrderedID.
 func IsOrderedID(id string) bool {
 	return len(id) == 28 && !strings.ContainsFunc(id[:orderedTime], func(r rune) bool { return !strings.ContainsRune(sortable, r) }) &&

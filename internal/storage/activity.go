@@ -22,19 +22,22 @@ func (db *DB) CountedSeal(ctx context.Context) (n int64, err error) {
 }
 
 // Facts implements activity.Store.
-func (db *DB) Facts(ctx context.Context, n int64) (facts []activity.Fact, ok bool, err error) {
+func (db *DB) Facts(ctx context.Context, n int64, each func(activity.Fact)) (ok bool, err error) {
 	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM seals WHERE number = $1)`, n).Scan(&ok)
 	if err != nil || !ok {
-		return nil, false, translate(err)
+		return false, translate(err)
 	}
-	facts, err = collect(ctx, db.read, func(rows *sql.Rows) (activity.Fact, error) {
+	_, err = collect(ctx, db.read, func(rows *sql.Rows) (none struct{}, err error) {
 		var f activity.Fact
 		var at int64
-		err := rows.Scan(&f.ID, &f.Type, &at, &f.Actor, &f.Body)
+		if err := rows.Scan(&f.ID, &f.Type, &at, &f.Actor, (*sql.RawBytes)(&f.Body)); err != nil {
+			return none, err
+		}
 		f.Time = fromMicros(at)
-		return f, err
+		each(f)
+		return none, nil
 	}, `SELECT id, type, at, actor, body FROM audit WHERE seal = $1 AND seal <> 0 AND type IN ('token.issued', 'person.signed_in', 'signin.failed', 'signin.refused')`, n)
-	return facts, err == nil, err
+	return err == nil, err
 }
 
 // AddFigures implements activity.Store.
@@ -59,9 +62,9 @@ func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
 		}
 		issued := make([][]any, len(b.Issued))
 		for i, one := range b.Issued {
-			issued[i] = []any{one.Actor, one.Entry}
+			issued[i] = []any{one.Actor, one.Moment}
 		}
-		return t.insertRows(ctx, `INSERT INTO issued_tokens (actor_ref, entry) VALUES `, issued)
+		return t.insertRows(ctx, `INSERT INTO issued_tokens (actor_ref, entry) VALUES `, ` ON CONFLICT DO NOTHING`, issued)
 	})
 }
 

@@ -19,9 +19,10 @@ import (
 // is found by leaping through the index from one to the next.
 //
 // Issued tokens are most of the log and in none of these indexes, which would cost
-// each of them too much. Their entries are indexed by actor in issued_tokens when
-// their seal is counted (package activity); those after it are few. The id of a token
-// tells when it was issued, and so where its entry is.
+// each of them too much. The moments in which an actor was issued some are kept in
+// issued_tokens, as what the ids of their entries begin with (identity.Moment; older
+// rows have the whole id), when their seal is counted (package activity); those after
+// it are few. The id of a token tells when it was issued, and so where its entry is.
 
 // tokenIssued is the type that the partial indexes leave out.
 const tokenIssued = "token.issued"
@@ -241,11 +242,20 @@ func (db *DB) typesIn(ctx context.Context, s *auditSearch, c choice, value strin
 	return slices.DeleteFunc(types, func(t string) bool { return !s.fits(t) || c.column == "type" && value != "" && t != value }), nil
 }
 
-// stream is the condition of entries that an index has newest first, by the key.
+// stream is the condition of entries that indexes have newest first: by the key, or
+// by the moment and then the key.
 type stream struct {
-	condition string
-	values    []any
-	from, key string
+	condition         string
+	values            []any
+	from, moment, key string
+}
+
+// order is the stream's own.
+func (st stream) order() string {
+	if st.moment != "" {
+		return st.moment + ` DESC, ` + st.key + ` DESC`
+	}
+	return st.key + ` DESC`
 }
 
 // streams returns those of one choice.
@@ -276,7 +286,7 @@ func (db *DB) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, 
 }
 
 func streamOf(column, value, typ string) stream {
-	st := stream{`type = ?`, []any{typ}, `audit`, `id`}
+	st := stream{condition: `type = ?`, values: []any{typ}, from: `audit`, key: `id`}
 	if typ != tokenIssued {
 		st.condition += ` AND type <> '` + tokenIssued + `'` // the partial indexes are for these
 	}
@@ -295,16 +305,16 @@ func (db *DB) issuedStreams(ctx context.Context, actor string) ([]stream, error)
 	}
 	const issued = ` AND type = '` + tokenIssued + `' AND actor = ?`
 	return []stream{
-		{`actor_ref = ? AND audit.id = entry`, []any{actor}, `issued_tokens CROSS JOIN audit`, `entry`},
-		{`seal = 0` + issued, []any{actor}, `audit`, `id`},
-		{`seal > ? AND seal <> 0` + issued, []any{counted, actor}, `audit`, `id`},
+		{`actor_ref = ? AND id >= entry AND id < entry || '~'` + issued, []any{actor, actor}, `issued_tokens CROSS JOIN audit`, `entry`, `id`},
+		{`seal = 0` + issued, []any{actor}, `audit`, ``, `id`},
+		{`seal > ? AND seal <> 0` + issued, []any{counted, actor}, `audit`, ``, `id`},
 	}, nil
 }
 
 // tokenStream finds the entry of an issued token where its id says it is.
 func tokenStream(subject, token string) stream {
 	at := token[:len(identity.OrderedAt(time.Time{}))]
-	return stream{`type = '` + tokenIssued + `' AND subject = ? AND id >= ? AND id < ?`, []any{subject, at, at + "~"}, `audit`, `id`}
+	return stream{condition: `type = '` + tokenIssued + `' AND subject = ? AND id >= ? AND id < ?`, values: []any{subject, at, at + "~"}, from: `audit`, key: `id`}
 }
 
 // tokenOf returns the id of the issued token that a subject may be.
@@ -329,7 +339,7 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 		}
 		s.sets = append(s.sets, set)
 	}
-	streams := []stream{{`TRUE`, nil, `audit`, `id`}}
+	streams := []stream{{condition: `TRUE`, from: `audit`, key: `id`}}
 	if driver >= 0 || len(s.types) > 0 {
 		lead := term{{"type", []string{""}}}
 		if driver >= 0 {
@@ -352,14 +362,14 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 	for i, st := range streams {
 		texts[i] = s.bindStream(&w, st, driver)
 	}
-	limit := ` DESC LIMIT ` + strconv.Itoa(s.limit+1)
-	newest := ` ORDER BY id` + limit
+	limit := ` LIMIT ` + strconv.Itoa(s.limit+1)
+	newest := ` ORDER BY id DESC` + limit
 	if len(texts) == 1 {
-		return `SELECT body, digest, seal FROM ` + streams[0].from + ` WHERE ` + texts[0] + ` ORDER BY ` + streams[0].key + limit, w.args, nil
+		return `SELECT body, digest, seal FROM ` + streams[0].from + ` WHERE ` + texts[0] + ` ORDER BY ` + streams[0].order() + limit, w.args, nil
 	}
 	for i, text := range texts {
 		st := streams[i]
-		texts[i] = `SELECT id FROM (SELECT ` + st.key + ` AS id FROM ` + st.from + ` WHERE ` + text + ` ORDER BY ` + st.key + limit + `) AS s` + strconv.Itoa(i)
+		texts[i] = `SELECT id FROM (SELECT ` + st.key + ` AS id FROM ` + st.from + ` WHERE ` + text + ` ORDER BY ` + st.order() + limit + `) AS s` + strconv.Itoa(i)
 	}
 	return `WITH merged AS MATERIALIZED (SELECT id FROM (` + strings.Join(texts, ` UNION `) + `) AS streams` + newest + `)
 		SELECT a.body, a.digest, a.seal FROM merged CROSS JOIN audit a WHERE a.id = merged.id ORDER BY a.id DESC`, w.args, nil
@@ -371,9 +381,15 @@ func (s *auditSearch) bindStream(w *where, st stream, driver int) string {
 	parts := []string{w.bind(st.condition, st.values...)}
 	if s.from != "" {
 		parts = append(parts, w.bind(st.key+` >= ?`, s.from))
+		if st.moment != "" {
+			parts = append(parts, w.bind(st.moment+` >= ?`, identity.Moment(s.from)))
+		}
 	}
 	if s.before != "" {
 		parts = append(parts, w.bind(st.key+` < ?`, s.before))
+		if st.moment != "" {
+			parts = append(parts, w.bind(st.moment+` < ?`, s.before))
+		}
 	}
 	for i, t := range s.terms {
 		if i != driver {
@@ -421,7 +437,7 @@ func (db *DB) auditDriver(ctx context.Context, s *auditSearch) (int, error) {
 	return best, nil
 }
 
-// countEntries counts up to fewEntries, and as many issued tokens.
+// countEntries counts up to fewEntries, and as many moments in which tokens were issued.
 func (db *DB) countEntries(ctx context.Context, column, value string) (sum int64, err error) {
 	texts := []string{`SELECT 1 FROM audit WHERE ` + column + ` = $1 AND type <> '` + tokenIssued + `'`}
 	if column == "actor" {

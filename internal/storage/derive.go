@@ -49,10 +49,10 @@ func (t *tx) derive(ctx context.Context, old, p *directory.Person) error {
 }
 
 func (t *tx) saveDerived(ctx context.Context, d *derivation) error {
-	if err := t.insertRows(ctx, `INSERT INTO person_words (word, person) VALUES `, d.words); err != nil {
+	if err := t.insertRows(ctx, `INSERT INTO person_words (word, person) VALUES `, ``, d.words); err != nil {
 		return err
 	}
-	if err := t.insertRows(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES `, d.memberships); err != nil {
+	if err := t.insertRows(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES `, ``, d.memberships); err != nil {
 		return err
 	}
 	return t.saveGroups(ctx, d.groups)
@@ -62,11 +62,11 @@ func (t *tx) saveDerived(ctx context.Context, d *derivation) error {
 const mostRows = 128
 
 // insertRows inserts rows of one table with statements of 1, 2, 4, … rows: few
-// enough to stay prepared.
-func (t *tx) insertRows(ctx context.Context, insert string, rows [][]any) error {
+// enough to stay prepared. rest stands after the rows.
+func (t *tx) insertRows(ctx context.Context, insert, rest string, rows [][]any) error {
 	for len(rows) > 0 {
 		n := min(1<<(bits.Len(uint(len(rows)))-1), mostRows)
-		if _, err := t.ExecContext(ctx, insert+marks(t.db.o.Driver, n, len(rows[0])), slices.Concat(rows[:n]...)...); err != nil {
+		if _, err := t.ExecContext(ctx, insert+marks(t.db.o.Driver, n, len(rows[0]))+rest, slices.Concat(rows[:n]...)...); err != nil {
 			return err
 		}
 		rows = rows[n:]

@@ -81,13 +81,19 @@ func Requests(log *slog.Logger, m *Metrics, now func() time.Time, next http.Hand
 		next.ServeHTTP(rec, r)
 		took := now().Sub(began)
 		m.request(r.Pattern, rec.status, took)
-		level := slog.LevelDebug
+		level, failure := slog.LevelDebug, httpx.Failure(r.Context())
+		if failure != nil {
+			level = slog.LevelInfo
+		}
+		if !log.Enabled(r.Context(), level) {
+			return
+		}
 		attrs := []slog.Attr{
 			slog.String("method", r.Method), slog.String("route", r.Pattern), slog.Int("status", rec.status),
 			slog.Duration("took", took), slog.String("client_address", httpx.ClientAddress(r)),
 		}
-		if err := httpx.Failure(r.Context()); err != nil {
-			level, attrs = slog.LevelInfo, append(attrs, slog.Any("failure", err))
+		if failure != nil {
+			attrs = append(attrs, slog.Any("failure", failure))
 		}
 		log.LogAttrs(r.Context(), level, "request", attrs...)
 	})
