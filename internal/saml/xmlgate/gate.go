@@ -1,17 +1,117 @@
 package xmlgate
 
 // Verify lets in a document as it came in the POST binding, after base64, or out of
-// a metadata file. The error is a *Refusal.
-//
-// The checks are not in yet: everything is refused.
-func Verify(raw []byte, w Want) (Message, error) {
-	return Message{}, refuse("saml_gate_closed", "a gate with its checks", "%d bytes of %s", len(raw), w.Kind)
+// a metadata file. The error is a *Refusal; beside it the Message holds Hints alone.
+func Verify(raw []byte, w Want) (m Message, err error) {
+	defer caught(&m, &err)
+	if err := w.sensible(); err != nil {
+		return Message{}, err
+	}
+	root, ids, err := parse(raw, w.Kind, w.Limits.within(w.Kind), nil)
+	if err != nil {
+		return Message{}, err
+	}
+	m = Message{Hints: hints(root)}
+	if err := shaped(root, w.Kind); err != nil {
+		return Message{Hints: m.Hints}, err
+	}
+	if w.Kind == Response {
+		err = w.response(root, ids, &m)
+	} else {
+		err = w.single(root, &m)
+	}
+	if err != nil {
+		return Message{Hints: m.Hints}, err
+	}
+	return m, nil
 }
 
-// VerifyRedirect lets in a document as it came in the redirect binding (bindings
-// section 3.4): rawQuery is the query string untouched. The error is a *Refusal.
-//
-// The checks are not in yet: everything is refused.
-func VerifyRedirect(rawQuery string, w Want) (Message, error) {
-	return Message{}, refuse("saml_gate_closed", "a gate with its checks", "%d bytes of %s", len(rawQuery), w.Kind)
+// sensible refuses a want that could let in what nobody meant.
+func (w Want) sensible() error {
+	switch {
+	case rootNames[w.Kind] == nil || w.Kind == plainAssertion:
+		return refuse("saml_want", "a kind of document", "%d", w.Kind)
+	case w.Now.IsZero():
+		return refuse("saml_want", "the time", "none")
+	case w.Signed < Both || w.Signed > None:
+		return refuse("saml_want", "what must be signed", "%d", w.Signed)
+	case w.Kind == Response && w.Signed == None:
+		return refuse("saml_want", "a response that must be signed", "none that must")
+	case w.Kind != Response && w.Signed == Assertion:
+		return refuse("saml_want", "a kind with assertions", "%s", w.Kind)
+	}
+	return nil
+}
+
+// single verifies a document that is not a response.
+func (w Want) single(root *node, m *Message) (err error) {
+	if w.Signed != None || len(w.Certificates) > 0 {
+		if m.Envelope, m.EnvelopeSignature, err = w.verify(root); err != nil {
+			return err
+		}
+	}
+	switch {
+	case m.EnvelopeSignature != nil:
+		return nil
+	case w.Signed != None:
+		return refuse("saml_unsigned", "a signed "+root.local, "one without a signature")
+	}
+	if s := signatureOf(root); s != nil {
+		root.el.RemoveChild(s.el)
+	}
+	m.Unsigned, err = canonicalForm(root)
+	return err
+}
+
+// response verifies a response and its assertion. Once the envelope is verified,
+// the assertion is looked for in the verified bytes alone.
+func (w Want) response(root *node, ids map[string]struct{}, m *Message) (err error) {
+	if status, sub := root.status(); status != statusSuccess {
+		return refuse("saml_status", "the status Success", "%s %s", quote(status), quote(sub))
+	}
+	if m.Envelope, m.EnvelopeSignature, err = w.verify(root); err != nil {
+		return err
+	}
+	switch {
+	case m.EnvelopeSignature != nil:
+		if root, ids, err = again(m.Envelope, Response, w.Limits, nil); err != nil {
+			return err
+		}
+	case w.Signed == Both || w.Signed == Envelope:
+		return refuse("saml_unsigned", "a signed Response", "one without a signature")
+	}
+	assertion := root.child(assertionName)
+	if assertion == nil {
+		if assertion, m.Encrypted, err = w.decrypted(root.child(encryptedName), ids); err != nil {
+			return err
+		}
+	}
+	if m.Assertion, m.AssertionSignature, err = w.verify(assertion); err != nil || m.AssertionSignature != nil {
+		return err
+	}
+	switch {
+	case w.Signed == Both || w.Signed == Assertion:
+		return refuse("saml_assertion_unsigned", "a signed assertion", "one without a signature of its own")
+	case m.EnvelopeSignature == nil:
+		return refuse("saml_unsigned", "a signed Response or a signed assertion", "neither signed")
+	}
+	m.Assertion, err = canonicalForm(assertion)
+	return err
+}
+
+// again parses what was verified or decrypted, with all checks of its form.
+func again(raw []byte, kind Kind, l Limits, ids map[string]struct{}) (*node, map[string]struct{}, error) {
+	root, ids, err := parse(raw, kind, l.within(kind), ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	return root, ids, shaped(root, kind)
+}
+
+// caught turns a panic of a library into a refusal. The checks come first so that
+// there is none; fuzzing looks for this refusal.
+func caught(m *Message, err *error) {
+	if recover() != nil {
+		*m, *err = Message{}, refuse("saml_panic", "a document that every library can read", "another")
+	}
 }

@@ -1,17 +1,59 @@
 package xmlgate_test
 
 import (
-	"errors"
+	"bytes"
+	"crypto/x509"
+	"strings"
+	"sync"
 	"testing"
 
-	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
+	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate/gatetest"
 )
 
-func TestAGateWithoutChecksLetsNothingIn(t *testing.T) {
-	_, err := xmlgate.Verify([]byte("<a/>"), xmlgate.Want{Kind: xmlgate.Response})
-	var refusal *xmlgate.Refusal
-	if !errors.As(err, &refusal) || fault.As(err).Code != refusal.Check {
-		t.Fatalf("not a refusal with its code: %v", err)
+// lab makes the keys once for all tests.
+var lab = sync.OnceValues(gatetest.New)
+
+func labOf(t testing.TB) *gatetest.Lab {
+	t.Helper()
+	l, err := lab()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func want(l *gatetest.Lab, kind xmlgate.Kind, signed xmlgate.Signed) xmlgate.Want {
+	return xmlgate.Want{Kind: kind, Signed: signed, Certificates: []*x509.Certificate{l.RSA.Certificate}, Now: l.Now}
+}
+
+func TestWhatComesOutIsWhatWasSigned(t *testing.T) {
+	l := labOf(t)
+	assertion := []byte(strings.ReplaceAll(gatetest.PlainAssertion(), gatetest.Place(gatetest.AssertionID), ""))
+	for name, c := range map[string]struct {
+		raw                 string
+		signed              xmlgate.Signed
+		envelope, assertion bool
+	}{
+		"assertion":            {l.SignedAssertion(gatetest.Sig{}), xmlgate.Assertion, false, true},
+		"assertion, as either": {l.SignedAssertion(gatetest.Sig{}), xmlgate.Either, false, true},
+		"envelope":             {l.SignedResponse(gatetest.Sig{}), xmlgate.Envelope, true, false},
+		"envelope, as either":  {l.SignedResponse(gatetest.Sig{}), xmlgate.Either, true, false},
+		"both":                 {l.SignedBoth(gatetest.Sig{}), xmlgate.Both, true, true},
+	} {
+		m, err := xmlgate.Verify([]byte(c.raw), want(l, xmlgate.Response, c.signed))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !bytes.Equal(m.Assertion, assertion) {
+			t.Errorf("%s: the assertion is not the one that was signed:\n%s", name, m.Assertion)
+		}
+		if c.envelope != (m.Envelope != nil) || c.envelope != (m.EnvelopeSignature != nil) || c.assertion != (m.AssertionSignature != nil) {
+			t.Errorf("%s: told wrongly what was signed: %+v", name, m)
+		}
+		if m.Unsigned != nil || m.Hints.ID != gatetest.ResponseID || m.Hints.Issuer != gatetest.Issuer {
+			t.Errorf("%s: %+v", name, m)
+		}
 	}
 }

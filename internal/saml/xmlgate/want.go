@@ -18,19 +18,16 @@ const (
 	Metadata                       // md:EntityDescriptor or md:EntitiesDescriptor
 )
 
+// kindNames are the names of the kinds, which are those of their root elements.
+var kindNames = map[Kind]string{
+	Response: "Response", AuthnRequest: "AuthnRequest", LogoutRequest: "LogoutRequest", LogoutResponse: "LogoutResponse",
+	Metadata: "EntityDescriptor or EntitiesDescriptor", plainAssertion: "Assertion",
+}
+
 // String returns the name of the root element; Metadata has two and says so.
 func (k Kind) String() string {
-	switch k {
-	case Response:
-		return "Response"
-	case AuthnRequest:
-		return "AuthnRequest"
-	case LogoutRequest:
-		return "LogoutRequest"
-	case LogoutResponse:
-		return "LogoutResponse"
-	case Metadata:
-		return "EntityDescriptor or EntitiesDescriptor"
+	if n, known := kindNames[k]; known {
+		return n
 	}
 	return "unknown kind"
 }
