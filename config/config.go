@@ -219,6 +219,12 @@ type Keys struct {
 	// Overlap is how long a key stays published after it signed last: at least
 	// the longest life of a token. Default 2h.
 	Overlap time.Duration `yaml:"overlap"`
+	// SAMLRotateEvery is the life of a key that signs SAML messages. Default 730d.
+	SAMLRotateEvery time.Duration `yaml:"saml_rotate_every"`
+	// SAMLLead is how long the certificate of the next SAML key is in the metadata
+	// before the key signs: as long as the apps may take to read it, or their teams
+	// to copy it. Default 30d.
+	SAMLLead time.Duration `yaml:"saml_lead"`
 }
 
 // Shutdown says how a broker that is told to stop goes.

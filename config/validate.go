@@ -197,6 +197,8 @@ func (k *checker) lifetimes(c *Config) {
 	k.between("keys.lead", c.Keys.Lead, time.Second, 7*day)
 	k.between("keys.overlap", c.Keys.Overlap, 10*time.Minute, 30*day)
 	k.between("keys.rotate_every", c.Keys.RotateEvery, max(2*c.Keys.Lead, time.Minute), 730*day)
+	k.between("keys.saml_lead", c.Keys.SAMLLead, time.Second, 180*day)
+	k.between("keys.saml_rotate_every", c.Keys.SAMLRotateEvery, max(2*c.Keys.SAMLLead, time.Minute), 3650*day)
 }
 
 // webURL says what is wrong with an absolute URL that must be https, or http on

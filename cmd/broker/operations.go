@@ -31,7 +31,7 @@ type keysListCommand struct {
 
 type keysRotateCommand struct {
 	plain
-	Algorithm string `arg:"" enum:"ES256,RS256,EdDSA" help:"ES256, RS256 or EdDSA."`
+	Algorithm string `arg:"" enum:"ES256,RS256,EdDSA,SAML" help:"ES256, RS256, EdDSA or SAML."`
 }
 
 type auditCommand struct {

@@ -81,7 +81,7 @@ type Sessions interface {
 	EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error
 }
 
-// Keys are the signing keys: keys.Ring.
+// Keys are the signing keys: keys.Rings.
 type Keys interface {
 	List(ctx context.Context) ([]keys.Info, error)
 	Rotate(ctx context.Context, alg keys.Algorithm, actor identity.Actor) error

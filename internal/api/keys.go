@@ -34,7 +34,7 @@ func (a *API) keyRoutes() []rest.Route {
 }
 
 func algorithms() []string {
-	return []string{string(keys.ES256), string(keys.RS256), string(keys.EdDSA)}
+	return []string{string(keys.ES256), string(keys.RS256), string(keys.EdDSA), string(keys.SAML)}
 }
 
 func stages() []string {

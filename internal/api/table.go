@@ -44,7 +44,7 @@ func schemas() rest.Schemas {
 	rest.Words(s, admin.ChangeStates()...)
 	rest.Words(s, event.Waiting, event.Retrying, event.Buried, event.Done, event.Discarded)
 	rest.Words(s, catalog.Created, catalog.Updated, catalog.Unchanged)
-	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA)
+	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA, keys.SAML)
 	rest.Words(s, keys.Waiting, keys.Signing, keys.Retired, keys.Removed, keys.Killed)
 	rest.Words(s, identity.Kinds()...)
 	return s

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/login"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
@@ -68,7 +69,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if err != nil {
 		return err
 	}
-	f.login.SetResumer(f.provider)
+	f.login.SetResumer(identity.OIDC, f.provider)
 	f.portal, err = portal.New(portal.Options{
 		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles(), Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
@@ -87,7 +88,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.configured(), Health: p.faces.health, Sessions: p.sessions, Grants: p.db, Keys: p.ring, Audit: p.db,
+		Connections: p.configured(), Health: p.faces.health, Sessions: p.sessions, Grants: p.db, Keys: p.rings(), Audit: p.db,
 		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
@@ -218,7 +219,7 @@ func (p *parts) gauges() {
 		return p.revocations.Age().Seconds(), nil
 	})
 	p.metrics.Gauge("gatehouse_signing_key_due_seconds", "How long until the next signing key is due for rotation; below zero, it is late.", func(context.Context) (float64, error) {
-		return p.ring.Due().Seconds(), nil
+		return p.rings().Due().Seconds(), nil
 	})
 	p.metrics.Gauge("gatehouse_clock_ahead_seconds", "How far the broker's time is ahead of the machine's clock, which was set back.", func(context.Context) (float64, error) {
 		return p.clock.ahead().Seconds(), nil

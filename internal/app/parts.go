@@ -56,7 +56,8 @@ type parts struct {
 	db       *storage.DB
 	memory   cache.Engine
 	vault    *keys.Vault
-	ring     *keys.Ring
+	ring     *keys.Ring // signs tokens
+	saml     *keys.Ring // signs SAML messages
 
 	revocations *revoke.Sequence
 	trail       *audit.Log
@@ -175,16 +176,28 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	p.ring = keys.NewRing(keys.RingOptions{
 		Store: p.db, Vault: p.vault, Now: p.now, Log: p.log, Lead: p.cfg.Keys.Lead, Overlap: p.cfg.Keys.Overlap, Rotate: p.cfg.Keys.RotateEvery,
 	})
+	p.saml = keys.NewRing(samlRing(p.cfg, p.db.SAMLKeys(), p.vault, p.now, p.log))
 	p.revocations.Watch(p.registry.Invalidate)
-	p.revocations.Watch(func(e revoke.Entry) { p.ring.Revoked(e.Ref) })
+	p.revocations.Watch(func(e revoke.Entry) { p.ring.Revoked(e.Ref); p.saml.Revoked(e.Ref) })
 	if err := p.revocations.Start(ctx); err != nil {
 		return err
 	}
 	p.outbox = event.NewDispatcher(event.Options{Outbox: p.db.Outbox(), Now: p.now, Log: p.log})
 	p.jobs = job.New(job.Options{Store: p.db.Jobs(), Holder: identity.NewID(), Now: p.now, Log: p.log})
 	p.trail = audit.NewLog(p.db, audit.LogOptions{Window: p.cfg.Audit.Window})
-	return p.ring.Load(ctx)
+	return errors.Join(p.ring.Load(ctx), p.saml.Load(ctx))
 }
+
+// samlRing describes the ring of the keys for SAML.
+func samlRing(cfg config.Config, store keys.Store, vault *keys.Vault, now func() time.Time, log *slog.Logger) keys.RingOptions {
+	return keys.RingOptions{
+		Store: store, Vault: vault, Now: now, Log: log, Algorithms: []keys.Algorithm{keys.SAML},
+		Lead: cfg.Keys.SAMLLead, Overlap: cfg.Keys.Overlap, Rotate: cfg.Keys.SAMLRotateEvery,
+	}
+}
+
+// rings are all keys that operators look after.
+func (p *parts) rings() keys.Rings { return keys.Rings{p.ring, p.saml} }
 
 // openMemory returns the memory that the replicas share, or one in this process.
 func (p *parts) openMemory(ctx context.Context, born time.Time) (cache.Engine, error) {

@@ -209,27 +209,38 @@ func (s *site) renew(ctx context.Context, db *storage.DB, generation int64, take
 	if err != nil {
 		return ended, storage.Mark{}, err
 	}
-	records, err := db.Keys(ctx)
-	if err != nil {
-		return ended, storage.Mark{}, err
-	}
-	ring := keys.NewRing(keys.RingOptions{
+	tokens := keys.RingOptions{
 		Store: db, Vault: s.vault, Now: time.Now, Log: s.options.Log,
 		Lead: s.cfg.Keys.Lead, Overlap: s.cfg.Keys.Overlap, Rotate: s.cfg.Keys.RotateEvery,
-	})
+	}
+	for _, o := range []keys.RingOptions{tokens, samlRing(s.cfg, db.SAMLKeys(), s.vault, time.Now, s.options.Log)} {
+		if err := replaceKeys(ctx, o, actor); err != nil {
+			return ended, storage.Mark{}, err
+		}
+	}
+	mark, err := db.Mark(ctx)
+	return ended, mark, err
+}
+
+// replaceKeys kills every key of a ring, which makes others in their place.
+func replaceKeys(ctx context.Context, o keys.RingOptions, actor identity.Actor) error {
+	records, err := o.Store.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	ring := keys.NewRing(o)
 	if err := ring.Load(ctx); err != nil {
-		return ended, storage.Mark{}, err
+		return err
 	}
 	for _, k := range records {
 		if k.Killed {
 			continue
 		}
 		if err := ring.Kill(ctx, k.ID, actor); err != nil && !errors.Is(err, keys.ErrKeyNotFound) {
-			return ended, storage.Mark{}, err
+			return err
 		}
 	}
-	mark, err := db.Mark(ctx)
-	return ended, mark, err
+	return nil
 }
 
 func conclude(out io.Writer, ended storage.Ended, kept string) error {

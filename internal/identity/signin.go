@@ -15,8 +15,20 @@ type Prompt struct {
 	SelectAccount bool `json:"select_account,omitempty"`
 }
 
+// Protocol names a protocol that apps sign people in by.
+type Protocol string
+
+// The protocols. OIDC is the zero value: so requests from before there were others
+// are read.
+const (
+	OIDC Protocol = ""
+	SAML Protocol = "saml"
+)
+
 // SignInRequest is what a protocol asks of the sign-in on behalf of an app.
 type SignInRequest struct {
+	// Protocol is who asks, and who goes on when the sign-in ends.
+	Protocol Protocol `json:"protocol,omitempty"`
 	// State is the protocol's own request. Login keeps it and gives it back
 	// untouched when the sign-in ends.
 	State []byte `json:"state"`

@@ -17,6 +17,10 @@
 // Because the records carry times, replicas change state together without
 // talking; Advance, run by any one of them, writes the next step down.
 //
+// SAML keys are a line of their own: each in a self-signed certificate, never in the
+// JWKS and never good for a token. Their peers often copy the certificate by hand, so
+// they live in a Ring of their own with a Lead of weeks; Rings are several as one.
+//
 // Signer makes compact JWS (RFC 7515) and VerifySignature checks raw signatures:
 // the algorithm always comes from the key, never from the token. ParseJWKS reads
 // other people's keys and refuses what is private, symmetric or weak.

@@ -40,7 +40,10 @@ func (r *Ring) generate(alg Algorithm) (Record, error) {
 	if rec.Public, err = x509.MarshalPKIXPublicKey(private.Public()); err != nil {
 		return Record{}, fmt.Errorf("encode %s key: %w", alg, err)
 	}
-	return rec, nil
+	if alg == SAML {
+		rec.Certificate, err = r.certify(rec.ID, private)
+	}
+	return rec, err
 }
 
 func newPrivate(alg Algorithm) (crypto.Signer, error) {
@@ -49,7 +52,7 @@ func newPrivate(alg Algorithm) (crypto.Signer, error) {
 	switch alg {
 	case ES256:
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case RS256:
+	case RS256, SAML:
 		private, err = rsa.GenerateKey(rand.Reader, minRSABits)
 	case EdDSA:
 		_, private, err = ed25519.GenerateKey(rand.Reader)
@@ -103,6 +106,12 @@ func (rec Record) removed(now time.Time) bool {
 
 func (rec Record) retired(now time.Time) bool {
 	return rec.removed(now) || !rec.RetiredAt.IsZero() && !now.Before(rec.RetiredAt)
+}
+
+// idle reports that nobody needs the private half any more. A retired SAML key
+// goes on decrypting what peers with the metadata of before encrypt for it.
+func (rec Record) idle(now time.Time) bool {
+	return rec.removed(now) || rec.Algorithm != SAML && rec.retired(now)
 }
 
 func (rec Record) waiting(now time.Time) bool { return !rec.retired(now) && now.Before(rec.SignsFrom) }

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -104,7 +105,7 @@ func (r *Ring) Refresh(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := &material{records: records, public: map[string]PublicKey{}, signers: map[string]*Signer{}}
+	m := &material{records: records, public: map[string]PublicKey{}, signers: map[string]*Signer{}, certificates: map[string]*x509.Certificate{}}
 	now := r.o.Now()
 	for i, rec := range m.records {
 		if r.dropped[rec.ID] {
@@ -114,7 +115,12 @@ func (r *Ring) Refresh(ctx context.Context) error {
 		if m.public[rec.ID], err = rec.public(); err != nil {
 			return err
 		}
-		if rec.retired(now) || len(rec.Private) == 0 {
+		if rec.Algorithm == SAML {
+			if m.certificates[rec.ID], err = rec.certificate(); err != nil {
+				return err
+			}
+		}
+		if rec.idle(now) || len(rec.Private) == 0 {
 			continue
 		}
 		signer, opened := r.material.signers[rec.ID]

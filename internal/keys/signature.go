@@ -62,6 +62,9 @@ var schemes = map[Algorithm]scheme{
 
 // Fits reports whether key is of the type and curve that alg needs.
 func Fits(alg Algorithm, key crypto.PublicKey) bool {
+	if _, is := key.(*rsa.PublicKey); alg == SAML {
+		return is
+	}
 	s, known := schemes[alg]
 	if !known {
 		return false
@@ -80,10 +83,10 @@ func Fits(alg Algorithm, key crypto.PublicKey) bool {
 // VerifySignature checks a JWS signature over input. alg is what the key is for;
 // it must never be taken from the token alone. It fails with ErrSignature.
 func VerifySignature(alg Algorithm, key crypto.PublicKey, input, signature []byte) error {
-	if !Fits(alg, key) {
+	s, known := schemes[alg]
+	if !known || !Fits(alg, key) {
 		return ErrSignature
 	}
-	s := schemes[alg]
 	var digest []byte
 	if s.hash != 0 {
 		digest = sum(s.hash, input)

@@ -85,6 +85,9 @@ func (s *Signer) sign(input []byte) ([]byte, error) {
 		v.FillBytes(out[p256Width:])
 		return out, nil
 	case *rsa.PrivateKey:
+		if s.algorithm == SAML {
+			return nil, errKeyType // no token is signed with a key for SAML
+		}
 		digest := sha256.Sum256(input)
 		return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
 	case ed25519.PrivateKey:

@@ -6,11 +6,13 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 )
 
@@ -28,8 +30,10 @@ type state struct {
 	signers map[Algorithm]*Signer
 	public  map[string]PublicKey // in the JWKS
 	former  map[string]PublicKey // were in it and left in good standing
-	jwks    []byte
-	etag    string
+	// certified are the published SAML keys, the signing one first.
+	certified []Certified
+	jwks      []byte
+	etag      string
 }
 
 // material is everything loaded, whatever the time: the records, oldest first,
@@ -38,6 +42,17 @@ type material struct {
 	records []Record
 	public  map[string]PublicKey
 	signers map[string]*Signer
+	// certificates are those of SAML keys.
+	certificates map[string]*x509.Certificate
+}
+
+// private returns the private half of a SAML key, nil when it is gone.
+func (m *material) private(kid string) *rsa.PrivateKey {
+	if s, ok := m.signers[kid]; ok {
+		key, _ := s.key.(*rsa.PrivateKey)
+		return key
+	}
+	return nil
 }
 
 // at works out the state at time now.
@@ -48,6 +63,10 @@ func (m *material) at(now time.Time) (*state, error) {
 		key := m.public[rec.ID]
 		switch {
 		case rec.Killed:
+		case rec.Algorithm == SAML:
+			if !rec.removed(now) {
+				s.certified = append(s.certified, Certified{Key: m.private(rec.ID), Certificate: m.certificates[rec.ID]})
+			}
 		case rec.removed(now):
 			s.former[rec.ID] = key
 		default:
@@ -59,6 +78,10 @@ func (m *material) at(now time.Time) (*state, error) {
 	for alg, rec := range current(m.records, now) {
 		if signer, ok := m.signers[rec.ID]; ok {
 			s.signers[alg] = signer
+		}
+		signs := m.certificates[rec.ID]
+		if i := slices.IndexFunc(s.certified, func(c Certified) bool { return c.Certificate == signs }); i > 0 {
+			s.certified[0], s.certified[i] = s.certified[i], s.certified[0]
 		}
 	}
 	var err error

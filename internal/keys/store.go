@@ -17,6 +17,11 @@ const (
 	EdDSA Algorithm = "EdDSA"
 )
 
+// SAML is the line of keys that sign SAML messages: RSA with SHA-256, each in a
+// certificate of its own. It is no JWS algorithm: a Ring keeps such keys out of its
+// JWKS, and no token is ever verified with one.
+const SAML Algorithm = "SAML"
+
 // Record is one signing key as it is stored.
 type Record struct {
 	ID        string // kid
@@ -26,6 +31,8 @@ type Record struct {
 	Private []byte
 	// Public is the PKIX key in the clear: a verifier needs no vault.
 	Public []byte
+	// Certificate is the key's self-signed X.509 certificate in DER, for SAML keys.
+	Certificate []byte `json:",omitempty"`
 	// Published is when the key entered the JWKS; SignsFrom when it may first
 	// sign, late enough for every cached JWKS to have it; RetiredAt when it
 	// stopped signing; RemoveAt when it leaves the JWKS, later than the last

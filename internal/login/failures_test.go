@@ -130,7 +130,7 @@ func (p *resumed) Resume(_ http.ResponseWriter, _ *http.Request, _ []byte, in id
 func TestAProviderThatCannotBeReachedIsNamedInTheEntry(t *testing.T) {
 	kept, protocol := &ledger{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}, &resumed{}
 	var counted string
-	l := &Login{resumer: protocol, o: Options{
+	l := &Login{resumers: map[identity.Protocol]Resumer{identity.OIDC: protocol}, o: Options{
 		Now:     func() time.Time { return kept.now },
 		Actor:   func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
 		Outcome: func(connection, outcome string) { counted = connection + " " + outcome },

@@ -143,9 +143,9 @@ type Options struct {
 
 // Login runs sign-ins.
 type Login struct {
-	o       Options
-	pages   pages
-	resumer Resumer
+	o        Options
+	pages    pages
+	resumers map[identity.Protocol]Resumer
 
 	failures failures
 }
@@ -178,12 +178,12 @@ func New(o Options) (*Login, error) {
 	if o.Outcome == nil {
 		o.Outcome = func(string, string) {}
 	}
-	l := &Login{o: o, failures: failures{record: o.Consents.Record, now: o.Now}}
+	l := &Login{o: o, resumers: map[identity.Protocol]Resumer{}, failures: failures{record: o.Consents.Record, now: o.Now}}
 	return l, l.pages.parse(o.UI)
 }
 
-// SetResumer names the protocol that goes on after a sign-in.
-func (l *Login) SetResumer(r Resumer) { l.resumer = r }
+// SetResumer names who goes on after a sign-in that the protocol asked for.
+func (l *Login) SetResumer(p identity.Protocol, r Resumer) { l.resumers[p] = r }
 
 // Mount adds the routes.
 func (l *Login) Mount(mux *http.ServeMux) {

@@ -334,11 +334,12 @@ func (l *Login) success(f flow, s session.Session, scopes []string, c *registry.
 }
 
 func (l *Login) resume(w http.ResponseWriter, r *http.Request, f flow, in identity.SignIn) {
-	if f.Request.App == "" {
+	resumer, ok := l.resumers[f.Request.Protocol]
+	if f.Request.App == "" || !ok {
 		l.o.UI.Error(w, r, ErrFlow)
 		return
 	}
-	l.resumer.Resume(w, r, f.Request.State, in)
+	resumer.Resume(w, r, f.Request.State, in)
 }
 
 // fail ends a sign-in that did not work: with a page for the person, and an entry

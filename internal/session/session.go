@@ -57,13 +57,18 @@ func (s Session) Until() time.Time {
 	return s.Expires
 }
 
-// Participant is a client that got tokens within a session: whom to tell when
-// the session ends.
+// Participant is a client that got tokens or an assertion within a session: whom to
+// tell when the session ends.
 type Participant struct {
 	Session string    `json:"session"`
 	App     string    `json:"app"`
-	Client  string    `json:"client"`
+	Client  string    `json:"client"` // client_id or entity id
 	First   time.Time `json:"first"`
+	// NameID, of the format NameFormat, is what an app that speaks SAML was told to
+	// call the person, and SessionIndex the session. They are empty for others.
+	NameID       string `json:"name_id,omitempty"`
+	NameFormat   string `json:"name_format,omitempty"`
+	SessionIndex string `json:"session_index,omitempty"`
 }
 
 // Store keeps sessions.

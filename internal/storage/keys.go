@@ -17,7 +17,17 @@ var (
 	_ revoke.Store = (*DB)(nil)
 )
 
-const selectKeys = `SELECT body FROM signing_keys ORDER BY published, id`
+// keyShelf is a table of signing keys.
+type keyShelf struct {
+	db    *DB
+	table string
+}
+
+// SAMLKeys keeps the keys that sign SAML messages, apart from those of tokens: a
+// replica of a version without them never comes upon one.
+func (db *DB) SAMLKeys() keys.Store { return keyShelf{db, "saml_keys"} }
+
+func (db *DB) tokenKeys() keyShelf { return keyShelf{db, "signing_keys"} }
 
 func scanKey(rows *sql.Rows) (keys.Record, error) {
 	var r keys.Record
@@ -32,19 +42,29 @@ func scanKey(rows *sql.Rows) (keys.Record, error) {
 }
 
 // Keys implements keys.Store.
-func (db *DB) Keys(ctx context.Context) ([]keys.Record, error) {
-	return collect(ctx, db.read, scanKey, selectKeys)
+func (db *DB) Keys(ctx context.Context) ([]keys.Record, error) { return db.tokenKeys().Keys(ctx) }
+
+// Rotate implements keys.Store.
+func (db *DB) Rotate(ctx context.Context, change keys.Change) error {
+	return db.tokenKeys().Rotate(ctx, change)
+}
+
+func (k keyShelf) all() string { return `SELECT body FROM ` + k.table + ` ORDER BY published, id` }
+
+// Keys implements keys.Store.
+func (k keyShelf) Keys(ctx context.Context) ([]keys.Record, error) {
+	return collect(ctx, k.db.read, scanKey, k.all())
 }
 
 // Rotate implements keys.Store. The row that counts apps is not locked by it: the
 // lock is the counter of its own, made here on first use.
-func (db *DB) Rotate(ctx context.Context, change keys.Change) error {
-	return db.change(ctx, func(t *tx) error {
+func (k keyShelf) Rotate(ctx context.Context, change keys.Change) error {
+	return k.db.change(ctx, func(t *tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ('keys', 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`)
 		if err != nil {
 			return err
 		}
-		current, err := collect(ctx, t, scanKey, selectKeys)
+		current, err := collect(ctx, t, scanKey, k.all())
 		if err != nil {
 			return err
 		}
@@ -53,7 +73,7 @@ func (db *DB) Rotate(ctx context.Context, change keys.Change) error {
 			return err
 		}
 		t.tell(events...)
-		if _, err := t.ExecContext(ctx, `DELETE FROM signing_keys`); err != nil {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+k.table); err != nil {
 			return err
 		}
 		for _, r := range next {
@@ -61,7 +81,8 @@ func (db *DB) Rotate(ctx context.Context, change keys.Change) error {
 			if err != nil {
 				return fmt.Errorf("encode signing key: %w", err)
 			}
-			if _, err := t.ExecContext(ctx, `INSERT INTO signing_keys (id, body, published) VALUES ($1, $2, $3)`, r.ID, string(body), micros(r.Published)); err != nil {
+			_, err = t.ExecContext(ctx, `INSERT INTO `+k.table+` (id, body, published) VALUES ($1, $2, $3)`, r.ID, string(body), micros(r.Published))
+			if err != nil {
 				return err
 			}
 		}

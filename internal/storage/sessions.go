@@ -127,13 +127,43 @@ func (t *tx) join(ctx context.Context, p session.Participant) error {
 	return err
 }
 
+// Attend records that an app which speaks SAML takes part in the session, together
+// with the events, and returns as what. What a session has of the app already stays,
+// so that a sign-out names what the app was told first; only a name of another
+// format, after the app's manifest changed, replaces it. It fails with
+// session.ErrNotFound for a session that has ended.
+func (db *DB) Attend(ctx context.Context, p session.Participant, events []event.Event) (session.Participant, error) {
+	err := db.change(ctx, func(t *tx) error {
+		var live int
+		err := t.QueryRowContext(ctx, `SELECT 1 FROM sessions WHERE id = $1 AND ended = 0`+db.forUpdate(), p.Session).Scan(&live)
+		if errors.Is(err, sql.ErrNoRows) {
+			return session.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		t.tell(events...)
+		var first int64
+		err = t.QueryRowContext(ctx, `INSERT INTO participants (session, client, app, first, name_id, name_format, session_index) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (session, client) DO UPDATE SET
+				name_id = CASE WHEN participants.name_format = excluded.name_format THEN participants.name_id ELSE excluded.name_id END,
+				session_index = CASE WHEN participants.session_index = '' THEN excluded.session_index ELSE participants.session_index END,
+				name_format = excluded.name_format, app = excluded.app
+			RETURNING first, name_id, session_index`,
+			p.Session, p.Client, p.App, micros(p.First), p.NameID, p.NameFormat, p.SessionIndex).Scan(&first, &p.NameID, &p.SessionIndex)
+		p.First = fromMicros(first)
+		return err
+	})
+	return p, err
+}
+
 // Participants implements session.Store.
 func (db *DB) Participants(ctx context.Context, id string) ([]session.Participant, error) {
 	return collect(ctx, db.read, func(rows *sql.Rows) (session.Participant, error) {
 		var p session.Participant
 		var first int64
-		err := rows.Scan(&p.Session, &p.Client, &p.App, &first)
+		err := rows.Scan(&p.Session, &p.Client, &p.App, &first, &p.NameID, &p.NameFormat, &p.SessionIndex)
 		p.First = fromMicros(first)
 		return p, err
-	}, `SELECT session, client, app, first FROM participants WHERE session = $1 ORDER BY client`, id)
+	}, `SELECT session, client, app, first, name_id, name_format, session_index FROM participants WHERE session = $1 ORDER BY client`, id)
 }

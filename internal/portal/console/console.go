@@ -83,9 +83,9 @@ type Options struct {
 	Keys         interface {
 		List(ctx context.Context) ([]keys.Info, error)
 	}
-	// RotateEvery is how long a key signs.
-	RotateEvery time.Duration
-	Audit       interface {
+	// Due is how long until the next key is due for rotation; below zero, it is late.
+	Due   func() time.Duration
+	Audit interface {
 		Page(ctx context.Context, q audit.Query) (entries []audit.Entry, next string, err error)
 		Entry(ctx context.Context, id string) (audit.Entry, error)
 	}

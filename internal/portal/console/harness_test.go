@@ -102,7 +102,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		},
 		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
 		Mappings: db.Mappings, Clients: clients.Clients, Connections: []Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}},
-		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, RotateEvery: 90 * 24 * time.Hour, Audit: db,
+		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
 		Outbox:     outbox, Jobs: jobs, Figures: db, Operations: operations,
 	})

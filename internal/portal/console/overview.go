@@ -122,8 +122,8 @@ func (c *Console) keyFigures(v *visit, page *overviewView, _ string) error {
 		}
 	}
 	s.Value, s.Note = signing, ui.T("sign; the oldest for %s", c.age(oldest))
-	if c.o.RotateEvery > 0 && !oldest.IsZero() {
-		if left := oldest.Add(c.o.RotateEvery).Sub(c.o.Now()); left < 0 {
+	if !oldest.IsZero() {
+		if left := c.o.Due(); left < 0 {
 			s.Note, s.Tone = ui.T("sign; the oldest is overdue"), ui.Warn
 		} else {
 			s.Note = ui.T("sign; the next rotation in %s", span(left))
