@@ -22,6 +22,7 @@ var ground = []string{
 var nouns = map[string][]string{
 	"activity":    {},
 	"directory":   {},
+	"connection":  {},
 	"session":     {"directory"},
 	"grant":       {"directory", "session"},
 	"admin":       {"directory"},

@@ -78,7 +78,7 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	Report(r.Context(), err)
 	f, status := fault.As(err), Status(err)
 	var faults strictyaml.Faults
-	_ = errors.As(err, &faults) // without any there are none
+	_ = errors.As(err, &faults)      // without any there are none
 	body, _ := json.Marshal(problem{ // strings and numbers always marshal
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
 		Detail: f.Detail, Code: f.Code, Pointer: f.Pointer, RequestID: RequestID(r.Context()), Faults: faults,

@@ -24,6 +24,7 @@ const (
 	KindClient     Kind = "client"
 	KindGrant      Kind = "grant"
 	KindKey        Kind = "key"
+	KindSettings   Kind = "settings"
 
 	KindGroup    Kind = "group"
 	KindSystem   Kind = "system"
@@ -68,6 +69,10 @@ func Grant(id string) Ref { return Ref{KindGrant, id} }
 // Key names a signing key by its kid.
 func Key(id string) Ref { return Ref{KindKey, id} }
 
+// Settings names what was decided about a connection, as it was read: revoking it
+// makes everybody read it again.
+func Settings(connection string) Ref { return Ref{KindSettings, connection} }
+
 // Event names an event in the outbox by its id.
 func Event(id string) Ref { return Ref{KindEvent, id} }
 
@@ -77,7 +82,7 @@ func Job(id string) Ref { return Ref{KindJob, id} }
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindKey,
+		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindKey, KindSettings,
 		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange,
 	}
 }

@@ -62,6 +62,8 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("a session keeps what an app was told first", func(t *testing.T) { attended(t, db) })
 	t.Run("keys for SAML and for tokens never meet", func(t *testing.T) { samlKeysApart(t, db) })
 	t.Run("a lock is one holder's", func(t *testing.T) { lockShared(t, db) })
+	t.Run("connections are kept, also those that were removed", func(t *testing.T) { connectionsKept(t, db) })
+	t.Run("connections are changed one by one", func(t *testing.T) { connectionsChangedOneByOne(t, db) })
 	t.Run("of two who export the audit log one moves on", func(t *testing.T) { exported(t, db) })
 }
 

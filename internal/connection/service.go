@@ -1,0 +1,343 @@
+package connection
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
+)
+
+// oldest is the age at which a snapshot answers no more.
+const oldest = time.Minute
+
+// Where the secret of a connection is stored, for the Sealer.
+const (
+	table        = "connections"
+	secretColumn = "secret"
+)
+
+// Sealer encrypts what must be recoverable: keys.Vault.
+type Sealer interface {
+	Seal(plain []byte, table, column, id string) ([]byte, error)
+	Open(sealed []byte, table, column, id string) ([]byte, error)
+	NeedsReseal(sealed []byte) bool
+}
+
+// Options are what a Service needs. All are required.
+type Options struct {
+	Store  Store
+	Sealer Sealer
+	// Configured are the connections of the configuration.
+	Configured []Connection
+	// Read reads a connection from YAML or JSON, with defaults filled in, and checks it
+	// beside others by the rules of the configuration. Its error is strictyaml.Faults.
+	Read func(text []byte, others []Settings) (s Settings, secret string, err error)
+	Now  func() time.Time
+}
+
+// Service answers which connections there are, and changes those that are stored.
+type Service struct {
+	o       Options
+	current atomic.Pointer[snapshot]
+	wanted  atomic.Uint64 // the highest revocation of settings that is known
+	loading sync.Mutex
+}
+
+// snapshot is what was read at one time.
+type snapshot struct {
+	all     []Connection
+	records []Record
+	covers  uint64
+	read    time.Time
+}
+
+// New returns a Service.
+func New(o Options) *Service { return &Service{o: o} }
+
+// Invalidate notes that a connection was changed: see revoke.Sequence.Watch.
+func (s *Service) Invalidate(e revoke.Entry) {
+	if e.Ref.Kind != identity.KindSettings {
+		return
+	}
+	for {
+		known := s.wanted.Load()
+		if known >= e.Number || s.wanted.CompareAndSwap(known, e.Number) {
+			return
+		}
+	}
+}
+
+// All returns the connections, those of the configuration first, as they stand
+// there, then by id. The slice is shared and must not be changed.
+func (s *Service) All(ctx context.Context) ([]Connection, error) {
+	now, err := s.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return now.all, nil
+}
+
+// Get returns one connection, or ErrNotFound.
+func (s *Service) Get(ctx context.Context, id string) (Connection, error) {
+	all, err := s.All(ctx)
+	if err != nil {
+		return Connection{}, err
+	}
+	i := slices.IndexFunc(all, func(c Connection) bool { return c.Settings.ID == id })
+	if i < 0 {
+		return Connection{}, ErrNotFound
+	}
+	return all[i], nil
+}
+
+// Known reports whether there is such a connection.
+func (s *Service) Known(ctx context.Context, id string) (bool, error) {
+	_, err := s.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Secret returns the client secret of a stored connection, empty for none.
+func (s *Service) Secret(ctx context.Context, id string) (string, error) {
+	now, err := s.fresh(ctx)
+	if err != nil {
+		return "", err
+	}
+	r := find(now.records, id)
+	if r == nil || !r.live() {
+		return "", ErrNotFound
+	}
+	return s.open(*r)
+}
+
+func (s *Service) open(r Record) (string, error) {
+	if r.Secret == nil {
+		return "", nil
+	}
+	plain, err := s.o.Sealer.Open(r.Secret, table, secretColumn, r.Settings.ID)
+	if err != nil {
+		return "", fmt.Errorf("connection %s: %w", r.Settings.ID, err)
+	}
+	return string(plain), nil
+}
+
+func (s *Service) good(now *snapshot) bool {
+	return now != nil && now.covers >= s.wanted.Load() && s.o.Now().Sub(now.read) < oldest
+}
+
+// fresh returns a snapshot that may answer.
+func (s *Service) fresh(ctx context.Context) (*snapshot, error) {
+	if now := s.current.Load(); s.good(now) {
+		return now, nil
+	}
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	if now := s.current.Load(); s.good(now) {
+		return now, nil
+	}
+	// Read before the facts, so that those are not older than it says.
+	next := &snapshot{covers: s.wanted.Load(), read: s.o.Now(), all: slices.Clone(s.o.Configured)}
+	var err error
+	if next.records, err = s.o.Store.Connections(ctx); err != nil {
+		return nil, fmt.Errorf("read the connections: %w", err)
+	}
+	for _, r := range next.records {
+		if r.live() && !s.configured(r.Settings.ID) {
+			next.all = append(next.all, r.Connection)
+		}
+	}
+	s.current.Store(next)
+	return next, nil
+}
+
+func (s *Service) configured(id string) bool {
+	return slices.ContainsFunc(s.o.Configured, func(c Connection) bool { return c.Settings.ID == id })
+}
+
+// Apply adds a connection, or changes the stored one of this id, from text as the
+// configuration would have it, in YAML or JSON. Without a client_secret, one that is
+// stored stays. disabled says of a new one that nobody may sign in over it yet. It
+// fails with ErrInvalid around every fault, ErrConfigured, ErrIssuer or ErrIDUsed.
+func (s *Service) Apply(ctx context.Context, id string, text []byte, disabled bool, actor identity.Actor) (Connection, error) {
+	if s.configured(id) {
+		return Connection{}, ErrConfigured
+	}
+	var made Connection
+	err := s.o.Store.ChangeConnections(ctx, func(all []Record) (Change, error) {
+		change, err := s.applying(id, text, disabled, actor, all)
+		made = change.Record.Connection
+		if len(change.Events) == 0 {
+			return Change{}, err // it is that already
+		}
+		return change, err
+	})
+	return made, err
+}
+
+// Check reads a connection as Apply does, and changes nothing.
+func (s *Service) Check(ctx context.Context, id string, text []byte) (Settings, error) {
+	if s.configured(id) {
+		return Settings{}, ErrConfigured
+	}
+	all, err := s.o.Store.Connections(ctx)
+	if err != nil {
+		return Settings{}, fmt.Errorf("read the connections: %w", err)
+	}
+	change, err := s.applying(id, text, false, identity.Actor{}, all)
+	return change.Record.Settings, err
+}
+
+func (s *Service) applying(id string, text []byte, disabled bool, actor identity.Actor, all []Record) (Change, error) {
+	settings, secret, err := s.read(id, text, all)
+	if err != nil {
+		return Change{}, err
+	}
+	now, old := s.o.Now().UTC().Truncate(time.Microsecond), find(all, id)
+	change := Change{Record: Record{Connection: Connection{Settings: settings, Source: Stored, Created: now, Updated: now}}}
+	switch {
+	case old == nil:
+	case old.Settings.Issuer != settings.Issuer || old.Settings.Type != settings.Type:
+		if old.live() {
+			return Change{}, ErrIssuer
+		}
+		return Change{}, ErrIDUsed
+	default:
+		change.Record.Version = old.Version
+		if old.live() {
+			change.Record.Created, change.Record.Secret = old.Created, old.Secret
+		}
+	}
+	if secret != "" {
+		if change.Record.Secret, err = s.o.Sealer.Seal([]byte(secret), table, secretColumn, id); err != nil {
+			return Change{}, fmt.Errorf("connection %s: %w", id, err)
+		}
+	}
+	change.Record.HasSecret = change.Record.Secret != nil
+	if old == nil || !old.live() {
+		change.Disabled = &disabled
+		change.Events = []event.Event{event.New(now, "connection.added", actor, identity.Connection(id), "issuer", settings.Issuer, "protocol", settings.Type).
+			Revoking(identity.Settings(id))}
+		return change, nil
+	}
+	what := changed(old.Settings, settings)
+	if secret != "" {
+		what = append(what, "client_secret")
+	}
+	if len(what) == 0 {
+		return Change{Record: *old}, nil
+	}
+	change.Events = []event.Event{event.New(now, "connection.changed", actor, identity.Connection(id), "fields", strings.Join(what, " ")).Revoking(identity.Settings(id))}
+	return change, nil
+}
+
+// read checks the text beside the connections that there are.
+func (s *Service) read(id string, text []byte, all []Record) (Settings, string, error) {
+	var others []Settings
+	for _, c := range s.o.Configured {
+		others = append(others, c.Settings)
+	}
+	for _, r := range all {
+		if r.live() && r.Settings.ID != id {
+			others = append(others, r.Settings)
+		}
+	}
+	settings, secret, err := s.o.Read(text, others)
+	var faults strictyaml.Faults
+	if errors.As(err, &faults) {
+		return settings, "", fault.Wrap(faults, ErrInvalid.Kind, ErrInvalid.Code, "%s", faults.Error()).At(faults[0].Path)
+	}
+	if err == nil && settings.ID != id {
+		err = fault.New(ErrInvalid.Kind, ErrInvalid.Code, "this is the connection %s, and not %s", settings.ID, id).At("id")
+	}
+	return settings, secret, err
+}
+
+// changed names the fields that differ.
+func changed(a, b Settings) (names []string) {
+	before, after := fields(a), fields(b)
+	for name := range after {
+		if string(before[name]) != string(after[name]) {
+			names = append(names, name)
+		}
+	}
+	for name := range before {
+		if _, there := after[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func fields(s Settings) map[string]json.RawMessage {
+	all := map[string]json.RawMessage{}
+	raw, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(raw, &all)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("settings have no JSON: %v", err)) // a type of ours: the first test finds it
+	}
+	return all
+}
+
+// Remove takes a stored connection away, with the sessions and refresh tokens of its
+// people. It fails with ErrNotFound or ErrConfigured.
+func (s *Service) Remove(ctx context.Context, id string, actor identity.Actor) error {
+	if s.configured(id) {
+		return ErrConfigured
+	}
+	return s.o.Store.ChangeConnections(ctx, func(all []Record) (Change, error) {
+		r := find(all, id)
+		if r == nil || !r.live() {
+			return Change{}, ErrNotFound
+		}
+		gone := *r
+		gone.Removed, gone.Secret, gone.HasSecret = s.o.Now().UTC().Truncate(time.Microsecond), nil, false
+		e := event.New(gone.Removed, "connection.removed", actor, identity.Connection(id), "issuer", r.Settings.Issuer)
+		return Change{Record: gone, Events: []event.Event{e.Revoking(identity.Settings(id), identity.Connection(id))}}, nil
+	})
+}
+
+// Reseal encrypts secrets anew that a previous encryption key encrypted, so that it
+// can be taken out of the configuration.
+func (s *Service) Reseal(ctx context.Context) error {
+	all, err := s.o.Store.Connections(ctx)
+	if err != nil {
+		return fmt.Errorf("read the connections: %w", err)
+	}
+	for _, old := range all {
+		if old.Secret == nil || !s.o.Sealer.NeedsReseal(old.Secret) {
+			continue
+		}
+		err := s.o.Store.ChangeConnections(ctx, func(all []Record) (Change, error) {
+			r := find(all, old.Settings.ID)
+			if r == nil || r.Secret == nil {
+				return Change{}, nil
+			}
+			next := *r
+			secret, err := s.open(next)
+			if err == nil {
+				next.Secret, err = s.o.Sealer.Seal([]byte(secret), table, secretColumn, next.Settings.ID)
+			}
+			return Change{Record: next}, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

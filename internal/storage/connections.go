@@ -1,0 +1,73 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gatehouse-io/gatehouse/internal/connection"
+)
+
+var _ connection.Store = (*DB)(nil)
+
+const selectConnections = `SELECT body, secret, version FROM connections ORDER BY id`
+
+func scanConnection(rows *sql.Rows) (connection.Record, error) {
+	var r connection.Record
+	var body string
+	if err := rows.Scan(&body, &r.Secret, &r.Version); err != nil {
+		return r, err
+	}
+	version := r.Version
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		return r, fmt.Errorf("decode connection: %w", err)
+	}
+	r.Version = version
+	return r, nil
+}
+
+// Connections implements connection.Store.
+func (db *DB) Connections(ctx context.Context) ([]connection.Record, error) {
+	return collect(ctx, db.read, scanConnection, selectConnections)
+}
+
+// ChangeConnections implements connection.Store. The lock is a counter's row, made
+// here on first use.
+func (db *DB) ChangeConnections(ctx context.Context, change func([]connection.Record) (connection.Change, error)) error {
+	return db.change(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ('connections', 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`)
+		if err != nil {
+			return err
+		}
+		all, err := collect(ctx, t, scanConnection, selectConnections)
+		if err != nil {
+			return err
+		}
+		next, err := change(all)
+		if err != nil || next.Record.Settings.ID == "" {
+			return err
+		}
+		t.tell(next.Events...)
+		return t.putConnection(ctx, next)
+	})
+}
+
+func (t *tx) putConnection(ctx context.Context, c connection.Change) error {
+	body, err := json.Marshal(c.Record)
+	if err != nil {
+		return fmt.Errorf("encode connection: %w", err)
+	}
+	id := c.Record.Settings.ID
+	_, err = t.ExecContext(ctx, `INSERT INTO connections (id, body, secret, version) VALUES ($1, $2, $3, 1)
+		ON CONFLICT (id) DO UPDATE SET body = excluded.body, secret = excluded.secret, version = connections.version + 1`, id, string(body), c.Record.Secret)
+	switch {
+	case err != nil:
+	case !c.Record.Removed.IsZero():
+		_, err = t.ExecContext(ctx, `DELETE FROM connection_states WHERE id = $1`, id)
+	case c.Disabled != nil:
+		_, err = t.ExecContext(ctx, `INSERT INTO connection_states (id, disabled) VALUES ($1, $2)
+			ON CONFLICT (id) DO UPDATE SET disabled = excluded.disabled`, id, *c.Disabled)
+	}
+	return err
+}
