@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -37,8 +38,7 @@ type Options struct {
 	Apps            *catalog.Service
 	People          *directory.Service
 	Directory       Directory
-	// Connections are the configured ones, whether enabled or not.
-	Connections []Connection
+	Connections     Connections
 	// Health tells when a connection's provider was asked for its metadata last, and
 	// what that failed with.
 	Health   func(connection string) (asked time.Time, failed error)
@@ -69,6 +69,15 @@ type Directory interface {
 	Group(ctx context.Context, ref identity.GroupRef) (directory.Group, error)
 	SearchGroups(ctx context.Context, q directory.GroupQuery) (page []directory.Group, next string, err error)
 	Mappings(ctx context.Context) ([]directory.Mapping, error)
+}
+
+// Connections are the identity providers: connection.Service.
+type Connections interface {
+	All(ctx context.Context) ([]connection.Connection, error)
+	Get(ctx context.Context, id string) (connection.Connection, error)
+	Apply(ctx context.Context, id string, text []byte, disabled bool, actor identity.Actor) (connection.Connection, error)
+	Hide(ctx context.Context, id string, text []byte) ([]byte, error)
+	Remove(ctx context.Context, id string, actor identity.Actor) error
 }
 
 // Sessions finds and ends browser sessions: session.Manager.

@@ -3,18 +3,15 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
 
-// errConnection refuses an id that no configured connection has.
-var errConnection = fault.New(fault.NotFound, "connection_not_found", "no such connection is configured")
-
-// Connection is a configured identity provider.
+// Connection is an identity provider.
 type Connection struct {
 	ID      string   `json:"id"`
 	Title   string   `json:"title"`
@@ -27,19 +24,51 @@ type Connection struct {
 	// replica, and Failure the code of what that failed with.
 	Discovered time.Time `json:"discovered,omitzero"`
 	Failure    string    `json:"failure,omitempty"`
+	connection.Connection
 }
+
+// newConnection is a connection as it is sent: the fields of the configuration.
+type newConnection struct {
+	connection.Settings
+	// ClientSecret is encrypted and never shown; without one, that of now stays.
+	ClientSecret string `json:"client_secret,omitempty"`
+}
+
+// columns of the list of connections.
+var connectionColumns = []string{"id", "title", "type", "issuer", "domains", "enabled", "source", "created", "updated", "discovered", "failure"}
 
 func (a *API) connectionRoutes() []rest.Route {
 	const one = "/connections/{id}"
 	return []rest.Route{
 		{
 			ID: "listConnections", Method: "GET", Path: "/connections", Summary: "List the identity providers.", Right: admin.ReadConnections,
-			Query: []rest.Param{rest.Truth("enabled", "Only those that are, or are not.")},
-			List:  rest.ListOf(exampleConnection, []string{"id", "title", "type", "issuer", "domains", "enabled", "discovered", "failure"}, []string{"id", "-id", "title", "-title"}, a.listConnections),
+			Query: []rest.Param{
+				rest.Truth("enabled", "Only those that are, or are not."),
+				rest.Choice("source", "Only those that stand in the configuration, or were added since.", string(connection.Configured), string(connection.Stored)),
+			},
+			List: rest.ListOf(exampleConnection, connectionColumns, []string{"id", "-id", "title", "-title"}, a.listConnections),
 		},
 		{
 			ID: "getConnection", Method: "GET", Path: one, Summary: "Show an identity provider.", Right: admin.ReadConnections, Answer: exampleConnection,
 			Do: func(r *http.Request) (any, error) { return a.connection(r.Context(), r.PathValue("id")) },
+		},
+		{
+			ID: "applyConnection", Method: "PUT", Path: one, Summary: "Add an identity provider, or change one that was added.",
+			About: "The fields and rules are those of connections in the configuration, but for files: what is in them is sent itself. Every fault is told at once. " +
+				"Without a client_secret, one that is stored stays; it is encrypted and never shown. The issuer never changes: it says whose people they are.",
+			Right: admin.WriteConnections, Query: []rest.Param{rest.Truth("disabled", "true: nobody may sign in over it before it is enabled, if it is new.")},
+			Body: exampleNewConnection, Also: yaml, Answer: exampleConnection, Do: a.applyConnection,
+			Hide: func(r *http.Request) ([]byte, error) {
+				return a.o.Connections.Hide(r.Context(), r.PathValue("id"), rest.BodyOf(r))
+			},
+		},
+		{
+			ID: "removeConnection", Method: "DELETE", Path: one, Summary: "Remove an identity provider that was added, and sign out everybody who came over it.",
+			About: "Its id is kept for its people: only a connection of the same issuer may have it again. One of the configuration is removed there.",
+			Right: admin.WriteConnections, Hits: a.hitsRemoval,
+			Do: func(r *http.Request) (any, error) {
+				return nothing(a.o.Connections.Remove(r.Context(), r.PathValue("id"), by(r)))
+			},
 		},
 		{
 			ID: "disableConnection", Method: "POST", Path: one + "/disable", Of: one, Summary: "Sign out everybody who came over it and let nobody in over it.",
@@ -53,34 +82,53 @@ func (a *API) connectionRoutes() []rest.Route {
 }
 
 func (a *API) connection(ctx context.Context, id string) (Connection, error) {
-	i := slices.IndexFunc(a.o.Connections, func(c Connection) bool { return c.ID == id })
-	if i < 0 {
-		return Connection{}, errConnection
+	found, err := a.o.Connections.Get(ctx, id)
+	if err != nil {
+		return Connection{}, err
 	}
-	c := a.o.Connections[i]
-	asked, failed := a.o.Health(id)
+	return a.describe(ctx, found)
+}
+
+// describe adds what is known of a connection beside its settings.
+func (a *API) describe(ctx context.Context, of connection.Connection) (Connection, error) {
+	s := of.Settings
+	c := Connection{ID: s.ID, Title: of.Title(), Type: s.Type, Issuer: s.Issuer, Domains: s.Domains, Connection: of}
+	asked, failed := a.o.Health(s.ID)
 	if c.Discovered = asked.UTC(); failed != nil {
 		c.Failure = fault.As(failed).Code
 	}
 	var err error
-	c.Enabled, err = a.o.People.ConnectionEnabled(ctx, c.ID)
+	c.Enabled, err = a.o.People.ConnectionEnabled(ctx, s.ID)
 	return c, err
 }
 
 func (a *API) listConnections(r *http.Request, q rest.Query) ([]Connection, string, error) {
+	there, err := a.o.Connections.All(r.Context())
+	if err != nil {
+		return nil, "", err
+	}
 	all := []Connection{}
-	for _, configured := range a.o.Connections {
-		c, err := a.connection(r.Context(), configured.ID)
+	for _, one := range there {
+		c, err := a.describe(r.Context(), one)
 		if err != nil {
 			return nil, "", err
 		}
-		if on := q.Bool("enabled"); on == nil || *on == c.Enabled {
+		if on := q.Bool("enabled"); (on == nil || *on == c.Enabled) && (!q.Has("source") || q.Get("source") == string(c.Source)) {
 			all = append(all, c)
 		}
 	}
 	return rest.Slice(q, all, func(c Connection) string { return c.ID }, map[string]func(Connection) string{
 		"title": func(c Connection) string { return c.Title },
 	})
+}
+
+func (a *API) applyConnection(r *http.Request) (any, error) {
+	made, err := a.o.Connections.Apply(r.Context(), r.PathValue("id"), rest.BodyOf(r), r.URL.Query().Get("disabled") == "true", by(r))
+	if err != nil {
+		return nil, err
+	}
+	a.o.People.Forget() // it may be one that is disabled
+	return a.describe(r.Context(), made)
 }
 
 func (a *API) switchConnection(disabled bool) func(*http.Request) (any, error) {

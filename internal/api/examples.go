@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -78,9 +79,17 @@ var (
 		Rev:            42, Era: "m4n5b6v7c2x3z4l5k6j7h2g3f4", UserAgent: "Mozilla/5.0", Address: "192.0.2.7", Version: 1,
 	}
 	exampleAccess     = grant.Access{App: exampleApp.ID, Scopes: []string{"email", "openid"}, Since: exampleTime, LastUse: exampleTime}
-	exampleConnection = Connection{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", Domains: []string{"acme.example"}, Enabled: true, Discovered: exampleTime}
-	exampleKey        = keys.Info{ID: "h2j3k4l5z6x7c2v3b4n5m6q7w2", Algorithm: keys.ES256, Stage: keys.Signing, Published: exampleTime, SignsFrom: exampleTime.Add(time.Hour)}
-	exampleEntry      = audit.Entry{
+	exampleConnection = Connection{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", Domains: []string{"acme.example"}, Enabled: true, Discovered: exampleTime, Connection: connection.Connection{
+		Settings: exampleSettings, Source: connection.Stored, HasSecret: true, Created: exampleTime, Updated: exampleTime,
+	}}
+	exampleSettings = connection.Settings{
+		ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", ClientID: "0oa1gatehouse", Scopes: []string{"openid", "profile", "email", "groups"},
+		Domains: []string{"acme.example"}, Algorithms: []string{"RS256"}, Claims: map[string]string{"department": "claims.dept"}, Groups: &connection.Groups{Claim: "groups"},
+	}
+	exampleNewConnection = newConnection{exampleSettings, "…"}
+
+	exampleKey   = keys.Info{ID: "h2j3k4l5z6x7c2v3b4n5m6q7w2", Algorithm: keys.ES256, Stage: keys.Signing, Published: exampleTime, SignsFrom: exampleTime.Add(time.Hour)}
+	exampleEntry = audit.Entry{
 		Event: event.Event{
 			ID: "01jdhk3m2n4p" + "a2b3c4d5e6f7g2h3", Type: "app.disabled", Time: exampleTime, Actor: exampleActor, Subject: identity.App(exampleApp.ID),
 			Revokes: []identity.Ref{identity.App(exampleApp.ID)}, Data: map[string]string{"name": "expense-bot"},

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -25,6 +26,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -54,10 +56,33 @@ type broker struct {
 	db    *storage.DB
 	admin *admin.Service
 	mux   *http.ServeMux
-	now   atomic.Int64 // nanoseconds that the clock is ahead
+	// connections are acme, which is configured, and what is added.
+	connections *connection.Service
+	now         atomic.Int64 // nanoseconds that the clock is ahead
 }
 
 func (b *broker) clock() time.Time { return time.Now().Add(time.Duration(b.now.Load())) }
+
+// identityProviders are those of the configuration, acme, and what is added to them.
+func identityProviders(db *storage.DB, vault *keys.Vault, now func() time.Time) *connection.Service {
+	return connection.New(connection.Options{
+		Store: db, Sealer: vault, Now: now,
+		Configured: []connection.Connection{{Source: connection.Configured, Settings: connection.Settings{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}}},
+		Read: func(text []byte, others []connection.Settings) (connection.Settings, string, error) {
+			var c struct {
+				connection.Settings
+				Secret string `json:"client_secret"`
+			}
+			if err := json.Unmarshal(text, &c); err != nil {
+				return c.Settings, "", strictyaml.Faults{{File: "connection", Path: "", Message: err.Error()}}
+			}
+			if c.Issuer == "" {
+				return c.Settings, "", strictyaml.Faults{{File: "connection", Path: "issuer", Message: "is required"}, {File: "connection", Path: "client_id", Message: "is required"}}
+			}
+			return c.Settings, c.Secret, nil
+		},
+	})
+}
 
 // nobody is the header of who is not the operator and has no token.
 const nobody = "X-Nobody"
@@ -120,7 +145,10 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	if err := errors.Join(vaultErr, uiErr, revocations.Start(t.Context()), ring.Load(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: b.clock})
+	connections := identityProviders(db, vault, b.clock)
+	b.connections = connections
+	revocations.Watch(connections.Invalidate)
+	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Known: connections.Known, Now: b.clock})
 	lock := func(ctx context.Context, name string) (func(), error) { return job.Lock(ctx, db.Jobs(), name, b.clock) }
 	b.db, b.admin = db, admin.New(admin.Options{
 		Store: db, Changes: db, Directory: db, Groups: people, FourEyes: fourEyes, Now: b.clock, ConnectionEnabled: people.ConnectionEnabled,
@@ -129,7 +157,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	b.API, err = api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
 		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: b.clock}),
-		Connections: []api.Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}},
+		Connections: connections,
 		Health:      func(string) (time.Time, error) { return b.clock(), errors.New("a lie") },
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -114,6 +115,17 @@ func (a *API) hitsConnection(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return a.hit(r.Context(), "disableConnection", identity.Connection(c.ID), "Nobody can sign in over it until it is enabled; what was revoked stays so.")
+}
+
+func (a *API) hitsRemoval(r *http.Request) (any, error) {
+	c, err := a.connection(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	if c.Source == connection.Configured {
+		return nil, connection.ErrConfigured
+	}
+	return a.hit(r.Context(), "removeConnection", identity.Connection(c.ID), "Nobody can sign in over it any more. Its id stays that of its people: only a connection of the same issuer may have it again.")
 }
 
 // hitsMapping tells of the people in a group, and of the apps and roles that its

@@ -67,8 +67,12 @@ func (a *API) overview(r *http.Request) (any, error) {
 		return err
 	}
 	connections := func() error {
-		for _, c := range a.o.Connections {
-			on, err := a.o.People.ConnectionEnabled(ctx, c.ID)
+		all, err := a.o.Connections.All(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			on, err := a.o.People.ConnectionEnabled(ctx, c.Settings.ID)
 			if err != nil {
 				return err
 			}

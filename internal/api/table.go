@@ -4,6 +4,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -46,6 +47,7 @@ func schemas() rest.Schemas {
 	rest.Words(s, catalog.Created, catalog.Updated, catalog.Unchanged)
 	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA, keys.SAML)
 	rest.Words(s, keys.Waiting, keys.Signing, keys.Retired, keys.Removed, keys.Killed)
+	rest.Words(s, connection.Configured, connection.Stored)
 	rest.Words(s, identity.Kinds()...)
 	return s
 }

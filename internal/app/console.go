@@ -13,13 +13,9 @@ import (
 // openConsole makes the administrators' pages, which change things by the
 // operations of the management API.
 func (p *parts) openConsole(operations console.Operations) (*console.Console, error) {
-	connections := make([]console.Connection, len(p.cfg.Connections))
-	for i, c := range p.cfg.Connections {
-		connections[i] = console.Connection{ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, Domains: c.Domains}
-	}
 	return console.New(console.Options{
 		Current: p.sessions.Current, Peek: p.sessions.Peek, SignIn: p.faces.login.SignIn, Actor: httpx.Actor, Now: p.now, UI: p.faces.ui, Log: p.log, Prefix: p.issuer.Path,
-		Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Clients: p.registry.Clients, Connections: connections,
+		Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Clients: p.registry.Clients, Connections: p.connections,
 		Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Keys: p.rings(), Due: p.rings().Due, Audit: p.db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, p.db) },
 		Outbox:     p.outboxDesk(), Jobs: p.jobDesk(),

@@ -3,15 +3,12 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
 
-	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
-	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -21,19 +18,18 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
-	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
 
 // faces are what answers requests.
 type faces struct {
-	ui       *ui.UI
-	login    *login.Login
-	provider *oidc.Provider
-	portal   *portal.Portal
-	console  *console.Console
-	api      *api.API
-	bearer   rest.Authenticate // who asks on the network
-	upstream map[string]*upstream.Connection
+	ui         *ui.UI
+	login      *login.Login
+	provider   *oidc.Provider
+	portal     *portal.Portal
+	console    *console.Console
+	api        *api.API
+	bearer     rest.Authenticate // who asks on the network
+	connectors *connectors
 }
 
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
@@ -46,13 +42,13 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if f.ui, err = ui.New(ui.Options{Brand: brand, Prefix: p.issuer.Path, Now: p.now, Log: p.log}); err != nil {
 		return err
 	}
-	f.upstream = map[string]*upstream.Connection{}
-	connections, err := p.connections()
-	if err != nil {
+	if err := Check(p.cfg); err != nil {
 		return err
 	}
+	f.connectors = &connectors{of: p.connections, http: p.client, now: p.now, log: p.log}
+	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
-		Connections: connections, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
+		Connections: f.connectors.all, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
 		Entitlements: p.entitlements, SignIns: limits.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})
@@ -71,7 +67,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(identity.OIDC, f.provider)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles(), Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
+		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
 	})
 	if err != nil {
 		return err
@@ -88,60 +84,20 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.configured(), Health: p.faces.health, Sessions: p.sessions, Grants: p.db, Keys: p.rings(), Audit: p.db,
+		Connections: p.connections, Health: p.faces.connectors.health, Sessions: p.sessions, Grants: p.db, Keys: p.rings(), Audit: p.db,
 		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }
 
-// health tells how a connection's last discovery went.
-func (f *faces) health(connection string) (asked time.Time, failed error) {
-	if c := f.upstream[connection]; c != nil {
-		return c.Health()
-	}
-	return time.Time{}, nil
-}
-
-// configured lists the connections for operators.
-func (p *parts) configured() []api.Connection {
-	all := make([]api.Connection, len(p.cfg.Connections))
-	for i, c := range p.cfg.Connections {
-		all[i] = api.Connection{ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, Domains: c.Domains}
-	}
-	return all
-}
-
 // titles are what people call the connections, by id.
-func (p *parts) titles() map[string]string {
+func (p *parts) titles(ctx context.Context) (map[string]string, error) {
+	there, err := p.connections.All(ctx)
 	all := map[string]string{}
-	for _, c := range p.cfg.Connections {
-		all[c.ID] = c.Title
+	for _, c := range there {
+		all[c.Settings.ID] = c.Title()
 	}
-	return all
-}
-
-// connections makes a connector of every configured identity provider.
-func (p *parts) connections() ([]login.Connection, error) {
-	var all []login.Connection
-	for _, c := range p.cfg.Connections {
-		rules, err := claims.Compile(claims.Options{Expressions: c.Claims, GroupsClaim: c.Groups.Claim, Domains: c.Domains})
-		if err != nil {
-			return nil, fmt.Errorf("connections: %s: %w", c.ID, err)
-		}
-		all = append(all, login.Connection{
-			ID: c.ID, Title: c.Title, Domains: c.Domains, Rules: rules, Connector: p.connector(c),
-		})
-	}
-	return all, nil
-}
-
-func (p *parts) connector(c config.Connection) *upstream.Connection {
-	made := upstream.New(upstream.Options{
-		ID: c.ID, Issuer: c.Issuer, Tenants: c.AllowedTenants, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Scopes: c.Scopes,
-		Algorithms: c.Algorithms, UserInfo: c.UserInfo, HTTP: p.client, Now: p.now, Log: p.log,
-	})
-	p.faces.upstream[c.ID] = made
-	return made
+	return all, err
 }
 
 // public is what people and apps reach.

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -34,7 +35,7 @@ import (
 )
 
 // endingEvents are the events that end sessions, and so lead to back-channel logout.
-var endingEvents = []string{"session.ended", "person.disabled", "connection.disabled"}
+var endingEvents = []string{"session.ended", "person.disabled", "connection.disabled", "connection.removed"}
 
 // parts are everything that a broker is made of, in the order it is assembled.
 type parts struct {
@@ -66,6 +67,7 @@ type parts struct {
 	minter      *token.Minter
 	verifier    *token.Verifier
 
+	connections  *connection.Service
 	people       *directory.Service
 	apps         *catalog.Service
 	registry     *registry.Registry
@@ -177,7 +179,9 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 		Store: p.db, Vault: p.vault, Now: p.now, Log: p.log, Lead: p.cfg.Keys.Lead, Overlap: p.cfg.Keys.Overlap, Rotate: p.cfg.Keys.RotateEvery,
 	})
 	p.saml = keys.NewRing(samlRing(p.cfg, p.db.SAMLKeys(), p.vault, p.now, p.log))
+	p.connections = connection.New(connection.Options{Store: p.db, Sealer: p.vault, Configured: configured(p.cfg.Connections), Read: readConnection, Now: p.now})
 	p.revocations.Watch(p.registry.Invalidate)
+	p.revocations.Watch(p.connections.Invalidate)
 	p.revocations.Watch(func(e revoke.Entry) { p.ring.Revoked(e.Ref); p.saml.Revoked(e.Ref) })
 	if err := p.revocations.Start(ctx); err != nil {
 		return err
@@ -213,7 +217,7 @@ func (p *parts) openServices(context.Context, Options) error {
 	if err := fourEyes(p.cfg.Admin.FourEyes); err != nil {
 		return err
 	}
-	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Configured: p.hasConnection, Now: p.now})
+	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Now: p.now})
 	p.entitlements = entitlement.NewChecker(p.people)
 	p.admin = admin.New(admin.Options{
 		Store: p.db, Changes: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), FourEyes: p.cfg.Admin.FourEyes, Now: p.now,
@@ -246,11 +250,6 @@ func members(c config.Admin) map[admin.Role][]string {
 		admin.Admin: c.Admins, admin.SecurityReviewer: c.SecurityReviewers, admin.Approver: c.Approvers,
 		admin.AppOwner: c.AppOwners, admin.Auditor: c.Auditors,
 	}
-}
-
-// hasConnection reports whether the configuration has a connection.
-func (p *parts) hasConnection(id string) bool {
-	return slices.ContainsFunc(p.cfg.Connections, func(c config.Connection) bool { return c.ID == id })
 }
 
 func (p *parts) secure() bool { return p.issuer.Scheme == "https" }

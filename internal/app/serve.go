@@ -81,6 +81,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("audit-check", checkEvery, p.checkAudit)
 	p.jobs.Every("signing-keys", keysEvery, p.ring.Advance)
 	p.jobs.Every("saml-keys", keysEvery, p.saml.Advance)
+	p.jobs.Every("connection-secrets", keysEvery, p.connections.Reseal)
 	p.jobs.Every("expired-sessions", expireEvery, p.sessions.EndExpired)
 	p.jobs.Every("derive-people", keysEvery, p.db.DerivePeople)
 	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)

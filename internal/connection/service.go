@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,10 +22,13 @@ import (
 // oldest is the age at which a snapshot answers no more.
 const oldest = time.Minute
 
-// Where the secret of a connection is stored, for the Sealer.
+// Where the secret of a connection is stored, for the Sealer, and where one is that
+// waits for a second person.
 const (
-	table        = "connections"
-	secretColumn = "secret"
+	table         = "connections"
+	secretColumn  = "secret"
+	waitingTable  = "admin_changes"
+	waitingColumn = "client_secret"
 )
 
 // Sealer encrypts what must be recoverable: keys.Vault.
@@ -187,17 +191,62 @@ func (s *Service) Apply(ctx context.Context, id string, text []byte, disabled bo
 	return made, err
 }
 
-// Check reads a connection as Apply does, and changes nothing.
-func (s *Service) Check(ctx context.Context, id string, text []byte) (Settings, error) {
+// Hide returns text as JSON that Apply takes, with the client secret encrypted, so
+// that it can wait where others see it. It is good for this connection alone. What
+// Apply refuses is refused.
+func (s *Service) Hide(ctx context.Context, id string, text []byte) ([]byte, error) {
 	if s.configured(id) {
-		return Settings{}, ErrConfigured
+		return nil, ErrConfigured
 	}
 	all, err := s.o.Store.Connections(ctx)
 	if err != nil {
-		return Settings{}, fmt.Errorf("read the connections: %w", err)
+		return nil, fmt.Errorf("read the connections: %w", err)
 	}
-	change, err := s.applying(id, text, false, identity.Actor{}, all)
-	return change.Record.Settings, err
+	if _, err := s.applying(id, text, false, identity.Actor{}, all); err != nil {
+		return nil, err
+	}
+	settings, secret, err := s.read(id, text, all)
+	if err != nil {
+		return nil, err
+	}
+	hidden := struct {
+		Settings
+		Secret string `json:"client_secret,omitempty"`
+	}{settings, ""}
+	if secret != "" {
+		sealed, err := s.o.Sealer.Seal([]byte(secret), waitingTable, waitingColumn, place(settings))
+		if err != nil {
+			return nil, fmt.Errorf("connection %s: %w", id, err)
+		}
+		hidden.Secret = sealedMark + base64.RawURLEncoding.EncodeToString(sealed)
+	}
+	body, err := json.Marshal(hidden)
+	if err != nil {
+		return nil, fmt.Errorf("encode the connection: %w", err)
+	}
+	return body, nil
+}
+
+// sealedMark begins a secret that Hide encrypted.
+const sealedMark = "sealed:"
+
+// place is what a secret that waits is bound to: to whom it would be sent.
+func place(s Settings) string { return strings.Join([]string{s.ID, s.Issuer, s.ClientID}, "\n") }
+
+// reveal opens a secret that Hide encrypted; any other is as it came.
+func (s *Service) reveal(settings Settings, secret string) (string, error) {
+	text, sealed := strings.CutPrefix(secret, sealedMark)
+	if !sealed {
+		return secret, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		raw, err = s.o.Sealer.Open(raw, waitingTable, waitingColumn, place(settings))
+	}
+	if err != nil {
+		return "", fault.Wrap(err, ErrInvalid.Kind, ErrInvalid.Code, "the encrypted client_secret is that of another connection").At("client_secret")
+	}
+	return string(raw), nil
 }
 
 func (s *Service) applying(id string, text []byte, disabled bool, actor identity.Actor, all []Record) (Change, error) {
@@ -258,6 +307,9 @@ func (s *Service) read(id string, text []byte, all []Record) (Settings, string, 
 	var faults strictyaml.Faults
 	if errors.As(err, &faults) {
 		return settings, "", fault.Wrap(faults, ErrInvalid.Kind, ErrInvalid.Code, "%s", faults.Error()).At(faults[0].Path)
+	}
+	if err == nil {
+		secret, err = s.reveal(settings, secret)
 	}
 	if err == nil && settings.ID != id {
 		err = fault.New(ErrInvalid.Kind, ErrInvalid.Code, "this is the connection %s, and not %s", settings.ID, id).At("id")

@@ -28,15 +28,15 @@ var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 // ErrGroupName refuses a mapping to a name that no manifest could use.
 var ErrGroupName = fault.New(fault.Invalid, "group_name", "a group's name has letters, digits and . _ : - only, at most 128").At("name")
 
-// Options are what a Service needs. All but Configured are required.
+// Options are what a Service needs. All but Known are required.
 type Options struct {
 	People      Store
 	Groups      GroupStore
 	Connections ConnectionStore
-	// Configured reports whether the configuration has a connection: whoever came
-	// over one that it no longer has may not act. Nil takes every connection.
-	Configured func(connection string) bool
-	Now        func() time.Time
+	// Known reports whether there is a connection: whoever came over one that there is
+	// no longer may not act. Nil takes every connection.
+	Known func(ctx context.Context, connection string) (bool, error)
+	Now   func() time.Time
 }
 
 // Service changes the directory and answers who may act.
@@ -196,8 +196,14 @@ func (s *Service) ConnectionEnabled(ctx context.Context, id string) (bool, error
 }
 
 func (s *Service) connectionUsable(ctx context.Context, id string) error {
-	if s.o.Configured != nil && !s.o.Configured(id) {
-		return ErrConnectionRemoved
+	if s.o.Known != nil {
+		known, err := s.o.Known(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return ErrConnectionRemoved
+		}
 	}
 	_, disabled, err := s.facts(ctx)
 	if err == nil && disabled[id] {

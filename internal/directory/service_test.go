@@ -232,7 +232,7 @@ func TestWhoeverCameOverAConnectionThatIsGoneMayNotAct(t *testing.T) {
 	p := h.arrive(t, "partner", "1", "paul@partner.example")
 	after := directory.NewService(directory.Options{
 		People: h.memory, Groups: h.memory, Connections: h.memory, Now: func() time.Time { return h.now },
-		Configured: func(id string) bool { return id == "acme" },
+		Known: func(_ context.Context, id string) (bool, error) { return id == "acme", nil },
 	})
 	if _, err := after.Usable(t.Context(), p.ID, "partner"); !errors.Is(err, directory.ErrConnectionRemoved) {
 		t.Errorf("over partner: %v", err)

@@ -27,7 +27,7 @@ func (l *Login) consume(w http.ResponseWriter, r *http.Request) {
 		l.o.UI.Error(w, r, err)
 		return
 	}
-	c, err := l.connection(r.PathValue("connection"))
+	c, err := l.connection(r.Context(), r.PathValue("connection"))
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return
@@ -109,7 +109,7 @@ func (l *Login) returned(w http.ResponseWriter, r *http.Request) {
 		l.o.UI.Error(w, r, err)
 		return
 	}
-	c, err := l.connection(f.Connection)
+	c, err := l.connection(r.Context(), f.Connection)
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return

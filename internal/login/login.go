@@ -112,7 +112,8 @@ type Consents interface {
 
 // Options are what a Login needs. All but Secure, Prefix and Outcome are required.
 type Options struct {
-	Connections []Connection
+	// Connections returns those that there are now, whether enabled or not.
+	Connections func(context.Context) ([]Connection, error)
 	Cache       cache.Cache
 	Directory   Directory
 	Sessions    Sessions

@@ -2,6 +2,7 @@ package login
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -34,7 +35,12 @@ func (l *Login) choose(w http.ResponseWriter, r *http.Request) {
 // pick decides on the connection and sends the browser there.
 func (l *Login) pick(w http.ResponseWriter, r *http.Request, f flow) {
 	var open []Connection
-	for _, c := range l.o.Connections {
+	all, err := l.o.Connections(r.Context())
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	for _, c := range all {
 		enabled, err := l.o.Directory.ConnectionEnabled(r.Context(), c.ID)
 		if err != nil {
 			l.o.UI.Error(w, r, err)
@@ -142,17 +148,21 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 }
 
 // connection returns the connection with this id, or ErrConnection.
-func (l *Login) connection(id string) (Connection, error) {
-	i := slices.IndexFunc(l.o.Connections, func(c Connection) bool { return c.ID == id })
+func (l *Login) connection(ctx context.Context, id string) (Connection, error) {
+	all, err := l.o.Connections(ctx)
+	if err != nil {
+		return Connection{}, err
+	}
+	i := slices.IndexFunc(all, func(c Connection) bool { return c.ID == id })
 	if i < 0 {
 		return Connection{}, ErrConnection
 	}
-	return l.o.Connections[i], nil
+	return all[i], nil
 }
 
 // arrive verifies the answer and goes on with it.
 func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params url.Values, kept []byte) {
-	c, err := l.connection(f.Connection)
+	c, err := l.connection(r.Context(), f.Connection)
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return

@@ -27,12 +27,16 @@ type holder struct {
 
 func (p *Portal) accountPage(w http.ResponseWriter, r *http.Request, v visitor) {
 	data := map[string]any{"Person": v.Person, "This": v.Session.ID, "Name": v.name()}
+	titles, err := p.o.Connections(r.Context())
+	if err != nil {
+		p.o.UI.Error(w, r, err)
+		return
+	}
 	var identities []origin
 	for _, i := range v.Person.Identities {
-		identities = append(identities, origin{cmp.Or(p.o.Connections[i.Connection], i.Connection), i.LastSignIn})
+		identities = append(identities, origin{cmp.Or(titles[i.Connection], i.Connection), i.LastSignIn})
 	}
 	data["Identities"] = identities
-	var err error
 	if data["Sessions"], err = p.o.Sessions.Of(r.Context(), v.Person.ID); err == nil {
 		data["Access"], err = p.access(r.Context(), v.Person.ID)
 	}

@@ -37,7 +37,7 @@ type Options struct {
 		GroupNames(ctx context.Context, p directory.Person) ([]string, error)
 	}
 	// Connections are the titles of the identity providers, by their id.
-	Connections map[string]string
+	Connections func(ctx context.Context) (map[string]string, error)
 	// Roles say who also sees the administration.
 	Roles interface {
 		Of(ctx context.Context, p directory.Person) (admin.Principal, error)

@@ -39,6 +39,13 @@ func (e *Engine) wait(r *http.Request, rt *Route) (answer, error) {
 	for _, name := range rt.values() {
 		what.Values[name] = r.PathValue(name)
 	}
+	if rt.Hide != nil {
+		body, err := rt.Hide(r)
+		if err != nil {
+			return answer{}, err
+		}
+		what.Body, what.Media = string(body), "application/json"
+	}
 	change, err := e.o.Waiting.Request(r.Context(), what, who.Principal, who.Actor)
 	if err != nil {
 		return answer{}, err

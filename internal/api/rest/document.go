@@ -73,7 +73,11 @@ func (e *Engine) operationObject(rt *Route, c *components) object {
 		} else {
 			content["schema"], content["example"] = object{"type": "string"}, rt.Body
 		}
-		op["requestBody"] = object{"required": true, "content": object{media: content}}
+		bodies := object{media: content}
+		if rt.Also != "" {
+			bodies[rt.Also] = object{"schema": object{"type": "string"}, "example": example(rt.Body)} // JSON is YAML
+		}
+		op["requestBody"] = object{"required": true, "content": bodies}
 	}
 	return op
 }

@@ -237,7 +237,7 @@ func (rt *Route) read(r *http.Request) ([]byte, error) {
 	if media == "" {
 		media = "application/json"
 	}
-	if rt.takesBody() && !httpx.HasType(r, media) {
+	if rt.takesBody() && !httpx.HasType(r, media) && (rt.Also == "" || !httpx.HasType(r, rt.Also)) {
 		return nil, httpx.ErrMediaType.At("Content-Type")
 	}
 	body, err := httpx.ReadBody(r, limit)

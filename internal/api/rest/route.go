@@ -23,9 +23,9 @@ type Route struct {
 	Owned bool
 	Query []Param
 	// Body and Answer are examples of the types that are read and written: nil is
-	// none. Media is the body's type when it is not JSON.
+	// none. Media is the body's type when it is not JSON, Also another that it may have.
 	Body, Answer any
-	Media        string
+	Media, Also  string
 	// MaxBody bounds the body in bytes; 0 means 1 MiB.
 	MaxBody int64
 	// Status is that of success; 0 means 200, or 204 without an Answer.
@@ -34,6 +34,10 @@ type Route struct {
 	Of string
 	// Secret says that the answer shows a secret, this once.
 	Secret bool
+	// Hide returns the body, as JSON, as it may be kept and shown while the operation
+	// waits for a second person: with its secrets encrypted, for Do to open. It refuses
+	// what Do would. Nil keeps the body as it is.
+	Hide func(*http.Request) ([]byte, error)
 	// Decides says that it decides on a change that waits, and never waits itself.
 	Decides bool
 	// Hits tells what a destructive operation would hit, and makes the route that

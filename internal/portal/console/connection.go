@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"net/url"
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
@@ -20,7 +19,7 @@ func (c *Console) showConnection(v *visit) (answer, error) {
 	d := detail{
 		Tags: []ui.Tag{connectionTag(one)},
 		Facts: known(
-			code(ui.T("Id"), one.ID), is(ui.T("Protocol"), one.Type), code(ui.T("Issuer"), one.Issuer), each(ui.T("Domains"), one.Domains, false),
+			code(ui.T("Id"), one.ID), is(ui.T("Protocol"), one.Settings.Type), code(ui.T("Issuer"), one.Settings.Issuer), each(ui.T("Domains"), one.Settings.Domains, false),
 			fact{ui.T("People"), []cell{{Say: ui.T("Who came over it"), Href: c.path("/people?connection=" + url.QueryEscape(one.ID))}}},
 			fact{ui.T("Groups"), []cell{{Say: ui.T("What it told of"), Href: c.path("/groups?connection=" + url.QueryEscape(one.ID))}}},
 		),
@@ -35,7 +34,7 @@ func (c *Console) showConnection(v *visit) (answer, error) {
 			d.Blocks = append(d.Blocks, b)
 		}
 	}
-	return view{title: ui.Plain(cmp.Or(one.Title, one.ID)), crumbs: v.crumbs(ui.T("Connections"), "/connections"), template: "detail", data: d}, nil
+	return view{title: ui.Plain(one.Name), crumbs: v.crumbs(ui.T("Connections"), "/connections"), template: "detail", data: d}, nil
 }
 
 func (c *Console) connectionOffers(v *visit, one Connection) []offer {
@@ -111,7 +110,7 @@ func (c *Console) askDisableConnection(v *visit) (confirmation, error) {
 	}
 	people, err := c.peopleHit(ctx, ui.T("People who came over it, and cannot sign in over it any more"), one.ID)
 	q := confirmation{
-		title: ui.T("Disable %s?", cmp.Or(one.Title, one.ID)), button: ui.T("Disable"), back: fill("/connections/{id}", one.ID), state: one.ID,
+		title: ui.T("Disable %s?", one.Name), button: ui.T("Disable"), back: fill("/connections/{id}", one.ID), state: one.ID,
 		lead: ui.T("Everybody who came over this connection is signed out at once, their tokens stop, and nobody gets in over it until it is enabled."),
 		hits: []hit{sessions, people},
 	}

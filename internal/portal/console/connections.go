@@ -4,58 +4,58 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// errConnection refuses an id that no configured connection has.
-var errConnection = fault.New(fault.NotFound, "connection_not_found", "no such connection is configured")
-
-// Connection is a configured identity provider.
+// Connection is an identity provider, as it is now.
 type Connection struct {
-	ID     string `json:"id"`
-	Title  string `json:"title"`
-	Type   string `json:"type"`
-	Issuer string `json:"issuer"`
-	// Domains are those whose people it signs in.
-	Domains []string `json:"domains,omitempty"`
-	// Enabled says whether people may sign in over it now.
-	Enabled bool `json:"enabled"`
+	connection.Connection
+	ID, Name string
+	// Enabled says whether people may sign in over it.
+	Enabled bool
 }
 
-// connections lists the configured ones as they are now.
+// connections lists them.
 func (c *Console) connections(ctx context.Context) ([]Connection, error) {
-	all := make([]Connection, len(c.o.Connections))
-	for i, one := range c.o.Connections {
-		var err error
-		if one.Enabled, err = c.o.People.ConnectionEnabled(ctx, one.ID); err != nil {
+	there, err := c.o.Connections.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Connection, len(there))
+	for i, one := range there {
+		if all[i], err = c.now(ctx, one); err != nil {
 			return nil, err
 		}
-		all[i] = one
 	}
 	return all, nil
 }
 
+func (c *Console) now(ctx context.Context, one connection.Connection) (Connection, error) {
+	enabled, err := c.o.People.ConnectionEnabled(ctx, one.Settings.ID)
+	return Connection{Connection: one, ID: one.Settings.ID, Name: one.Title(), Enabled: enabled}, err
+}
+
 func (c *Console) connection(ctx context.Context, id string) (Connection, error) {
-	all, err := c.connections(ctx)
+	one, err := c.o.Connections.Get(ctx, id)
 	if err != nil {
 		return Connection{}, err
 	}
-	for _, one := range all {
-		if one.ID == id {
-			return one, nil
-		}
-	}
-	return Connection{}, errConnection
+	return c.now(ctx, one)
 }
 
-// connectionOptions are the choices of a filter.
-func (c *Console) connectionOptions() []ui.Option {
-	all := []ui.Option{anything()}
-	for _, one := range c.o.Connections {
-		all = append(all, ui.Option{Value: one.ID, Text: ui.Plain(cmp.Or(one.Title, one.ID))})
+// connectionOptions are the choices of a filter. When they cannot be read, neither
+// can the list that they are for, which says so.
+func (c *Console) connectionOptions(ctx context.Context) []ui.Option {
+	options := []ui.Option{anything()}
+	all, err := c.o.Connections.All(ctx)
+	if err != nil {
+		return options
 	}
-	return all
+	for _, one := range all {
+		options = append(options, ui.Option{Value: one.Settings.ID, Text: ui.Plain(one.Title())})
+	}
+	return options
 }
 
 func connectionTag(one Connection) ui.Tag {
@@ -77,21 +77,21 @@ func (c *Console) connectionList() *list[Connection] {
 		},
 		columns: []column[Connection]{
 			{title: ui.T("Connection"), name: "title", sort: "title", cell: func(one Connection) cell {
-				return cell{Text: cmp.Or(one.Title, one.ID), Also: one.ID, Href: c.connectionPath(one.ID)}
+				return cell{Text: one.Name, Also: one.ID, Href: c.connectionPath(one.ID)}
 			}},
 			{title: ui.T("State"), name: "state", sort: "state", cell: func(one Connection) cell { return cell{Tags: []ui.Tag{connectionTag(one)}} }},
-			{title: ui.T("Protocol"), name: "type", cell: func(one Connection) cell { return cell{Text: one.Type} }},
-			{title: ui.T("Issuer"), name: "issuer", cell: func(one Connection) cell { return cell{Text: one.Issuer, Code: true} }},
+			{title: ui.T("Protocol"), name: "type", cell: func(one Connection) cell { return cell{Text: one.Settings.Type} }},
+			{title: ui.T("Issuer"), name: "issuer", cell: func(one Connection) cell { return cell{Text: one.Settings.Issuer, Code: true} }},
 		},
 		fetch: shelf[Connection]{
 			all: c.connections,
 			id:  func(one Connection) string { return one.ID },
 			keep: func(one Connection, q listQuery) bool {
 				enabled := truth(q.Get("enabled"))
-				return contains(q.Get("q"), one.ID, one.Title, one.Issuer) && (enabled == nil || *enabled == one.Enabled)
+				return contains(q.Get("q"), one.ID, one.Name, one.Settings.Issuer) && (enabled == nil || *enabled == one.Enabled)
 			},
 			orders: map[string]func(a, b Connection) int{
-				"title": func(a, b Connection) int { return cmp.Compare(a.Title, b.Title) },
+				"title": func(a, b Connection) int { return cmp.Compare(a.Name, b.Name) },
 				"state": func(a, b Connection) int {
 					return cmp.Compare(connectionTag(a).Text.English(), connectionTag(b).Text.English())
 				},

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -70,9 +71,12 @@ type Options struct {
 	Mappings func(ctx context.Context) ([]directory.Mapping, error)
 	// Clients lists the clients of all apps.
 	Clients func(ctx context.Context) ([]*registry.Client, error)
-	// Connections are the configured ones, whether enabled or not.
-	Connections []Connection
-	Sessions    interface {
+	// Connections are the identity providers: connection.Service.
+	Connections interface {
+		All(ctx context.Context) ([]connection.Connection, error)
+		Get(ctx context.Context, id string) (connection.Connection, error)
+	}
+	Sessions interface {
 		Search(ctx context.Context, q session.Query) (page []session.Found, next string, err error)
 		Count(ctx context.Context, q session.Query) (int64, error)
 		Find(ctx context.Context, id string) (session.Session, error)

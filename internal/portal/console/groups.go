@@ -24,7 +24,7 @@ func groupTag(g directory.Group) ui.Tag {
 // groupName is what an upstream group is called.
 func groupName(g directory.Group) string { return cmp.Or(g.DisplayName, g.Ref.ID) }
 
-func (c *Console) groupList() *list[directory.Group] {
+func (c *Console) groupList(v *visit) *list[directory.Group] {
 	return &list[directory.Group]{
 		name: "groups", path: c.path("/groups"), sorted: string(directory.ByName),
 		caption: ui.T("Upstream groups"),
@@ -32,7 +32,7 @@ func (c *Console) groupList() *list[directory.Group] {
 		filters: []filter{
 			{Name: "q", Label: ui.T("Name or id"), Type: "search"},
 			{Name: "mapped", Label: ui.T("Mapping"), Options: []ui.Option{anything(), {Value: "true", Text: ui.T("Mapped")}, {Value: "false", Text: ui.T("Not mapped")}}},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions()},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.r.Context())},
 		},
 		columns: []column[directory.Group]{
 			{title: ui.T("Upstream group"), name: "group", sort: "name", cell: func(g directory.Group) cell {
@@ -57,7 +57,7 @@ func (c *Console) groupList() *list[directory.Group] {
 }
 
 func (c *Console) showGroups(v *visit) (answer, error) {
-	return c.groupList().show(v, ui.T("Groups"), listView{Offers: v.offers(way("/map-group", ui.T("Map a group that was not seen yet"), " plus"))})
+	return c.groupList(v).show(v, ui.T("Groups"), listView{Offers: v.offers(way("/map-group", ui.T("Map a group that was not seen yet"), " plus"))})
 }
 
 // unseenView asks which group is to be mapped ahead of the first sign-in with it.
@@ -73,6 +73,6 @@ func (c *Console) showUnseen(v *visit) (answer, error) {
 		return redirect{to: fill("/groups/{connection}/{group}/map", connection, id)}, nil
 	}
 	return view{title: ui.T("Map a group that was not seen yet"), crumbs: v.crumbs(ui.T("Groups"), "/groups"), template: "unseen", data: unseenView{
-		Action: c.path("/map-group"), Back: c.path("/groups"), Connections: c.connectionOptions()[1:],
+		Action: c.path("/map-group"), Back: c.path("/groups"), Connections: c.connectionOptions(v.r.Context())[1:],
 	}}, nil
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -30,6 +32,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -71,7 +74,9 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		t.Fatal(err)
 	}
 	clients := registry.New(registry.Options{Store: db, Applied: revocations.Applied, Now: time.Now, Log: log, ThirdParty: func(string) bool { return false }})
-	s.db, s.people = db, directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Now: time.Now})
+	connections := identityProviders(db, vault, time.Now)
+	revocations.Watch(connections.Invalidate)
+	s.db, s.people = db, directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Known: connections.Known, Now: time.Now})
 	s.admin = admin.New(admin.Options{
 		Store: db, Changes: db, Directory: db, Groups: s.people, FourEyes: fourEyes, Now: time.Now, ConnectionEnabled: s.people.ConnectionEnabled,
 		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
@@ -90,7 +95,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	}
 	operations, err := api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
-		Connections: []api.Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}}, Sessions: s.sessions,
+		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, Sessions: s.sessions,
 		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
@@ -101,7 +106,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
 		},
 		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
-		Mappings: db.Mappings, Clients: clients.Clients, Connections: []Connection{{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}},
+		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections,
 		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
 		Outbox:     outbox, Jobs: jobs, Figures: db, Operations: operations,
@@ -113,6 +118,27 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	s.console.Mount(mux)
 	s.handler = httpx.Edge(httpx.EdgeOptions{Prefix: prefix}, mux)
 	return s
+}
+
+// identityProviders are those of the configuration, acme, and what is added to them.
+func identityProviders(db *storage.DB, vault *keys.Vault, now func() time.Time) *connection.Service {
+	return connection.New(connection.Options{
+		Store: db, Sealer: vault, Now: now,
+		Configured: []connection.Connection{{Source: connection.Configured, Settings: connection.Settings{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}}},
+		Read: func(text []byte, others []connection.Settings) (connection.Settings, string, error) {
+			var c struct {
+				connection.Settings
+				Secret string `json:"client_secret"`
+			}
+			if err := json.Unmarshal(text, &c); err != nil {
+				return c.Settings, "", strictyaml.Faults{{File: "connection", Path: "", Message: err.Error()}}
+			}
+			if c.Issuer == "" {
+				return c.Settings, "", strictyaml.Faults{{File: "connection", Path: "issuer", Message: "is required"}, {File: "connection", Path: "client_id", Message: "is required"}}
+			}
+			return c.Settings, c.Secret, nil
+		},
+	})
 }
 
 // current is the session of the person that the stage is set to.

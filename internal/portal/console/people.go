@@ -46,14 +46,14 @@ func truth(value string) *bool {
 // anything is the option that selects everything.
 func anything() ui.Option { return ui.Option{Text: ui.T("All")} }
 
-func (c *Console) peopleList() *list[directory.Person] {
+func (c *Console) peopleList(v *visit) *list[directory.Person] {
 	return &list[directory.Person]{
 		name: "people", path: c.path("/people"), sorted: string(directory.ByName),
 		caption: ui.T("People"), empty: ui.Empty{Icon: "people", Title: ui.T("Nobody is like that."), Text: ui.T("People are here once they have signed in.")},
 		filters: []filter{
 			{Name: "q", Label: ui.T("Name or e-mail address"), Type: "search"},
 			{Name: "disabled", Label: ui.T("State"), Options: []ui.Option{anything(), {Value: "false", Text: ui.T("Active")}, {Value: "true", Text: ui.T("Disabled")}}},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions()},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.r.Context())},
 			{Name: "group", Label: ui.T("Group"), Type: "text"},
 		},
 		columns: []column[directory.Person]{
@@ -87,7 +87,7 @@ func connectionsOf(p directory.Person) string {
 }
 
 func (c *Console) showPeople(v *visit) (answer, error) {
-	return c.peopleList().show(v, ui.T("People"), listView{})
+	return c.peopleList(v).show(v, ui.T("People"), listView{})
 }
 
 // errSeveral refuses words that more than one person is like, where one is meant.

@@ -32,13 +32,13 @@ func browserOf(s session.Session) string {
 	return cmp.Or(agent, "?")
 }
 
-func (c *Console) sessionList(titles titles) *list[session.Found] {
+func (c *Console) sessionList(v *visit, titles titles) *list[session.Found] {
 	return &list[session.Found]{
 		name: "sessions", path: c.path("/sessions"),
 		caption: ui.T("Sessions"), empty: ui.Empty{Icon: "device", Title: ui.T("Nobody is signed in like that.")},
 		filters: []filter{
 			{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions()},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.r.Context())},
 			{Name: "app", Label: ui.T("App"), Options: titles.options()},
 		},
 		columns: []column[session.Found]{
@@ -71,7 +71,7 @@ func (c *Console) showSessions(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.sessionList(titles).show(v, ui.T("Sessions"), listView{})
+	return c.sessionList(v, titles).show(v, ui.T("Sessions"), listView{})
 }
 
 // session finds a session that may be in use.
