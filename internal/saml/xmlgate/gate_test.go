@@ -57,3 +57,30 @@ func TestWhatComesOutIsWhatWasSigned(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsMadeWellIsLetInHoweverItIsWritten(t *testing.T) {
+	l := labOf(t)
+	for _, c := range l.Controls() {
+		m, err := c.Pass()
+		if err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+			continue
+		}
+		out := m.Assertion
+		if c.Want.Kind != xmlgate.Response {
+			out = m.Envelope
+			if out == nil {
+				out = m.Unsigned
+			}
+		}
+		if out == nil || bytes.Contains(out, []byte("Signature")) {
+			t.Errorf("%s: nothing comes out, or a signature: %s", c.Name, out)
+		}
+		if (m.Envelope == nil) != (m.EnvelopeSignature == nil) || m.Envelope != nil && m.Unsigned != nil {
+			t.Errorf("%s: bytes without a signature over them: %+v", c.Name, m)
+		}
+		if c.Want.Kind == xmlgate.Response && !bytes.Contains(m.Assertion, []byte(">"+gatetest.NameID+"<")) {
+			t.Errorf("%s: another subject: %s", c.Name, m.Assertion)
+		}
+	}
+}

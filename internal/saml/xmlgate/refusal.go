@@ -2,6 +2,8 @@ package xmlgate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -48,3 +50,6 @@ func quote(s string) string {
 	}
 	return strconv.QuoteToASCII(s)
 }
+
+// Checks returns the codes of all checks in alphabetical order.
+func Checks() []string { return slices.Sorted(maps.Keys(checks)) }
