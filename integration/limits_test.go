@@ -194,6 +194,9 @@ func TestRequestsOfAClientAnAddressAndAnAPITokenAreBounded(t *testing.T) {
 		if got := bearerStatus(t, a, "/api/v1/apps", "guess"); got != http.StatusTooManyRequests {
 			t.Errorf("guesses over the limit: %d", got)
 		}
+		if got := bearerStatus(t, a, "/api/v1/apps", other); got != http.StatusTooManyRequests {
+			t.Errorf("a good token of an address that guesses: %d", got)
+		}
 		aWhileLater()
 		if got := bearerStatus(t, a, "/api/v1/apps", robot); got != http.StatusOK {
 			t.Errorf("a while later: %d", got)

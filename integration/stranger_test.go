@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ type stranger struct {
 	*httptest.Server
 	t   *testing.T
 	key *ecdsa.PrivateKey
+	// closed makes it let nobody in who does not say open.
+	closed atomic.Bool
 
 	mu     sync.Mutex
 	nonce  string
@@ -54,6 +57,9 @@ func newStranger(t *testing.T) *stranger {
 		return map[string]any{"access_token": "opaque", "token_type": "Bearer", "id_token": s.idToken()}
 	})
 	mux.HandleFunc("/authorize", func(w http.ResponseWriter, r *http.Request) {
+		if s.closed.Load() && r.FormValue("open") == "" {
+			return
+		}
 		s.mu.Lock()
 		s.nonce = r.FormValue("nonce")
 		s.mu.Unlock()

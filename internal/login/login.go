@@ -168,10 +168,7 @@ type flow struct {
 	Unsolicited bool                `json:"unsolicited,omitempty"`
 	// Session is set once somebody is signed in: nobody else may go on.
 	Session string `json:"session,omitempty"`
-	// Authenticated is set when the provider answered within this flow, so that
-	// prompt=login is satisfied.
-	Authenticated bool   `json:"authenticated,omitempty"`
-	Rev           uint64 `json:"rev,omitempty"`
+	Rev     uint64 `json:"rev,omitempty"`
 }
 
 // New returns a Login. SetResumer is called before it serves.

@@ -1,6 +1,9 @@
 package login
 
 import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"testing"
 	"time"
@@ -81,5 +84,37 @@ func TestAFailureWithoutAPageHasTheCodeOfItsKind(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestTheCookieOfASignInIsAsStrictAsTheAddressAllows(t *testing.T) {
+	for name, c := range map[string]struct {
+		secure             bool
+		prefix, want, path string
+	}{
+		"plain loopback":        {false, "", "gatehouse-flow", "/"},
+		"https":                 {true, "", "__Host-gatehouse-flow", "/"},
+		"a path below loopback": {false, "/gate", "gatehouse-flow", "/gate/"},
+		"below a path":          {true, "/gate", "__Host-gatehouse-flow-gate", "/"},
+	} {
+		l := &Login{o: Options{Secure: c.secure, Prefix: c.prefix}}
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		hash := l.browser(w, r)
+		set := w.Result().Cookies()
+		if len(set) != 1 {
+			t.Fatalf("%s: %v", name, set)
+		}
+		cookie := set[0]
+		if cookie.Name != c.want || cookie.Secure != c.secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != c.path || cookie.Domain != "" || cookie.MaxAge != 0 {
+			t.Errorf("%s: %+v", name, cookie)
+		}
+		// The same browser is known again, and a value of another shape is replaced.
+		for value, known := range map[string]bool{cookie.Value: true, "x": false, "": false} {
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+			r.AddCookie(&http.Cookie{Name: c.want, Value: value})
+			if again := l.browser(w, r); bytes.Equal(again, hash) != known || (len(w.Result().Cookies()) == 0) != known {
+				t.Errorf("%s: %q is known: %v", name, value, bytes.Equal(again, hash))
+			}
+		}
 	}
 }

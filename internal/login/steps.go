@@ -204,7 +204,7 @@ func (l *Login) admit(w http.ResponseWriter, r *http.Request, f flow, c Connecti
 		return
 	}
 	l.o.Outcome(c.ID, "success")
-	f.Session, f.Authenticated = s.ID, true
+	f.Session = s.ID
 	l.decide(w, r, f, s)
 }
 

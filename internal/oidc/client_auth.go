@@ -218,7 +218,7 @@ func (p *Provider) checkAssertion(ctx context.Context, c *registry.Client, text 
 		return errInvalidClient
 	}
 	expires, issued := claims.Expiry.Time(), claims.IssuedAt.Time()
-	if !now.Before(expires) || issued.After(now.Add(assertionAhead)) || expires.Sub(issued) > assertionLife || now.Sub(issued) > assertionLife ||
+	if !now.Before(expires) || issued.After(now.Add(assertionAhead)) || expires.Sub(issued) > assertionLife ||
 		(claims.NotBefore != nil && now.Add(assertionAhead).Before(claims.NotBefore.Time())) {
 		return errInvalidClient
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 )
 
@@ -228,7 +229,7 @@ func (p *Provider) retry(req *tokenRequest, t grant.RefreshToken, f grant.Family
 
 // clientGrant gives a confidential client a token of its own.
 func (p *Provider) clientGrant(req *tokenRequest) (*tokenAnswer, error) {
-	if req.client.Method == "none" {
+	if req.client.Method == registry.AuthNone {
 		return nil, oauthFault(fault.Invalid, "unauthorized_client", "a client without credentials gets no token of its own")
 	}
 	scopes := strings.Fields(req.form.Get("scope"))
