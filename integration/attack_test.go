@@ -414,6 +414,7 @@ func TestATokenComesToUserinfoInOneWay(t *testing.T) {
 		status              int
 	}{
 		"in the header":           {http.MethodGet, "", "", []string{bearer}, http.StatusOK},
+		"for the headers alone":   {http.MethodHead, "", "", []string{bearer}, http.StatusOK},
 		"in the form":             {http.MethodPost, "", raw, nil, http.StatusOK},
 		"in the URL":              {http.MethodGet, "?access_token=" + raw, "", nil, http.StatusUnauthorized},
 		"in header and form":      {http.MethodPost, "", raw, []string{bearer}, http.StatusBadRequest},
@@ -430,7 +431,7 @@ func TestATokenComesToUserinfoInOneWay(t *testing.T) {
 		res, _ := a.send(c.method, "/userinfo"+c.query, form, http.Header{"Authorization": c.authorization})
 		asked, allow := res.Header.Get("WWW-Authenticate"), res.Header.Get("Allow")
 		refused, misused := c.status == http.StatusUnauthorized || c.status == http.StatusBadRequest, c.status == http.StatusMethodNotAllowed
-		if res.StatusCode != c.status || refused != strings.HasPrefix(asked, "Bearer") || misused != (allow != "") {
+		if res.StatusCode != c.status || refused != strings.HasPrefix(asked, `Bearer realm="`) || misused != (allow != "") {
 			t.Errorf("%s: %d %q %q", name, res.StatusCode, asked, allow)
 		}
 	}

@@ -89,7 +89,7 @@ func TestWithoutItsDatabaseTheBrokerGrantsNothingAndRecovers(t *testing.T) {
 	w := newWire(t, dsn.Host)
 	dsn.Host = w.listener.Addr().String()
 	a := &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, time.Now, func(c *config.Config) {
-		c.Database.Driver, c.Database.DSN, c.Revocation.Staleness = config.Postgres, config.Secret(dsn.String()), 500*time.Millisecond
+		c.Database.Driver, c.Database.DSN, c.Revocation.Staleness = config.Postgres, config.Secret(dsn.String()), 2*time.Second
 	})}
 	app, job := a.Facts().App("expense-bot"), a.Facts().App("nightly-report")
 	alice := a.signIn(t, "alice", "expense-bot")
@@ -108,6 +108,11 @@ func TestWithoutItsDatabaseTheBrokerGrantsNothingAndRecovers(t *testing.T) {
 	}
 	if _, code := a.refresh(app, token.RefreshToken, ""); code != "temporarily_unavailable" {
 		t.Errorf("a refresh: %q", code)
+	}
+	for name, raw := range map[string]string{"an access token": token.AccessToken, "a refresh token": token.RefreshToken} {
+		if status, code, _ := a.post("/revoke", url.Values{"token": {raw}}.Encode(), basicAuth(app.ClientID, app.Secret)); code != "temporarily_unavailable" {
+			t.Errorf("revoking %s, which is not done: %d %q", name, status, code)
+		}
 	}
 	page, err := alice.Get(t.Context(), a.request(nil))
 	if err != nil || page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" {

@@ -22,8 +22,12 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// maxParameter bounds state and nonce, in bytes.
-const maxParameter = 1024
+// maxState bounds state, in bytes: there are frameworks that keep there, encrypted,
+// all that they must know of the sign-in. maxParameter bounds nonce and jti.
+const (
+	maxState     = 4 << 10
+	maxParameter = 1 << 10
+)
 
 // authorization is an authorization request whose client and redirect URI hold.
 // It travels through the sign-in as SignInRequest.State.
@@ -40,10 +44,7 @@ type authorization struct {
 
 // authorize answers the authorization endpoint.
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
-	params, err := httpx.Query(r)
-	if r.Method == http.MethodPost {
-		params, err = httpx.Form(r)
-	}
+	params, err := parameters(r)
 	if err == nil {
 		err = p.o.Limits.Address.Count(r.Context(), httpx.ClientNetwork(r))
 	}
@@ -200,8 +201,10 @@ func checkShape(params url.Values, c *registry.Client, a *authorization) *identi
 		return refuse("invalid_request", "code_challenge_method must be S256")
 	case !isChallenge(a.Challenge):
 		return refuse("invalid_request", "code_challenge must be the base64url of a SHA-256")
-	case len(a.State) > maxParameter || len(a.Nonce) > maxParameter:
-		return refuse("invalid_request", "state and nonce have at most %d bytes", maxParameter)
+	case len(a.State) > maxState:
+		return refuse("invalid_request", "state has at most %d bytes", maxState)
+	case len(a.Nonce) > maxParameter:
+		return refuse("invalid_request", "nonce has at most %d bytes", maxParameter)
 	}
 	return nil
 }

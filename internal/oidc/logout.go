@@ -14,7 +14,6 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
-	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -49,10 +48,7 @@ func (l *logoutPages) parse(u *ui.UI) (err error) {
 // logout is RP-initiated logout. Only a hint that this provider signed for the
 // session of this very browser signs out at once; otherwise the person is asked.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
-	params, err := httpx.Query(r)
-	if r.Method == http.MethodPost {
-		params, err = httpx.Form(r)
-	}
+	params, err := parameters(r)
 	if err != nil {
 		p.o.UI.Error(w, r, err)
 		return
@@ -154,7 +150,7 @@ func (p *Provider) confirmLogout(w http.ResponseWriter, r *http.Request) {
 		p.signedOut(w, r, "")
 		return
 	}
-	params, err := httpx.Form(r)
+	params, err := formOf(r)
 	if err != nil {
 		p.o.UI.Error(w, r, err)
 		return

@@ -156,9 +156,12 @@ func New(o Options) (*Provider, error) {
 
 // Mount adds the routes.
 func (p *Provider) Mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET /.well-known/openid-configuration", p.metadata.serve)
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", p.metadata.serve)
-	mux.HandleFunc("GET /jwks", p.jwks)
+	for path, serve := range map[string]http.HandlerFunc{
+		"/.well-known/openid-configuration": p.metadata.serve, "/.well-known/oauth-authorization-server": p.metadata.serve, "/jwks": p.jwks,
+	} {
+		mux.HandleFunc("GET "+path, serve)
+		mux.HandleFunc("OPTIONS "+path, preflight)
+	}
 	mux.HandleFunc("GET /authorize", p.authorize)
 	mux.HandleFunc("POST /authorize", p.authorize)
 	mux.HandleFunc("/token", p.cors(p.token))

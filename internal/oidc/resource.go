@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -21,6 +22,9 @@ var errNotAllowed = fault.New(fault.Unauthenticated, "token_entitlement", "the p
 
 // errAnotherAPI refuses a token whose audience is not this provider.
 var errAnotherAPI = fault.New(fault.Unauthenticated, "token_audience", "the token is for another API")
+
+// challenge begins every challenge of userinfo (RFC 6750, section 3).
+const challenge = `Bearer realm="userinfo"`
 
 // userinfo answers the claims of the person (OpenID Connect Core, section 5.3).
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +46,7 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !slices.Contains(a.Scopes, "openid") {
-		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="openid"`)
+		w.Header().Set("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="openid"`)
 		writeJSON(w, http.StatusForbidden, map[string]string{"error": "insufficient_scope"})
 		return
 	}
@@ -77,7 +81,7 @@ func (p *Provider) claimsOf(r *http.Request, a token.Access, scopes []string) (m
 
 // bearer takes the token from the header, or from the form of a POST (RFC 6750).
 func bearer(r *http.Request) (string, error) {
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
 		return "", httpx.ErrMethod
 	}
 	if len(r.Header.Values("Authorization")) > 1 {
@@ -87,7 +91,7 @@ func bearer(r *http.Request) (string, error) {
 	scheme, raw, _ := strings.Cut(header, " ")
 	inForm := r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 	if inForm {
-		form, err := httpx.Form(r)
+		form, err := formOf(r)
 		if err != nil {
 			return "", err
 		}
@@ -118,16 +122,16 @@ func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, err error
 		p.o.Log.ErrorContext(r.Context(), "userinfo failed", "error", err)
 		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error"})
 	case errors.Is(err, httpx.ErrMethod):
-		w.Header().Set("Allow", "GET, POST, OPTIONS")
+		w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
 		writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request", "error_description": f.Detail})
 	case f.Kind == fault.Invalid:
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_request"`)
+		w.Header().Set("WWW-Authenticate", challenge+`, error="invalid_request"`)
 		writeJSON(w, httpx.Status(err), map[string]string{"error": "invalid_request", "error_description": f.Detail})
 	case f.Code == "token_missing":
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.Header().Set("WWW-Authenticate", challenge)
 		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_request"})
 	default:
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		w.Header().Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
 		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token"})
 	}
 }
@@ -150,7 +154,7 @@ type introspection struct {
 
 // introspect tells a resource server about a token of its audience.
 func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
-	form, err := httpx.Form(r)
+	form, err := formOf(r)
 	if err != nil {
 		p.oauthError(w, r, err)
 		return
@@ -190,7 +194,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 // revoke ends the grant of a token of the calling client (RFC 7009). A token that
 // is unknown or somebody else's gets the same answer.
 func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
-	form, err := httpx.Form(r)
+	form, err := formOf(r)
 	if err != nil {
 		p.oauthError(w, r, err)
 		return
@@ -203,7 +207,11 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 		p.oauthError(w, r, err)
 		return
 	}
-	id, owner := p.grantOf(r, form.Get("token"))
+	id, owner, err := p.grantOf(r, form.Get("token"))
+	if err != nil {
+		p.oauthError(w, r, err)
+		return
+	}
 	if id != "" && owner == c.ID {
 		e := event.New(p.o.Now(), "grant.revoked", p.o.Actor(r, identity.Client(c.ID)), identity.Grant(id)).Revoking(identity.Grant(id))
 		if err := p.o.Grants.Record(r.Context(), []event.Event{e}); err != nil {
@@ -215,13 +223,17 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// grantOf finds the grant that a token belongs to, and the grant's client.
-func (p *Provider) grantOf(r *http.Request, raw string) (id, client string) {
-	if a, err := p.o.Verifier.Access(r.Context(), raw); err == nil {
-		return a.Grant, a.Client
+// grantOf finds the grant that a token belongs to, and the grant's client: neither
+// for a token that is none. It fails when that cannot be told, so that nobody takes
+// a token for revoked that is not (RFC 7009, section 2.2.1).
+func (p *Provider) grantOf(r *http.Request, raw string) (id, client string, err error) {
+	a, err := p.o.Verifier.Access(r.Context(), raw)
+	if err == nil || fault.KindOf(err) == fault.Unavailable {
+		return a.Grant, a.Client, err
 	}
-	if _, f, err := p.o.Grants.Refresh(r.Context(), hashOf(raw)); err == nil {
-		return f.ID, f.Subject.Client
+	_, f, err := p.o.Grants.Refresh(r.Context(), hashOf(raw))
+	if errors.Is(err, grant.ErrUnknown) {
+		return "", "", nil
 	}
-	return "", ""
+	return f.ID, f.Subject.Client, err
 }

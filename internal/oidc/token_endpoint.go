@@ -53,7 +53,7 @@ type tokenAnswer struct {
 // the client's state → grant (policy, mint, audit) → answer.
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	rev := p.o.Revocations.Applied()
-	form, err := httpx.Form(r)
+	form, err := formOf(r)
 	if err != nil {
 		p.oauthError(w, r, err)
 		return
