@@ -3,7 +3,9 @@ package integration
 import (
 	"encoding/json"
 	"io/fs"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
 // hostile is what strangers call themselves, their groups and their apps. Had it
@@ -21,6 +25,10 @@ const hostile = `Zoë <b data-hostile>"'&</b><script data-hostile>alert(1)</scri
 
 // crawlLimit bounds a walk through everything.
 const crawlLimit = 8 * time.Minute
+
+// mostClicks is how many lead to whatever can be done, at most: the third opens the
+// page that offers it, and the next one does it, or asks whether it shall be done.
+const mostClicks = 3 + 1
 
 // crowd is a demo with somebody, and something, of every hostile kind in it.
 func crowd(t *testing.T) *attacker {
@@ -65,24 +73,26 @@ func shape(t *testing.T, address string) string {
 }
 
 // crawl opens every page that is reached by links from where it begins, one of each
-// shape, and has visit look at it.
-func (w *window) crawl(begin []string, visit func(address string)) {
+// shape, and has visit look at it. clicks is how many lead there at least.
+func (w *window) crawl(begin string, visit func(address string, clicks int)) {
 	w.t.Helper()
-	seen, queue := map[string]bool{}, begin
-	for len(queue) > 0 {
-		address := queue[0]
-		queue = queue[1:]
-		if s := shape(w.t, address); seen[s] {
-			continue
-		} else {
-			seen[s] = true
+	seen := map[string]bool{}
+	for clicks, there := 0, []string{begin}; len(there) > 0; clicks++ {
+		var next []string
+		for _, address := range there {
+			if s := shape(w.t, address); seen[s] {
+				continue
+			} else {
+				seen[s] = true
+			}
+			w.do("open "+address, chromedp.Navigate(address))
+			if w.page() == "" {
+				continue // an export, or somebody else's page
+			}
+			visit(address, clicks)
+			next = append(next, w.links()...)
 		}
-		w.do("open "+address, chromedp.Navigate(address))
-		if w.page() == "" {
-			continue // an export, or somebody else's page
-		}
-		visit(address)
-		queue = append(queue, w.links()...)
+		there = next
 	}
 }
 
@@ -100,13 +110,17 @@ func (w *window) enterAs(a *attacker, username string) {
 // every page on the way into an app and out of it. A page that is not met fails it:
 // the pages are those whose templates are in the tree.
 func TestEveryPageHolds(t *testing.T) {
-	met := map[string]bool{"post": true} // it sends itself at once; that it works without a script is tested in ui
+	met, still := map[string]bool{}, waiting(t)
 	for _, screen := range screens() {
 		t.Run("signing in, "+screen.name, func(t *testing.T) {
 			w := chromium(t)
 			w.met = met
 			w.on(screen)
 			w.walkPages(withPartner(t, "expense-bot"), screen.name+"-")
+			for _, page := range []string{"post", "send"} {
+				w.do("open the page "+page, chromedp.Navigate(still+"/"+page))
+				w.holds(screen.name + "-" + page)
+			}
 		})
 	}
 	a := crowd(t)
@@ -116,8 +130,11 @@ func TestEveryPageHolds(t *testing.T) {
 			w.met = met
 			w.on(screen)
 			w.enterAs(a, "ada")
-			w.crawl([]string{a.Facts().Portal, a.Facts().Account, a.Issuer() + "/api/v1/"}, func(address string) {
+			w.crawl(a.Facts().Portal, func(address string, clicks int) {
 				page := w.page()
+				if clicks > mostClicks {
+					t.Errorf("%s is %d clicks away from the first page", address, clicks)
+				}
 				if page == "error" {
 					t.Errorf("%s is led to, and is an error", address)
 				}
@@ -138,6 +155,41 @@ func TestEveryPageHolds(t *testing.T) {
 			t.Errorf("%s: no test has looked at this page", file)
 		}
 	}
+}
+
+// waiting shows pages that send themselves as they are where they cannot: without
+// their script, and without the header that leads on.
+func waiting(t *testing.T) string {
+	t.Helper()
+	u, err := ui.New(ui.Options{Brand: ui.Brand{Name: "Gatehouse"}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	u.Mount(mux)
+	mux.HandleFunc("/post", func(w http.ResponseWriter, r *http.Request) {
+		u.Post(w, r, "https://app.example/callback", url.Values{"code": {"c"}, "state": {"s"}})
+	})
+	mux.HandleFunc("/send", func(w http.ResponseWriter, r *http.Request) {
+		u.SendToProvider(w, r, "Partner Corp", "https://idp.example/slo")
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/static/post.") {
+			http.NotFound(w, r)
+			return
+		}
+		u.Serve(mux).ServeHTTP(unmoved{w}, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// unmoved keeps a page where it is.
+type unmoved struct{ http.ResponseWriter }
+
+func (s unmoved) WriteHeader(status int) {
+	s.Header().Del("Refresh")
+	s.ResponseWriter.WriteHeader(status)
 }
 
 // templates finds every page of the product: the templates that define a body.

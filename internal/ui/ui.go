@@ -27,9 +27,9 @@ import (
 //go:embed shell.html error.html post.html send.html components de.yaml
 var pages embed.FS
 
-// Brand is how the broker presents itself. The zero value is Gatehouse's own.
+// Brand is how the broker presents itself. All but Name has a value of its own.
 type Brand struct {
-	// Name is on every page.
+	// Name is on every page. It is required.
 	Name string
 	// Logo is the content of an image, LogoType its media type. Empty means ours.
 	Logo     []byte

@@ -67,7 +67,10 @@ func (c *Console) tokenList(v *visit) *list[admin.Token] {
 }
 
 func (c *Console) showTokens(v *visit) (answer, error) {
-	return c.tokenList(v).show(v, ui.T("API tokens"), listView{Offers: v.offers(way("/tokens/new", ui.T("New token"), "primary plus"))})
+	return c.tokenList(v).show(v, ui.T("API tokens"), listView{Offers: append(
+		v.offers(way("/tokens/new", ui.T("New token"), "primary plus")),
+		offer{Text: ui.T("What they can do"), Href: c.o.Prefix + "/api/v1/"},
+	)})
 }
 
 func (c *Console) askRevokeToken(v *visit) (confirmation, error) {
