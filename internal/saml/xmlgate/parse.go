@@ -15,7 +15,7 @@ import (
 // declaration is the content of the one XML declaration that may open a document.
 var declaration = regexp.MustCompile(`^version=["']1\.0["'](\s+encoding=["'](?i:utf-8)["'])?(\s+standalone=["'](yes|no)["'])?\s*$`)
 
-// byteOrderMark may open a metadata file.
+// byteOrderMark may open a document, as Windows likes it.
 const byteOrderMark = "\ufeff"
 
 // errEncoding stops the decoder at an encoding other than UTF-8.
@@ -58,9 +58,7 @@ func parse(raw []byte, kind Kind, limits Limits, ids map[string]struct{}) (*node
 	case !utf8.Valid(raw):
 		return nil, nil, refuse("saml_encoding", "UTF-8", "bytes that are not")
 	}
-	if kind == Metadata {
-		raw = bytes.TrimPrefix(raw, []byte(byteOrderMark))
-	}
+	raw = bytes.TrimPrefix(raw, []byte(byteOrderMark))
 	p := &parser{raw: raw, dec: xml.NewDecoder(bytes.NewReader(raw)), limits: limits, kind: kind, ids: ids}
 	if ids == nil {
 		p.ids = map[string]struct{}{}

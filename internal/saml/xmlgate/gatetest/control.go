@@ -59,6 +59,7 @@ func (l *Lab) rewritten() []Control {
 	rows := []struct{ name, raw string }{
 		{"an XML declaration", `<?xml version="1.0" encoding="UTF-8"?>` + "\r\n" + raw},
 		{"an XML declaration in small letters, standalone", `<?xml version='1.0' encoding='utf-8' standalone='no'?>` + raw},
+		{"a byte order mark", "\ufeff" + raw},
 		{"white space around", "\n\t " + raw + "\r\n"},
 		{"tags that close themselves", strings.ReplaceAll(raw, `></saml:SubjectConfirmationData>`, `/>`)},
 		{"single quotes", swap(raw, `ID="`+AssertionID+`"`, `ID='`+AssertionID+`'`)},

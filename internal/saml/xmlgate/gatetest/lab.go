@@ -36,8 +36,22 @@ type Lab struct {
 	Ours *rsa.PrivateKey
 }
 
-// New makes the keys.
+// New makes new keys.
 func New() (*Lab, error) {
+	return made(func(bits int) (crypto.Signer, error) {
+		if bits == 0 {
+			return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		}
+		return rsa.GenerateKey(rand.Reader, bits)
+	})
+}
+
+// Derived makes the keys out of a text, so that several processes, and several runs,
+// have the same: what one signed the other verifies.
+func Derived(text string) (*Lab, error) { return made((&stream{text: text}).key) }
+
+// made makes all keys: of so many bits for RSA, of none for ECDSA on P-256.
+func made(key func(bits int) (crypto.Signer, error)) (*Lab, error) {
 	l := &Lab{Now: time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)}
 	until := l.Now.AddDate(1, 0, 0)
 	for _, m := range []struct {
@@ -52,33 +66,24 @@ func New() (*Lab, error) {
 		{&l.Weak, 1024, until},
 		{&l.Expired, 2048, l.Now.AddDate(0, 0, -1)},
 	} {
-		made, err := l.identity(m.bits, m.until)
+		k, err := key(m.bits)
 		if err != nil {
+			return nil, fmt.Errorf("make a key: %w", err)
+		}
+		if *m.to, err = l.identity(k, m.until); err != nil {
 			return nil, err
 		}
-		*m.to = made
 	}
-	var err error
-	l.Ours, err = rsa.GenerateKey(rand.Reader, 2048)
+	ours, err := key(2048)
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
+	l.Ours, _ = ours.(*rsa.PrivateKey)
 	return l, nil
 }
 
-// identity makes an RSA key of so many bits, or an ECDSA key on P-256 for none, and
-// signs its certificate with itself.
-func (l *Lab) identity(bits int, until time.Time) (Identity, error) {
-	var key crypto.Signer
-	var err error
-	if bits == 0 {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		key, err = rsa.GenerateKey(rand.Reader, bits)
-	}
-	if err != nil {
-		return Identity{}, fmt.Errorf("make a key: %w", err)
-	}
+// identity makes a certificate for a key, which signs it itself.
+func (l *Lab) identity(key crypto.Signer, until time.Time) (Identity, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "idp.example.com"},
 		NotBefore: l.Now.AddDate(-1, 0, 0), NotAfter: until,

@@ -99,7 +99,7 @@ func (l *Lab) malformed() []Attack {
 		row{"XML 1.1", "saml_xml", `<?xml version="1.1"?>` + raw},
 		row{"an XML declaration with more in it", "saml_encoding", `<?xml version="1.0" encoding="UTF-8" evil="yes"?>` + raw},
 		row{"a space before the XML declaration", "saml_processing_instruction", ` <?xml version="1.0"?>` + raw},
-		row{"a byte order mark", "saml_xml", "\ufeff" + raw},
+		row{"a byte order mark in the middle", "saml_xml", " \ufeff" + raw},
 	)
 }
 
