@@ -1,0 +1,277 @@
+package saml
+
+import (
+	"cmp"
+	"encoding/xml"
+	"slices"
+	"strings"
+	"time"
+
+	samllib "github.com/crewjam/saml"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
+)
+
+// maxAge is how long ago an assertion may have been made. It is delivered by a
+// browser right away; its identifier is remembered for as long.
+const maxAge = 10 * time.Minute
+
+// maxName is the longest name of a person, in bytes (core, section 8.3.7).
+const maxName = 256
+
+// Formats of a NameID (core, section 8.3).
+const (
+	Unspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+	Email       = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+	Persistent  = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	Transient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+)
+
+const bearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+
+// Expect is what a response must fit.
+type Expect struct {
+	// EntityID and ACS are ours, Issuer is the identity provider's entity id.
+	EntityID, ACS, Issuer string
+	// Request is the id of the AuthnRequest that is answered; empty means that nobody
+	// asked, and a response to any request is refused.
+	Request string
+	// NameIDFormat is the agreed one; empty accepts any.
+	NameIDFormat string
+	// Contexts are the authentication context classes that are good enough; empty
+	// accepts any.
+	Contexts []string
+	// Since is the earliest time at which the person may have signed in; zero accepts any.
+	Since time.Time
+	// Now is when the response came, Skew how far the other clock may be off.
+	Now  time.Time
+	Skew time.Duration
+}
+
+// Assertion is what an assertion says that passed.
+type Assertion struct {
+	ID           string
+	Issued       time.Time
+	NotOnOrAfter time.Time // the end of its use, Skew not counted in
+	NameID       identity.UpstreamSession
+	Context      string
+	Authn        time.Time
+	SessionEnds  time.Time // zero when it does not say
+	// Attributes are the values by name, in order.
+	Attributes []Attribute
+}
+
+// Attribute is one attribute of a person.
+type Attribute struct {
+	Name, FriendlyName string
+	Values             []string
+}
+
+// inspection notes every check of one message and remembers the first that failed.
+type inspection struct {
+	findings *identity.Findings
+	failed   error
+}
+
+// check notes a check; why is the fault when it failed.
+func (i *inspection) check(passed bool, why *fault.Error, expected, got string) bool {
+	name := strings.TrimPrefix(why.Code, "saml_")
+	i.findings.Note(name, passed, expected, clean(got))
+	if !passed && i.failed == nil {
+		i.failed = identity.Refuse(why, name, expected, clean(got))
+	}
+	return passed
+}
+
+// clean cuts text of a stranger down to what may be shown.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// beyond is what of an assertion crewjam's types do not hold.
+type beyond struct {
+	Conditions struct {
+		Restrictions []struct {
+			Audiences []string `xml:"urn:oasis:names:tc:SAML:2.0:assertion Audience"`
+		} `xml:"urn:oasis:names:tc:SAML:2.0:assertion AudienceRestriction"`
+		OneTimeUse *struct{} `xml:"urn:oasis:names:tc:SAML:2.0:assertion OneTimeUse"`
+		Proxy      *struct{} `xml:"urn:oasis:names:tc:SAML:2.0:assertion ProxyRestriction"`
+		Unknown    []struct {
+			XMLName xml.Name
+		} `xml:",any"`
+	} `xml:"urn:oasis:names:tc:SAML:2.0:assertion Conditions"`
+}
+
+// Inspect checks a Response that the gate let in, and notes every check. The error is
+// that of the first that failed.
+func Inspect(m xmlgate.Message, e Expect, findings *identity.Findings) (Assertion, error) {
+	i := &inspection{findings: findings}
+	i.envelope(m, e)
+	var a samllib.Assertion
+	var b beyond
+	if err := cmp.Or(xml.Unmarshal(m.Assertion, &a), xml.Unmarshal(m.Assertion, &b)); err != nil {
+		return Assertion{}, unreadable(err, "an assertion")
+	}
+	i.check(a.Version == "2.0", ErrVersion, "2.0", a.Version)
+	i.check(strings.TrimSpace(a.Issuer.Value) == e.Issuer, ErrIssuer, e.Issuer, a.Issuer.Value)
+	i.check(a.IssueInstant.After(e.Now.Add(-maxAge-e.Skew)) && !a.IssueInstant.After(e.Now.Add(e.Skew)), ErrIssueInstant,
+		"within "+maxAge.String()+" of "+stamp(e.Now), stamp(a.IssueInstant))
+	said := Assertion{ID: a.ID, Issued: a.IssueInstant}
+	due := i.subject(&said, a.Subject, e)
+	until := i.conditions(a.Conditions, b, e)
+	said.NotOnOrAfter = earliest(due, until, a.IssueInstant.Add(maxAge))
+	i.statement(&said, a.AuthnStatements, e)
+	said.Attributes = attributes(a.AttributeStatements)
+	if i.failed != nil {
+		return Assertion{}, i.failed
+	}
+	return said, nil
+}
+
+// envelope checks what the Response says of itself. Signed or not, it can refuse.
+func (i *inspection) envelope(m xmlgate.Message, e Expect) {
+	h := m.Hints
+	i.check(h.Issuer == "" || strings.TrimSpace(h.Issuer) == e.Issuer, ErrIssuer, e.Issuer, h.Issuer)
+	// A signed message says where it is meant to go (bindings, section 3.5.5.2).
+	i.check(h.Destination == e.ACS || h.Destination == "" && m.EnvelopeSignature == nil, ErrDestination, e.ACS, cmp.Or(h.Destination, "none"))
+	// What is missing here stands in the assertion, which is signed.
+	i.check(h.InResponseTo == e.Request || h.InResponseTo == "", ErrInResponseTo, cmp.Or(e.Request, "none"), cmp.Or(h.InResponseTo, "none"))
+}
+
+// subject checks whom the assertion is about and who may present it, and returns
+// until when.
+func (i *inspection) subject(said *Assertion, s *samllib.Subject, e Expect) (due time.Time) {
+	if !i.check(s != nil && s.NameID != nil && strings.TrimSpace(s.NameID.Value) != "" && len(s.NameID.Value) <= maxName, ErrSubject, "a NameID of 1 to 256 bytes", "none") {
+		return due
+	}
+	n := s.NameID
+	format := cmp.Or(n.Format, Unspecified)
+	i.check(e.NameIDFormat == "" || e.NameIDFormat == Unspecified || format == e.NameIDFormat, ErrNameIDFormat, cmp.Or(e.NameIDFormat, "any"), format)
+	i.check(n.SPNameQualifier == "" || n.SPNameQualifier == e.EntityID, ErrNameIDQualifier, e.EntityID, n.SPNameQualifier)
+	said.NameID = identity.UpstreamSession{Name: strings.TrimSpace(n.Value), Format: n.Format, Qualifier: n.NameQualifier, SPQualifier: n.SPNameQualifier}
+	return i.confirmations(s.SubjectConfirmations, e)
+}
+
+// confirmations wants one bearer confirmation that holds (profiles, section 4.1.4.3).
+// Of several, the first that holds counts; if none does, the last tells why.
+func (i *inspection) confirmations(all []samllib.SubjectConfirmation, e Expect) time.Time {
+	all = slices.DeleteFunc(slices.Clone(all), func(c samllib.SubjectConfirmation) bool {
+		return c.Method != bearer || c.SubjectConfirmationData == nil
+	})
+	if !i.check(len(all) > 0, ErrConfirmation, bearer, "none") {
+		return time.Time{}
+	}
+	for n, c := range all {
+		try := &inspection{findings: &identity.Findings{}}
+		try.confirmation(c.SubjectConfirmationData, e)
+		if try.failed == nil || n == len(all)-1 {
+			i.findings.Checks = append(i.findings.Checks, try.findings.Checks...)
+			if i.failed == nil {
+				i.failed = try.failed
+			}
+			return c.SubjectConfirmationData.NotOnOrAfter
+		}
+	}
+	return time.Time{}
+}
+
+func (i *inspection) confirmation(d *samllib.SubjectConfirmationData, e Expect) {
+	i.check(d.Recipient == e.ACS, ErrRecipient, e.ACS, cmp.Or(d.Recipient, "none"))
+	i.check(d.InResponseTo == e.Request, ErrInResponseTo, cmp.Or(e.Request, "none"), cmp.Or(d.InResponseTo, "none"))
+	i.check(d.NotBefore.IsZero() && e.Now.Before(d.NotOnOrAfter.Add(e.Skew)), ErrConfirmationDue, "a time after "+stamp(e.Now)+", and no time before", stamp(d.NotOnOrAfter))
+}
+
+// conditions checks when and where the assertion counts, and returns until when.
+func (i *inspection) conditions(c *samllib.Conditions, b beyond, e Expect) time.Time {
+	if !i.check(c != nil, ErrConditions, "conditions", "none") {
+		return time.Time{}
+	}
+	unknown := ""
+	for _, u := range b.Conditions.Unknown {
+		unknown = u.XMLName.Local
+	}
+	i.check(unknown == "", ErrConditions, "AudienceRestriction, OneTimeUse, ProxyRestriction", cmp.Or(unknown, "nothing else"))
+	i.check(c.NotBefore.IsZero() || !e.Now.Before(c.NotBefore.Add(-e.Skew)), ErrNotBefore, "a time before "+stamp(e.Now), stamp(c.NotBefore))
+	i.check(c.NotOnOrAfter.IsZero() || e.Now.Before(c.NotOnOrAfter.Add(e.Skew)), ErrExpired, "a time after "+stamp(e.Now), stamp(c.NotOnOrAfter))
+	// All restrictions must hold, each by one of its audiences (core, section 2.5.1.4).
+	held, got := len(b.Conditions.Restrictions) > 0, "none"
+	for _, r := range b.Conditions.Restrictions {
+		if !slices.ContainsFunc(r.Audiences, func(a string) bool { return strings.TrimSpace(a) == e.EntityID }) {
+			held = false
+		}
+		got = strings.Join(r.Audiences, " ")
+	}
+	i.check(held, ErrAudience, e.EntityID, got)
+	return c.NotOnOrAfter
+}
+
+// statement checks how and when the person signed in there.
+func (i *inspection) statement(said *Assertion, all []samllib.AuthnStatement, e Expect) {
+	if !i.check(len(all) > 0, ErrAuthnStatement, "an AuthnStatement", "none") {
+		return
+	}
+	s := all[0]
+	if s.AuthnContext.AuthnContextClassRef != nil {
+		said.Context = strings.TrimSpace(s.AuthnContext.AuthnContextClassRef.Value)
+	}
+	i.check(len(e.Contexts) == 0 || slices.Contains(e.Contexts, said.Context), ErrAuthnContext, cmp.Or(strings.Join(e.Contexts, " "), "any"), cmp.Or(said.Context, "none"))
+	late := !e.Since.IsZero() && s.AuthnInstant.Before(e.Since.Add(-e.Skew))
+	expected := "a time before " + stamp(e.Now)
+	if !e.Since.IsZero() {
+		expected = stamp(e.Since) + " or later"
+	}
+	i.check(!s.AuthnInstant.IsZero() && !s.AuthnInstant.After(e.Now.Add(e.Skew)) && !late, ErrAuthnInstant, expected, stamp(s.AuthnInstant))
+	said.Authn, said.NameID.Index = s.AuthnInstant, s.SessionIndex
+	for _, s := range all {
+		if ends := s.SessionNotOnOrAfter; ends != nil && !ends.IsZero() {
+			said.SessionEnds = earliest(said.SessionEnds, *ends)
+		}
+	}
+	i.check(said.SessionEnds.IsZero() || e.Now.Before(said.SessionEnds), ErrSessionOver, "a time after "+stamp(e.Now), stamp(said.SessionEnds))
+}
+
+// attributes gathers the values of each name, in order.
+func attributes(statements []samllib.AttributeStatement) []Attribute {
+	var all []Attribute
+	for _, s := range statements {
+		for _, a := range s.Attributes {
+			at := slices.IndexFunc(all, func(have Attribute) bool { return have.Name == a.Name })
+			if at < 0 {
+				at, all = len(all), append(all, Attribute{Name: a.Name, FriendlyName: a.FriendlyName})
+			}
+			for _, v := range a.Values {
+				text := strings.TrimSpace(v.Value)
+				if v.NameID != nil { // eduPersonTargetedID and its like
+					text = strings.TrimSpace(v.NameID.Value)
+				}
+				all[at].Values = append(all[at].Values, text)
+			}
+		}
+	}
+	return all
+}
+
+// earliest is the first of the times that are known.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// stamp is a time as documents write it.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "none"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
