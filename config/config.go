@@ -268,9 +268,9 @@ type Connection struct {
 	ID string `yaml:"id"`
 	// Title is shown on the sign-in page.
 	Title string `yaml:"title"`
-	// Type is oidc (default).
+	// Type is oidc (default) or saml.
 	Type string `yaml:"type"`
-	// Issuer is exactly what the provider's metadata says.
+	// Issuer is exactly what the provider's metadata says: the entity id, for SAML.
 	Issuer           string `yaml:"issuer"`
 	ClientID         string `yaml:"client_id"`
 	ClientSecret     Secret `yaml:"client_secret"`
@@ -291,10 +291,62 @@ type Connection struct {
 	Claims map[string]string `yaml:"claims"`
 	// Groups says where the person's upstream groups are.
 	Groups Groups `yaml:"groups"`
+	// SAML is for Type saml, which takes none of the fields of OpenID Connect:
+	// client_id, client_secret, scopes, algorithms, userinfo, allowed_tenants.
+	SAML SAML `yaml:"saml"`
 }
 
-// TypeOIDC is the only Connection.Type so far.
-const TypeOIDC = "oidc"
+// The values of Connection.Type.
+const (
+	TypeOIDC = "oidc"
+	TypeSAML = "saml"
+)
+
+// SAML is what a SAML connection has beside others. Of Metadata, MetadataFile and
+// MetadataURL one is required.
+type SAML struct {
+	// EntityID is the broker's own at this identity provider. Default is the address of
+	// its metadata, <issuer>/login/saml/<id>/metadata.
+	EntityID string `yaml:"entity_id"`
+	// MetadataURL is where the identity provider publishes its metadata.
+	MetadataURL string `yaml:"metadata_url"`
+	// MetadataFile is a file with it, which is read again as often as an address.
+	MetadataFile string `yaml:"metadata_file"`
+	// Metadata is the document itself.
+	Metadata string `yaml:"metadata"`
+	// MetadataCertificates are PEM certificates, one of which must have signed the
+	// metadata. Without any, https vouches for it.
+	MetadataCertificates     string `yaml:"metadata_certificates"`
+	MetadataCertificatesFile string `yaml:"metadata_certificates_file"`
+	// Refresh is how often the metadata is read again. Default 1h.
+	Refresh time.Duration `yaml:"refresh"`
+	// MaxAge is how long it is used while it cannot be read. Default 7d.
+	MaxAge time.Duration `yaml:"max_age"`
+	// Signed is what must be signed: assertion (default), response, or both.
+	Signed string `yaml:"signed"`
+	// Encrypted refuses assertions that are not encrypted.
+	Encrypted bool `yaml:"encrypted"`
+	// Binding is how requests are sent: redirect (default) or post, where the
+	// identity provider offers it.
+	Binding string `yaml:"binding"`
+	// NameIDFormat is how people are named: persistent, email, transient, unspecified
+	// (default, which accepts any) or the URI of another.
+	NameIDFormat string `yaml:"name_id_format"`
+	// Subject is an attribute that never changes, as the person's key instead of the
+	// NameID. It is required for transient ones.
+	Subject string `yaml:"subject"`
+	// Attributes say which attribute a claim is taken from, the first that is there, by
+	// name or friendly name: {email: [mail]}. Common names need none.
+	Attributes map[string][]string `yaml:"attributes"`
+	// AuthnContexts are the authentication context classes that are asked for and
+	// accepted. Default any.
+	AuthnContexts []string `yaml:"authn_contexts"`
+	// IDPInitiated lets the identity provider begin sign-ins. Whoever has an account
+	// there can then sign somebody else's browser in as themselves.
+	IDPInitiated bool `yaml:"idp_initiated"`
+	// Skew is how far its clock may be off. Default 1m.
+	Skew time.Duration `yaml:"skew"`
+}
 
 // Groups says which claim lists a person's groups.
 type Groups struct {

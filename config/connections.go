@@ -43,16 +43,22 @@ func (k *checker) connection(n *Connection, path string, t taken) {
 		k.fail(join(path, "id"), "is the id of another connection")
 	}
 	t.ids[n.ID] = true
-	if n.Type != TypeOIDC {
-		k.fail(join(path, "type"), "must be oidc")
-	}
 	if len(n.Title) > 80 || strings.ContainsFunc(n.Title, unprintable) {
 		k.fail(join(path, "title"), "must be at most 80 printable characters")
 	}
-	if n.ClientID == "" {
-		k.fail(join(path, "client_id"), "is required")
+	for _, field := range sortedKeys(n.Claims) {
+		if strings.TrimSpace(n.Claims[field]) == "" {
+			k.fail(join(path, "claims."+field), "must be a CEL expression")
+		}
 	}
-	k.upstream(n, path)
+	switch n.Type {
+	case TypeOIDC:
+		k.oidc(n, path)
+	case TypeSAML:
+		k.saml(n, path)
+	default:
+		k.fail(join(path, "type"), "must be oidc or saml")
+	}
 	for j, d := range n.Domains {
 		if !domain.MatchString(d) {
 			k.fail(at(join(path, "domains"), j), "must be a domain in lower case, such as acme.example")
@@ -63,7 +69,13 @@ func (k *checker) connection(n *Connection, path string, t taken) {
 	}
 }
 
-func (k *checker) upstream(n *Connection, path string) {
+func (k *checker) oidc(n *Connection, path string) {
+	if n.ClientID == "" {
+		k.fail(join(path, "client_id"), "is required")
+	}
+	if !reflect.ValueOf(n.SAML).IsZero() {
+		k.fail(join(path, "saml"), "is for type saml")
+	}
 	multi := strings.Contains(n.Issuer, tenant)
 	message := webURL(strings.Replace(n.Issuer, tenant, "tenant", 1))
 	switch {
@@ -86,11 +98,6 @@ func (k *checker) upstream(n *Connection, path string) {
 	for i, a := range n.Algorithms {
 		if !slices.Contains(algorithms, a) {
 			k.fail(at(join(path, "algorithms"), i), "must be one of %s", strings.Join(algorithms, ", "))
-		}
-	}
-	for _, field := range sortedKeys(n.Claims) {
-		if strings.TrimSpace(n.Claims[field]) == "" {
-			k.fail(join(path, "claims."+field), "must be a CEL expression")
 		}
 	}
 }

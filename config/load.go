@@ -114,14 +114,18 @@ func (n *Connection) complete() {
 	if n.Title == "" {
 		n.Title = n.ID
 	}
+	if n.Groups.Claim == "" {
+		n.Groups.Claim = "groups"
+	}
+	if n.Type == TypeSAML {
+		n.SAML.complete()
+		return
+	}
 	if n.Scopes == nil {
 		n.Scopes = []string{"openid", "profile", "email"}
 	}
 	if n.Algorithms == nil {
 		n.Algorithms = []string{"RS256", "ES256", "EdDSA", "PS256"}
-	}
-	if n.Groups.Claim == "" {
-		n.Groups.Claim = "groups"
 	}
 }
 
@@ -133,7 +137,8 @@ func (c *Config) anchor(base string) {
 		&c.Log.File.Path, &c.Log.Syslog.CA, &c.Audit.File.Path, &c.Audit.Syslog.CA,
 	}
 	for i := range c.Connections {
-		paths = append(paths, &c.Connections[i].ClientSecretFile)
+		n := &c.Connections[i]
+		paths = append(paths, &n.ClientSecretFile, &n.SAML.MetadataFile, &n.SAML.MetadataCertificatesFile)
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {

@@ -28,6 +28,7 @@ var (
 	ErrAuthnInstant    = deny("authn_instant", "the person signed in too long ago, or in the future")
 	ErrSessionOver     = deny("session_not_on_or_after", "the identity provider's own session is over")
 	ErrUnsolicited     = deny("unsolicited", "nobody here began this sign-in, and this identity provider may not begin one")
+	ErrNotEncrypted    = deny("encrypted", "the answer is not encrypted, and must be")
 	ErrReplayed        = deny("replayed", "this answer was used before")
 	ErrName            = deny("name_id", "the identity provider does not say whom to sign out")
 	ErrStatus          = deny("status", "the identity provider did not do what it was asked to")

@@ -76,14 +76,37 @@ func Encode(el *etree.Element) ([]byte, error) {
 	return raw, nil
 }
 
-// Form is what a browser posts to deliver a signed message (bindings, section
-// 3.5.4). kind is Request or Response.
-func Form(kind string, message []byte, relayState string) url.Values {
-	form := url.Values{kind: {base64.StdEncoding.EncodeToString(message)}}
+// Message is what can be sent.
+type Message interface {
+	// Element returns it as XML, unsigned.
+	Element() *etree.Element
+}
+
+// Deliver signs a message and says how a browser takes it there: by the form that it
+// posts (bindings, section 3.5.4), or by redirect where form is nil. kind is Request
+// or Response. relayState is at most 80 bytes.
+func Deliver(binding, to, kind string, m Message, relayState string, k KeyPair) (target string, form url.Values, err error) {
+	if binding == Redirect {
+		raw, err := Encode(m.Element())
+		if err != nil {
+			return "", nil, err
+		}
+		target, err = RedirectURL(to, kind, raw, relayState, k)
+		return target, nil, err
+	}
+	signed, err := Sign(m.Element(), k)
+	if err != nil {
+		return "", nil, err
+	}
+	raw, err := Encode(signed)
+	if err != nil {
+		return "", nil, err
+	}
+	form = url.Values{kind: {base64.StdEncoding.EncodeToString(raw)}}
 	if relayState != "" {
 		form.Set("RelayState", relayState)
 	}
-	return form
+	return to, form, nil
 }
 
 // RedirectURL is where a browser goes to deliver a message, signed over the query
