@@ -31,6 +31,7 @@ type connectors struct {
 	now        func() time.Time
 	log        *slog.Logger
 	configured map[string]config.Connection
+	saml       samlParts
 
 	mu   sync.Mutex
 	made map[string]connector
@@ -42,7 +43,9 @@ type connector struct {
 	version int64
 	updated time.Time
 	login   login.Connection
-	speaks  *upstream.Connection // nil when it cannot be made
+	speaks  interface { // nil when it cannot be made
+		Health() (asked time.Time, failed error)
+	}
 }
 
 func (c *connectors) configure(all []config.Connection) {
@@ -87,11 +90,16 @@ func (c *connectors) make(ctx context.Context, one connection.Connection) connec
 		made.login.Connector, made.updated = broken{err}, time.Time{}
 		return made
 	}
-	made.speaks = upstream.New(upstream.Options{
+	if cfg.Type == config.TypeSAML {
+		speaks := upstream.NewSAML(c.samlOptions(cfg))
+		made.speaks, made.login.Connector = speaks, speaks
+		return made
+	}
+	speaks := upstream.New(upstream.Options{
 		ID: cfg.ID, Issuer: cfg.Issuer, Tenants: cfg.AllowedTenants, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret.Reveal(), Scopes: cfg.Scopes,
 		Algorithms: cfg.Algorithms, UserInfo: cfg.UserInfo, HTTP: c.http, Now: c.now, Log: c.log,
 	})
-	made.login.Connector = made.speaks
+	made.speaks, made.login.Connector = speaks, speaks
 	return made
 }
 
@@ -176,7 +184,7 @@ func ruleFaults(c config.Connection) (faults strictyaml.Faults) {
 func settingsOf(c config.Connection) connection.Settings {
 	return connection.Settings{
 		ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, ClientID: c.ClientID, Scopes: c.Scopes, Domains: c.Domains, Algorithms: c.Algorithms,
-		UserInfo: c.UserInfo, AllowedTenants: c.AllowedTenants, Claims: c.Claims, Groups: &connection.Groups{Claim: c.Groups.Claim},
+		UserInfo: c.UserInfo, AllowedTenants: c.AllowedTenants, Claims: c.Claims, Groups: &connection.Groups{Claim: c.Groups.Claim}, SAML: samlSettings(c),
 	}
 }
 

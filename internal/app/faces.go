@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
+	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
 
 // faces are what answers requests.
@@ -30,6 +31,7 @@ type faces struct {
 	api        *api.API
 	bearer     rest.Authenticate // who asks on the network
 	connectors *connectors
+	saml       *upstream.SAMLEndpoints
 }
 
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
@@ -45,7 +47,9 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if err := Check(p.cfg); err != nil {
 		return err
 	}
-	f.connectors = &connectors{of: p.connections, http: p.client, now: p.now, log: p.log}
+	f.connectors = &connectors{
+		of: p.connections, http: p.client, now: p.now, log: p.log, saml: samlParts{issuer: p.cfg.Issuer, ring: p.saml, seen: p.memory, changed: p.certificatesChanged},
+	}
 	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
 		Connections: f.connectors.all, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
@@ -55,19 +59,25 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if err != nil {
 		return err
 	}
+	f.saml, err = upstream.NewSAMLEndpoints(upstream.SAMLEndpointOptions{
+		Connection: f.connectors.samlConnection, Sessions: p.sessions, Cache: p.memory, Limit: limits.signIns, Refused: f.login.Refused, Actor: httpx.Actor, UI: f.ui, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
 	f.provider, err = oidc.New(oidc.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
 		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Revocations: p.revocations, UI: f.ui, HTTP: p.client,
-		Limits: limits.provider,
-		Actor:  httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
+		Limits: limits.provider, Leave: f.saml.Leave,
+		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})
 	if err != nil {
 		return err
 	}
 	f.login.SetResumer(identity.OIDC, f.provider)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Actor: httpx.Actor, UI: f.ui,
+		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Leave: f.saml.Leave, Actor: httpx.Actor, UI: f.ui,
 	})
 	if err != nil {
 		return err
@@ -106,6 +116,7 @@ func (p *parts) public() *http.ServeMux {
 	f := p.faces
 	f.ui.Mount(mux)
 	f.login.Mount(mux)
+	f.saml.Mount(mux)
 	f.provider.Mount(mux)
 	f.portal.Mount(mux)
 	f.console.Mount(mux)

@@ -58,11 +58,32 @@ type Settings struct {
 	AllowedTenants []string          `json:"allowed_tenants,omitempty"`
 	Claims         map[string]string `json:"claims,omitempty"`
 	Groups         *Groups           `json:"groups,omitempty"`
+	SAML           *SAML             `json:"saml,omitempty"`
 }
 
 // Groups says where a person's groups are.
 type Groups struct {
 	Claim string `json:"claim,omitempty"`
+}
+
+// SAML is what a SAML connection has beside others. Durations are written as in the
+// configuration.
+type SAML struct {
+	EntityID             string              `json:"entity_id,omitempty"`
+	MetadataURL          string              `json:"metadata_url,omitempty"`
+	Metadata             string              `json:"metadata,omitempty"`
+	MetadataCertificates string              `json:"metadata_certificates,omitempty"`
+	Refresh              string              `json:"refresh,omitempty"`
+	MaxAge               string              `json:"max_age,omitempty"`
+	Signed               string              `json:"signed,omitempty"`
+	Encrypted            bool                `json:"encrypted,omitempty"`
+	Binding              string              `json:"binding,omitempty"`
+	NameIDFormat         string              `json:"name_id_format,omitempty"`
+	Subject              string              `json:"subject,omitempty"`
+	Attributes           map[string][]string `json:"attributes,omitempty"`
+	AuthnContexts        []string            `json:"authn_contexts,omitempty"`
+	IDPInitiated         bool                `json:"idp_initiated,omitempty"`
+	Skew                 string              `json:"skew,omitempty"`
 }
 
 // Connection is an identity provider.

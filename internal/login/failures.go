@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // Whoever can reach the broker can fail to sign in, as often as the limits allow.
@@ -126,5 +129,15 @@ func (l *Login) Run(ctx context.Context) error {
 func (l *Login) flush(ctx context.Context, at time.Time) {
 	if err := l.failures.flush(ctx, at); err != nil {
 		l.o.Log.ErrorContext(ctx, "failed sign-ins not recorded", slog.Any("error", err))
+	}
+}
+
+// Refused records a message of a connection's provider that was refused outside of a
+// sign-in: one about signing out.
+func (l *Login) Refused(r *http.Request, connection string, cause error) {
+	kind := fault.As(cause)
+	e := event.New(l.o.Now(), "signout.failed", l.o.Actor(r, identity.Connection(connection)), identity.Connection(connection), "rule", kind.Code, "detail", kind.Detail)
+	if err := l.failures.tell(r.Context(), failureKind{connection, "signout " + kind.Code}, e); err != nil {
+		l.o.Log.ErrorContext(r.Context(), "refused sign-out not recorded", slog.Any("error", err))
 	}
 }

@@ -170,7 +170,9 @@ func (p *Provider) end(w http.ResponseWriter, r *http.Request, s session.Session
 		return
 	}
 	p.o.Sessions.Clear(w)
-	p.signedOut(w, r, back)
+	if p.o.Leave == nil || !p.o.Leave(w, r, s.Authentication, back) {
+		p.signedOut(w, r, back)
+	}
 }
 
 func (p *Provider) signedOut(w http.ResponseWriter, r *http.Request, back string) {

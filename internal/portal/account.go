@@ -81,19 +81,22 @@ func (p *Portal) withdraw(w http.ResponseWriter, r *http.Request, v visitor) {
 }
 
 func (p *Portal) signOut(w http.ResponseWriter, r *http.Request, v visitor) {
-	p.left(w, r, p.o.Sessions.End(r.Context(), v.Session.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out"))
+	p.left(w, r, v, p.o.Sessions.End(r.Context(), v.Session.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out"))
 }
 
 func (p *Portal) signOutEverywhere(w http.ResponseWriter, r *http.Request, v visitor) {
-	p.left(w, r, p.o.Sessions.EndAll(r.Context(), v.Person.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out everywhere"))
+	p.left(w, r, v, p.o.Sessions.EndAll(r.Context(), v.Person.ID, p.o.Actor(r, identity.Person(v.Person.ID)), "signed out everywhere"))
 }
 
-func (p *Portal) left(w http.ResponseWriter, r *http.Request, err error) {
+func (p *Portal) left(w http.ResponseWriter, r *http.Request, v visitor, err error) {
 	if err != nil {
 		p.o.UI.Error(w, r, err)
 		return
 	}
 	p.o.Sessions.Clear(w)
+	if p.o.Leave != nil && p.o.Leave(w, r, v.Session.Authentication, "") {
+		return
+	}
 	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.out})
 }
 

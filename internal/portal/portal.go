@@ -51,6 +51,9 @@ type Options struct {
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}
+	// Leave signs the person out at the identity provider, too, where it answers the
+	// browser and returns true; nil does nothing.
+	Leave func(w http.ResponseWriter, r *http.Request, a identity.Authentication, back string) bool
 	// SignIn begins a sign-in that ends at a path of ours.
 	SignIn func(w http.ResponseWriter, r *http.Request, local string)
 	Actor  func(*http.Request, identity.Ref) identity.Actor

@@ -29,7 +29,7 @@ const (
 	Transient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 )
 
-const bearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+const bearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer" //nolint:gosec // G101: the name of a method
 
 // Expect is what a response must fit.
 type Expect struct {

@@ -30,9 +30,9 @@ const maxCertificates = 16
 // minRSABits is the least that a key of a stranger may have.
 const minRSABits = 2048
 
-// IdP is what the metadata of an identity provider says that is used of it: where
+// IDP is what the metadata of an identity provider says that is used of it: where
 // to go, and with which certificates it signs. It says nothing about checks.
-type IdP struct {
+type IDP struct {
 	EntityID string
 	// SSO and SLO are endpoints by binding, Redirect and Post alone.
 	SSO map[string]string
@@ -55,15 +55,15 @@ type Source struct {
 	Now          time.Time
 }
 
-// ParseIdP reads the metadata of an identity provider (metadata, section 2.4.3).
-func ParseIdP(raw []byte, s Source) (IdP, error) {
+// ParseIDP reads the metadata of an identity provider (metadata, section 2.4.3).
+func ParseIDP(raw []byte, s Source) (IDP, error) {
 	want := xmlgate.Want{Kind: xmlgate.Metadata, Signed: xmlgate.None, Now: s.Now}
 	if len(s.Certificates) > 0 {
 		want.Signed, want.Certificates = xmlgate.Envelope, s.Certificates
 	}
 	m, err := xmlgate.Verify(raw, want)
 	if err != nil {
-		return IdP{}, err
+		return IDP{}, err
 	}
 	document := m.Envelope
 	if len(s.Certificates) == 0 && document == nil {
@@ -71,7 +71,7 @@ func ParseIdP(raw []byte, s Source) (IdP, error) {
 	}
 	entity, until, err := find(document, s.EntityID)
 	if err != nil {
-		return IdP{}, err
+		return IDP{}, err
 	}
 	return entity.read(s, until)
 }
@@ -116,20 +116,20 @@ func among(m samllib.EntitiesDescriptor, id string) (found []samllib.EntityDescr
 	return found, until
 }
 
-func (e entity) read(s Source, until time.Time) (IdP, error) {
+func (e entity) read(s Source, until time.Time) (IDP, error) {
 	at := slices.IndexFunc(e.IDPSSODescriptors, func(d samllib.IDPSSODescriptor) bool {
 		return slices.Contains(strings.Fields(d.ProtocolSupportEnumeration), protocol)
 	})
 	if at < 0 {
-		return IdP{}, identity.Refuse(ErrMetadataRole, "metadata_role", "an IDPSSODescriptor for "+protocol, "none")
+		return IDP{}, identity.Refuse(ErrMetadataRole, "metadata_role", "an IDPSSODescriptor for "+protocol, "none")
 	}
 	role := e.IDPSSODescriptors[at]
-	p := IdP{
+	p := IDP{
 		EntityID: e.EntityID, SSO: map[string]string{}, SLO: map[string]Endpoint{},
 		ValidUntil: earliest(until, e.ValidUntil, deref(role.ValidUntil)),
 	}
 	if !p.ValidUntil.IsZero() && !s.Now.Before(p.ValidUntil) {
-		return IdP{}, identity.Refuse(ErrMetadataExpired, "metadata_expired", "a time after "+stamp(s.Now), stamp(p.ValidUntil))
+		return IDP{}, identity.Refuse(ErrMetadataExpired, "metadata_expired", "a time after "+stamp(s.Now), stamp(p.ValidUntil))
 	}
 	for _, place := range role.SingleSignOnServices {
 		if _, known := p.SSO[place.Binding]; !known && spoken(place.Binding) && safe(place.Location) {
@@ -137,7 +137,7 @@ func (e entity) read(s Source, until time.Time) (IdP, error) {
 		}
 	}
 	if len(p.SSO) == 0 {
-		return IdP{}, identity.Refuse(ErrMetadataPlace, "metadata_endpoint", "a SingleSignOnService for redirect or POST, over https", "none")
+		return IDP{}, identity.Refuse(ErrMetadataPlace, "metadata_endpoint", "a SingleSignOnService for redirect or POST, over https", "none")
 	}
 	for _, place := range role.SingleLogoutServices {
 		answers := cmp.Or(place.ResponseLocation, place.Location)
@@ -147,7 +147,7 @@ func (e entity) read(s Source, until time.Time) (IdP, error) {
 	}
 	p.Certificates = certificates(role.KeyDescriptors)
 	if n := len(p.Certificates); n == 0 || n > maxCertificates {
-		return IdP{}, identity.Refuse(ErrMetadataKey, "metadata_key", "1 to 16 certificates for signing, RSA of 2048 bits or more or ECDSA", "another number")
+		return IDP{}, identity.Refuse(ErrMetadataKey, "metadata_key", "1 to 16 certificates for signing, RSA of 2048 bits or more or ECDSA", "another number")
 	}
 	return p, nil
 }

@@ -33,12 +33,16 @@ func (u *UI) Error(w http.ResponseWriter, r *http.Request, err error, links ...L
 func (u *UI) Say(r *http.Request, err error) Text { return Plain(u.detail(fault.As(err), choose(r))) }
 
 // detail is what a page says of a fault: its own English sentence, or the one that
-// the other language has for its code, or for its kind.
+// the other language has for its code, for what its code begins with, or for its kind.
 func (u *UI) detail(f *fault.Error, i int) string {
 	if i == 0 {
 		return sentence(f.Detail)
 	}
 	if s, ok := u.texts.Faults[f.Code]; ok {
+		return s
+	}
+	family, _, _ := strings.Cut(f.Code, "_") // of checks that nobody can do anything about
+	if s, ok := u.texts.Faults[family]; ok {
 		return s
 	}
 	return u.texts.Faults[f.Kind.String()]

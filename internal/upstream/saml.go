@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/saml"
 	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
@@ -213,8 +215,7 @@ func (s *SAML) verify(ctx context.Context, encoded string, r request, f *identit
 	}
 	m, err := xmlgate.Verify(raw, xmlgate.Want{Kind: xmlgate.Response, Signed: s.o.Signed, Certificates: p.Certificates, Decrypt: decrypting(keys), Now: s.o.Now()})
 	if err != nil {
-		gateRefused(f, err)
-		return saml.Assertion{}, err
+		return saml.Assertion{}, gateRefused(f, err)
 	}
 	noteGate(f, m)
 	if s.o.Encrypted && !f.Note("encrypted", m.Encrypted != nil, "an encrypted assertion", "one that is not") {
@@ -226,13 +227,21 @@ func (s *SAML) verify(ctx context.Context, encoded string, r request, f *identit
 	}, f)
 }
 
-// gateRefused notes the check that the gate refused by.
-func gateRefused(f *identity.Findings, err error) {
-	if refusal, ok := asRefusal(err); ok {
-		f.Note(strings.TrimPrefix(refusal.Check, "saml_"), false, refusal.Expected, refusal.Came)
-		return
+// gateRefused notes the check that the gate refused by, and returns what may be said
+// of it: what was expected and what came is for those who look into it.
+func gateRefused(f *identity.Findings, err error) error {
+	refusal, ok := errors.AsType[*xmlgate.Refusal](err)
+	if !ok {
+		f.Refused(err, "gate")
+		return err
 	}
-	f.Refused(err, "signature")
+	kind, detail := fault.As(err), ErrUntrusted.Detail
+	if kind.Code == saml.ErrStatus.Code {
+		detail = ErrRefused.Detail
+	}
+	name := strings.TrimPrefix(refusal.Check, "saml_")
+	f.Note(name, false, refusal.Expected, refusal.Came)
+	return identity.Refuse(fault.Wrap(err, kind.Kind, kind.Code, "%s", detail), name, refusal.Expected, refusal.Came)
 }
 
 // noteGate notes by what the gate let a message in.

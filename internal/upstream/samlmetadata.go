@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,15 +16,15 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/saml"
-	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
 )
 
 // MetadataSource is where an identity provider's metadata comes from: an address, a
 // file, or a document, the first that is set.
 type MetadataSource struct {
 	URL, File, Document string
-	// Certificates must have signed it, where there are any.
-	Certificates []*x509.Certificate
+	// Trusted returns the certificates one of which must have signed it; where there
+	// are none, the way it comes vouches for it.
+	Trusted func() ([]*x509.Certificate, error)
 	// Refresh is how often it is read again, MaxAge how long it is used while that
 	// fails.
 	Refresh, MaxAge time.Duration
@@ -45,7 +44,7 @@ type samlMetadata struct {
 	o *SAMLOptions
 
 	mu     sync.Mutex
-	idp    *saml.IdP
+	idp    *saml.IDP
 	read   time.Time // when idp was read
 	tried  time.Time // when it was tried last
 	failed error     // how that went
@@ -62,7 +61,7 @@ func (m *samlMetadata) health() (asked time.Time, failed error) {
 
 // current returns the metadata. It is read again beside the request that finds it old,
 // and within one only when there is none that may be used.
-func (m *samlMetadata) current(ctx context.Context) (*saml.IdP, error) {
+func (m *samlMetadata) current(ctx context.Context) (*saml.IDP, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now, s := m.o.Now(), m.o.Metadata
@@ -102,7 +101,7 @@ func (m *samlMetadata) again(ctx context.Context, now time.Time) {
 }
 
 // learn takes what was read in place of what was known.
-func (m *samlMetadata) learn(ctx context.Context, idp saml.IdP, err error, now time.Time) {
+func (m *samlMetadata) learn(ctx context.Context, idp saml.IDP, err error, now time.Time) {
 	m.tried = now
 	m.last.Store(&discovery{now, err})
 	if err != nil {
@@ -119,12 +118,16 @@ func (m *samlMetadata) learn(ctx context.Context, idp saml.IdP, err error, now t
 	}
 }
 
-func (m *samlMetadata) fetch(ctx context.Context, now time.Time) (saml.IdP, error) {
+func (m *samlMetadata) fetch(ctx context.Context, now time.Time) (saml.IDP, error) {
 	raw, err := m.raw(ctx)
 	if err != nil {
-		return saml.IdP{}, err
+		return saml.IDP{}, err
 	}
-	return saml.ParseIdP(raw, saml.Source{EntityID: m.o.Issuer, Certificates: m.o.Metadata.Certificates, Now: now})
+	trusted, err := m.o.Metadata.Trusted()
+	if err != nil {
+		return saml.IDP{}, fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "the certificates that the metadata must be signed by cannot be read")
+	}
+	return saml.ParseIDP(raw, saml.Source{EntityID: m.o.Issuer, Certificates: trusted, Now: now})
 }
 
 func (m *samlMetadata) raw(ctx context.Context) ([]byte, error) {
@@ -133,7 +136,7 @@ func (m *samlMetadata) raw(ctx context.Context) ([]byte, error) {
 	case s.URL != "":
 		return m.get(ctx, s.URL)
 	case s.File != "":
-		raw, err := os.ReadFile(s.File) //nolint:gosec // G304: the operator names the file
+		raw, err := os.ReadFile(s.File)
 		if err != nil {
 			return nil, fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "the file with the identity provider's metadata cannot be read")
 		}
@@ -184,5 +187,3 @@ func (s *SAML) Refresh(ctx context.Context) error {
 	_, err := s.meta.current(ctx)
 	return err
 }
-
-func asRefusal(err error) (*xmlgate.Refusal, bool) { return errors.AsType[*xmlgate.Refusal](err) }

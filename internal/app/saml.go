@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/login"
+	"github.com/gatehouse-io/gatehouse/internal/saml"
+	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
+	"github.com/gatehouse-io/gatehouse/internal/upstream"
+)
+
+// samlParts are what SAML connections share.
+type samlParts struct {
+	issuer  string
+	ring    *keys.Ring
+	seen    cache.Once
+	changed func(ctx context.Context, connection string, certificates []*x509.Certificate)
+}
+
+// signedBy says what must be signed in the words of the gate.
+var signedBy = map[string]xmlgate.Signed{
+	config.SignedAssertion: xmlgate.Assertion, config.SignedResponse: xmlgate.Envelope, config.SignedBoth: xmlgate.Both,
+}
+
+// samlOptions translates a SAML connection.
+func (c *connectors) samlOptions(n config.Connection) upstream.SAMLOptions {
+	s, base := n.SAML, c.saml.issuer+"/login/saml/"+n.ID
+	entity := s.EntityID
+	if entity == "" {
+		entity = base + "/metadata"
+	}
+	return upstream.SAMLOptions{
+		ID: n.ID, EntityID: entity, ACS: base + "/acs", SLO: base + "/slo", Issuer: n.Issuer,
+		Metadata: upstream.MetadataSource{URL: s.MetadataURL, File: s.MetadataFile, Document: s.Metadata, Trusted: trustedBy(s), Refresh: s.Refresh, MaxAge: s.MaxAge},
+		Signed:   signedBy[s.Signed], Encrypted: s.Encrypted, Post: s.Binding == config.BindingPost, NameIDFormat: s.NameIDFormat, Subject: s.Subject,
+		Attributes: s.Attributes, Contexts: s.AuthnContexts, Unsolicited: s.IDPInitiated, Skew: s.Skew,
+		Keys: c.saml.pairs, Seen: c.saml.seen, HTTP: c.http, Now: c.now, Log: c.log, Changed: c.saml.changed,
+	}
+}
+
+// trustedBy reads the certificates that metadata must be signed by, each time anew
+// where they stand in a file.
+func trustedBy(s config.SAML) func() ([]*x509.Certificate, error) {
+	return func() ([]*x509.Certificate, error) {
+		text := s.MetadataCertificates
+		if s.MetadataCertificatesFile != "" {
+			raw, err := os.ReadFile(s.MetadataCertificatesFile)
+			if err != nil {
+				return nil, fmt.Errorf("saml.metadata_certificates_file: %w", err)
+			}
+			text = string(raw)
+		}
+		all, err := config.Certificates(text)
+		if err == nil && len(all) == 0 && s.MetadataCertificatesFile != "" {
+			err = errors.New("saml.metadata_certificates_file: it has no certificate")
+		}
+		return all, err
+	}
+}
+
+// pairs are the broker's own keys for SAML, the signing one first.
+func (s samlParts) pairs() ([]saml.KeyPair, error) {
+	certified, err := s.ring.Certified()
+	if err != nil {
+		return nil, err
+	}
+	pairs := make([]saml.KeyPair, len(certified))
+	for i, c := range certified {
+		pairs[i] = saml.KeyPair{Key: c.Key, Certificate: c.Certificate}
+	}
+	return pairs, nil
+}
+
+// samlConnection returns what speaks to a SAML provider, and its title.
+func (c *connectors) samlConnection(ctx context.Context, id string) (*upstream.SAML, string, error) {
+	all, err := c.all(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, one := range all {
+		if s, ok := one.Connector.(*upstream.SAML); ok && one.ID == id {
+			return s, one.Title, nil
+		}
+	}
+	return nil, "", login.ErrConnection
+}
+
+// samlSettings are the settings of a SAML connection; nil for another.
+func samlSettings(c config.Connection) *connection.SAML {
+	if c.Type != config.TypeSAML {
+		return nil
+	}
+	s := c.SAML
+	return &connection.SAML{
+		EntityID: s.EntityID, MetadataURL: s.MetadataURL, Metadata: s.Metadata, MetadataCertificates: s.MetadataCertificates,
+		Refresh: s.Refresh.String(), MaxAge: s.MaxAge.String(), Signed: s.Signed, Encrypted: s.Encrypted, Binding: s.Binding, NameIDFormat: s.NameIDFormat,
+		Subject: s.Subject, Attributes: s.Attributes, AuthnContexts: s.AuthnContexts, IDPInitiated: s.IDPInitiated, Skew: s.Skew.String(),
+	}
+}
+
+// certificatesChanged records that metadata gave a provider other certificates than
+// before: once, though every replica sees it.
+func (p *parts) certificatesChanged(ctx context.Context, id string, certificates []*x509.Certificate) {
+	prints := make([]string, len(certificates))
+	for i, c := range certificates {
+		sum := sha256.Sum256(c.Raw)
+		prints[i] = hex.EncodeToString(sum[:])
+	}
+	all := strings.Join(prints, " ")
+	now := p.now()
+	first, err := p.memory.First(ctx, "saml-certificates", id+" "+all, now, now.Add(24*time.Hour))
+	if err == nil && first {
+		err = p.trail.Record(ctx, event.New(now, "connection.certificates_changed", identity.System("metadata"), identity.Connection(id), "certificates", all))
+	}
+	if err != nil {
+		p.log.WarnContext(ctx, "changed certificates not recorded", slog.String("connection", id), slog.Any("error", err))
+	}
+}
