@@ -42,7 +42,7 @@ func (c *Console) showGroup(v *visit) (answer, error) {
 		Facts: known(
 			fact{ui.T("Connection"), []cell{{Text: g.Ref.Connection, Href: c.connectionPath(g.Ref.Connection)}}}, code(ui.T("Upstream id"), g.Ref.ID),
 			is(ui.T("Name at the provider"), g.DisplayName), is(ui.T("Mapped to"), g.Name), fact{ui.T("Members"), []cell{count(g.Members)}},
-			fact{ui.T("First seen"), []cell{{Time: g.FirstSeen}}}, fact{ui.T("Last seen"), []cell{{Time: g.LastSeen}}},
+			fact{ui.T("First seen"), []cell{c.seen(g.FirstSeen)}}, fact{ui.T("Last seen"), []cell{c.seen(g.LastSeen)}},
 		),
 	}
 	change := ui.T("Map")

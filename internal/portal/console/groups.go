@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -45,7 +46,7 @@ func (c *Console) groupList(v *visit) *list[directory.Group] {
 				return cell{Text: g.Name}
 			}},
 			{title: ui.T("Members"), name: "members", sort: "members", cell: func(g directory.Group) cell { return count(g.Members) }},
-			{title: ui.T("Last seen"), name: "last_seen", sort: "last_seen", cell: func(g directory.Group) cell { return cell{Time: g.LastSeen} }},
+			{title: ui.T("Last seen"), name: "last_seen", sort: "last_seen", cell: func(g directory.Group) cell { return c.seen(g.LastSeen) }},
 		},
 		fetch: func(ctx context.Context, q listQuery) ([]directory.Group, string, error) {
 			return c.o.Directory.SearchGroups(ctx, directory.GroupQuery{
@@ -75,4 +76,12 @@ func (c *Console) showUnseen(v *visit) (answer, error) {
 	return view{title: ui.T("Map a group that was not seen yet"), crumbs: v.crumbs(ui.T("Groups"), "/groups"), template: "unseen", data: unseenView{
 		Action: c.path("/map-group"), Back: c.path("/groups"), Connections: c.connectionOptions(v.r.Context())[1:],
 	}}, nil
+}
+
+// seen is when a sign-in told of a group, which is known to the hour.
+func (c *Console) seen(at time.Time) cell {
+	if age := c.o.Now().Sub(at); age >= 0 && age < time.Hour {
+		return cell{Say: ui.T("within the last hour")}
+	}
+	return cell{Time: at}
 }
