@@ -46,6 +46,9 @@ func endpoints(ctx context.Context, b *broker) (string, error) {
 			fmt.Fprintf(&out, "| `%s` | `%s` | %s |\n", name, strings.TrimPrefix(address, issuer), standards[name])
 		}
 	}
+	out.WriteString("\nFor identity providers: `/login/callback/{connection}` (redirect URI of OpenID Connect); for those that speak SAML, below\n" +
+		"`/login/saml/{connection}`: `/metadata` (ours for that provider), `/acs` (assertion consumer service, POST) and `/slo` (single\n" +
+		"logout, redirect and POST).\n")
 	out.WriteString("\nFor people: `/` (my apps), `/apps/{name}`, `/account`, `/admin` for administrators. For operators: `/healthz` (the process\n" +
 		"lives), `/readyz` (what works, by name), `/metrics` (for the networks of `metrics.allow`).\n\n## Management API\n\n" +
 		"Below `/api/v1`: on the network with an API token (`Authorization: Bearer …`), on the Unix socket as the operator. The OpenAPI 3.1\n" +
