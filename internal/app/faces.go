@@ -52,7 +52,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
-		Connections: f.connectors.all, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
+		Connections: f.connectors.all, Fresh: f.connectors.fresh, Traces: p.db, KeepTraces: p.cfg.SignInTraces.Keep, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
 		Entitlements: p.entitlements, SignIns: limits.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})

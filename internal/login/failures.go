@@ -48,12 +48,13 @@ type failureTally struct {
 	last  event.Event
 }
 
-// tell records one failure, now or with others of its minute.
-func (f *failures) tell(ctx context.Context, kind failureKind, e event.Event) error {
+// tell records one failure, now or with others of its minute. One that has an entry
+// of its own is completed by own.
+func (f *failures) tell(ctx context.Context, kind failureKind, e event.Event, own func(event.Event) event.Event) error {
 	if !f.take(kind, e) {
 		return nil
 	}
-	return errors.Join(f.record(ctx, []event.Event{e}), f.flush(ctx, f.now()))
+	return errors.Join(f.record(ctx, []event.Event{own(e)}), f.flush(ctx, f.now()))
 }
 
 // take counts a failure and reports whether it has an entry of its own.
