@@ -47,7 +47,7 @@ func (c *idpAddCommand) read() ([]byte, error) {
 		}
 		return text, nil
 	}
-	text, err := os.ReadFile(c.File) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(c.File)
 	if err != nil {
 		return nil, fmt.Errorf("read the connection: %w", err)
 	}
