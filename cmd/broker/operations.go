@@ -31,7 +31,7 @@ type traceCommand struct {
 type traceListCommand struct {
 	listing
 	Connection string `arg:"" optional:"" help:"Only those over this connection, by id." query:"connection"`
-	Kind       string `help:"Only sign-in, or only test." query:"kind"`
+	Kind       string `help:"Only sign-in, sign-out or test." query:"kind"`
 	Rule       string `help:"Only what failed with this code." query:"rule"`
 	Check      string `help:"Only those whose first check that failed is this." query:"check"`
 	Passed     *bool  `help:"Only tests that passed, or with =false what failed." query:"passed"`

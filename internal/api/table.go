@@ -49,7 +49,7 @@ func schemas() rest.Schemas {
 	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA, keys.SAML)
 	rest.Words(s, keys.Waiting, keys.Signing, keys.Retired, keys.Removed, keys.Killed)
 	rest.Words(s, connection.Configured, connection.Stored)
-	rest.Words(s, trace.SignIn, trace.Test)
+	rest.Words(s, trace.SignIn, trace.SignOut, trace.Test)
 	rest.Words(s, identity.Kinds()...)
 	return s
 }

@@ -30,7 +30,7 @@ func (a *API) traceRoutes() []rest.Route {
 			ID: "listTraces", Method: "GET", Path: "/traces", Summary: "List the sign-ins that failed and the tests of identity providers, newest first.",
 			About: "They are kept for a set time (sign_in_traces.keep).", Right: admin.ReadConnections,
 			Query: []rest.Param{
-				rest.Text("connection", "Only those over this connection, by id."), rest.Choice("kind", "Only sign-ins that failed, or tests.", string(trace.SignIn), string(trace.Test)),
+				rest.Text("connection", "Only those over this connection, by id."), rest.Choice("kind", "Only sign-ins that failed, messages about signing out that were refused, or tests.", string(trace.SignIn), string(trace.SignOut), string(trace.Test)),
 				rest.Text("rule", "Only what failed with this code."), rest.Text("check", "Only those whose first check that failed is this."),
 				rest.Truth("passed", "true: only tests that passed; false: only what failed."),
 				rest.Instant("from", "Only from this time on."), rest.Instant("to", "Only before this time."),

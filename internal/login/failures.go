@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
 // Whoever can reach the broker can fail to sign in, as often as the limits allow.
@@ -138,7 +139,8 @@ func (l *Login) flush(ctx context.Context, at time.Time) {
 func (l *Login) Refused(r *http.Request, connection string, cause error) {
 	kind := fault.As(cause)
 	e := event.New(l.o.Now(), "signout.failed", l.o.Actor(r, identity.Connection(connection)), identity.Connection(connection), "rule", kind.Code, "detail", kind.Detail)
-	if err := l.failures.tell(r.Context(), failureKind{connection, "signout " + kind.Code}, e); err != nil {
+	var reference string // nobody is shown it: the audit entry has it
+	if err := l.failures.tell(r.Context(), failureKind{connection, "signout " + kind.Code}, e, l.keepTrace(r, flow{Connection: connection}, trace.SignOut, cause, &reference)); err != nil {
 		l.o.Log.ErrorContext(r.Context(), "refused sign-out not recorded", slog.Any("error", err))
 	}
 }

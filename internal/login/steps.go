@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -366,7 +367,7 @@ func (l *Login) fail(w http.ResponseWriter, r *http.Request, f flow, cause error
 	kind, reference := fault.As(cause), ""
 	l.o.Outcome(f.Connection, "failed")
 	e := event.New(l.o.Now(), "signin.failed", l.o.Actor(r, identity.Connection(f.Connection)), identity.Connection(f.Connection), "rule", kind.Code, "detail", kind.Detail)
-	if err := l.failures.tell(r.Context(), failureKind{f.Connection, kind.Code}, e, l.keepTrace(r, f, cause, &reference)); err != nil {
+	if err := l.failures.tell(r.Context(), failureKind{f.Connection, kind.Code}, e, l.keepTrace(r, f, trace.SignIn, cause, &reference)); err != nil {
 		cause = errors.Join(err, cause)
 	}
 	if f.Request.Prompt.None {

@@ -53,12 +53,13 @@ func (l *Login) trace(r *http.Request, f flow, cause error) trace.Trace {
 
 // keepTrace keeps a trace of a sign-in that failed, and returns the event with its
 // code, which reference gets as well. Without one the failure counts all the same.
-func (l *Login) keepTrace(r *http.Request, f flow, cause error, reference *string) func(event.Event) event.Event {
+func (l *Login) keepTrace(r *http.Request, f flow, kind trace.Kind, cause error, reference *string) func(event.Event) event.Event {
 	return func(e event.Event) event.Event {
 		if l.o.Traces == nil || f.Connection == "" {
 			return e
 		}
 		t := l.trace(r, f, cause)
+		t.Kind = kind
 		if err := l.o.Traces.SaveTrace(r.Context(), t); err != nil {
 			l.o.Log.ErrorContext(r.Context(), "the trace of a failed sign-in is not kept", slog.Any("error", err))
 			return e

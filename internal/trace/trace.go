@@ -31,8 +31,9 @@ type Kind string
 
 // The kinds.
 const (
-	SignIn Kind = "sign-in" // one that failed
-	Test   Kind = "test"    // the test of a connection, whether it passed or not
+	SignIn  Kind = "sign-in"  // one that failed
+	SignOut Kind = "sign-out" // a provider's message about signing out that was refused
+	Test    Kind = "test"     // the test of a connection, whether it passed or not
 )
 
 // Trace is one sign-in.
