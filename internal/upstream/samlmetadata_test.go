@@ -1,0 +1,233 @@
+package upstream_test
+
+import (
+	"context"
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/saml"
+	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
+	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate/gatetest"
+	"github.com/gatehouse-io/gatehouse/internal/upstream"
+)
+
+// publisher serves a provider's metadata, or what a test wants instead.
+type publisher struct {
+	*httptest.Server
+	text  atomic.Pointer[string]
+	reads atomic.Int64
+}
+
+func publish(t *testing.T, p *partner) *publisher {
+	t.Helper()
+	s := &publisher{}
+	s.say(p.metadata)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.reads.Add(1)
+		if text := *s.text.Load(); text != "" {
+			_, _ = w.Write([]byte(text))
+			return
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(s.Close)
+	p.options = func(o *upstream.SAMLOptions) {
+		o.Metadata.URL, o.Metadata.Document, o.HTTP = s.URL, "", s.Client()
+	}
+	return s
+}
+
+func (s *publisher) say(text string) { s.text.Store(&text) }
+
+// settle waits until a refresh that runs beside a request has ended.
+func settle(t *testing.T, c *upstream.SAML, at time.Time) {
+	t.Helper()
+	for range 1000 {
+		if asked, _ := c.Health(); asked.Equal(at) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("the metadata was not read again")
+}
+
+func TestMetadataIsReadAgainAndUsedWhileItCannotBe(t *testing.T) {
+	p := newPartner(t)
+	s := publish(t, p)
+	c := p.connection()
+	works := func(want bool, when string) {
+		t.Helper()
+		if _, err := c.Begin(t.Context(), identity.Challenge{}); (err == nil) != want {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	works(true, "at first")
+	works(true, "from memory")
+	if n := s.reads.Load(); n != 1 {
+		t.Errorf("read %d times", n)
+	}
+	s.say("")
+	p.now = p.now.Add(2 * time.Hour)
+	works(true, "while it cannot be read")
+	settle(t, c, p.now)
+	if _, failed := c.Health(); failed == nil {
+		t.Error("nobody is told that it cannot be read")
+	}
+	p.now = p.now.Add(21 * time.Hour)
+	works(true, "just before it is too old")
+	settle(t, c, p.now)
+	p.now = p.now.Add(2 * time.Hour)
+	works(false, "too old")
+	if _, err := c.Begin(t.Context(), identity.Challenge{}); fault.As(err).Code != saml.ErrMetadataStale.Code {
+		t.Errorf("too old: %v", err)
+	}
+	s.say(p.metadata)
+	p.now = p.now.Add(time.Minute)
+	works(true, "there again")
+}
+
+func TestARefreshWeakensNothing(t *testing.T) {
+	weak := func(p *partner) string { return samlMetadata(p.lab.Weak.Certificate) }
+	for name, text := range map[string]func(*partner) string{
+		"of another entity": func(p *partner) string {
+			return strings.ReplaceAll(p.metadata, gatetest.Issuer+`"`, `https://evil.example"`)
+		},
+		"without certificates": func(*partner) string { return samlMetadata() },
+		"with a weak key":      weak,
+		"for encryption alone": func(p *partner) string { return strings.ReplaceAll(p.metadata, `use="signing"`, `use="encryption"`) },
+		"without TLS":          func(p *partner) string { return strings.ReplaceAll(p.metadata, "https://idp", "http://idp") },
+		"with a script": func(p *partner) string {
+			return strings.ReplaceAll(p.metadata, `Location="https://idp.example.com/sso`, `Location="javascript:alert(1)//`)
+		},
+		"with a user": func(p *partner) string { return strings.ReplaceAll(p.metadata, "https://idp", "https://u:p@idp") },
+		"of an older protocol": func(p *partner) string {
+			return strings.ReplaceAll(p.metadata, "SAML:2.0:protocol", "SAML:1.1:protocol")
+		},
+		"over already": func(p *partner) string {
+			return strings.Replace(p.metadata, "entityID", `validUntil="2026-11-25T00:00:00Z" entityID`, 1)
+		},
+		"that is no XML":       func(*partner) string { return "<html>" },
+		"with a document type": func(p *partner) string { return `<!DOCTYPE x [<!ENTITY e "x">]>` + p.metadata },
+		"too large":            func(p *partner) string { return p.metadata + strings.Repeat(" ", 5<<20) },
+		"of the entity, but twice": func(p *partner) string {
+			return `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">` + p.metadata + p.metadata + `</md:EntitiesDescriptor>`
+		},
+		"of a service provider too": func(*partner) string { return strings.ReplaceAll(samlMetadata(), "IDPSSO", "SPSSO") },
+	} {
+		p := newPartner(t)
+		s := publish(t, p)
+		c := p.connection()
+		if _, err := p.signIn(c, identity.Challenge{}); err != nil {
+			t.Fatalf("%s: control: %v", name, err)
+		}
+		s.say(text(p))
+		before := c.Certificates()
+		p.now = p.now.Add(61 * time.Minute)
+		if _, err := c.Begin(t.Context(), identity.Challenge{}); err != nil {
+			t.Errorf("%s: the old does not hold: %v", name, err)
+		}
+		settle(t, c, p.now)
+		if _, failed := c.Health(); failed == nil || len(c.Certificates()) != len(before) || c.Certificates()[0] != before[0] {
+			t.Errorf("%s: it was taken: %v", name, failed)
+		}
+	}
+}
+
+func TestACertificateIsReplacedWithAnOverlap(t *testing.T) {
+	p := newPartner(t)
+	s := publish(t, p)
+	var told []*x509.Certificate
+	options := p.options
+	p.options = func(o *upstream.SAMLOptions) {
+		options(o)
+		o.Changed = func(_ context.Context, id string, all []*x509.Certificate) { told = append(told, all...) }
+	}
+	c := p.connection()
+	if _, err := c.Begin(t.Context(), identity.Challenge{}); err != nil {
+		t.Fatal(err)
+	}
+	s.say(samlMetadata(p.lab.RSA.Certificate, p.lab.EC.Certificate))
+	p.now = p.now.Add(61 * time.Minute)
+	if _, err := c.Begin(t.Context(), identity.Challenge{}); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, c, p.now)
+	if len(told) != 2 || len(c.Certificates()) != 2 {
+		t.Errorf("told of %d, has %d", len(told), len(c.Certificates()))
+	}
+}
+
+func TestMetadataComesFromAFileAndMayHaveToBeSigned(t *testing.T) {
+	p := newPartner(t)
+	file := filepath.Join(t.TempDir(), "idp.xml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	canonical := strings.ReplaceAll(strings.Replace(p.metadata, "<md:EntityDescriptor", "<md:EntityDescriptor", 1), "/>", "></md:SingleSignOnService>")
+	canonical = strings.Replace(canonical, `ResponseLocation="https://idp.example.com/slo/done"></md:SingleSignOnService>`, `ResponseLocation="https://idp.example.com/slo/done"></md:SingleLogoutService>`, 1)
+	canonical = strings.Replace(canonical, ` entityID="`+gatetest.Issuer+`">`, ` ID="`+gatetest.MetadataID+`" entityID="`+gatetest.Issuer+`">`+gatetest.Place(gatetest.MetadataID), 1)
+	trusted := []*x509.Certificate{p.lab.Next.Certificate}
+	p.options = func(o *upstream.SAMLOptions) {
+		o.Metadata.File, o.Metadata.Document = file, ""
+		o.Metadata.Trusted = func() ([]*x509.Certificate, error) { return trusted, nil }
+	}
+	begin := func() error { _, err := p.connection().Begin(t.Context(), identity.Challenge{}); return err }
+	if err := begin(); fault.As(err).Code != upstream.ErrUnreachable.Code {
+		t.Errorf("no file: %v", err)
+	}
+	write(gatetest.Unplaced(canonical))
+	if err := begin(); err == nil {
+		t.Error("unsigned metadata is believed")
+	}
+	write(p.lab.Signed(canonical, gatetest.MetadataID, gatetest.Sig{By: p.lab.Stranger}))
+	if err := begin(); err == nil {
+		t.Error("metadata that a stranger signed is believed")
+	}
+	write(p.lab.Signed(canonical, gatetest.MetadataID, gatetest.Sig{By: p.lab.Next}))
+	if err := begin(); err != nil {
+		t.Errorf("control: %v", err)
+	}
+	trusted = nil
+	write(gatetest.Unplaced(canonical))
+	if err := begin(); err != nil {
+		t.Errorf("no signature wanted: %v", err)
+	}
+}
+
+func TestOurMetadataSaysWhatIsTrue(t *testing.T) {
+	for signed, wants := range map[xmlgate.Signed]string{
+		xmlgate.Assertion: `WantAssertionsSigned="true"`, xmlgate.Both: `WantAssertionsSigned="true"`, xmlgate.Envelope: `WantAssertionsSigned="false"`,
+	} {
+		p := newPartner(t)
+		p.signed = signed
+		text, err := p.connection().SPMetadata()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{wants, `AuthnRequestsSigned="true"`, gatetest.ACS, "aes256-gcm", "rsa-oaep", "xmlenc#sha256", `entityID="` + gatetest.Audience + `"`} {
+			if !strings.Contains(string(text), part) {
+				t.Errorf("%s: it lacks %s", signed, part)
+			}
+		}
+		for _, part := range []string{"cbc", "sha1", "rsa-1_5", "PRIVATE"} {
+			if strings.Contains(string(text), part) {
+				t.Errorf("%s: it has %s", signed, part)
+			}
+		}
+		if _, err := xmlgate.Verify(text, xmlgate.Want{Kind: xmlgate.Metadata, Signed: xmlgate.None, Now: p.now}); err != nil {
+			t.Errorf("%s: %v", signed, err)
+		}
+	}
+}
