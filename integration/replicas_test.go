@@ -32,7 +32,8 @@ type cluster struct {
 	at      atomic.Int32
 }
 
-func startCluster(t *testing.T) *cluster {
+// startCluster starts one; changes are made to the configuration of both brokers.
+func startCluster(t *testing.T, changes ...func(*config.Config)) *cluster {
 	t.Helper()
 	dsn, redis := testkit.Postgres(t), testkit.Redis(t)
 	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, Now: time.Now})
@@ -48,6 +49,9 @@ func startCluster(t *testing.T) *cluster {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, change := range changes {
+			change(&cfg)
 		}
 		c.brokers[i], err = app.Start(context.WithoutCancel(t.Context()), cfg, app.Options{Log: &logBuffer{}})
 		if err != nil {

@@ -28,10 +28,16 @@ func withSamlify(t *testing.T, change func(*config.Connection), environ ...strin
 	port := freePort(t)
 	base := "http://127.0.0.1:" + port
 	s := startDemoAt(t, tempDir(t), nil, time.Now, func(c *config.Config) { addSamlify(c, base, change) })
+	startSamlify(t, port, s.Issuer(), environ...)
+	return s, base
+}
+
+// startSamlify starts it as an identity provider of the broker with this issuer.
+func startSamlify(t *testing.T, port, issuer string, environ ...string) {
+	t.Helper()
 	key, certificate := certified(t)
 	startProgram(t, "node", []string{"node", "saml-idp.mjs"}, port,
-		append(environ, "KEY="+key, "CERT="+certificate, "SP_METADATA="+s.Issuer()+"/login/saml/own/metadata")...)
-	return s, base
+		append(environ, "KEY="+key, "CERT="+certificate, "SP_METADATA="+issuer+"/login/saml/own/metadata")...)
 }
 
 // addSamlify adds the connection to it.
@@ -74,8 +80,14 @@ func certified(t *testing.T) (key, certificate string) {
 	return key, certificate
 }
 
-// samlSignIn signs somebody in over samlify, up to where its form is posted.
+// samlSignIn signs somebody in over samlify.
 func (s *stage) samlSignIn(t *testing.T, b *browser.Browser, who string) *browser.Page {
+	t.Helper()
+	return submit(t, b, s.samlAnswer(t, b, who), nil)
+}
+
+// samlAnswer is the page of samlify with the form that signs somebody in.
+func (s *stage) samlAnswer(t *testing.T, b *browser.Browser, who string) *browser.Page {
 	t.Helper()
 	page, err := b.Get(t.Context(), s.request(url.Values{"scope": {"openid profile email groups"}, "idp": {"own"}}))
 	if err != nil {
@@ -84,8 +96,7 @@ func (s *stage) samlSignIn(t *testing.T, b *browser.Browser, who string) *browse
 	if strings.HasPrefix(page.URL.String(), s.Issuer()) { // the POST binding
 		page = submit(t, b, page, nil)
 	}
-	page = submit(t, b, page, url.Values{"username": {who}})
-	return submit(t, b, page, nil)
+	return submit(t, b, page, url.Values{"username": {who}})
 }
 
 func submit(t *testing.T, b *browser.Browser, page *browser.Page, fill url.Values) *browser.Page {
@@ -107,7 +118,7 @@ func TestAPartnersSAMLProviderSignsPeopleInAndOut(t *testing.T) {
 		"encrypted assertions, both signed, POST": {func(c *config.Connection) {
 			c.SAML.Signed, c.SAML.Encrypted, c.SAML.Binding = config.SignedAssertion, true, config.BindingPost
 		}, []string{"ENCRYPT=1"}},
-		"both signed": {func(c *config.Connection) { c.SAML.Signed = config.SignedBoth }, []string{"SIGN=both"}},
+		"both signed":     {func(c *config.Connection) { c.SAML.Signed = config.SignedBoth }, []string{"SIGN=both"}},
 		"response signed": {func(c *config.Connection) { c.SAML.Signed = config.SignedResponse }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 // An identity provider that is not ours, on npm samlify, as a partner might run it:
 // PORT, KEY and CERT (PEM files) and SP_METADATA (the address of the broker's own)
-// come from the environment; ENCRYPT has it encrypt assertions, SIGN is what it signs.
+// come from the environment; HOST is the name it goes by, ENCRYPT has it encrypt assertions, SIGN is what it signs.
 // Its people sign in with any user name, of which their attributes are made.
 
 import http from 'node:http';
@@ -8,8 +8,8 @@ import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import samlify from 'samlify';
 
-const { PORT, KEY, CERT, SP_METADATA, ENCRYPT, SIGN } = process.env;
-const base = `http://127.0.0.1:${PORT}`;
+const { PORT, HOST = '127.0.0.1', KEY, CERT, SP_METADATA, ENCRYPT, SIGN } = process.env;
+const base = `http://${HOST}:${PORT}`;
 const { IdentityProvider, ServiceProvider, SamlLib, Constants } = samlify;
 
 // There is no schema here: signatures are what this provider is asked to check.
