@@ -16,6 +16,7 @@ import (
 var (
 	ErrAppNotFound   = fault.New(fault.NotFound, "app_not_found", "no such app")
 	ErrClientIDTaken = fault.New(fault.Conflict, "client_id_taken", "another app has this client id")
+	ErrEntityIDTaken = fault.New(fault.Conflict, "entity_id_taken", "another app has this entity id")
 	ErrAudienceTaken = fault.New(fault.Conflict, "audience_taken", "another app serves this audience")
 )
 
@@ -43,7 +44,8 @@ type Secret struct {
 	Created time.Time `json:"created"`
 }
 
-// Store keeps apps. Names, client ids and audiences are unique among them.
+// Store keeps apps. Names, audiences, and client ids together with entity ids are
+// unique among them.
 type Store interface {
 	// App returns the app with this name, or ErrAppNotFound.
 	App(ctx context.Context, name string) (App, error)
@@ -53,7 +55,8 @@ type Store interface {
 	// Generation returns the current generation alone.
 	Generation(ctx context.Context) (int64, error)
 	// ApplyApp creates or changes the app in one transaction; change gets nil
-	// when there is none. It fails with ErrClientIDTaken or ErrAudienceTaken.
+	// when there is none. It fails with ErrClientIDTaken,
+	// ErrEntityIDTaken or ErrAudienceTaken.
 	ApplyApp(ctx context.Context, name string, change func(*App) (App, []event.Event, error)) (App, error)
 	// RemoveApp deletes the app, or fails with ErrAppNotFound.
 	RemoveApp(ctx context.Context, name string, events func(App) []event.Event) error

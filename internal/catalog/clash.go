@@ -6,8 +6,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
 
-// claims says which apps have a name as their client id or serve it as their
-// audience. Neither may be another app's in either sense: a token that says one
+// claims says which apps have a name as their client id or entity id, or serve it as
+// their audience. Neither may be another app's in either sense: a token that says one
 // could be taken for the other.
 type claims struct {
 	issuer string
@@ -18,7 +18,7 @@ func claimsOf(issuer string) claims { return claims{issuer: issuer, owners: map[
 
 // add records what an app claims.
 func (c claims) add(a App) {
-	for _, name := range []string{a.clientID(), a.audience()} {
+	for _, name := range []string{a.ClientID(), a.audience()} {
 		if name != "" {
 			c.owners[name] = append(c.owners[name], a.Name)
 		}
@@ -43,11 +43,18 @@ type clash struct {
 
 // clashes lists what a manifest cannot have.
 func (c claims) clashes(m Manifest) []clash {
-	const atClient, atAudience = "spec.identity.oidc.clientId", "spec.identity.resource.audience"
+	const atAudience = "spec.identity.resource.audience"
+	atClient, clientTaken := "spec.identity.oidc.clientId", ErrClientIDTaken
+	if m.Spec.Identity.SAML != nil {
+		atClient, clientTaken = "spec.identity.saml.entityId", ErrEntityIDTaken
+	}
 	me := App{Name: m.Metadata.Name, Manifest: m}
 	var found []clash
-	if other := c.other(me.clientID(), me.Name); other != "" {
-		found = append(found, clash{atClient, taken(ErrClientIDTaken, other)})
+	if own := strings.TrimSuffix(c.issuer, "/"); me.ClientID() == own || strings.HasPrefix(me.ClientID(), own+"/saml/") {
+		found = append(found, clash{atClient, ErrEntityIDReserved})
+	}
+	if other := c.other(me.ClientID(), me.Name); other != "" {
+		found = append(found, clash{atClient, taken(clientTaken, other)})
 	}
 	if a := me.audience(); a != "" && strings.TrimSuffix(a, "/") == strings.TrimSuffix(c.issuer, "/") {
 		found = append(found, clash{atAudience, ErrAudienceReserved})
@@ -60,5 +67,5 @@ func (c claims) clashes(m Manifest) []clash {
 
 // taken names the app that has what was asked for.
 func taken(sentinel *fault.Error, other string) *fault.Error {
-	return fault.New(sentinel.Kind, sentinel.Code, "the app %s has this as its client id or audience", other)
+	return fault.New(sentinel.Kind, sentinel.Code, "the app %s has this as its client id, entity id or audience", other)
 }

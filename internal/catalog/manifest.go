@@ -45,8 +45,9 @@ type Entitlement struct {
 
 // Identity is how people sign in to the app and which API it serves.
 type Identity struct {
-	Protocol string    `json:"protocol,omitempty" yaml:"protocol,omitempty"` // oidc or none
+	Protocol string    `json:"protocol,omitempty" yaml:"protocol,omitempty"` // oidc, saml or none
 	OIDC     *OIDC     `json:"oidc,omitempty" yaml:"oidc,omitempty"`
+	SAML     *SAML     `json:"saml,omitempty" yaml:"saml,omitempty"`
 	Resource *Resource `json:"resource,omitempty" yaml:"resource,omitempty"`
 }
 

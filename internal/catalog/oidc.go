@@ -19,6 +19,9 @@ const (
 	methodBasic      = "client_secret_basic"
 	methodPost       = "client_secret_post"
 	methodNone       = "none"
+
+	protocolOIDC = "oidc"
+	protocolSAML = "saml"
 )
 
 // laterGrants and laterMethods are in the format but not in this version.
@@ -53,21 +56,30 @@ func (o *OIDC) usesSecret() bool {
 
 func (c *checker) identity(id *Identity) {
 	const path = "spec.identity"
-	switch {
-	case id.Protocol == "saml":
-		c.fail(path+".protocol", "saml is not supported by this version: use oidc or none")
-	case id.Protocol != "oidc" && id.Protocol != "none":
-		c.fail(path+".protocol", "must be oidc or none")
-	case id.Protocol == "oidc" && id.OIDC == nil:
-		c.fail(path+".oidc", "is required for the protocol oidc")
-	case id.Protocol == "none" && id.OIDC != nil:
-		c.fail(path+".oidc", "must be left out for the protocol none")
+	if id.Protocol != protocolOIDC && id.Protocol != protocolSAML && id.Protocol != "none" {
+		c.fail(path+".protocol", "must be oidc, saml or none")
+	} else {
+		c.only(path+".oidc", id.Protocol, protocolOIDC, id.OIDC != nil)
+		c.only(path+".saml", id.Protocol, protocolSAML, id.SAML != nil)
 	}
 	if id.OIDC != nil {
 		c.client(id.OIDC, path+".oidc")
 	}
+	if id.SAML != nil {
+		c.samlApp(id.SAML, path+".saml")
+	}
 	if id.Resource != nil {
 		c.resource(id.Resource, path+".resource")
+	}
+}
+
+// only checks that the part of a protocol is there for that protocol and no other.
+func (c *checker) only(path, protocol, of string, there bool) {
+	switch {
+	case protocol == of && !there:
+		c.fail(path, "is required for the protocol %s", of)
+	case protocol != of && there:
+		c.fail(path, "must be left out for the protocol %s", protocol)
 	}
 }
 

@@ -113,7 +113,7 @@ var laterFields = map[string][]string{
 		"composition", "artifacts", "tests", "operations", "sla", "cost", "lifecycle", "compliance",
 	},
 	"spec.entitlements":  {"approval", "maxDuration", "conflictsWith", "attributes", "stepUp"},
-	"spec.identity":      {"saml", "tokenExchange", "provisioning"},
+	"spec.identity":      {"tokenExchange", "provisioning"},
 	"spec.identity.oidc": {"claims", "session"},
 }
 
@@ -139,14 +139,11 @@ func (m *Manifest) Missing() []string {
 		missing = append(missing, "owner")
 	}
 	client := m.Spec.Identity.OIDC
-	if client == nil {
-		return missing
-	}
 	grouped := slices.ContainsFunc(m.Spec.Entitlements, func(e Entitlement) bool { return len(e.Groups) > 0 })
-	if client.has(grantCode) && !grouped {
+	if signsIn := m.Spec.Identity.SAML != nil || client != nil && client.has(grantCode); signsIn && !grouped {
 		missing = append(missing, "groups")
 	}
-	if client.TokenEndpointAuthMethod == methodPrivateKey && len(client.JWKS) == 0 && client.JWKSURI == "" {
+	if client != nil && client.TokenEndpointAuthMethod == methodPrivateKey && len(client.JWKS) == 0 && client.JWKSURI == "" {
 		missing = append(missing, "keys")
 	}
 	return missing

@@ -13,12 +13,15 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
 )
 
 // The refusals of a change.
 var (
 	// ErrAudienceReserved is returned for the broker's own audience.
 	ErrAudienceReserved = fault.New(fault.Conflict, "audience_reserved", "this audience is the broker's own")
+	// ErrEntityIDReserved is returned for the entity id of the broker's own SAML.
+	ErrEntityIDReserved = fault.New(fault.Conflict, "entity_id_reserved", "this entity id is one of the broker's own")
 	// ErrWouldBeIncomplete is returned for a manifest that would take away what
 	// an app in use needs.
 	ErrWouldBeIncomplete = fault.New(fault.Conflict, "app_would_be_incomplete", "the app is in use, and this would leave it incomplete")
@@ -199,9 +202,9 @@ func (a *App) wouldLack(m Manifest) error {
 func appliedEvents(current *App, next App, newSecret bool, actor identity.Actor) []event.Event {
 	previous, old := "", ""
 	if current != nil {
-		previous, old = current.Digest, current.clientID()
+		previous, old = current.Digest, current.ClientID()
 	}
-	id := next.clientID()
+	id := next.ClientID()
 	applied := event.New(next.Updated, "app.applied", actor, identity.App(next.ID),
 		"name", next.Name, "digest", next.Digest, "previous", previous, "client", id, "missing", strings.Join(next.Manifest.Missing(), " "))
 	if old != "" && old != id {
@@ -215,14 +218,14 @@ func appliedEvents(current *App, next App, newSecret bool, actor identity.Actor)
 }
 
 func secretCreated(a App, actor identity.Actor) event.Event {
-	return event.New(a.Secrets[0].Created, "client.secret_created", actor, identity.Client(a.clientID()), "app", a.ID, "name", a.Name)
+	return event.New(a.Secrets[0].Created, "client.secret_created", actor, identity.Client(a.ClientID()), "app", a.ID, "name", a.Name)
 }
 
 // Remove deletes the app with everything derived from it, and revokes what was
 // issued to it. It fails with ErrAppNotFound.
 func (s *Service) Remove(ctx context.Context, name string, actor identity.Actor) error {
 	err := s.o.Store.RemoveApp(ctx, name, func(a App) []event.Event {
-		return []event.Event{event.New(s.now(), "app.removed", actor, identity.App(a.ID), "name", a.Name, "digest", a.Digest, "client", a.clientID()).
+		return []event.Event{event.New(s.now(), "app.removed", actor, identity.App(a.ID), "name", a.Name, "digest", a.Digest, "client", a.ClientID()).
 			Revoking(a.refs()...)}
 	})
 	if err != nil {
@@ -313,12 +316,25 @@ func newSecret(now time.Time) (text string, kept Secret) {
 	return text, Secret{Hash: hash[:], Created: now}
 }
 
-// clientID returns the app's client_id, or "" when it has no client.
-func (a App) clientID() string {
-	if a.Manifest.Spec.Identity.OIDC == nil {
-		return ""
+// ClientID returns the app's client_id or entity id, or "" when nobody signs in to
+// it. The two share one name space: see claims.
+func (a App) ClientID() string {
+	switch id := a.Manifest.Spec.Identity; {
+	case id.OIDC != nil:
+		return id.OIDC.ClientID
+	case id.SAML != nil:
+		return id.SAML.EntityID
 	}
-	return a.Manifest.Spec.Identity.OIDC.ClientID
+	return ""
+}
+
+// SignedBy reports whether what the app gets is signed with the algorithm.
+func (a App) SignedBy(alg keys.Algorithm) bool {
+	id := a.Manifest.Spec.Identity
+	if id.SAML != nil {
+		return alg == keys.SAML
+	}
+	return id.OIDC != nil && (id.OIDC.SigningAlg == string(alg) || id.OIDC.SigningAlg == "" && alg == keys.ES256)
 }
 
 // audience returns what the app serves, or "".
@@ -332,7 +348,7 @@ func (a App) audience() string {
 // refs name the app and its client in tokens.
 func (a App) refs() []identity.Ref {
 	refs := []identity.Ref{identity.App(a.ID)}
-	if id := a.clientID(); id != "" {
+	if id := a.ClientID(); id != "" {
 		refs = append(refs, identity.Client(id))
 	}
 	return refs

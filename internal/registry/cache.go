@@ -35,8 +35,11 @@ type Options struct {
 	// ThirdParty reports whether people must consent to the app of this name;
 	// nil means none.
 	ThirdParty func(name string) bool
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Launch is where people open the app of this name that speaks SAML and has no
+	// address of its own for that; nil means nowhere.
+	Launch func(name string) string
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Registry answers from a snapshot of the catalog, without a lock and without
@@ -57,16 +60,31 @@ func New(o Options) *Registry {
 	if o.ThirdParty == nil {
 		o.ThirdParty = func(string) bool { return false }
 	}
+	if o.Launch == nil {
+		o.Launch = func(string) string { return "" }
+	}
 	return &Registry{o: o, loading: make(chan struct{}, 1)}
 }
 
-// Client returns the client with this client_id, or ErrClientNotFound. Disabled
+// Client returns the OAuth client with this client_id, or ErrClientNotFound. Disabled
 // and incomplete clients are returned as such: the caller refuses them.
 func (r *Registry) Client(ctx context.Context, id string) (*Client, error) {
 	return r.find(ctx, func(s *snapshot) *Client { return s.clients[id] })
 }
 
-// ClientOf returns the client of the app with this internal id, or
+// ServiceProvider returns the app that speaks SAML and has this entity id, or
+// ErrClientNotFound. Disabled and incomplete ones are returned as such.
+func (r *Registry) ServiceProvider(ctx context.Context, entity string) (*Client, error) {
+	return r.find(ctx, func(s *snapshot) *Client { return s.providers[entity] })
+}
+
+// Named returns the client, or service provider, of the app with this name, or
+// ErrClientNotFound.
+func (r *Registry) Named(ctx context.Context, app string) (*Client, error) {
+	return r.find(ctx, func(s *snapshot) *Client { return s.byName[app] })
+}
+
+// ClientOf returns the client, or service provider, of the app with this internal id, or
 // ErrClientNotFound.
 func (r *Registry) ClientOf(ctx context.Context, app string) (*Client, error) {
 	return r.find(ctx, func(s *snapshot) *Client { return s.byApp[app] })
@@ -84,7 +102,7 @@ func (r *Registry) find(ctx context.Context, lookup func(*snapshot) *Client) (*C
 	return c.at(applied), nil
 }
 
-// Clients returns every client, by the name of its app.
+// Clients returns every client and service provider, by the name of its app.
 func (r *Registry) Clients(ctx context.Context) ([]*Client, error) {
 	s, applied, err := r.fresh(ctx)
 	if err != nil {
@@ -184,7 +202,7 @@ func (r *Registry) load(ctx context.Context, enough func(*snapshot) bool) error 
 	if err != nil {
 		return unavailable(err)
 	}
-	s := derive(apps, rev, r.o.ThirdParty)
+	s := derive(apps, rev, r.o)
 	s.generation, s.covers, s.read = generation, covers, now
 	r.current.Store(s)
 	return nil

@@ -1,8 +1,10 @@
-// Package registry derives OAuth clients and audiences from the catalog's apps.
+// Package registry derives OAuth clients, SAML service providers and audiences from
+// the catalog's apps.
 // Nothing in it is ever edited: it changes when an app does, and is gone with it.
 package registry
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"time"
 
@@ -29,10 +31,11 @@ const (
 	AuthNone          AuthMethod = "none"
 )
 
-// Client is an OAuth client derived from an app. It is shared between
-// goroutines and must not be changed.
+// Client is how an app takes people in, derived from its manifest: an OAuth client,
+// or with SAML a service provider. It is shared between goroutines and must not be
+// changed.
 type Client struct {
-	ID     string // client_id
+	ID     string // client_id or, with SAML, the entity id
 	App    string // internal app id
 	Name   string // the app's name
 	Title  string
@@ -65,8 +68,45 @@ type Client struct {
 	Entitlements []catalog.Entitlement
 	LaunchURI    string
 	Description  string
+	// SAML is set for an app that speaks SAML, and then nothing of OAuth is.
+	SAML *ServiceProvider
 	// Rev is the revocation number that was applied before the facts were read.
 	Rev uint64
+}
+
+// ServiceProvider is what an app that speaks SAML asked for, with every default
+// filled in.
+type ServiceProvider struct {
+	// ACS are the assertion consumer services by their index.
+	ACS []string
+	// NameIDFormat is the identifier of a format (SAML core, section 8.3).
+	NameIDFormat string
+	// SignAssertion and SignResponse say what is signed: at least one of them.
+	SignAssertion, SignResponse bool
+	// Certificates hold the keys that the app signs with, RequestsSigned that it must.
+	Certificates   []*x509.Certificate
+	RequestsSigned bool
+	// Encrypt is whom assertions are encrypted for; nil leaves them plain.
+	Encrypt *x509.Certificate
+	// SLO is where the app takes single logout, empty for an app that does not;
+	// SLOPost has it take a POST rather than a redirect.
+	SLO     string
+	SLOPost bool
+	// Attributes rename claims.
+	Attributes map[string]string
+	// Unsolicited allows a response that the app did not ask for, with RelayState.
+	Unsolicited bool
+	RelayState  string
+}
+
+// IdentityProvider is what an app that speaks SAML has to know of the broker.
+type IdentityProvider struct {
+	EntityID string `json:"entity_id"`
+	// MetadataURL has all the rest, and the certificates of now and of next.
+	MetadataURL string `json:"metadata_url"`
+	// SSOURL and SLOURL take requests by redirect and by POST.
+	SSOURL string `json:"sso_url"`
+	SLOURL string `json:"slo_url"`
 }
 
 // Refs names the client in tokens and revocations.

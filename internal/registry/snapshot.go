@@ -13,7 +13,9 @@ import (
 // changed: a newer one replaces it.
 type snapshot struct {
 	clients   map[string]*Client // by client_id
+	providers map[string]*Client // by entity id
 	byApp     map[string]*Client // by internal app id
+	byName    map[string]*Client // by the app's name
 	audiences map[string]*Audience
 	all       []*Client
 	// origins of the public clients that run in browsers.
@@ -27,18 +29,15 @@ type snapshot struct {
 }
 
 // derive makes the snapshot of apps. rev was applied before they were read.
-func derive(apps []catalog.App, rev uint64, thirdParty func(name string) bool) *snapshot {
-	s := &snapshot{clients: map[string]*Client{}, byApp: map[string]*Client{}, audiences: map[string]*Audience{}, origins: map[string]bool{}}
+func derive(apps []catalog.App, rev uint64, o Options) *snapshot {
+	s := &snapshot{
+		clients: map[string]*Client{}, providers: map[string]*Client{}, byApp: map[string]*Client{}, byName: map[string]*Client{},
+		audiences: map[string]*Audience{}, origins: map[string]bool{},
+	}
 	for i := range apps {
-		client := clientOf(&apps[i], rev, thirdParty)
+		client := clientOf(&apps[i], rev, o)
 		if client != nil {
-			s.clients[client.ID], s.byApp[client.App] = client, client
-			s.all = append(s.all, client)
-			for _, uri := range client.RedirectURIs {
-				if u, err := url.Parse(uri); err == nil && client.Method == AuthNone && !client.Disabled {
-					s.origins[u.Scheme+"://"+u.Host] = true
-				}
-			}
+			s.add(client)
 		}
 		if audience := audienceOf(&apps[i], client); audience != nil {
 			s.audiences[audience.Name] = audience
@@ -47,21 +46,44 @@ func derive(apps []catalog.App, rev uint64, thirdParty func(name string) bool) *
 	return s
 }
 
-// clientOf derives the app's client, nil for an app that has none.
-func clientOf(a *catalog.App, rev uint64, thirdParty func(name string) bool) *Client {
+func (s *snapshot) add(c *Client) {
+	s.byApp[c.App], s.byName[c.Name] = c, c
+	s.all = append(s.all, c)
+	if c.SAML != nil {
+		s.providers[c.ID] = c
+		return
+	}
+	s.clients[c.ID] = c
+	for _, uri := range c.RedirectURIs {
+		if u, err := url.Parse(uri); err == nil && c.Method == AuthNone && !c.Disabled {
+			s.origins[u.Scheme+"://"+u.Host] = true
+		}
+	}
+}
+
+// clientOf derives the app's client or service provider, nil for an app that has none.
+func clientOf(a *catalog.App, rev uint64, o Options) *Client {
 	m := &a.Manifest
-	o := m.Spec.Identity.OIDC
-	if o == nil {
+	c := &Client{
+		ID: a.ClientID(), App: a.ID, Name: a.Name, Title: m.Metadata.Title, Description: m.Metadata.Description, Owner: m.Spec.Owner,
+		ThirdParty: o.ThirdParty(a.Name), Missing: m.Missing(), Disabled: a.Disabled, Entitlements: m.Spec.Entitlements, Rev: rev,
+	}
+	switch id := m.Spec.Identity; {
+	case id.OIDC != nil:
+		c.oauth(a, id.OIDC)
+	case id.SAML != nil:
+		c.saml(id.SAML, o.Launch(a.Name))
+	default:
 		return nil
 	}
-	c := &Client{
-		ID: o.ClientID, App: a.ID, Name: a.Name, Title: m.Metadata.Title, Description: m.Metadata.Description, Owner: m.Spec.Owner,
-		Method: AuthMethod(o.TokenEndpointAuthMethod), JWKS: o.JWKS, JWKSURI: o.JWKSURI,
-		RedirectURIs: o.RedirectURIs, PostLogoutRedirectURIs: o.PostLogoutRedirectURIs, BackchannelLogoutURI: o.BackchannelLogoutURI,
-		GrantTypes: o.GrantTypes, SigningAlg: o.SigningAlg, LaunchURI: o.LaunchURI,
-		ThirdParty: thirdParty(a.Name), Missing: m.Missing(), Disabled: a.Disabled, Entitlements: m.Spec.Entitlements,
-		RefreshRetryWindow: duration(o.RefreshRetryWindow), Rev: rev,
-	}
+	return c
+}
+
+// oauth fills in what an OAuth client has.
+func (c *Client) oauth(a *catalog.App, o *catalog.OIDC) {
+	c.Method, c.JWKS, c.JWKSURI = AuthMethod(o.TokenEndpointAuthMethod), o.JWKS, o.JWKSURI
+	c.RedirectURIs, c.PostLogoutRedirectURIs, c.BackchannelLogoutURI = o.RedirectURIs, o.PostLogoutRedirectURIs, o.BackchannelLogoutURI
+	c.GrantTypes, c.SigningAlg, c.LaunchURI, c.RefreshRetryWindow = o.GrantTypes, o.SigningAlg, o.LaunchURI, duration(o.RefreshRetryWindow)
 	if c.SigningAlg == "" {
 		c.SigningAlg = defaultAlgorithm
 	}
@@ -71,11 +93,38 @@ func clientOf(a *catalog.App, rev uint64, thirdParty func(name string) bool) *Cl
 	for _, s := range a.Secrets {
 		c.SecretHashes = append(c.SecretHashes, s.Hash)
 	}
-	if r := m.Spec.Identity.Resource; r != nil && r.Introspection {
+	if r := a.Manifest.Spec.Identity.Resource; r != nil && r.Introspection {
 		c.Introspects = []string{r.Audience}
 	}
-	return c
 }
+
+// saml fills in what a service provider has.
+func (c *Client) saml(s *catalog.SAML, launch string) {
+	certificates, err := s.Certificates()
+	p := &ServiceProvider{
+		ACS: s.ACS, NameIDFormat: s.Format(), SignAssertion: unlessFalse(s.WantSigned), SignResponse: unlessFalse(s.SignResponse),
+		Certificates: certificates, RequestsSigned: unlessFalse(s.RequestsSigned) && s.Certificate != "",
+		SLO: s.SLO, SLOPost: s.SLOBinding == "post", Attributes: s.Attributes, Unsolicited: unlessFalse(s.Unsolicited), RelayState: s.RelayState,
+	}
+	if s.EncryptAssertions && len(certificates) > 0 {
+		p.Encrypt = certificates[0]
+	}
+	if err != nil { // the catalog has checked them: nobody gets in on what cannot be read
+		c.Missing = append(c.Missing, "keys")
+	}
+	c.SAML, c.LaunchURI = p, s.LaunchURI
+	if c.LaunchURI == "" && p.Unsolicited {
+		c.LaunchURI = launch
+	}
+	for _, one := range s.Scopes {
+		c.Scopes = append(c.Scopes, one.Name)
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = []string{"profile", "email"}
+	}
+}
+
+func unlessFalse(b *bool) bool { return b == nil || *b }
 
 // defaultAlgorithm signs the tokens of a client that names none.
 const defaultAlgorithm = "ES256"

@@ -100,9 +100,8 @@ func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
 		return fmt.Errorf("encode app: %w", err)
 	}
 	var client, audience sql.NullString
-	if o := a.Manifest.Spec.Identity.OIDC; o != nil {
-		client = sql.NullString{String: o.ClientID, Valid: o.ClientID != ""}
-	}
+	client.String = a.ClientID()
+	client.Valid = client.String != ""
 	if r := a.Manifest.Spec.Identity.Resource; r != nil {
 		audience = sql.NullString{String: r.Audience, Valid: r.Audience != ""}
 	}
@@ -112,6 +111,8 @@ func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
 	switch detail, duplicate := isDuplicate(err); {
 	case duplicate && strings.Contains(detail, "audience"):
 		return catalog.ErrAudienceTaken
+	case duplicate && a.Manifest.Spec.Identity.SAML != nil:
+		return catalog.ErrEntityIDTaken
 	case duplicate:
 		return catalog.ErrClientIDTaken
 	}

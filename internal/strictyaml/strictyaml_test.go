@@ -22,6 +22,8 @@ type sample struct {
 	Number  int               `yaml:"number"`
 	Ratio   float64           `yaml:"ratio"`
 	On      bool              `yaml:"on"`
+	Maybe   *bool             `yaml:"maybe"`
+	Unsaid  *bool             `yaml:"unsaid"`
 	Wait    time.Duration     `yaml:"wait"`
 	Network netip.Prefix      `yaml:"network"`
 	List    []string          `yaml:"list"`
@@ -47,6 +49,7 @@ text: hello
 number: 3
 ratio: 0.5
 on: true
+maybe: false
 wait: 90d
 network: 10.0.0.0/8
 list: [a, "1"]
@@ -60,6 +63,9 @@ inners:
 	}
 	if s.Text != "hello" || s.Number != 3 || s.Ratio != 0.5 || !s.On || s.Wait != 90*24*time.Hour || s.Network.String() != "10.0.0.0/8" {
 		t.Errorf("scalars: %+v", s)
+	}
+	if s.Maybe == nil || *s.Maybe || s.Unsaid != nil {
+		t.Errorf("scalars that may be left out: %v %v", s.Maybe, s.Unsaid)
 	}
 	if !slices.Equal(s.List, []string{"a", "1"}) || s.Names["a"] != "b" || s.Inner.Name != "x" || s.Inners[0].Name != "y" {
 		t.Errorf("collections: %+v", s)

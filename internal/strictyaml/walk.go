@@ -69,6 +69,9 @@ func (w *walker) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 	case v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct:
 		v.Set(reflect.New(v.Type().Elem()))
 		w.object(n, v.Elem(), path, depth)
+	case v.Kind() == reflect.Pointer: // a scalar that may be left out
+		v.Set(reflect.New(v.Type().Elem()))
+		w.scalar(n, v.Elem(), path)
 	case v.Kind() == reflect.Struct && isGroup(v):
 		w.object(n, v, path, depth)
 	case v.Kind() == reflect.Slice:
