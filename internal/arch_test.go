@@ -23,7 +23,6 @@ var nouns = map[string][]string{
 	"activity":    {},
 	"directory":   {},
 	"connection":  {},
-	"trace":       {},
 	"session":     {"directory"},
 	"grant":       {"directory", "session"},
 	"admin":       {"directory"},

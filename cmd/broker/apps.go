@@ -2,17 +2,18 @@ package main
 
 type appCommand struct {
 	Apply   appApplyCommand `cmd:"" help:"Add or update an app from its manifest, or all of a folder."`
-	List    appListCommand  `cmd:"" help:"List the apps." api:"GET /apps" columns:"NAME=name,TITLE=manifest.metadata.title,TEAM=manifest.spec.owner.team,CLIENT=manifest.spec.identity.oidc.clientId,DISABLED=disabled,UPDATED=updated"`
+	List    appListCommand  `cmd:"" help:"List the apps." api:"GET /apps" columns:"NAME=name,TITLE=manifest.metadata.title,TEAM=manifest.spec.owner.team,CLIENT=manifest.spec.identity.oidc.clientId|manifest.spec.identity.saml.entityId,DISABLED=disabled,UPDATED=updated"`
 	Show    one             `cmd:"" help:"Show an app." api:"GET /apps/{}" set:"thing=The app's name."`
 	Remove  ending          `cmd:"" help:"Remove an app and everything derived from it." api:"DELETE /apps/{}" set:"thing=The app's name."`
 	Disable ending          `cmd:"" help:"Let nobody in, and revoke what was issued to the app." api:"POST /apps/{}/disable" set:"thing=The app's name."`
 	Enable  one             `cmd:"" help:"Let people in again." api:"POST /apps/{}/enable" set:"thing=The app's name."`
+	SAML    plain           `cmd:"" name:"saml" help:"Show what an app that speaks SAML has to know of the broker." api:"GET /saml"`
 	Secret  ending          `cmd:"" help:"Make another client secret and show it once. The one before stays good until the next." api:"POST /apps/{}/secret" set:"thing=The app's name."`
 }
 
 type appListCommand struct {
 	sorted
-	Search   string `arg:"" optional:"" help:"Words in the name, title, description or client id." query:"q"`
+	Search   string `arg:"" optional:"" help:"Words in the name, title, description, client id or entity id." query:"q"`
 	Team     string `help:"Only apps of this team." query:"team"`
 	Disabled *bool  `help:"Only apps that are disabled, or with =false are not." query:"disabled"`
 }

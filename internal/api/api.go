@@ -26,8 +26,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
-	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -42,21 +42,18 @@ type Options struct {
 	Connections     Connections
 	// Health tells when a connection's provider was asked for its metadata last, and
 	// what that failed with.
-	Health func(connection string) (asked time.Time, failed error)
-	// Test prepares the test of a connection: login.Login.NewTest.
-	Test func(ctx context.Context, connection string, by identity.Actor) (report, url string, expires time.Time, err error)
-	// Traces are the sign-ins that failed, and tests.
-	Traces interface {
-		Trace(ctx context.Context, id string) (trace.Trace, error)
-		SearchTraces(ctx context.Context, q trace.Query) (page []trace.Trace, next string, err error)
-	}
+	Health   func(connection string) (asked time.Time, failed error)
 	Sessions Sessions
 	Grants   grant.Store
 	Keys     Keys
-	Audit    Audit
-	Outbox   *event.Desk
-	Jobs     *job.Desk
-	Figures  activity.Figures
+	// SAML is what apps that speak SAML have to know of the broker, Certified its keys
+	// for them, the signing one first.
+	SAML      registry.IdentityProvider
+	Certified func() ([]keys.Certified, error)
+	Audit     Audit
+	Outbox    *event.Desk
+	Jobs      *job.Desk
+	Figures   activity.Figures
 	// Hit counts what carries an id and is in use at a time: the previews.
 	Hit func(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error)
 	// Answers and Sealer keep what Idempotency-Key needs.

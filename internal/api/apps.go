@@ -55,12 +55,12 @@ func (a *API) appRoutes() []rest.Route {
 		{
 			ID: "listApps", Method: "GET", Path: "/apps", Summary: "List the apps.", Right: admin.ReadApps,
 			Query: []rest.Param{
-				rest.Text("q", "Words that are in the name, the title, the description or the client id."),
+				rest.Text("q", "Words that are in the name, the title, the description, or the client id or entity id."),
 				rest.Text("team", "The team that owns the app."), rest.Truth("disabled", "Only apps that are, or are not."),
 			},
 			List: rest.ListOf(exampleApp, []string{
-				"name", "manifest.metadata.title", "manifest.spec.owner.team", "manifest.spec.owner.primary", "manifest.spec.identity.oidc.clientId",
-				"disabled", "created", "updated", "digest",
+				"name", "manifest.metadata.title", "manifest.spec.owner.team", "manifest.spec.owner.primary", "manifest.spec.identity.protocol", "manifest.spec.identity.oidc.clientId",
+				"manifest.spec.identity.saml.entityId", "disabled", "created", "updated", "digest",
 			}, []string{"name", "-name", "created", "-created", "updated", "-updated"}, a.listApps),
 		},
 		{
@@ -68,6 +68,10 @@ func (a *API) appRoutes() []rest.Route {
 			About: "Each file is a microapp.yaml, or a client's metadata in JSON (RFC 7591), in base64. With folder, an app stands in a subfolder of its own name; " +
 				"with prune, the apps that the folder does not have are removed, unless it is empty, more than one app in five would go, or removeApp waits for a second person.",
 			Right: admin.WriteApps, Body: exampleBatch, MaxBody: maxBatch, Answer: imported{[]applied{exampleApplied}, []string{}}, Secret: true, Do: a.importApps,
+		},
+		{
+			ID: "getIdentityProvider", Method: "GET", Path: "/saml", Summary: "Show what an app that speaks SAML has to know of the broker.",
+			About: "Its metadata has all of it. A certificate that has yet to sign is listed before it does.", Right: admin.ReadApps, Answer: exampleProvider, Do: a.identityProvider,
 		},
 		{ID: "getApp", Method: "GET", Path: one, Summary: "Show an app.", Right: admin.ReadApps, Answer: exampleApp, Do: a.app},
 		{
@@ -115,11 +119,7 @@ func (a *API) listApps(r *http.Request, q rest.Query) ([]catalog.App, string, er
 }
 
 func hasWords(app catalog.App, words []string) bool {
-	text := app.Name + " " + app.Manifest.Metadata.Title + " " + app.Manifest.Metadata.Description
-	if client := app.Manifest.Spec.Identity.OIDC; client != nil {
-		text += " " + client.ClientID
-	}
-	text = strings.ToLower(text)
+	text := strings.ToLower(app.Name + " " + app.Manifest.Metadata.Title + " " + app.Manifest.Metadata.Description + " " + app.ClientID())
 	for _, w := range words {
 		if !strings.Contains(text, w) {
 			return false

@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
-	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
 const exampleID = "k2qj7wz4m5xk3n6t2b7h4c5d6e"
@@ -65,6 +65,14 @@ var (
 	}
 	exampleApplied = applied{App: exampleApp, Outcome: catalog.Created, Secret: "…"}
 
+	exampleProvider = identityProvider{
+		registry.IdentityProvider{
+			EntityID: "https://gate.acme.example/saml/metadata", MetadataURL: "https://gate.acme.example/saml/metadata",
+			SSOURL: "https://gate.acme.example/saml/sso", SLOURL: "https://gate.acme.example/saml/slo",
+		},
+		[]certificate{{SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", NotBefore: exampleTime, NotAfter: exampleTime.AddDate(2, 0, 0), PEM: "-----BEGIN CERTIFICATE-----…"}},
+	}
+
 	examplePerson = directory.Person{
 		ID: exampleID, Identities: []directory.Identity{{Connection: "acme", Subject: "00u1ero7vZFVEIYLWPBN", LastSignIn: exampleTime}},
 		Profile: directory.Profile{Username: "alice", Name: "Alice Moreau", Email: "alice@acme.example", EmailVerified: true},
@@ -86,13 +94,6 @@ var (
 	exampleSettings = connection.Settings{
 		ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", ClientID: "0oa1gatehouse", Scopes: []string{"openid", "profile", "email", "groups"},
 		Domains: []string{"acme.example"}, Algorithms: []string{"RS256"}, Claims: map[string]string{"department": "claims.dept"}, Groups: &connection.Groups{Claim: "groups"},
-	}
-	exampleTrace = trace.Trace{
-		ID: "7K3M-Q2XD-9FTB", Time: exampleTime, Expires: exampleTime.Add(7 * 24 * time.Hour), Connection: "acme", Kind: trace.Test, Rule: "idp_untrusted",
-		Detail: "the identity provider's answer could not be trusted: the id_token is for another client", By: exampleActor,
-		Checks:   []identity.Check{{Name: "issuer", Passed: true, Expected: "https://acme.okta.com", Got: "https://acme.okta.com"}, {Name: "audience", Expected: "0oa1gatehouse", Got: "0oa2other"}},
-		Document: `{"id_token": {"aud": "0oa2other"}}`, Attributes: map[string]any{"email": "alice@acme.example"},
-		Mapping: []trace.Mapped{{Field: "email", From: "email", Value: "alice@acme.example"}}, Groups: []string{"all-employees"},
 	}
 	exampleNewConnection = newConnection{exampleSettings, "…"}
 

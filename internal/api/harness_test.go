@@ -27,7 +27,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
-	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -63,11 +62,6 @@ type broker struct {
 }
 
 func (b *broker) clock() time.Time { return time.Now().Add(time.Duration(b.now.Load())) }
-
-// invite stands for the sign-in that prepares tests.
-func invite(_ context.Context, connection string, _ identity.Actor) (report, url string, expires time.Time, err error) {
-	return trace.NewID(), "https://login.example/login/test/" + connection, time.Now().Add(time.Minute), nil
-}
 
 // identityProviders are those of the configuration, acme, and what is added to them.
 func identityProviders(db *storage.DB, vault *keys.Vault, now func() time.Time) *connection.Service {
@@ -146,7 +140,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	t.Cleanup(func() { _ = db.Close() })
 	revocations = revoke.New(revoke.Options{Store: db, Now: b.clock, Log: log})
 	vault, vaultErr := keys.NewVault(make([]byte, 32))
-	ring := keys.NewRing(keys.RingOptions{Store: db, Vault: vault, Now: b.clock, Log: log, Algorithms: []keys.Algorithm{keys.ES256}})
+	ring := keys.NewRing(keys.RingOptions{Store: db, Vault: vault, Now: b.clock, Log: log, Algorithms: []keys.Algorithm{keys.ES256, keys.SAML}})
 	pages, uiErr := ui.New(ui.Options{Log: log})
 	if err := errors.Join(vaultErr, uiErr, revocations.Start(t.Context()), ring.Load(t.Context())); err != nil {
 		t.Fatal(err)
@@ -168,7 +162,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),
-		Keys: ring, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		Keys: ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -165,13 +165,14 @@ func (a *API) hitsKey(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := rest.Hits{Operation: "killKey", Apps: []string{}, Notes: []string{
-		"Every token that the key signed is refused at once, everywhere. Sessions and refresh tokens go on: apps get new tokens with the next key.",
-	}}
+	note := "Every token that the key signed is refused at once, everywhere. Sessions and refresh tokens go on: apps get new tokens with the next key."
+	if k.Algorithm == keys.SAML {
+		note = "Apps that speak SAML let nobody in until they have the next certificate: from the metadata, or from whoever set them up."
+	}
+	h := rest.Hits{Operation: "killKey", Apps: []string{}, Notes: []string{note}}
 	apps, err := a.o.Apps.Apps(r.Context())
 	for _, app := range apps {
-		client := app.Manifest.Spec.Identity.OIDC
-		if client == nil || client.SigningAlg != string(k.Algorithm) && (client.SigningAlg != "" || k.Algorithm != keys.ES256) {
+		if !app.SignedBy(k.Algorithm) {
 			continue
 		}
 		h.Apps = append(h.Apps, app.Name)

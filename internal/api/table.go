@@ -8,7 +8,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
-	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
 // table is the whole API.
@@ -22,7 +21,7 @@ func (a *API) table() []rest.Route {
 		{"Apps", a.appRoutes()},
 		{"People", a.peopleRoutes()},
 		{"Sessions and grants", a.sessionRoutes()},
-		{"Connections", append(a.connectionRoutes(), a.traceRoutes()...)},
+		{"Connections", a.connectionRoutes()},
 		{"Groups", a.groupRoutes()},
 		{"Keys", a.keyRoutes()},
 		{"Audit", a.auditRoutes()},
@@ -49,7 +48,6 @@ func schemas() rest.Schemas {
 	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA, keys.SAML)
 	rest.Words(s, keys.Waiting, keys.Signing, keys.Retired, keys.Removed, keys.Killed)
 	rest.Words(s, connection.Configured, connection.Stored)
-	rest.Words(s, trace.SignIn, trace.SignOut, trace.Test)
 	rest.Words(s, identity.Kinds()...)
 	return s
 }
@@ -62,7 +60,7 @@ func values() map[string]rest.Value {
 		"app":        {About: "The app's internal id.", Example: exampleApp.ID},
 		"connection": {About: "The connection's id.", Example: "acme"},
 		"group":      {About: "The group's id at the identity provider.", Example: "00g1emaKYZTWRYYRRTSK"},
-		"algorithm":  {About: "ES256, RS256 or EdDSA.", Example: "ES256"},
+		"algorithm":  {About: "ES256, RS256 or EdDSA, or SAML for the keys that sign SAML messages.", Example: "ES256"},
 		"kid":        {About: "The key's id.", Example: exampleKey.ID},
 		"role":       {About: "One of the roles.", Example: "auditor"},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
+	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
 )
 
 // openConsole makes the administrators' pages, which change things by the
@@ -16,7 +17,7 @@ func (p *parts) openConsole(operations console.Operations) (*console.Console, er
 	return console.New(console.Options{
 		Current: p.sessions.Current, Peek: p.sessions.Peek, SignIn: p.faces.login.SignIn, Actor: httpx.Actor, Now: p.now, UI: p.faces.ui, Log: p.log, Prefix: p.issuer.Path,
 		Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Clients: p.registry.Clients, Connections: p.connections,
-		Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Keys: p.rings(), Due: p.rings().Due, Audit: p.db,
+		Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Keys: p.rings(), SAML: idp.Describe(p.cfg.Issuer), Due: p.rings().Due, Audit: p.db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, p.db) },
 		Outbox:     p.outboxDesk(), Jobs: p.jobDesk(),
 		Figures: p.db, Operations: operations,

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/portal"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
+	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
@@ -32,6 +33,7 @@ type faces struct {
 	bearer     rest.Authenticate // who asks on the network
 	connectors *connectors
 	saml       *upstream.SAMLEndpoints
+	apps       *idp.Provider // of those that speak SAML
 }
 
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
@@ -52,7 +54,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
-		Connections: f.connectors.all, Fresh: f.connectors.fresh, Traces: p.db, KeepTraces: p.cfg.SignInTraces.Keep, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
+		Connections: f.connectors.all, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
 		Entitlements: p.entitlements, SignIns: limits.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})
@@ -65,11 +67,21 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if err != nil {
 		return err
 	}
+	f.apps, err = idp.New(idp.Options{
+		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Authenticator: f.login, Apps: p.registry, People: p.people, Entitlements: p.entitlements,
+		Sessions: p.sessions, Participants: p.db, Memory: p.memory, Revocations: p.revocations, Keys: p.saml, Onward: f.saml.Leave,
+		Limits: idp.Limits{Address: limits.provider.Address, Person: limits.provider.Person},
+		UI:     f.ui, Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	f.login.SetResumer(identity.SAML, f.apps)
 	f.provider, err = oidc.New(oidc.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
 		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Revocations: p.revocations, UI: f.ui, HTTP: p.client,
-		Limits: limits.provider, Leave: f.saml.Leave,
+		Limits: limits.provider, Leave: f.apps.Leave,
 		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})
 	if err != nil {
@@ -77,7 +89,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(identity.OIDC, f.provider)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Leave: f.saml.Leave, Actor: httpx.Actor, UI: f.ui,
+		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
 	})
 	if err != nil {
 		return err
@@ -94,7 +106,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.connections, Health: p.faces.connectors.health, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(), Audit: p.db,
+		Connections: p.connections, Health: p.faces.connectors.health, Sessions: p.sessions, Grants: p.db, Keys: p.rings(), SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
 		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
@@ -117,6 +129,7 @@ func (p *parts) public() *http.ServeMux {
 	f.ui.Mount(mux)
 	f.login.Mount(mux)
 	f.saml.Mount(mux)
+	f.apps.Mount(mux)
 	f.provider.Mount(mux)
 	f.portal.Mount(mux)
 	f.console.Mount(mux)

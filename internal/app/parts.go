@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
@@ -174,6 +175,7 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	p.registry = registry.New(registry.Options{
 		Store: p.db, Applied: p.revocations.Applied, Now: p.now, Log: p.log,
 		ThirdParty: func(name string) bool { return slices.Contains(p.cfg.Policy.ThirdParty, name) },
+		Launch:     func(name string) string { return idp.LaunchURI(p.cfg.Issuer, name) },
 	})
 	p.ring = keys.NewRing(keys.RingOptions{
 		Store: p.db, Vault: p.vault, Now: p.now, Log: p.log, Lead: p.cfg.Keys.Lead, Overlap: p.cfg.Keys.Overlap, Rotate: p.cfg.Keys.RotateEvery,

@@ -7,6 +7,7 @@ package identity
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 )
@@ -136,6 +137,26 @@ type UpstreamSession struct {
 	Qualifier   string `json:"qualifier,omitempty"`
 	SPQualifier string `json:"sp_qualifier,omitempty"`
 	Index       string `json:"index,omitempty"`
+}
+
+// The authentication context classes that say no more than that there was a password
+// (SAML authentication context, section 3.4), or nothing at all.
+const ( //nolint:gosec // G101: names of classes
+	ACRUnspecified       = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
+	ACRPassword          = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
+	ACRPasswordProtected = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+)
+
+// Reaches reports whether the authentication is of the class: the one that the
+// upstream named, or one that says no more than what its methods do.
+func (a Authentication) Reaches(class string) bool {
+	switch class {
+	case a.ACR, ACRUnspecified:
+		return class != ""
+	case ACRPassword, ACRPasswordProtected:
+		return slices.Contains(a.AMR, "pwd")
+	}
+	return false
 }
 
 // NewID returns a random identifier: 26 characters of lower-case base32, 130 bits.

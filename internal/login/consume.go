@@ -33,9 +33,6 @@ func (l *Login) consume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, err := l.find(r.Context(), form.Get("RelayState"))
-	if err == nil && f.Test != nil && f.Connection == c.ID {
-		c, err = l.connectionOf(r.Context(), f)
-	}
 	switch {
 	case errors.Is(err, ErrFlow):
 		l.unsolicited(w, r, c, form)
@@ -66,7 +63,7 @@ func (l *Login) answered(w http.ResponseWriter, r *http.Request, f flow, c Conne
 	a, err := c.Connector.Finish(r.Context(), form, kept)
 	switch {
 	case err != nil:
-		l.fail(w, r, f, after(err, a))
+		l.fail(w, r, f, err)
 	case missing != nil:
 		f.Assertion = &a
 		l.showCookies(w, r, f)
@@ -86,7 +83,7 @@ func (l *Login) unsolicited(w http.ResponseWriter, r *http.Request, c Connection
 	}
 	a, err := open.Unsolicited(r.Context(), form)
 	if err != nil {
-		l.fail(w, r, f, after(err, a))
+		l.fail(w, r, f, err)
 		return
 	}
 	f.Browser, f.Assertion = l.browser(w, r), &a
@@ -112,7 +109,7 @@ func (l *Login) returned(w http.ResponseWriter, r *http.Request) {
 		l.o.UI.Error(w, r, err)
 		return
 	}
-	c, err := l.connectionOf(r.Context(), f)
+	c, err := l.connection(r.Context(), f.Connection)
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return

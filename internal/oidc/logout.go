@@ -170,7 +170,7 @@ func (p *Provider) end(w http.ResponseWriter, r *http.Request, s session.Session
 		return
 	}
 	p.o.Sessions.Clear(w)
-	if p.o.Leave == nil || !p.o.Leave(w, r, s.Authentication, back) {
+	if p.o.Leave == nil || !p.o.Leave(w, r, s, back) {
 		p.signedOut(w, r, back)
 	}
 }

@@ -121,9 +121,9 @@ type Options struct {
 	}
 	// Limits bound what fails, and how often one person gets a code.
 	Limits Limits
-	// Leave signs the person out at the identity provider, too, and goes on to back
-	// from there, where it answers the browser and returns true; nil does nothing.
-	Leave func(w http.ResponseWriter, r *http.Request, a identity.Authentication, back string) bool
+	// Leave signs the person out where only the browser can tell of it, and goes on to
+	// back from there, where it answers the browser and returns true; nil does nothing.
+	Leave func(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool
 	UI    *ui.UI
 	// HTTP is the guarded client: for client keys and back-channel logout.
 	HTTP *http.Client

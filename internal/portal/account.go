@@ -94,7 +94,7 @@ func (p *Portal) left(w http.ResponseWriter, r *http.Request, v visitor, err err
 		return
 	}
 	p.o.Sessions.Clear(w)
-	if p.o.Leave != nil && p.o.Leave(w, r, v.Session.Authentication, "") {
+	if p.o.Leave != nil && p.o.Leave(w, r, v.Session, "") {
 		return
 	}
 	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.out})

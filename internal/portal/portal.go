@@ -51,9 +51,9 @@ type Options struct {
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}
-	// Leave signs the person out at the identity provider, too, where it answers the
-	// browser and returns true; nil does nothing.
-	Leave func(w http.ResponseWriter, r *http.Request, a identity.Authentication, back string) bool
+	// Leave signs the person out where only the browser can tell of it, where it answers
+	// the browser and returns true; nil does nothing.
+	Leave func(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool
 	// SignIn begins a sign-in that ends at a path of ours.
 	SignIn func(w http.ResponseWriter, r *http.Request, local string)
 	Actor  func(*http.Request, identity.Ref) identity.Actor
@@ -100,10 +100,16 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", p.page(p.myApps))
 	mux.HandleFunc("GET /apps/{name}", p.page(p.appPage))
 	mux.HandleFunc("GET /account", p.page(p.accountPage))
+	mux.HandleFunc("GET /signed-out", p.signedOut)
 	mux.Handle("POST /account/sign-out", same.Handler(p.page(p.signOut)))
 	mux.Handle("POST /account/sign-out-everywhere", same.Handler(p.page(p.signOutEverywhere)))
 	mux.Handle("POST /account/sessions/{id}/end", same.Handler(p.page(p.endSession)))
 	mux.Handle("POST /account/apps/{app}/withdraw", same.Handler(p.page(p.withdraw)))
+}
+
+// signedOut is where a sign-out that led through other sites ends.
+func (p *Portal) signedOut(w http.ResponseWriter, r *http.Request) {
+	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.out, Self: "/signed-out"})
 }
 
 // page finds the visitor, or sends them to sign in.

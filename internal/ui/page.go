@@ -161,14 +161,24 @@ func (u *UI) PostToProvider(w http.ResponseWriter, r *http.Request, provider, ta
 }
 
 func (u *UI) post(w http.ResponseWriter, r *http.Request, title, lead Text, target string, values url.Values) {
-	origin := target
-	if t, err := url.Parse(target); err == nil {
-		origin = t.Scheme + "://" + t.Host
-	}
 	u.Render(w, r, http.StatusOK, Page{
-		Title: title, Template: u.posting, FormTargets: []string{origin}, script: true,
+		Title: title, Template: u.posting, FormTargets: onward(target), script: true,
 		Data: map[string]any{"Target": target, "Values": values, "Lead": lead},
 	})
+}
+
+// onward is where a form may end: browsers count redirects, and whoever it is sent to
+// may go on to any host of theirs.
+func onward(target string) []string {
+	t, err := url.Parse(target)
+	if err != nil {
+		return []string{target}
+	}
+	to := []string{t.Scheme + "://" + t.Host}
+	if t.Scheme == "https" {
+		to = append(to, "https:")
+	}
+	return to
 }
 
 // SendToProvider leads a browser that posted a form of ours to an identity provider.

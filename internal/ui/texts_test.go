@@ -348,7 +348,7 @@ func TestFaultsOnPagesAreSaidInGerman(t *testing.T) {
 	german := speeches(t)["../ui"].german.Faults
 	used := map[string]bool{}
 	used["saml"] = true // the checks of documents, which say one thing
-	for _, noun := range []string{"ui", "login", "portal", "upstream", "saml", "session", "entitlement", "admin", "portal/console"} {
+	for _, noun := range []string{"ui", "login", "portal", "upstream", "saml", "saml/idp", "session", "entitlement", "admin", "portal/console"} {
 		for code := range faultCodes(t, filepath.Join("..", noun)) {
 			used[code] = true
 			if german[code] == "" {

@@ -12,7 +12,7 @@ import (
 )
 
 // Column is a title and the member of each item that it shows, dots between the
-// names of nested ones.
+// names of nested ones; of several with | between them, the first that says anything.
 type Column struct{ Title, Member string }
 
 // PrintJSON writes an answer with indentation; one without a body is an empty object.
@@ -48,7 +48,7 @@ func PrintTable(w io.Writer, answer []byte, columns []Column) error {
 	_, _ = fmt.Fprintln(table, strings.Join(row, "\t")) // a buffer takes everything
 	for _, item := range *page.Items {
 		for i, c := range columns {
-			row[i] = cell(item, strings.Split(c.Member, "."))
+			row[i] = first(item, c.Member)
 		}
 		_, _ = fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
@@ -57,6 +57,16 @@ func PrintTable(w io.Writer, answer []byte, columns []Column) error {
 		_, _ = fmt.Fprintf(&out, "There is more: --after %s\n", page.Next)
 	}
 	return flush(w, &out)
+}
+
+// first is the first of several members that says anything.
+func first(item map[string]any, members string) (text string) {
+	for member := range strings.SplitSeq(members, "|") {
+		if text = cell(item, strings.Split(member, ".")); text != "" && text != "-" {
+			return text
+		}
+	}
+	return text
 }
 
 // PrintFacts writes one thing, a fact a line; what has nothing to tell is Done.

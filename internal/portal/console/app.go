@@ -26,7 +26,7 @@ func (c *Console) showApp(v *visit) (answer, error) {
 		return nil, err
 	}
 	d := detail{
-		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{appTag(a)}, Facts: appFacts(a), Offers: c.appOffers(v, a),
+		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{appTag(a)}, Facts: c.appFacts(a), Offers: c.appOffers(v, a),
 		Blocks: []block{groups}, Notices: missing(a),
 	}
 	if v.who.May(admin.ReadSessions) {
@@ -82,7 +82,7 @@ func missing(a catalog.App) []ui.Notice {
 	return all
 }
 
-func appFacts(a catalog.App) []fact {
+func (c *Console) appFacts(a catalog.App) []fact {
 	m := a.Manifest
 	owner := fact{ui.T("Owner"), []cell{{Text: m.Spec.Owner.Team, Also: joinedNonEmpty(m.Spec.Owner.Primary, m.Spec.Owner.Secondary)}}}
 	facts := []fact{owner, is(ui.T("Version"), m.Spec.Version)}
@@ -93,9 +93,12 @@ func appFacts(a catalog.App) []fact {
 		facts = append(facts,
 			code(ui.T("Client"), o.ClientID), is(ui.T("Authentication"), o.TokenEndpointAuthMethod), each(ui.T("Grant types"), o.GrantTypes, false),
 			each(ui.T("Redirect URIs"), o.RedirectURIs, true), each(ui.T("After sign-out"), o.PostLogoutRedirectURIs, true),
-			scopesFact(o), code(ui.T("Back-channel logout"), o.BackchannelLogoutURI), code(ui.T("Opens at"), o.LaunchURI), code(ui.T("Keys at"), o.JWKSURI),
+			scopesFact(o.Scopes), code(ui.T("Back-channel logout"), o.BackchannelLogoutURI), code(ui.T("Opens at"), o.LaunchURI), code(ui.T("Keys at"), o.JWKSURI),
 			is(ui.T("Signing algorithm"), cmp.Or(o.SigningAlg, "ES256")),
 		)
+	}
+	if s := m.Spec.Identity.SAML; s != nil {
+		facts = append(facts, c.samlFacts(s)...)
 	}
 	for i, s := range a.Secrets {
 		label := ui.T("Client secret made")
@@ -111,9 +114,9 @@ func appFacts(a catalog.App) []fact {
 }
 
 // scopesFact lists what a client may ask for, and why.
-func scopesFact(o *catalog.OIDC) fact {
+func scopesFact(scopes []catalog.Scope) fact {
 	f := fact{Label: ui.T("May ask for")}
-	for _, s := range o.Scopes {
+	for _, s := range scopes {
 		f.Values = append(f.Values, cell{Text: s.Name, Code: true, Also: s.Justification})
 	}
 	return f
@@ -182,7 +185,7 @@ func (c *Console) appHits(v *visit, a catalog.App) ([]hit, error) {
 		return nil, err
 	}
 	hits := []hit{access}
-	if id := clientOf(a); id != "" {
+	if id := a.ClientID(); id != "" {
 		hits = append(hits, hitting(ui.T("Client that gets nothing any more"), cell{Text: id, Code: true}))
 	}
 	var groups []cell

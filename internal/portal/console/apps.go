@@ -42,14 +42,6 @@ func titleOf(a catalog.App) string { return cmp.Or(a.Manifest.Metadata.Title, a.
 
 func (c *Console) appPath(a catalog.App) string { return c.path("/apps/" + a.Name) }
 
-// clientOf is an app's client_id, or "".
-func clientOf(a catalog.App) string {
-	if a.Manifest.Spec.Identity.OIDC == nil {
-		return ""
-	}
-	return a.Manifest.Spec.Identity.OIDC.ClientID
-}
-
 // groupsOf lists the groups that an app names, each once, in its order.
 func groupsOf(a catalog.App) []string {
 	var all []string
@@ -81,7 +73,7 @@ func (c *Console) appList() *list[catalog.App] {
 				return cell{Text: titleOf(a), Also: a.Name, Href: c.appPath(a)}
 			}},
 			{title: ui.T("State"), name: "state", sort: "state", cell: func(a catalog.App) cell { return cell{Tags: []ui.Tag{appTag(a)}} }},
-			{title: ui.T("Client"), name: "client_id", cell: func(a catalog.App) cell { return cell{Text: clientOf(a), Code: true} }},
+			{title: ui.T("Client"), name: "client_id", cell: func(a catalog.App) cell { return cell{Text: a.ClientID(), Code: true} }},
 			{title: ui.T("Owner"), name: "owner", sort: "owner", cell: func(a catalog.App) cell {
 				return cell{Text: a.Manifest.Spec.Owner.Team, Also: a.Manifest.Spec.Owner.Primary}
 			}},
@@ -93,7 +85,7 @@ func (c *Console) appList() *list[catalog.App] {
 			id:  func(a catalog.App) string { return a.Name },
 			keep: func(a catalog.App, q listQuery) bool {
 				m := a.Manifest
-				return contains(q.Get("q"), a.Name, m.Metadata.Title, m.Metadata.Description, clientOf(a)) &&
+				return contains(q.Get("q"), a.Name, m.Metadata.Title, m.Metadata.Description, a.ClientID()) &&
 					(q.Get("state") == "" || q.Get("state") == stateOf(a)) && contains(q.Get("owner"), m.Spec.Owner.Team, m.Spec.Owner.Primary) &&
 					(q.Get("group") == "" || contains(q.Get("group"), groupsOf(a)...))
 			},

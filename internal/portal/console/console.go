@@ -87,6 +87,8 @@ type Options struct {
 	Keys         interface {
 		List(ctx context.Context) ([]keys.Info, error)
 	}
+	// SAML is what apps that speak SAML have to know of the broker.
+	SAML registry.IdentityProvider
 	// Due is how long until the next key is due for rotation; below zero, it is late.
 	Due   func() time.Duration
 	Audit interface {

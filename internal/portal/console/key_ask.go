@@ -63,9 +63,14 @@ func (c *Console) askKillKey(v *visit) (confirmation, error) {
 	}
 	var names []cell
 	for _, a := range apps {
-		if o := a.Manifest.Spec.Identity.OIDC; o != nil && (o.SigningAlg == string(k.Algorithm) || o.SigningAlg == "" && k.Algorithm == keys.ES256) {
+		if a.SignedBy(k.Algorithm) {
 			names = append(names, cell{Text: titleOf(a), Href: c.appPath(a)})
 		}
+	}
+	if k.Algorithm == keys.SAML {
+		q.lead = ui.T("For an emergency: the key leaves the metadata at once, and its private half is erased. Where it is the one that signs, a fresh key takes over, and apps that speak SAML let nobody in until they have its certificate.")
+		q.hits = append(q.hits[:1], naming(ui.T("Apps whose assertions it signs"), names))
+		return q, nil
 	}
 	q.hits = append(q.hits, naming(ui.T("Apps whose tokens it signs"), names))
 	return q, nil

@@ -23,10 +23,11 @@ func (n *node) status() (code, sub string) {
 // hints reads what an envelope says of itself.
 func hints(root *node) Hints {
 	var h Hints
-	h.ID, _ = root.attr("ID")
-	h.InResponseTo, _ = root.attr("InResponseTo")
-	h.Destination, _ = root.attr("Destination")
-	h.IssueInstant, _ = root.attr("IssueInstant")
+	for key, field := range map[string]*string{
+		"ID": &h.ID, "InResponseTo": &h.InResponseTo, "Destination": &h.Destination, "IssueInstant": &h.IssueInstant,
+	} {
+		*field, _ = root.attr(key)
+	}
 	h.Issuer = root.child(name{nsAssertion, "Issuer"}).content()
 	h.Status, h.SubStatus = root.status()
 	if s := root.child(name{nsProtocol, "Status"}); s != nil {
