@@ -18,11 +18,12 @@ type Appender interface {
 
 // LogOptions tune a Log.
 type LogOptions struct {
-	// Window is how long a commit waits for company, if the one before it had
-	// some: who comes alone never waits. 0 waits for nobody: a commit then takes
-	// whatever queued while the one before it ran.
+	// Window is how long a commit waits for those who are known to be on their way:
+	// as many as there were in the one before it and while that ran. Who comes alone
+	// never waits. 0 waits for nobody: a commit then takes whatever queued while the
+	// one before it ran.
 	Window time.Duration
-	// Max is how many events one commit takes; 0 means 256.
+	// Max is how many callers share one commit; 0 means 256.
 	Max int
 	// Timeout bounds one commit; 0 means 5 s.
 	Timeout time.Duration
@@ -35,19 +36,30 @@ var errClosed = errors.New("the audit log is closed")
 // several at a time: what waits for one commit goes into the next together. An
 // event is durable when Record returns nil.
 type Log struct {
-	store Appender
-	o     LogOptions
-	in    chan entry
-	done  chan struct{}
+	store       Appender
+	o           LogOptions
+	stop, ended chan struct{}
 
-	mu     sync.RWMutex // held for reading while sending, so that Close can wait
+	mu     sync.Mutex
+	next   *commit
 	closed bool
 }
 
-// entry is what one caller waits for.
-type entry struct {
-	events []event.Event
-	result chan error
+// commit is what is written together, and what its callers wait for.
+type commit struct {
+	events  []event.Event
+	callers int
+	// wanted is how many callers are waited for; enough is closed when they are there.
+	wanted int
+	enough chan struct{}
+	begun  chan struct{} // closed when there is a caller
+	taken  chan struct{} // closed when no caller can be added
+	done   chan struct{} // closed when err is set
+	err    error
+}
+
+func newCommit() *commit {
+	return &commit{enough: make(chan struct{}), begun: make(chan struct{}), taken: make(chan struct{}), done: make(chan struct{})}
 }
 
 // NewLog returns a Log that writes until it is closed.
@@ -58,7 +70,7 @@ func NewLog(store Appender, o LogOptions) *Log {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
 	}
-	l := &Log{store: store, o: o, in: make(chan entry, o.Max), done: make(chan struct{})}
+	l := &Log{store: store, o: o, next: newCommit(), stop: make(chan struct{}), ended: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -66,30 +78,45 @@ func NewLog(store Appender, o LogOptions) *Log {
 // Record returns nil once the events are durable. When ctx ends first, the
 // events may or may not have been written: the caller then answers nothing.
 func (l *Log) Record(ctx context.Context, events ...event.Event) error {
-	e := entry{events: events, result: make(chan error, 1)}
-	if err := l.send(ctx, e); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	select {
-	case err := <-e.result:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("audit: %w", ctx.Err())
+	for {
+		c, added, err := l.add(events)
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		until := c.done
+		if !added {
+			until = c.taken
+		}
+		select {
+		case <-until:
+			if added {
+				return c.err
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("audit: %w", ctx.Err())
+		}
 	}
 }
 
-func (l *Log) send(ctx context.Context, e entry) error {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.closed {
-		return errClosed
+// add adds a caller's events to the next commit, unless that is full.
+func (l *Log) add(events []event.Event) (c *commit, added bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c = l.next
+	switch {
+	case l.closed:
+		return nil, false, errClosed
+	case c.callers == l.o.Max:
+		return c, false, nil
 	}
-	select {
-	case l.in <- e:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	c.events, c.callers = append(c.events, events...), c.callers+1
+	if c.callers == 1 {
+		close(c.begun)
 	}
+	if c.callers == c.wanted {
+		close(c.enough)
+	}
+	return c, true, nil
 }
 
 // Close writes what waits and ends the log.
@@ -97,75 +124,72 @@ func (l *Log) Close() {
 	l.mu.Lock()
 	if !l.closed {
 		l.closed = true
-		close(l.in)
+		close(l.stop)
 	}
 	l.mu.Unlock()
-	<-l.done
+	<-l.ended
 }
 
 func (l *Log) run() {
-	defer close(l.done)
-	busy := false
-	for first := range l.in {
-		batch := l.gather(first, busy)
-		busy = len(batch) > 1
-		var events []event.Event
-		for _, e := range batch {
-			events = append(events, e.events...)
+	defer close(l.ended)
+	for c := l.next; ; {
+		select {
+		case <-c.begun:
+			l.gather(c)
+		case <-l.stop:
+		}
+		if l.take(c); c.callers == 0 {
+			return
 		}
 		// No caller's context: one who gives up must not undo the others' entries.
 		ctx, cancel := context.WithTimeout(context.Background(), l.o.Timeout)
-		err := l.store.Append(ctx, events)
+		err := l.store.Append(ctx, c.events)
 		cancel()
 		if err != nil {
-			err = fmt.Errorf("audit: %w", err)
+			c.err = fmt.Errorf("audit: %w", err)
 		}
-		for _, e := range batch {
-			e.result <- err
-		}
+		next := l.expect(c.callers)
+		close(c.done)
+		c = next
 	}
 }
 
-// gather takes what waits, up to Max entries, and what comes within the window
-// when the log is busy.
-func (l *Log) gather(first entry, busy bool) []entry {
-	batch := l.waiting(append(make([]entry, 0, 16), first))
-	if !busy || l.o.Window == 0 {
-		return batch
-	}
-	window := time.NewTimer(l.o.Window)
-	defer window.Stop()
-	for len(batch) < l.o.Max {
+// take ends the time in which callers are added to c, and begins another commit.
+func (l *Log) take(c *commit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = newCommit()
+	close(c.taken)
+}
+
+// expect has the next commit wait for those whom the one before it answers now,
+// beside those who came while it ran.
+func (l *Log) expect(answered int) *commit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next.wanted = min(l.next.callers+answered, l.o.Max)
+	return l.next
+}
+
+// gather waits for those who are expected, and lets callers that are ready to run
+// join as soon as they may.
+func (l *Log) gather(c *commit) {
+	if c.wanted > 1 && l.callers(c) < c.wanted && l.o.Window > 0 {
+		window := time.NewTimer(l.o.Window)
+		defer window.Stop()
 		select {
-		case e, ok := <-l.in:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, e)
+		case <-c.enough:
 		case <-window.C:
-			return batch
+		case <-l.stop:
 		}
 	}
-	return batch
+	for before, now := 0, l.callers(c); now > before; before, now = now, l.callers(c) {
+		runtime.Gosched()
+	}
 }
 
-// waiting adds what is in the queue, and what callers that are ready to run put
-// there as soon as they may.
-func (l *Log) waiting(batch []entry) []entry {
-	for yielded := false; len(batch) < l.o.Max; {
-		select {
-		case e, ok := <-l.in:
-			if !ok {
-				return batch
-			}
-			batch, yielded = append(batch, e), false
-		default:
-			if yielded {
-				return batch
-			}
-			runtime.Gosched()
-			yielded = true
-		}
-	}
-	return batch
+func (l *Log) callers(c *commit) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return c.callers
 }
