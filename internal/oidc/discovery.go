@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
+
+	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
 // metadata is the discovery document with the members that zitadel's type lacks.
@@ -47,6 +49,7 @@ func discovery(issuer string) (document, error) {
 			TokenEndpointAuthMethodsSupported: methods, TokenEndpointAuthSigningAlgValuesSupported: algorithms,
 			RevocationEndpointAuthMethodsSupported: methods, RevocationEndpointAuthSigningAlgValuesSupported: algorithms,
 			IntrospectionEndpointAuthMethodsSupported: confidential, IntrospectionEndpointAuthSigningAlgValuesSupported: algorithms,
+			UILocalesSupported:            ui.Languages(),
 			CodeChallengeMethodsSupported: []zoidc.CodeChallengeMethod{zoidc.CodeChallengeMethodS256},
 			ClaimsSupported: []string{
 				"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name", "given_name", "family_name",

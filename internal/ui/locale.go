@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/message"
 )
 
-// languages are those that every page speaks, the first unless asked otherwise.
-func languages() []language.Tag { return []language.Tag{language.English, language.German} }
+// Languages are those that every page speaks, the first unless asked otherwise.
+func Languages() []language.Tag { return []language.Tag{language.English, language.German} }
 
 // languageCookie remembers a language that a person chose on a page.
 const languageCookie = "gatehouse-language"
@@ -20,7 +20,7 @@ const languageCookie = "gatehouse-language"
 // localesKey is where a request carries the languages that an app asked for.
 type localesKey struct{}
 
-// choose returns the index in languages of what a request is answered in: what the
+// choose returns the index in Languages of what a request is answered in: what the
 // person chose with ?lang=, the app's ui_locales, the person's earlier choice, what
 // the browser says it understands.
 func choose(r *http.Request) int {
@@ -31,7 +31,7 @@ func choose(r *http.Request) int {
 	if c, err := r.Cookie(languageCookie); err == nil {
 		wishes = append(wishes, c.Value)
 	}
-	matcher := language.NewMatcher(languages())
+	matcher := language.NewMatcher(Languages())
 	for _, wish := range append(wishes, r.Header.Get("Accept-Language")) {
 		tags, _, err := language.ParseAcceptLanguage(wish)
 		if err != nil || len(tags) == 0 {

@@ -93,7 +93,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, p Page) 
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", languages()[i].String())
+	h.Set("Content-Language", Languages()[i].String())
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", policy(p))
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -114,7 +114,7 @@ func (u *UI) title(p Page, i int) (string, error) {
 func (u *UI) remember(w http.ResponseWriter, r *http.Request, i int) {
 	if r.URL.Query().Has("lang") {
 		http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: it says a language, and may go over http where the issuer is
-			Name: languageCookie, Value: languages()[i].String(), Path: u.o.Prefix + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+			Name: languageCookie, Value: Languages()[i].String(), Path: u.o.Prefix + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})
 	}
 }
@@ -126,7 +126,7 @@ func (u *UI) others(r *http.Request, p Page, now int) []choice {
 		return nil
 	}
 	var all []choice
-	for i, tag := range languages() {
+	for i, tag := range Languages() {
 		if i == now {
 			continue
 		}

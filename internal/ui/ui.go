@@ -101,7 +101,7 @@ func (u *UI) Parse(from Files, name string, shared ...string) (*Template, error)
 		}
 	}
 	page := &Template{name: strings.TrimSuffix(path.Base(name), path.Ext(name))}
-	for _, tag := range languages() {
+	for _, tag := range Languages() {
 		l := &locale{tag: tag, print: message.NewPrinter(tag), now: u.o.Now}
 		if tag != language.English {
 			l.own, l.shared = own, u.texts

@@ -84,7 +84,7 @@ func TestTheLanguageIsTheOneThatWasAskedForFirst(t *testing.T) {
 		if c.cookie != "" {
 			r.AddCookie(&http.Cookie{Name: languageCookie, Value: c.cookie})
 		}
-		if got := languages()[choose(Prefer(r, c.app))]; got != c.want {
+		if got := Languages()[choose(Prefer(r, c.app))]; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
