@@ -53,6 +53,7 @@ type Config struct {
 	Session        Session        `yaml:"session"`
 	Shutdown       Shutdown       `yaml:"shutdown"`
 	Limits         Limits         `yaml:"limits"`
+	SignInTraces   SignInTraces   `yaml:"sign_in_traces"`
 	Revocation     Revocation     `yaml:"revocation"`
 	Audit          Audit          `yaml:"audit"`
 	Keys           Keys           `yaml:"keys"`
@@ -259,6 +260,13 @@ type Admin struct {
 	// FourEyes names the operations of the management API (operationId) that wait
 	// until a second person approves them. Default none.
 	FourEyes []string `yaml:"four_eyes"`
+}
+
+// SignInTraces say what is kept of sign-ins that failed, to find out why, and of tests
+// of connections.
+type SignInTraces struct {
+	// Keep is for how long, from 1 hour to 90 days. Default 7 days.
+	Keep time.Duration `yaml:"keep"`
 }
 
 // Connection is one upstream identity provider.

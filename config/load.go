@@ -79,20 +79,21 @@ func (r *reader) complain(path, message string) {
 func defaults() Config {
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	return Config{
-		Listen:     "127.0.0.1:8080",
-		DataDir:    "gatehouse-data",
-		Database:   Database{Driver: SQLite},
-		Redis:      Redis{Prefix: "gatehouse:"},
-		Outgoing:   Outgoing{Timeout: 10 * time.Second, MaxBytes: 1 << 20},
-		Log:        Log{Level: "info", File: File{MaxBytes: 100 << 20, Keep: 10}, Syslog: Syslog{Facility: "local0"}},
-		Metrics:    Metrics{Allow: loopback},
-		Tracing:    Tracing{Ratio: 1},
-		Session:    Session{Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
-		Limits:     Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000},
-		Revocation: Revocation{Staleness: 5 * time.Second},
-		Audit:      Audit{Window: time.Millisecond, File: File{MaxBytes: 100 << 20}, Syslog: Syslog{Facility: "audit"}},
-		Keys:       Keys{RotateEvery: 90 * 24 * time.Hour, Lead: time.Hour, Overlap: 2 * time.Hour, SAMLRotateEvery: 730 * 24 * time.Hour, SAMLLead: 30 * 24 * time.Hour},
-		Product:    Product{Name: "Gatehouse"},
+		Listen:       "127.0.0.1:8080",
+		DataDir:      "gatehouse-data",
+		Database:     Database{Driver: SQLite},
+		Redis:        Redis{Prefix: "gatehouse:"},
+		Outgoing:     Outgoing{Timeout: 10 * time.Second, MaxBytes: 1 << 20},
+		Log:          Log{Level: "info", File: File{MaxBytes: 100 << 20, Keep: 10}, Syslog: Syslog{Facility: "local0"}},
+		Metrics:      Metrics{Allow: loopback},
+		Tracing:      Tracing{Ratio: 1},
+		Session:      Session{Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
+		Limits:       Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000},
+		SignInTraces: SignInTraces{Keep: 7 * 24 * time.Hour},
+		Revocation:   Revocation{Staleness: 5 * time.Second},
+		Audit:        Audit{Window: time.Millisecond, File: File{MaxBytes: 100 << 20}, Syslog: Syslog{Facility: "audit"}},
+		Keys:         Keys{RotateEvery: 90 * 24 * time.Hour, Lead: time.Hour, Overlap: 2 * time.Hour, SAMLRotateEvery: 730 * 24 * time.Hour, SAMLLead: 30 * 24 * time.Hour},
+		Product:      Product{Name: "Gatehouse"},
 	}
 }
 

@@ -32,13 +32,20 @@ func withPartner(t *testing.T, thirdParty ...string) *attacker {
 		partner.ID, partner.Title, partner.Issuer, partner.Domains = "partner", "Partner Corp", issuer, []string{"partner.example"}
 		c.Connections, c.Policy.ThirdParty = append(c.Connections, partner), thirdParty
 	})
+	serveProvider(t, l, s.Issuer()+"/login/callback/partner", s.idpSecret(t))
+	return &attacker{t: t, stage: s, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// serveProvider is an identity provider of one person, mallory, until the test ends.
+func serveProvider(t *testing.T, l net.Listener, redirect, secret string) (issuer string) {
+	t.Helper()
+	issuer = "http://" + l.Addr().String()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	provider, err := idp.New(idp.Options{
-		Issuer: issuer, Title: "Partner Corp", Client: "gatehouse", Secret: s.idpSecret(t), RedirectURI: s.Issuer() + "/login/callback/partner",
-		Key: key, People: []idp.Person{mallory}, Now: time.Now,
+		Issuer: issuer, Title: "Partner Corp", Client: "gatehouse", Secret: secret, RedirectURI: redirect, Key: key, People: []idp.Person{mallory}, Now: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +55,7 @@ func withPartner(t *testing.T, thirdParty ...string) *attacker {
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(l) }() // ends with Close
 	t.Cleanup(func() { _ = server.Close() })
-	return &attacker{t: t, stage: s, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return issuer
 }
 
 // idpSecret is the broker's client secret at its identity providers.

@@ -23,6 +23,7 @@ var nouns = map[string][]string{
 	"activity":    {},
 	"directory":   {},
 	"connection":  {},
+	"trace":       {},
 	"session":     {"directory"},
 	"grant":       {"directory", "session"},
 	"admin":       {"directory"},

@@ -24,6 +24,7 @@ type commands struct {
 
 	App      appCommand     `cmd:"" help:"Apps."`
 	IDP      idpCommand     `cmd:"" name:"idp" help:"Identity providers."`
+	Trace    traceCommand   `cmd:"" help:"Why sign-ins failed."`
 	Person   personCommand  `cmd:"" help:"People."`
 	Group    groupCommand   `cmd:"" help:"Upstream groups, and the names that they have here."`
 	Session  sessionCommand `cmd:"" help:"Browser sessions."`

@@ -8,13 +8,36 @@ import (
 )
 
 type idpCommand struct {
-	List    idpListCommand `cmd:"" help:"List the configured identity providers." api:"GET /connections" columns:"ID=id,TITLE=title,TYPE=type,ISSUER=issuer,ENABLED=enabled,DISCOVERED=discovered,FAILURE=failure"`
+	Add     idpAddCommand  `cmd:"" help:"Add an identity provider from a file, or change the one of its id." api:"PUT /connections/{}"`
+	Test    idpTestCommand `cmd:"" help:"Print a link that tests an identity provider by a sign-in, and the report once it is there." api:"POST /connections/{}/test"`
+	Remove  ending         `cmd:"" help:"Remove an identity provider that was added, and sign out everybody who came over it." api:"DELETE /connections/{}" set:"thing=The connection's id."`
+	List    idpListCommand `cmd:"" help:"List the identity providers." api:"GET /connections" columns:"ID=id,TITLE=title,TYPE=type,ISSUER=issuer,SOURCE=source,ENABLED=enabled,DISCOVERED=discovered,FAILURE=failure"`
 	Show    one            `cmd:"" help:"Show an identity provider." api:"GET /connections/{}" set:"thing=The connection's id."`
 	Disable ending         `cmd:"" help:"Sign out everybody who came over it and let nobody in over it." api:"POST /connections/{}/disable" set:"thing=The connection's id."`
 	Enable  one            `cmd:"" help:"Let people sign in over it again." api:"POST /connections/{}/enable" set:"thing=The connection's id."`
 }
 
-type idpListCommand struct{ sorted }
+type idpListCommand struct {
+	sorted
+	Enabled *bool  `help:"Only those that are enabled, or with =false are not." query:"enabled"`
+	Source  string `help:"Only those of the configuration, or stored ones." query:"source"`
+}
+
+type traceCommand struct {
+	List traceListCommand `cmd:"" help:"List sign-ins that failed, and tests, newest first." api:"GET /traces" columns:"CODE=id,TIME=time,CONNECTION=connection,KIND=kind,PASSED=passed,RULE=rule,DETAIL=detail"`
+	Show traceShowCommand `cmd:"" help:"Show why a sign-in failed: every check, what was expected and what came." api:"GET /traces/{}"`
+}
+
+type traceListCommand struct {
+	listing
+	Connection string `arg:"" optional:"" help:"Only those over this connection, by id." query:"connection"`
+	Kind       string `help:"Only sign-in, sign-out or test." query:"kind"`
+	Rule       string `help:"Only what failed with this code." query:"rule"`
+	Check      string `help:"Only those whose first check that failed is this." query:"check"`
+	Passed     *bool  `help:"Only tests that passed, or with =false what failed." query:"passed"`
+	From       string `help:"Only from this time on, as in RFC 3339." query:"from"`
+	To         string `help:"Only before this time." query:"to"`
+}
 
 type keysCommand struct {
 	List   keysListCommand   `cmd:"" help:"List the signing keys." api:"GET /keys" columns:"KID=id,ALGORITHM=algorithm,STAGE=stage,PUBLISHED=published,SIGNS FROM=signs_from,REMOVED AT=remove_at"`

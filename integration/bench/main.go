@@ -35,6 +35,8 @@ type Row struct {
 	RPS     float64 `json:"rps"`
 	P50     float64 `json:"p50_ms"`
 	P99     float64 `json:"p99_ms"`
+	// Alloc is the memory that one operation allocates, in KB, where it is measured.
+	Alloc float64 `json:"alloc_kb_per_op,omitempty"`
 }
 
 // bench is one run.
@@ -75,6 +77,10 @@ func (b *bench) run(ctx context.Context, wanted *regexp.Regexp) error {
 	if err != nil {
 		return err
 	}
+	saml, err := b.saml(wanted)
+	if err != nil {
+		return err
+	}
 	bare, stopBare, err := b.bareServer(ctx)
 	if err != nil {
 		return err
@@ -86,7 +92,7 @@ func (b *bench) run(ctx context.Context, wanted *regexp.Regexp) error {
 	}
 	defer stopBroker()
 	for range b.rounds {
-		for _, measure := range []part{raw, bare, broker} {
+		for _, measure := range []part{raw, saml, bare, broker} {
 			if err := measure(); err != nil {
 				return err
 			}
@@ -135,9 +141,9 @@ func (b *bench) add(r Row) { b.rows = append(b.rows, r) }
 
 func (b *bench) write(file string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "name\tcpu µs/op\tfloor µs\tratio\trps\tp50 ms\tp99 ms\tfloor\t")
+	_, _ = fmt.Fprintln(w, "name\tcpu µs/op\tfloor µs\tratio\trps\tp50 ms\tp99 ms\talloc KB\tfloor\t")
 	for _, r := range b.rows {
-		_, _ = fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t%.0f\t%.2f\t%.2f\t%s\t\n", r.Name, r.CPU, r.Floor, r.Ratio, r.RPS, r.P50, r.P99, r.FloorOf)
+		_, _ = fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t%.0f\t%.2f\t%.2f\t%.0f\t%s\t\n", r.Name, r.CPU, r.Floor, r.Ratio, r.RPS, r.P50, r.P99, r.Alloc, r.FloorOf)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print rows: %w", err)

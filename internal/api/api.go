@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -42,7 +43,14 @@ type Options struct {
 	Connections     Connections
 	// Health tells when a connection's provider was asked for its metadata last, and
 	// what that failed with.
-	Health   func(connection string) (asked time.Time, failed error)
+	Health func(connection string) (asked time.Time, failed error)
+	// Test prepares the test of a connection: login.Login.NewTest.
+	Test func(ctx context.Context, connection string, by identity.Actor) (report, url string, expires time.Time, err error)
+	// Traces are the sign-ins that failed, and tests.
+	Traces interface {
+		Trace(ctx context.Context, id string) (trace.Trace, error)
+		SearchTraces(ctx context.Context, q trace.Query) (page []trace.Trace, next string, err error)
+	}
 	Sessions Sessions
 	Grants   grant.Store
 	Keys     Keys

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
 const exampleID = "k2qj7wz4m5xk3n6t2b7h4c5d6e"
@@ -94,6 +95,13 @@ var (
 	exampleSettings = connection.Settings{
 		ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", ClientID: "0oa1gatehouse", Scopes: []string{"openid", "profile", "email", "groups"},
 		Domains: []string{"acme.example"}, Algorithms: []string{"RS256"}, Claims: map[string]string{"department": "claims.dept"}, Groups: &connection.Groups{Claim: "groups"},
+	}
+	exampleTrace = trace.Trace{
+		ID: "7K3M-Q2XD-9FTB", Time: exampleTime, Expires: exampleTime.Add(7 * 24 * time.Hour), Connection: "acme", Kind: trace.Test, Rule: "idp_untrusted",
+		Detail: "the identity provider's answer could not be trusted: the id_token is for another client", By: exampleActor,
+		Checks:   []identity.Check{{Name: "issuer", Passed: true, Expected: "https://acme.okta.com", Got: "https://acme.okta.com"}, {Name: "audience", Expected: "0oa1gatehouse", Got: "0oa2other"}},
+		Document: `{"id_token": {"aud": "0oa2other"}}`, Attributes: map[string]any{"email": "alice@acme.example"},
+		Mapping: []trace.Mapped{{Field: "email", From: "email", Value: "alice@acme.example"}}, Groups: []string{"all-employees"},
 	}
 	exampleNewConnection = newConnection{exampleSettings, "…"}
 

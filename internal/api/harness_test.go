@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -62,6 +63,11 @@ type broker struct {
 }
 
 func (b *broker) clock() time.Time { return time.Now().Add(time.Duration(b.now.Load())) }
+
+// invite stands for the sign-in that prepares tests.
+func invite(_ context.Context, connection string, _ identity.Actor) (report, url string, expires time.Time, err error) {
+	return trace.NewID(), "https://login.example/login/test/" + connection, time.Now().Add(time.Minute), nil
+}
 
 // identityProviders are those of the configuration, acme, and what is added to them.
 func identityProviders(db *storage.DB, vault *keys.Vault, now func() time.Time) *connection.Service {
@@ -162,7 +168,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),
-		Keys: ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		Keys: ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
 // table is the whole API.
@@ -21,7 +22,7 @@ func (a *API) table() []rest.Route {
 		{"Apps", a.appRoutes()},
 		{"People", a.peopleRoutes()},
 		{"Sessions and grants", a.sessionRoutes()},
-		{"Connections", a.connectionRoutes()},
+		{"Connections", append(a.connectionRoutes(), a.traceRoutes()...)},
 		{"Groups", a.groupRoutes()},
 		{"Keys", a.keyRoutes()},
 		{"Audit", a.auditRoutes()},
@@ -48,6 +49,7 @@ func schemas() rest.Schemas {
 	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA, keys.SAML)
 	rest.Words(s, keys.Waiting, keys.Signing, keys.Retired, keys.Removed, keys.Killed)
 	rest.Words(s, connection.Configured, connection.Stored)
+	rest.Words(s, trace.SignIn, trace.SignOut, trace.Test)
 	rest.Words(s, identity.Kinds()...)
 	return s
 }

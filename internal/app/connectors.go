@@ -103,6 +103,16 @@ func (c *connectors) make(ctx context.Context, one connection.Connection) connec
 	return made
 }
 
+// fresh returns a connection with what speaks to its provider and remembers nothing
+// of it yet.
+func (c *connectors) fresh(ctx context.Context, id string) (login.Connection, error) {
+	one, err := c.of.Get(ctx, id)
+	if err != nil {
+		return login.Connection{}, err
+	}
+	return c.make(ctx, one).login, nil
+}
+
 // settled is a connection as the configuration has it or would have it.
 func (c *connectors) settled(ctx context.Context, one connection.Connection) (config.Connection, error) {
 	if one.Source == connection.Configured {

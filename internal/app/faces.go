@@ -54,7 +54,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
-		Connections: f.connectors.all, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
+		Connections: f.connectors.all, Fresh: f.connectors.fresh, Traces: p.db, KeepTraces: p.cfg.SignInTraces.Keep, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
 		Entitlements: p.entitlements, SignIns: limits.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})
@@ -106,7 +106,8 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.connections, Health: p.faces.connectors.health, Sessions: p.sessions, Grants: p.db, Keys: p.rings(), SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
+		Connections: p.connections, Health: p.faces.connectors.health, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
+		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
 		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}

@@ -124,7 +124,7 @@ func (r *Rules) value(field, claim string, a identity.Assertion) (any, error) {
 	}
 	out, _, err := program.Eval(map[string]any{"claims": a.Attributes, "connection": a.Authentication.Connection})
 	if err != nil {
-		return nil, fault.Wrap(err, ErrRule.Kind, ErrRule.Code, "the claim rule for %s failed", field)
+		return nil, identity.Refuse(fault.Wrap(err, ErrRule.Kind, ErrRule.Code, "the claim rule for %s failed", field), "claim_rule", field+" = "+r.o.Expressions[field], err.Error())
 	}
 	if list, ok := out.Value().([]any); ok {
 		return list, nil

@@ -64,6 +64,29 @@ func TestRulesMapAndNameThemselvesWhenTheyFail(t *testing.T) {
 	}
 }
 
+func TestWhatBecameOfEachFieldIsTold(t *testing.T) {
+	r, err := Compile(Options{Expressions: map[string]string{"name": "claims.first", "department": "claims.dept"}, GroupsClaim: "groups", Domains: []string{"acme.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]Explained{}
+	for _, e := range r.Explain(assertion(map[string]any{"first": "Al", "email": "al@acme.example", "email_verified": true, "groups": []any{"g1"}})) {
+		got[e.Field] = e
+	}
+	if e := got["name"]; e.From != "claims.first" || e.Value != "Al" || e.Why() != "" {
+		t.Errorf("%+v", e)
+	}
+	if e := got["email_verified"]; e.From != "email_verified" || e.Value != "true" {
+		t.Errorf("%+v", e)
+	}
+	if e := got["groups"]; e.Value != `["g1"]` || e.From != "groups" {
+		t.Errorf("%+v", e)
+	}
+	if e := got["department"]; !errors.Is(e.Failed, ErrRule) || !strings.Contains(e.Why(), "no such key: dept") {
+		t.Errorf("%+v %q", e, e.Why())
+	}
+}
+
 func TestHostileTextIsCutToWhatMayBeShown(t *testing.T) {
 	r, err := Compile(Options{GroupsClaim: "groups"})
 	if err != nil {

@@ -220,7 +220,7 @@ func (s *Service) Hide(ctx context.Context, id string, text []byte) ([]byte, err
 		}
 		hidden.Secret = sealedMark + base64.RawURLEncoding.EncodeToString(sealed)
 	}
-	body, err := json.Marshal(hidden)
+	body, err := json.Marshal(hidden) //nolint:gosec // G117: the secret in it is encrypted
 	if err != nil {
 		return nil, fmt.Errorf("encode the connection: %w", err)
 	}

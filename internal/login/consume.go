@@ -33,6 +33,9 @@ func (l *Login) consume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, err := l.find(r.Context(), form.Get("RelayState"))
+	if err == nil && f.Test != nil && f.Connection == c.ID {
+		c, err = l.connectionOf(r.Context(), f)
+	}
 	switch {
 	case errors.Is(err, ErrFlow):
 		l.unsolicited(w, r, c, form)
@@ -63,7 +66,7 @@ func (l *Login) answered(w http.ResponseWriter, r *http.Request, f flow, c Conne
 	a, err := c.Connector.Finish(r.Context(), form, kept)
 	switch {
 	case err != nil:
-		l.fail(w, r, f, err)
+		l.fail(w, r, f, after(err, a))
 	case missing != nil:
 		f.Assertion = &a
 		l.showCookies(w, r, f)
@@ -83,7 +86,7 @@ func (l *Login) unsolicited(w http.ResponseWriter, r *http.Request, c Connection
 	}
 	a, err := open.Unsolicited(r.Context(), form)
 	if err != nil {
-		l.fail(w, r, f, err)
+		l.fail(w, r, f, after(err, a))
 		return
 	}
 	f.Browser, f.Assertion = l.browser(w, r), &a
@@ -109,7 +112,7 @@ func (l *Login) returned(w http.ResponseWriter, r *http.Request) {
 		l.o.UI.Error(w, r, err)
 		return
 	}
-	c, err := l.connection(r.Context(), f.Connection)
+	c, err := l.connectionOf(r.Context(), f)
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return

@@ -47,7 +47,7 @@ func (l *ledger) counted(rule string) (sum int) {
 func (l *ledger) fail(t *testing.T, f *failures, connection, rule string) {
 	t.Helper()
 	e := event.New(l.now, "signin.failed", identity.System("test"), identity.Connection(connection), "rule", rule)
-	if err := f.tell(t.Context(), failureKind{connection, rule}, e); err != nil {
+	if err := f.tell(t.Context(), failureKind{connection, rule}, e, func(e event.Event) event.Event { return e }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -46,6 +46,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -95,6 +96,7 @@ type Directory interface {
 	SignIn(ctx context.Context, a identity.Authentication, p directory.Profile, groups []string, actor identity.Actor) (directory.Person, error)
 	Usable(ctx context.Context, person, connection string) (directory.Person, error)
 	ConnectionEnabled(ctx context.Context, id string) (bool, error)
+	GroupNames(ctx context.Context, p directory.Person) ([]string, error)
 }
 
 // Sessions is the part of session.Manager that signs people in.
@@ -114,11 +116,19 @@ type Consents interface {
 type Options struct {
 	// Connections returns those that there are now, whether enabled or not.
 	Connections func(context.Context) ([]Connection, error)
-	Cache       cache.Cache
-	Directory   Directory
-	Sessions    Sessions
-	Consents    Consents
-	Apps        interface {
+	// Fresh returns one that remembers nothing of its provider, for a test.
+	Fresh func(ctx context.Context, id string) (Connection, error)
+	Cache cache.Cache
+	// Traces keep why sign-ins failed, for KeepTraces; nil keeps nothing.
+	Traces interface {
+		SaveTrace(ctx context.Context, t trace.Trace) error
+		Trace(ctx context.Context, id string) (trace.Trace, error)
+	}
+	KeepTraces time.Duration
+	Directory  Directory
+	Sessions   Sessions
+	Consents   Consents
+	Apps       interface {
 		ClientOf(ctx context.Context, app string) (*registry.Client, error)
 	}
 	Entitlements interface {
@@ -168,7 +178,9 @@ type flow struct {
 	Unsolicited bool                `json:"unsolicited,omitempty"`
 	// Session is set once somebody is signed in: nobody else may go on.
 	Session string `json:"session,omitempty"`
-	Rev     uint64 `json:"rev,omitempty"`
+	// Test is set for a test of the connection, which ends in a report.
+	Test *testRun `json:"test,omitempty"`
+	Rev  uint64   `json:"rev,omitempty"`
 }
 
 // New returns a Login. SetResumer is called before it serves.
@@ -188,6 +200,8 @@ func (l *Login) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login/flow/{flow}", l.choose)
 	mux.HandleFunc("GET /login/flow/{flow}/cancel", l.cancel)
 	mux.Handle("POST /login/flow/{flow}/consent", l.o.UI.SameOrigin().Handler(http.HandlerFunc(l.consent)))
+	mux.HandleFunc("GET /login/test/{handle}", l.showTest)
+	mux.HandleFunc("GET /login/test/{handle}/begin", l.beginTest)
 	mux.HandleFunc("GET /login/callback/{connection}", l.callback)
 	mux.HandleFunc("POST /login/callback/{connection}", l.callback)
 	mux.HandleFunc("POST /login/saml/{connection}/acs", l.consume)

@@ -9,14 +9,14 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-//go:embed choose.html refused.html consent.html de.yaml
+//go:embed choose.html refused.html consent.html test.html report.html de.yaml
 var files embed.FS
 
 // pages are what a person may see while signing in.
-type pages struct{ chooseT, refusedT, consentT *ui.Template }
+type pages struct{ chooseT, refusedT, consentT, testT, reportT *ui.Template }
 
 func (p *pages) parse(u *ui.UI) (err error) {
-	for name, to := range map[string]**ui.Template{"choose.html": &p.chooseT, "refused.html": &p.refusedT, "consent.html": &p.consentT} {
+	for name, to := range map[string]**ui.Template{"choose.html": &p.chooseT, "refused.html": &p.refusedT, "consent.html": &p.consentT, "test.html": &p.testT, "report.html": &p.reportT} {
 		if *to, err = u.Parse(files, name); err != nil {
 			return err
 		}

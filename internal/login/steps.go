@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -162,7 +163,7 @@ func (l *Login) connection(ctx context.Context, id string) (Connection, error) {
 
 // arrive verifies the answer and goes on with it.
 func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params url.Values, kept []byte) {
-	c, err := l.connection(r.Context(), f.Connection)
+	c, err := l.connectionOf(r.Context(), f)
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return
@@ -170,7 +171,7 @@ func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params ur
 	f.Rev = l.o.Applied()
 	a, err := c.Connector.Finish(r.Context(), params, kept)
 	if err != nil {
-		l.fail(w, r, f, err)
+		l.fail(w, r, f, after(err, a))
 		return
 	}
 	l.admit(w, r, f, c, a)
@@ -178,14 +179,18 @@ func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params ur
 
 // admit maps what the provider said and begins the session.
 func (l *Login) admit(w http.ResponseWriter, r *http.Request, f flow, c Connection, a identity.Assertion) {
+	if f.Test != nil {
+		l.passTest(w, r, f, c, a)
+		return
+	}
 	profile, groups, err := c.Rules.Map(a)
 	if err != nil {
-		l.fail(w, r, f, err)
+		l.fail(w, r, f, after(err, a))
 		return
 	}
 	p, err := l.o.Directory.SignIn(r.Context(), a.Authentication, profile, groups, l.o.Actor(r, identity.Connection(c.ID)))
 	if err != nil {
-		l.fail(w, r, f, err)
+		l.fail(w, r, f, after(err, a))
 		return
 	}
 	if f.Request.Subject != "" && f.Request.Subject != p.ID {
@@ -355,17 +360,21 @@ func (l *Login) resume(w http.ResponseWriter, r *http.Request, f flow, in identi
 // fail ends a sign-in that did not work: with a page for the person, and an entry
 // that names the rule. prompt=none gets a code instead of a page.
 func (l *Login) fail(w http.ResponseWriter, r *http.Request, f flow, cause error) {
-	kind := fault.As(cause)
+	if f.Test != nil {
+		l.failTest(w, r, f, cause)
+		return
+	}
+	kind, reference := fault.As(cause), ""
 	l.o.Outcome(f.Connection, "failed")
 	e := event.New(l.o.Now(), "signin.failed", l.o.Actor(r, identity.Connection(f.Connection)), identity.Connection(f.Connection), "rule", kind.Code, "detail", kind.Detail)
-	if err := l.failures.tell(r.Context(), failureKind{f.Connection, kind.Code}, e); err != nil {
+	if err := l.failures.tell(r.Context(), failureKind{f.Connection, kind.Code}, e, l.keepTrace(r, f, trace.SignIn, cause, &reference)); err != nil {
 		cause = errors.Join(err, cause)
 	}
 	if f.Request.Prompt.None {
 		l.resume(w, r, f, failure(silent(kind.Kind), kind.Detail))
 		return
 	}
-	l.o.UI.Error(w, r, cause, l.wayBack(w, r, f)...)
+	l.o.UI.Failure(w, r, cause, reference, l.wayBack(w, r, f)...)
 }
 
 // silent is the error code of a sign-in that failed without a page (RFC 6749,

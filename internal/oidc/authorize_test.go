@@ -1,6 +1,8 @@
 package oidc
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -91,6 +93,37 @@ func TestPromptAndAgeAreReadAsTheStandardSays(t *testing.T) {
 		}
 		if failure == nil && (got.Prompt != c.want.Prompt || (got.MaxAge == nil) != (c.want.MaxAge == nil) || (got.MaxAge != nil && *got.MaxAge != *c.want.MaxAge)) {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// A manifest that breaks these rules is refused when it is applied; a client that came
+// about otherwise gets no more.
+func TestACodeAndOfflineAccessAreForClientsOfThoseGrantTypes(t *testing.T) {
+	_, p := newWorld()
+	params := url.Values{
+		"response_type": {"code"}, "code_challenge_method": {"S256"}, "code_challenge": {strings.Repeat("A", 43)}, "scope": {"openid offline_access"},
+	}
+	for name, c := range map[string]struct {
+		grants       []string
+		shape, scope string
+	}{
+		"both":             {[]string{"authorization_code", "refresh_token"}, "", ""},
+		"no refresh token": {[]string{"authorization_code"}, "", "invalid_scope"},
+		"no code":          {[]string{"client_credentials", "refresh_token"}, "unauthorized_client", ""},
+	} {
+		client, a := &registry.Client{GrantTypes: c.grants, Scopes: []string{"offline_access", "openid"}}, authorization{Challenge: params.Get("code_challenge")}
+		code := func(f *identity.Failure) string {
+			if f == nil {
+				return ""
+			}
+			return f.Code
+		}
+		if got := code(checkShape(params, client, &a)); got != c.shape {
+			t.Errorf("%s: a code: %q", name, got)
+		}
+		if got := code(p.checkScope(httptest.NewRequest(http.MethodGet, "/authorize", nil), params, client, &a)); got != c.scope {
+			t.Errorf("%s: offline access: %q", name, got)
 		}
 	}
 }

@@ -12,6 +12,11 @@ import (
 // Error shows what went wrong, what is missing and who can fix it. Of an error
 // that is not a fault it says only that it is ours; the cause is in the log.
 func (u *UI) Error(w http.ResponseWriter, r *http.Request, err error, links ...Link) {
+	u.Failure(w, r, err, "", links...)
+}
+
+// Failure is Error with a code by which an administrator finds out why; empty for none.
+func (u *UI) Failure(w http.ResponseWriter, r *http.Request, err error, reference string, links ...Link) {
 	f, status := fault.As(err), httpx.Status(err)
 	httpx.Report(r.Context(), err)
 	if status >= http.StatusInternalServerError {
@@ -24,7 +29,7 @@ func (u *UI) Error(w http.ResponseWriter, r *http.Request, err error, links ...L
 		links = []Link{{Text: T("My apps"), Href: u.o.Prefix + "/"}}
 	}
 	u.Render(w, r, status, Page{Title: titleOf(f.Kind), Template: u.failure, Data: map[string]any{
-		"Detail": u.detail(f, choose(r)), "Request": httpx.RequestID(r.Context()), "Links": links, "Code": f.Code,
+		"Detail": u.detail(f, choose(r)), "Request": httpx.RequestID(r.Context()), "Links": links, "Code": f.Code, "Reference": reference,
 	}})
 }
 

@@ -33,6 +33,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -96,7 +97,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	operations, err := api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
 		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, Sessions: s.sessions,
-		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +119,11 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	s.console.Mount(mux)
 	s.handler = httpx.Edge(httpx.EdgeOptions{Prefix: prefix}, mux)
 	return s
+}
+
+// invite stands for the sign-in that prepares tests.
+func invite(_ context.Context, connection string, _ identity.Actor) (report, url string, expires time.Time, err error) {
+	return trace.NewID(), "https://login.example/login/test/" + connection, time.Now().Add(time.Minute), nil
 }
 
 // identityProviders are those of the configuration, acme, and what is added to them.

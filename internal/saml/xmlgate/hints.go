@@ -23,11 +23,10 @@ func (n *node) status() (code, sub string) {
 // hints reads what an envelope says of itself.
 func hints(root *node) Hints {
 	var h Hints
-	for key, field := range map[string]*string{
-		"ID": &h.ID, "InResponseTo": &h.InResponseTo, "Destination": &h.Destination, "IssueInstant": &h.IssueInstant,
-	} {
-		*field, _ = root.attr(key)
-	}
+	h.ID, _ = root.attr("ID")
+	h.InResponseTo, _ = root.attr("InResponseTo")
+	h.Destination, _ = root.attr("Destination")
+	h.IssueInstant, _ = root.attr("IssueInstant")
 	h.Issuer = root.child(name{nsAssertion, "Issuer"}).content()
 	h.Status, h.SubStatus = root.status()
 	if s := root.child(name{nsProtocol, "Status"}); s != nil {

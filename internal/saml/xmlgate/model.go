@@ -15,8 +15,12 @@ type model struct {
 	order []name
 }
 
-// count bounds how often an element may be there; max 0 means any number.
-type count struct{ min, max int }
+// count bounds how often an element may be there; max 0 means any number. at is
+// its place in the model.
+type count struct{ min, max, at int }
+
+// longest is how many different elements a model has at the most.
+const longest = 8
 
 // models is the content of messages (SAML core, XML Signature, XML Encryption), as
 // far as the gate lets it in. What the product has no use for is not in it: it is
@@ -84,16 +88,17 @@ func element(s string) name {
 func content(spec string) model {
 	m := model{child: map[name]count{}}
 	for field := range strings.FieldsSeq(spec) {
-		c := count{1, 1}
+		c := count{1, 1, 0}
 		switch field[len(field)-1] {
 		case '?':
-			c = count{0, 1}
+			c = count{0, 1, 0}
 		case '*':
-			c = count{0, 0}
+			c = count{0, 0, 0}
 		case '+':
-			c = count{1, 0}
+			c = count{1, 0, 0}
 		}
 		n := element(strings.TrimRight(field, "?*+"))
+		c.at = len(m.order)
 		m.child[n] = c
 		m.order = append(m.order, n)
 	}
@@ -113,21 +118,21 @@ func conforms(n *node) error {
 	case n.text:
 		return refuse("saml_mixed_content", quote(n.local)+" without text", "text")
 	}
-	seen := make(map[name]int, len(n.children))
+	var seen [longest]int
 	for _, c := range n.children {
 		bounds, may := m.child[c.name]
 		if !may {
 			return refuse("saml_element_unknown", "what "+quote(n.local)+" may contain", "%s", quote(c.local))
 		}
-		if seen[c.name]++; bounds.max > 0 && seen[c.name] > bounds.max {
+		if seen[bounds.at]++; bounds.max > 0 && seen[bounds.at] > bounds.max {
 			return refuse("saml_element_twice", quote(c.local)+" once in "+quote(n.local), "another")
 		}
 		if err := conforms(c); err != nil {
 			return err
 		}
 	}
-	for _, want := range m.order {
-		if seen[want] < m.child[want].min {
+	for at, want := range m.order {
+		if seen[at] < m.child[want].min {
 			return refuse("saml_element_missing", quote(want.local)+" in "+quote(n.local), "none")
 		}
 	}

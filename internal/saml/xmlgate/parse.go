@@ -43,8 +43,13 @@ type parser struct {
 	top      *node // the innermost open element
 	root     *node
 	elements int
+	signed   int // how many elements are called Signature
 	ids      map[string]struct{}
 }
+
+// signatures is how many a document has at the most: that of a response and that of
+// its assertion. More are refused before they cost anything.
+const signatures = 2
 
 // parse reads a document of a kind and refuses what the limits and the XML rules
 // of the package do not allow.
@@ -89,6 +94,55 @@ func (p *parser) finish() (*node, error) {
 	}
 	return p.root, nil
 }
+
+// adopted makes nodes of a tree that goxmldsig read from verified bytes, and checks
+// its form once more.
+func adopted(el *etree.Element, kind Kind) (*node, map[string]struct{}, error) {
+	p := &parser{ids: map[string]struct{}{}}
+	root, err := p.adopt(el, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return root, p.ids, shaped(root, kind)
+}
+
+// adopt makes the node of an element and those of what is in it.
+func (p *parser) adopt(el *etree.Element, parent *node) (n *node, err error) {
+	n = &node{el: el, parent: parent}
+	outside := len(p.scope)
+	for _, a := range el.Attr {
+		switch {
+		case a.Space == "xmlns":
+			p.scope = append(p.scope, binding{a.Key, a.Value})
+		case a.Space == "" && a.Key == "xmlns":
+			p.scope = append(p.scope, binding{"", a.Value})
+		case strings.EqualFold(a.Key, "ID"):
+			p.ids[a.Value] = struct{}{}
+		}
+	}
+	if n.name, err = p.resolve(xml.Name{Space: el.Space, Local: el.Tag}, true); err != nil {
+		return nil, err
+	}
+	for _, t := range el.Child {
+		switch t := t.(type) {
+		case *etree.Element:
+			child, err := p.adopt(t, n)
+			if err != nil {
+				return nil, err
+			}
+			n.children = append(n.children, child)
+		case *etree.CharData:
+			n.text = n.text || !blank(t.Data)
+		default:
+			return nil, refuse("saml_xml", "elements and text in a canonical form", "something else")
+		}
+	}
+	p.scope = p.scope[:outside]
+	return n, nil
+}
+
+// blank reports whether a text is white space.
+func blank(text string) bool { return strings.Trim(text, " \t\r\n") == "" }
 
 // token takes the next token; raw is how it was written, at its offset.
 func (p *parser) token(token xml.Token, raw []byte, at int64) error {
@@ -144,15 +198,15 @@ func (p *parser) chars(t xml.CharData, raw []byte) error {
 	if bytes.HasPrefix(raw, []byte("<![CDATA[")) {
 		return refuse("saml_cdata", "no CDATA section", "one in %s", p.where())
 	}
-	blank := len(bytes.Trim(t, " \t\r\n")) == 0
+	text := string(t)
 	if p.top == nil {
-		if !blank || bytes.IndexByte(raw, '&') >= 0 {
+		if !blank(text) || bytes.IndexByte(raw, '&') >= 0 {
 			return refuse("saml_xml", "nothing beside the root element", "text")
 		}
 		return nil
 	}
-	p.top.el.CreateText(string(t))
-	if blank {
+	p.top.el.CreateText(text)
+	if blank(text) {
 		return nil
 	}
 	p.top.text = true
@@ -182,6 +236,10 @@ func (p *parser) start(t xml.StartElement, raw []byte) error {
 		return refuse("saml_elements", bound(p.limits.Elements, "elements"), "more")
 	case len(t.Attr) > p.limits.Attributes:
 		return refuse("saml_attributes", bound(p.limits.Attributes, "attributes"), "%d", len(t.Attr))
+	case t.Name.Local == "Signature":
+		if p.signed++; p.signed > signatures {
+			return refuse("saml_signature_count", bound(signatures, "signatures"), "more")
+		}
 	}
 	if err := plainTag(raw); err != nil {
 		return err
@@ -215,17 +273,13 @@ func (p *parser) attributes(n *node, attrs []xml.Attr) error {
 		n.el.Attr = make([]etree.Attr, 0, len(attrs)+4)
 	}
 	for i, a := range attrs {
-		key := a.Name.Local
-		if a.Name.Space != "" {
-			key = a.Name.Space + ":" + key
-		}
 		value := normalize(a.Value)
 		if !declares(a.Name) {
 			if err := p.attribute(n, a.Name, value, attrs[:i]); err != nil {
 				return err
 			}
 		}
-		n.el.CreateAttr(key, value)
+		n.el.Attr = append(n.el.Attr, etree.Attr{Space: a.Name.Space, Key: a.Name.Local, Value: value})
 	}
 	return nil
 }

@@ -60,13 +60,13 @@ func (w Want) detached(root *node, q *query, m *Message) (err error) {
 		if m.EnvelopeSignature, err = w.query(q); err != nil {
 			return err
 		}
-		m.Envelope, err = canonicalForm(root)
+		m.Envelope, err = canonicalForm(root.el)
 		return err
 	}
 	if w.Signed != None {
 		return refuse("saml_unsigned", "a signed query", "one without a signature")
 	}
-	m.Unsigned, err = canonicalForm(root)
+	m.Unsigned, err = canonicalForm(root.el)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
+	"github.com/russellhaering/goxmldsig/etreeutils"
 )
 
 // The two transforms that a reference has, in this order.
@@ -94,8 +95,8 @@ func transformed(t *node) error {
 }
 
 // verify verifies the signature of an element with the keys of the caller and
-// returns the bytes that it covers, nil when the element has no signature.
-func (w Want) verify(n *node) ([]byte, *SignedBy, error) {
+// returns what it covers, nil when the element has no signature.
+func (w Want) verify(n *node) (*verified, *SignedBy, error) {
 	s := signatureOf(n)
 	if s == nil {
 		return nil, nil, nil
@@ -118,17 +119,24 @@ func (w Want) verify(n *node) ([]byte, *SignedBy, error) {
 			return nil, nil, err
 		}
 	}
-	covered, err := w.covered(n, p, key)
+	verified, err := w.covered(n, p, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	return covered, &SignedBy{Fingerprint: fingerprint(key), Method: p.method, Digest: p.digest}, nil
+	return verified, &SignedBy{Fingerprint: fingerprint(key), Method: p.method, Digest: p.digest}, nil
 }
 
-// covered has goxmldsig validate the signature with one key, and returns the bytes
-// that were digested. It computes their digest again: what is handed on is what
-// was signed, whatever became of it on the way.
-func (w Want) covered(n *node, p profile, key *x509.Certificate) ([]byte, error) {
+// verified is what a signature covers: its bytes, and the tree that goxmldsig read
+// from them.
+type verified struct {
+	bytes []byte
+	tree  *etree.Element
+}
+
+// covered has goxmldsig validate the signature with one key, and returns what was
+// digested. It computes the digest again: what is handed on is what was signed,
+// whatever became of it on the way.
+func (w Want) covered(n *node, p profile, key *x509.Certificate) (*verified, error) {
 	value, err := signatureValue(p.value.content(), key)
 	if err != nil {
 		return nil, err
@@ -142,21 +150,20 @@ func (w Want) covered(n *node, p profile, key *x509.Certificate) ([]byte, error)
 		IdAttribute:      "ID",
 		Clock:            dsig.NewFakeClockAt(w.Now),
 	}
-	verified, err := context.Validate(n.el)
+	tree, err := context.Validate(n.el)
 	if err != nil {
 		if p.signs(key, value) {
 			return nil, refuse("saml_digest_mismatch", "the content that was signed", "another")
 		}
 		return nil, refuse("saml_signature_invalid", "a signature by a configured certificate", "none that verifies")
 	}
-	var out bytes.Buffer
-	verified.WriteTo(&out, &canonical)
+	out := &verified{bytes: written(tree), tree: tree}
 	hash := digests[p.digest].New()
-	hash.Write(out.Bytes())
+	hash.Write(out.bytes)
 	if !bytes.Equal(hash.Sum(nil), p.sum) {
 		return nil, refuse("saml_digest_mismatch", "a canonical form that reads as itself", "another")
 	}
-	return out.Bytes(), nil
+	return out, nil
 }
 
 // signer returns which of several certificates a signature is by.
@@ -177,19 +184,26 @@ func (p *profile) signer(may []*x509.Certificate) (*x509.Certificate, error) {
 
 // signs reports whether a certificate's key made the signature over SignedInfo.
 func (p *profile) signs(c *x509.Certificate, value []byte) bool {
-	body, err := canonicalForm(p.info)
+	inherit(p.info)
+	body, err := canonicalForm(p.info.el.Copy())
 	return err == nil && c.CheckSignature(p.algorithm.x509, body, value) == nil
 }
 
-// canonicalForm returns the exclusive canonical form of an element, which stays as
-// it is.
-func canonicalForm(n *node) ([]byte, error) {
-	inherit(n)
-	body, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(n.el.Copy())
-	if err != nil {
+// canonicalForm brings an element that declares every namespace into exclusive
+// canonical form, and returns its text.
+func canonicalForm(el *etree.Element) ([]byte, error) {
+	if err := etreeutils.TransformExcC14n(el, "", false); err != nil {
 		return nil, refuse("saml_xml", "a document with a canonical form", "one without")
 	}
-	return body, nil
+	return written(el), nil
+}
+
+// written returns the text of an element in canonical form.
+func written(el *etree.Element) []byte {
+	var out bytes.Buffer
+	out.Grow(4 << 10)
+	el.WriteTo(&out, &canonical)
+	return out.Bytes()
 }
 
 // inherit declares on an element the namespaces that are in force there, so that

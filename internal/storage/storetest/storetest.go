@@ -64,6 +64,8 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("a lock is one holder's", func(t *testing.T) { lockShared(t, db) })
 	t.Run("connections are kept, also those that were removed", func(t *testing.T) { connectionsKept(t, db) })
 	t.Run("connections are changed one by one", func(t *testing.T) { connectionsChangedOneByOne(t, db) })
+	t.Run("traces are found until they expire", func(t *testing.T) { tracesFound(t, db) })
+	t.Run("of many traces of a connection the newest are kept", func(t *testing.T) { tracesBounded(t, db) })
 	t.Run("of two who export the audit log one moves on", func(t *testing.T) { exported(t, db) })
 }
 
