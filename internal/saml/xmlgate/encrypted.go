@@ -164,14 +164,3 @@ func cipherValue(n *node) ([]byte, error) {
 
 // enc returns a name of XML Encryption.
 func enc(local string) name { return name{nsEncrypt, local} }
-
-// all returns the children of a name.
-func (n *node) all(want name) []*node {
-	var found []*node
-	for _, c := range n.children {
-		if c.name == want {
-			found = append(found, c)
-		}
-	}
-	return found
-}

@@ -50,7 +50,7 @@ var models = map[name]model{
 	element("a:AuthnStatement"):          content("a:SubjectLocality? a:AuthnContext"),
 	element("a:AuthnContext"):            content("a:AuthnContextClassRef? a:AuthnContextDecl? a:AuthnContextDeclRef? a:AuthenticatingAuthority*"),
 	element("a:AuthnContextDecl"):        open,
-	element("a:AttributeStatement"):      content("a:Attribute+"),
+	element("a:AttributeStatement"):      content("a:Attribute*"),
 	element("a:Attribute"):               content("a:AttributeValue*"),
 	element("a:AttributeValue"):          open,
 

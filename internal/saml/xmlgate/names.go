@@ -42,6 +42,9 @@ func (p *parser) declare(attrs []xml.Attr) error {
 		prefix := ""
 		if a.Name.Space != "" {
 			prefix = a.Name.Local
+			if prefix == "xml" && a.Value == nsXML {
+				continue // what it is anyway
+			}
 			if !ncName(prefix) || prefix == "xml" || prefix == "xmlns" {
 				return refuse("saml_namespace", "a prefix of one's own", "xmlns:%s", quote(prefix))
 			}
@@ -121,6 +124,14 @@ func ncName(s string) bool {
 	}
 	return s != ""
 }
+
+// plainID reports whether s is what the gate takes for an ID: the letters of a name,
+// with a digit or a sign in front too. The schema wants a name; some identity
+// providers send a bare UUID, in which nothing can be read in two ways.
+func plainID(s string) bool { return len(s) <= maxID && ncName("_"+s) && s != "" }
+
+// maxID bounds an ID, which is stored for as long as it must not come again.
+const maxID = 256
 
 // plainTag refuses character references in a start tag, with which a value could
 // be written in two ways, and attributes that no space parts, which the decoder

@@ -309,8 +309,8 @@ func (p *parser) id(a xml.Name, value string) error {
 	if a.Space != "" {
 		return refuse("saml_id_namespaced", "an ID without a prefix", "%s", quote(a.Space+":"+a.Local))
 	}
-	if !ncName(value) || len(value) > 256 {
-		return refuse("saml_id", "an ID that is a name of at most 256 characters", "%s", quote(value))
+	if !plainID(value) {
+		return refuse("saml_id", "an ID of at most 256 letters, digits, '_', '-', '.'", "%s", quote(value))
 	}
 	if _, twice := p.ids[value]; twice {
 		return refuse("saml_id_twice", "unique IDs", "%s twice", quote(value))

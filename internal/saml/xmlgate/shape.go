@@ -193,21 +193,23 @@ func asserted(a *node) error {
 	if err := identified(a); err != nil {
 		return err
 	}
-	for _, path := range [][]name{
-		{{nsAssertion, "Subject"}, {nsAssertion, "SubjectConfirmation"}, {nsAssertion, "SubjectConfirmationData"}},
-		{{nsAssertion, "Conditions"}, {nsAssertion, "AudienceRestriction"}},
-	} {
-		at := a
-		for _, step := range path {
-			next := at.child(step)
-			if next == nil {
-				return refuse("saml_element_missing", quote(step.local)+" in "+quote(at.local), "none")
-			}
-			at = next
+	confirmations := a.child(saml("Subject")).all(saml("SubjectConfirmation"))
+	if len(confirmations) == 0 {
+		return refuse("saml_element_missing", "a SubjectConfirmation in the Subject", "none")
+	}
+	for _, c := range confirmations {
+		if c.child(saml("SubjectConfirmationData")) == nil {
+			return refuse("saml_element_missing", "SubjectConfirmationData in each SubjectConfirmation", "none")
 		}
+	}
+	if a.child(saml("Conditions")).child(saml("AudienceRestriction")) == nil {
+		return refuse("saml_element_missing", "an AudienceRestriction in the Conditions", "none")
 	}
 	return nil
 }
+
+// saml returns a name of SAML's assertions.
+func saml(local string) name { return name{nsAssertion, local} }
 
 // attr returns an attribute without a prefix.
 func (n *node) attr(key string) (value string, has bool) {
@@ -217,6 +219,17 @@ func (n *node) attr(key string) (value string, has bool) {
 		}
 	}
 	return "", false
+}
+
+// all returns the children of a name.
+func (n *node) all(want name) []*node {
+	var found []*node
+	for _, c := range n.children {
+		if c.name == want {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // child returns the first child of a name, or nil.

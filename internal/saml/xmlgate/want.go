@@ -125,34 +125,49 @@ type Hints struct {
 	Status, SubStatus, StatusMessage string
 }
 
-// Limits bound what is parsed.
+// Limits bound what is parsed. The defaults are for responses; other messages, which
+// strangers may send, are small; metadata may be large.
 type Limits struct {
 	// Bytes bounds the document, and what a compressed or encrypted one becomes:
-	// 256 KB for messages, 4 MB for metadata.
+	// 256 KB, of other messages 64 KB, of metadata 4 MB.
 	Bytes int
 	// Depth bounds how deep elements lie within each other: 32.
 	Depth int
-	// Elements bounds their number: 5,000 for messages, 50,000 for metadata.
+	// Elements bounds their number: 5,000, of other messages 500, of metadata 50,000.
 	Elements int
 	// Attributes bounds those of one element, namespace declarations included: 32.
 	Attributes int
-	// Namespaces bounds the declarations in force at one place: 64.
+	// Namespaces bounds the declarations in force at one place: 32. Canonicalization
+	// costs their number for each element.
 	Namespaces int
+}
+
+// defaults are the limits of messages of a kind.
+func defaults(k Kind) Limits {
+	l := Limits{Bytes: 64 << 10, Depth: 32, Elements: 500, Attributes: 32, Namespaces: 32}
+	switch k {
+	case Response, plainAssertion:
+		l.Bytes, l.Elements = 256<<10, 5_000
+	case Metadata:
+		l.Bytes, l.Elements = 4<<20, 50_000
+	case AuthnRequest, LogoutRequest, LogoutResponse:
+	}
+	return l
 }
 
 // within returns the limits with the defaults of the kind filled in.
 func (l Limits) within(k Kind) Limits {
-	bytes, elements := 256<<10, 5_000
-	if k == Metadata {
-		bytes, elements = 4<<20, 50_000
+	d := defaults(k)
+	return Limits{
+		Bytes: or(l.Bytes, d.Bytes), Depth: or(l.Depth, d.Depth), Elements: or(l.Elements, d.Elements),
+		Attributes: or(l.Attributes, d.Attributes), Namespaces: or(l.Namespaces, d.Namespaces),
 	}
-	for _, f := range []struct {
-		limit *int
-		value int
-	}{{&l.Bytes, bytes}, {&l.Depth, 32}, {&l.Elements, elements}, {&l.Attributes, 32}, {&l.Namespaces, 64}} {
-		if *f.limit <= 0 {
-			*f.limit = f.value
-		}
+}
+
+// or returns a limit, or the default when there is none.
+func or(limit, otherwise int) int {
+	if limit > 0 {
+		return limit
 	}
-	return l
+	return otherwise
 }

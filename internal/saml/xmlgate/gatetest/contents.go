@@ -24,6 +24,7 @@ func (l *Lab) contents() []Attack {
 		row{"two Subjects", "saml_element_twice", l.edited(subject, subject+swap(subject, NameID, "admin@example.com"))},
 		row{"no SubjectConfirmation", "saml_element_missing", l.edited(confirmation, "")},
 		row{"no SubjectConfirmationData", "saml_element_missing", l.edited(data, "")},
+		row{"a second SubjectConfirmation without data", "saml_element_missing", l.edited(confirmation, confirmation+`<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"></saml:SubjectConfirmation>`)},
 		row{"two SubjectConfirmationData", "saml_element_twice", l.edited(data, data+data)},
 		row{"two NameIDs", "saml_element_twice", l.edited(name, name+swap(name, NameID, "admin@example.com"))},
 		row{"an EncryptedID", "saml_element_unknown", l.edited(name, `<saml:EncryptedID></saml:EncryptedID>`)},

@@ -29,7 +29,10 @@ func (l *Lab) plain() []Control {
 	}
 	foreign := base64.StdEncoding.EncodeToString(l.Stranger.Certificate.Raw)
 	prefixes := swap(Reference(AssertionID, SHA256), `"`+Exclusive+`">`, `"`+Exclusive+`"><ec:InclusiveNamespaces xmlns:ec="`+Exclusive+`" PrefixList="xsd none"></ec:InclusiveNamespaces>`)
+	bare := strings.NewReplacer(`"`+AssertionID+`"`, `"28338c8c-39ab-4b94-bcdc-46f68f99d962"`, Place(AssertionID), Place("28338c8c-39ab-4b94-bcdc-46f68f99d962")).Replace(PlainAssertion())
+	uuid := Unplaced(Envelope(Sign(bare, bare, "28338c8c-39ab-4b94-bcdc-46f68f99d962", l.by(Sig{}))))
 	return []Control{
+		{"an ID that is a bare UUID", Document{Raw: uuid, Want: assertion}},
 		{"assertion signed", Document{Raw: l.SignedAssertion(Sig{}), Want: assertion}},
 		{"assertion signed, either wanted", Document{Raw: l.SignedAssertion(Sig{}), Want: either}},
 		{"response signed", Document{Raw: l.SignedResponse(Sig{}), Want: envelope}},
@@ -129,6 +132,7 @@ func (l *Lab) others() []Control {
 		{"LogoutRequest", Document{Raw: l.Signed(LogoutRequest(), RequestID, Sig{}), Want: l.want(xmlgate.LogoutRequest, xmlgate.Envelope)}},
 		{"LogoutResponse", Document{Raw: l.Signed(LogoutResponse(), ResponseID, Sig{}), Want: l.want(xmlgate.LogoutResponse, xmlgate.Envelope)}},
 		{"metadata", Document{Raw: l.Signed(Metadata(), MetadataID, Sig{}), Want: l.want(xmlgate.Metadata, xmlgate.Envelope)}},
+		{"metadata that declares the prefix xml", Document{Raw: swap(l.Signed(Metadata(), MetadataID, Sig{}), nsMD, nsMD+` xmlns:xml="http://www.w3.org/XML/1998/namespace"`), Want: l.want(xmlgate.Metadata, xmlgate.Envelope)}},
 		{"metadata of a federation", Document{Raw: l.Signed(federation, "_f1", Sig{}), Want: l.want(xmlgate.Metadata, xmlgate.Envelope)}},
 		{"metadata without a signature", Document{Raw: Unplaced(Metadata()), Want: open(xmlgate.Metadata)}},
 		{"metadata signed by somebody", Document{Raw: l.Signed(Metadata(), MetadataID, Sig{By: l.Stranger, Method: RSASHA1}), Want: open(xmlgate.Metadata)}},

@@ -132,7 +132,7 @@ func (l *Lab) deflation() []Attack {
 	text := base64.StdEncoding.EncodeToString(request)
 	return against("deflate", good,
 		row{"a bomb of 100 MB", "saml_size", packed(deflated(spaces))},
-		row{"a bomb of nested elements", "saml_depth", packed(deflated(strings.Repeat("<a>", 50_000)))},
+		row{"a bomb of nested elements", "saml_depth", packed(deflated(strings.Repeat("<a>", 10_000)))},
 		row{"a byte too many", "saml_size", packed(deflated(Unplaced(LogoutRequest()) + strings.Repeat(" ", 256<<10)))},
 		row{"not compressed", "saml_deflate", packed([]byte(Unplaced(LogoutRequest())))},
 		row{"cut", "saml_deflate", packed(request[:len(request)/2])},

@@ -142,7 +142,7 @@ func (l *Lab) naming() []Attack {
 		row{"two attributes called ID", "saml_attribute_twice", swap(good.Raw, ` `+id, ` `+id+` ID="_evil"`)},
 		row{"an ID with a space", "saml_id", swap(good.Raw, id, `ID="_a1 "`)},
 		row{"an empty ID", "saml_id", swap(good.Raw, id, `ID=""`)},
-		row{"an ID that begins with a digit", "saml_id", swap(good.Raw, id, `ID="1a"`)},
+		row{"an ID that is a path", "saml_id", swap(good.Raw, id, `ID="a/b"`)},
 		row{"an ID of 300 characters", "saml_id", swap(good.Raw, `ID="`+ResponseID+`"`, `ID="_`+strings.Repeat("r", 300)+`"`)},
 		row{"an entity-encoded ID", "saml_character_reference", swap(good.Raw, id, `ID="&#95;a1"`)},
 		row{"an ID with an ampersand", "saml_id", swap(good.Raw, id, `ID="_a1&amp;"`)},
