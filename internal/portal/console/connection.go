@@ -1,11 +1,14 @@
 package console
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -18,14 +21,15 @@ func (c *Console) showConnection(v *visit) (answer, error) {
 	}
 	d := detail{
 		Tags: []ui.Tag{connectionTag(one)},
-		Facts: known(
+		Facts: known(append([]fact{
 			code(ui.T("Id"), one.ID), is(ui.T("Protocol"), one.Settings.Type), code(ui.T("Issuer"), one.Settings.Issuer), each(ui.T("Domains"), one.Settings.Domains, false),
+			fact{ui.T("Stands in"), []cell{{Say: sourceText(one)}}},
 			fact{ui.T("People"), []cell{{Say: ui.T("Who came over it"), Href: c.path("/people?connection=" + url.QueryEscape(one.ID))}}},
 			fact{ui.T("Groups"), []cell{{Say: ui.T("What it told of"), Href: c.path("/groups?connection=" + url.QueryEscape(one.ID))}}},
-		),
+		}, append(c.toldFacts(one), settingFacts(one)...)...)...),
 		Offers: c.connectionOffers(v, one),
 	}
-	for _, make := range []func(*visit, Connection) (block, error){c.connectionSessions, c.reasonsBlock, c.failuresBlock} {
+	for _, make := range []func(*visit, Connection) (block, error){c.tracesBlock, c.connectionSessions, c.reasonsBlock, c.failuresBlock} {
 		b, err := make(v, one)
 		if err != nil {
 			return nil, err
@@ -38,10 +42,69 @@ func (c *Console) showConnection(v *visit) (answer, error) {
 }
 
 func (c *Console) connectionOffers(v *visit, one Connection) []offer {
-	if one.Enabled {
-		return v.offers(way("/connections/{id}/disable", ui.T("Disable"), "danger power", one.ID))
+	all := []offering{way("/connections/{id}/test", ui.T("Test the connection"), " shield", one.ID)}
+	if one.Source == connection.Stored {
+		all = append(all, way("/connections/{id}/change", ui.T("Change"), " refresh", one.ID))
 	}
-	return v.offers(way("/connections/{id}/enable", ui.T("Enable"), "primary power", one.ID))
+	if one.Enabled {
+		all = append(all, way("/connections/{id}/disable", ui.T("Disable"), "danger power", one.ID))
+	} else {
+		all = append(all, way("/connections/{id}/enable", ui.T("Enable"), "primary power", one.ID))
+	}
+	if one.Source == connection.Stored {
+		all = append(all, way("/connections/{id}/remove", ui.T("Remove"), "danger trash", one.ID))
+	}
+	return v.offers(all...)
+}
+
+// settingFacts are what is decided about a connection, as far as it is.
+func settingFacts(one Connection) []fact {
+	s := one.Settings
+	facts := []fact{
+		code(ui.T("Client id"), s.ClientID), each(ui.T("Scopes"), s.Scopes, true), each(ui.T("Algorithms of ID tokens"), s.Algorithms, true), each(ui.T("Tenants"), s.AllowedTenants, true),
+	}
+	if one.HasSecret {
+		facts = append(facts, fact{ui.T("Client secret"), []cell{{Say: ui.T("Kept encrypted")}}})
+	}
+	if m := s.SAML; m != nil {
+		facts = append(facts, code(ui.T("Our entity id there"), m.EntityID), code(ui.T("Address of its metadata"), m.MetadataURL), is(ui.T("What must be signed"), m.Signed),
+			is(ui.T("How requests are sent"), m.Binding), code(ui.T("Format of names"), m.NameIDFormat), code(ui.T("Attribute that people are known by"), m.Subject))
+	}
+	rules := fact{Label: ui.T("Claim rules")}
+	for _, field := range slices.Sorted(maps.Keys(s.Claims)) {
+		rules.Values = append(rules.Values, cell{Text: field + " = " + s.Claims[field], Code: true})
+	}
+	return append(facts, rules, fact{ui.T("Added"), []cell{{Time: one.Created}}}, fact{ui.T("Changed"), []cell{{Time: one.Updated}}})
+}
+
+// toldFacts are what the provider has to be told of us.
+func (c *Console) toldFacts(one Connection) []fact {
+	if one.Settings.SAML != nil {
+		base := c.o.Issuer + "/login/saml/" + one.ID
+		return []fact{code(ui.T("Our metadata"), base+"/metadata"), code(ui.T("Assertion consumer service"), base+"/acs")}
+	}
+	return []fact{code(ui.T("Redirect URI"), c.o.Issuer+"/login/callback/"+one.ID)}
+}
+
+func sourceText(one Connection) ui.Text {
+	if one.Source == connection.Configured {
+		return ui.T("The configuration: only there it is changed")
+	}
+	return ui.T("Added here")
+}
+
+func (c *Console) askRemoveConnection(v *visit) (confirmation, error) {
+	q, err := c.askDisableConnection(v)
+	if err != nil {
+		return q, err
+	}
+	one, err := c.connection(v.r.Context(), v.r.PathValue("id"))
+	if err == nil && one.Source == connection.Configured {
+		err = connection.ErrConfigured
+	}
+	q.title, q.button = ui.T("Remove %s?", one.Name), ui.T("Remove")
+	q.lead = ui.T("Everybody who came over this connection is signed out at once, and their tokens stop. Its id stays that of its people: only a connection of the same issuer can have it again.")
+	return q, err
 }
 
 func (c *Console) connectionSessions(v *visit, one Connection) (block, error) {

@@ -70,7 +70,7 @@ func (c *Console) connectionPath(id string) string { return c.path(fill("/connec
 func (c *Console) connectionList() *list[Connection] {
 	return &list[Connection]{
 		name: "connections", path: c.path("/connections"), sorted: "title",
-		caption: ui.T("Connections"), empty: ui.Empty{Icon: "link", Title: ui.T("No connection is like that."), Text: ui.T("Connections stand in the configuration.")},
+		caption: ui.T("Connections"), empty: ui.Empty{Icon: "link", Title: ui.T("No connection is like that.")},
 		filters: []filter{
 			{Name: "q", Label: ui.T("Search"), Type: "search"},
 			{Name: "enabled", Label: ui.T("State"), Options: []ui.Option{anything(), {Value: "true", Text: ui.T("Enabled")}, {Value: "false", Text: ui.T("Disabled")}}},
@@ -101,5 +101,5 @@ func (c *Console) connectionList() *list[Connection] {
 }
 
 func (c *Console) showConnections(v *visit) (answer, error) {
-	return c.connectionList().show(v, ui.T("Connections"), listView{})
+	return c.connectionList().show(v, ui.T("Connections"), listView{Offers: v.offers(way("/new-connection", ui.T("Add a connection"), "primary plus"))})
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -54,6 +55,8 @@ type Options struct {
 	Log    *slog.Logger
 	// Prefix is the path that the broker is served under, without a trailing slash.
 	Prefix string
+	// Issuer is the broker's public URL.
+	Issuer string
 
 	Admin *admin.Service
 	Apps  *catalog.Service
@@ -100,6 +103,11 @@ type Options struct {
 	Outbox     *event.Desk
 	Jobs       *job.Desk
 	Figures    activity.Figures
+	// Traces are the sign-ins that failed, and tests of connections.
+	Traces interface {
+		Trace(ctx context.Context, id string) (trace.Trace, error)
+		SearchTraces(ctx context.Context, q trace.Query) (page []trace.Trace, next string, err error)
+	}
 	// Operations do everything that changes something.
 	Operations Operations
 }
@@ -114,7 +122,7 @@ type Console struct {
 // New returns a Console.
 func New(o Options) (*Console, error) {
 	c := &Console{o: o, templates: map[string]*ui.Template{}}
-	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "unseen", "overview"} {
+	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "unseen", "overview", "connection", "trace"} {
 		var err error
 		if c.templates[name], err = o.UI.Parse(files, name+".html", "parts.html"); err != nil {
 			return nil, err

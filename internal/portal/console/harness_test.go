@@ -106,11 +106,11 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		Current: func(r *http.Request) (session.Session, error) { s.uses++; return s.current(r) }, Peek: s.current, SignIn: func(w http.ResponseWriter, r *http.Request, local string) {
 			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
 		},
-		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
+		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Issuer: "https://login.example" + prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
 		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections,
 		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
-		Outbox:     outbox, Jobs: jobs, Figures: db, Operations: operations,
+		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,12 @@ func (v *visit) call(operation string, body any) (status int, answer []byte, err
 }
 
 func (v *visit) callWith(operation string, values map[string]string, body any) (status int, answer []byte, err error) {
-	what := admin.Operation{Name: operation, Values: values}
+	return v.callAt(operation, values, "", body)
+}
+
+// callAt is callWith with parameters of the query.
+func (v *visit) callAt(operation string, values map[string]string, query string, body any) (status int, answer []byte, err error) {
+	what := admin.Operation{Name: operation, Values: values, Query: query}
 	switch b := body.(type) {
 	case nil:
 	case yamlBody:
@@ -51,6 +56,14 @@ func (v *visit) callWith(operation string, values map[string]string, body any) (
 		what.Body, what.Media = string(raw), "application/json"
 	}
 	return v.c.o.Operations.Call(v.r, what, v.who)
+}
+
+// readAnswer reads what an operation answered.
+func readAnswer(body []byte, to any) error {
+	if err := json.Unmarshal(body, to); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
 }
 
 // yamlBody is the text of a manifest.
@@ -93,6 +106,8 @@ func notice(code string) *ui.Notice {
 		"app-applied":         ui.T("The manifest is in force."),
 		"connection-disabled": ui.T("The connection is disabled: everybody who came over it is signed out."),
 		"connection-enabled":  ui.T("The connection is enabled again."),
+		"connection-applied":  ui.T("The connection is kept like this, at every replica. Test it next."),
+		"connection-removed":  ui.T("The connection is removed: everybody who came over it is signed out."),
 		"person-disabled":     ui.T("The person is disabled and signed out everywhere."),
 		"person-enabled":      ui.T("The person may sign in again."),
 		"person-out":          ui.T("The person is signed out everywhere."),

@@ -66,6 +66,12 @@ func (c *Console) connectionRules() []rule {
 		{path: one, right: admin.ReadConnections, show: c.showConnection},
 		{path: one + "/disable", right: admin.WriteConnections, ask: c.askDisableConnection, operation: "disableConnection", then: one, notice: "connection-disabled"},
 		{path: one + "/enable", right: admin.WriteConnections, operation: "enableConnection", then: one, notice: "connection-enabled"},
+		{path: one + "/test", right: admin.WriteConnections, act: c.testConnection},
+		{path: one + "/change", right: admin.WriteConnections, show: c.showConnectionForm, act: c.takeConnection, upload: true},
+		{path: one + "/remove", right: admin.WriteConnections, ask: c.askRemoveConnection, operation: "removeConnection", then: "/connections", notice: "connection-removed"},
+		{path: "/new-connection", right: admin.WriteConnections, show: c.showConnectionForm, act: c.takeConnection, upload: true},
+		{path: "/traces", right: admin.ReadConnections, show: c.showTraces},
+		{path: "/traces/{id}", right: admin.ReadConnections, show: c.showTrace},
 	}
 }
 

@@ -69,6 +69,7 @@ func (v *visit) side() []ui.Nav {
 		{"", "home", ui.T("Overview")},
 		{"/apps", "apps", ui.T("Apps")},
 		{"/connections", "link", ui.T("Connections")},
+		{"/traces", "alert", ui.T("Failed sign-ins")},
 		{"/people", "people", ui.T("People")},
 		{"/groups", "group", ui.T("Groups")},
 		{"/sessions", "device", ui.T("Sessions")},
@@ -83,7 +84,7 @@ func (v *visit) side() []ui.Nav {
 			continue
 		}
 		here := strings.TrimPrefix(v.rule.path, n.path)
-		current := n.path != "" && here != v.rule.path && (here == "" || here[0] == '/') || v.rule.path == n.path || n.path == "/apps" && v.rule.path == "/new-app" || n.path == "/groups" && v.rule.path == "/map-group"
+		current := n.path != "" && here != v.rule.path && (here == "" || here[0] == '/') || v.rule.path == n.path || n.path == "/apps" && v.rule.path == "/new-app" || n.path == "/connections" && v.rule.path == "/new-connection" || n.path == "/groups" && v.rule.path == "/map-group"
 		all = append(all, ui.Nav{Text: n.text, Href: base + n.path, Icon: n.icon, Current: current})
 	}
 	return all

@@ -1,0 +1,136 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/trace"
+)
+
+func TestAConnectionIsAddedChangedTestedAndRemovedByPages(t *testing.T) {
+	s := newStage(t)
+	s.as("ada", admin.Admin)
+	bad := s.upload("/new-connection", map[string]string{"type": "oidc", "id": "partner", "title": "<b>Partner", "client_secret": "planted-secret"})
+	for _, text := range []string{"2 faults", "<code>client_id</code>", `value="&lt;b&gt;Partner"`, `aria-invalid="true" aria-describedby="w-issuer"`} {
+		if bad.status != http.StatusUnprocessableEntity || !strings.Contains(bad.body, text) {
+			t.Errorf("%d, and no %q", bad.status, text)
+		}
+	}
+	if strings.Contains(bad.body, "planted-secret") {
+		t.Error("the secret is shown")
+	}
+	form := map[string]string{
+		"type": "oidc", "id": "partner", "title": "Partner", "issuer": "https://partner.example", "client_id": "gatehouse", "client_secret": "planted-secret", "closed": "yes",
+		"scopes": "openid, email", "claims": "department = claims.dept == 'a=b' ? 'x' : 'y'\n\n", "groups.claim": "roles", "userinfo": "yes",
+	}
+	if made := s.upload("/new-connection", form); made.status != http.StatusSeeOther || !strings.Contains(made.header.Get("Location"), "/connections/partner?notice=connection-applied") {
+		t.Fatalf("%d %s", made.status, made.body)
+	}
+	page := s.get("/connections/partner")
+	for _, text := range []string{"Disabled", "https://partner.example", "claims.dept == &#39;a=b&#39;", "Kept encrypted", "Added here", "https://login.example/auth/login/callback/partner", "/partner/test", "/partner/remove"} {
+		if !strings.Contains(page.body, text) {
+			t.Errorf("the page does not say %q", text)
+		}
+	}
+	if strings.Contains(page.body, "planted-secret") {
+		t.Error("the secret is shown")
+	}
+	change := s.get("/connections/partner/change")
+	for _, text := range []string{`value="openid email"`, `name="userinfo" value="yes" checked`, `name="issuer" type="text" value="https://partner.example"`, "readonly", `value="roles"`} {
+		if !strings.Contains(change.body, text) {
+			t.Errorf("the form does not have %q", text)
+		}
+	}
+	form["title"], form["client_secret"] = "Partner Ltd", ""
+	if done := s.upload("/connections/partner/change", form); done.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", done.status, done.body)
+	}
+	form["issuer"] = "https://evil.example"
+	if done := s.upload("/connections/partner/change", form); done.status != http.StatusUnprocessableEntity || !strings.Contains(done.body, "never changes") {
+		t.Errorf("%d %s", done.status, done.body)
+	}
+	if test := s.post("/connections/partner/test", nil, "same-origin"); test.status != http.StatusSeeOther || test.header.Get("Location") != "https://login.example/login/test/partner" {
+		t.Errorf("%d %s", test.status, test.header.Get("Location"))
+	}
+	if test := s.post("/connections/partner/test", nil, "cross-site"); test.status != http.StatusForbidden {
+		t.Errorf("another site begins a test: %d", test.status)
+	}
+	question, gone := s.confirm("/connections/partner/remove")
+	if gone.status != http.StatusSeeOther || !strings.Contains(question.body, "Sessions that end") {
+		t.Errorf("%d %s", gone.status, question.body)
+	}
+	if page := s.get("/connections/partner"); page.status != http.StatusNotFound {
+		t.Errorf("%d", page.status)
+	}
+	for _, path := range []string{"/connections/acme/change", "/connections/acme/remove"} {
+		if a := s.get(path); a.status != http.StatusConflict {
+			t.Errorf("%s of one of the configuration: %d", path, a.status)
+		}
+	}
+	if page := s.get("/connections/acme"); strings.Contains(page.body, "/acme/change") || strings.Contains(page.body, "/acme/remove") || !strings.Contains(page.body, "The configuration") {
+		t.Error("one of the configuration is offered to be changed")
+	}
+}
+
+func TestTheFormOfSAMLMakesWhatTheConfigurationHas(t *testing.T) {
+	body := map[string]any{}
+	for path, text := range map[string]string{
+		"id": " p ", "saml.metadata_url": "https://idp.example/metadata", "saml.encrypted": "yes", "saml.attributes": "email = mail, urn:oid:1\nname=cn", "domains": "a.example b.example",
+		"saml.idp_initiated": "", "claims": "no equals sign",
+	} {
+		for _, f := range settingsOf(typeSAML) {
+			if f.path == path {
+				if v := read(f.kind, text); v != nil {
+					put(body, path, v)
+				}
+			}
+		}
+	}
+	if got, want := fmt.Sprint(body), "map[claims:map[no equals sign:] domains:[a.example b.example] id:p saml:map[attributes:map[email:[mail urn:oid:1] name:[cn]] encrypted:true metadata_url:https://idp.example/metadata]]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if text, _ := written(setting{kind: asLists}, map[string]any{"name": []any{"cn"}, "email": []any{"mail", "m"}}); text != "email = mail, m\nname = cn" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestWhyASignInFailedIsFoundByItsCode(t *testing.T) {
+	s := newStage(t)
+	s.as("ada", admin.Auditor)
+	now := time.Now().UTC()
+	failed := trace.Trace{
+		ID: "7K3M-Q2XD-9FTB", Time: now, Expires: now.Add(time.Hour), Connection: "acme", Kind: trace.SignIn, Rule: "idp_untrusted", Detail: "the id_token is for another client",
+		Checks:   []identity.Check{{Name: "issuer", Passed: true}, {Name: "audience", Expected: "gatehouse", Got: "<script>alert(1)</script>"}},
+		Document: `{"name": "<img src=x>"}`, By: identity.Actor{Ref: identity.Connection("acme"), Address: "192.0.2.7", Request: "req-1"},
+	}
+	if err := s.db.SaveTrace(t.Context(), failed); err != nil {
+		t.Fatal(err)
+	}
+	if a := s.get("/traces?code=7k3mq2xd9ftb"); a.status != http.StatusSeeOther || a.header.Get("Location") != prefix+"/admin/traces/7K3M-Q2XD-9FTB" {
+		t.Errorf("%d %s", a.status, a.header.Get("Location"))
+	}
+	page := s.get("/traces/7K3M-Q2XD-9FTB")
+	for _, text := range []string{"audience", "gatehouse", "&lt;script&gt;", "&lt;img src=x&gt;", "compare the client id", "192.0.2.7", "req-1", "idp_untrusted"} {
+		if page.status != http.StatusOK || !strings.Contains(page.body, text) {
+			t.Errorf("%d, and no %q", page.status, text)
+		}
+	}
+	for path, there := range map[string]bool{"?connection=acme&check=audience": true, "?check=issuer": false, "?kind=test": false, "?passed=false": true} {
+		if a := s.get("/traces" + path); a.status != http.StatusOK || strings.Contains(a.body, "7K3M") != there {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	if a := s.get("/connections/acme"); !strings.Contains(a.body, "7K3M-Q2XD-9FTB") {
+		t.Error("its connection does not show it")
+	}
+	for _, code := range []string{"none", "0000-0000-0000"} {
+		if a := s.get("/traces/" + code); a.status != http.StatusNotFound {
+			t.Errorf("%s: %d", code, a.status)
+		}
+	}
+}
