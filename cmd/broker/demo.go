@@ -30,7 +30,7 @@ type demoCommand struct {
 func (c *demoCommand) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d, err := demo.New(demo.Options{Addr: c.Addr, Data: c.Data, Now: time.Now})
+	d, err := demo.New(demo.Options{Addr: c.Addr, Data: c.Data, SAML: true, Now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -88,10 +88,15 @@ func (c *demoCommand) introduce(out io.Writer, f demo.Facts, log string) error {
 	for _, a := range f.Apps {
 		print("  "+a.Name, a.URL)
 	}
-	print()
-	print("Sign in as", "password", "groups")
-	for _, p := range f.IDPs[0].People {
-		print("  "+p.Username, p.Password, strings.Join(p.Groups, ", "))
+	for _, a := range f.SAMLApps {
+		print("  "+a.Name, a.URL, "over SAML")
+	}
+	for _, provider := range f.IDPs {
+		print()
+		print("At "+provider.Title+", sign in as", "password", "groups")
+		for _, p := range provider.People {
+			print("  "+p.Username, p.Password, strings.Join(p.Groups, ", "))
+		}
 	}
 	print()
 	print("alice and bob may use every app. carol may use none: her group has no name here.")

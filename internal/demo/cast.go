@@ -9,6 +9,21 @@ const (
 	contractors = "contractors"
 )
 
+// The group that Partner Corp's identity provider knows, and the name that its
+// members are known by here.
+const (
+	partnerStaff = "partner-staff"
+	partners     = "partners"
+)
+
+// partnership lists who works at Partner Corp: they may use Expense Bot and the wiki.
+func partnership() []idp.Person {
+	return []idp.Person{
+		{Username: "dora", Name: "Dora Stein", Email: "dora@partner.example", Groups: []string{partnerStaff}},
+		{Username: "emil", Name: "Emil Novak", Email: "emil@partner.example", Groups: []string{partnerStaff}},
+	}
+}
+
 // administrator is who has the role admin, by her group.
 const administrator = "ada"
 
@@ -35,6 +50,7 @@ const (
 	signIn kind = iota // people sign in to it
 	report             // a job with a token of its own
 	api                // a resource server
+	wiki               // people sign in to it over SAML
 )
 
 // part is one sample app.
@@ -43,6 +59,7 @@ type part struct {
 	name, title, description string
 	client, auth             string
 	group, owner, contact    string
+	partners                 bool // may use it, too
 	grants, scopes           []string
 	port                     int
 }
@@ -61,7 +78,7 @@ func parts() []part {
 		{
 			name: "expense-bot", title: "Expense Bot", description: "Files expenses and reminds of missing receipts.",
 			client: "microapp-expense-bot", auth: "client_secret_basic", group: everybody, owner: "finance", contact: "#expense-bot",
-			grants: []string{code, refresh}, scopes: append([]string{"offline_access"}, openid...), port: 8090,
+			grants: []string{code, refresh}, scopes: append([]string{"offline_access"}, openid...), port: 8090, partners: true,
 		},
 		{
 			name: "crm-dash", title: "CRM Dashboard", description: "The sales pipeline at a glance.",
@@ -88,5 +105,17 @@ func parts() []part {
 			client: "payroll-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
 			grants: []string{credentials}, port: 8095,
 		},
+		{
+			kind: wiki, name: "team-wiki", title: "Team Wiki", description: "Pages that teams write together, in an app that speaks SAML.",
+			group: everybody, owner: "people-tools", contact: "#people-tools", scopes: []string{"profile", "email", "groups"}, port: 8096, partners: true,
+		},
 	}
+}
+
+// groups are those whose members may use the app.
+func (p part) groups() []string {
+	if p.partners {
+		return []string{p.group, partners}
+	}
+	return []string{p.group}
 }

@@ -1,6 +1,7 @@
 // Package demo plays everybody but the broker: an OpenID provider ("Acme
-// Workforce") with named people in named groups, and sample apps that are real
-// relying parties on an independent client library. All of it listens on
+// Workforce") and a SAML identity provider ("Partner Corp") with named people in
+// named groups, and sample apps that are real relying parties on independent client
+// libraries. All of it listens on
 // loopback only, and each party has cookie names of its own, since ports share
 // cookies.
 //
@@ -15,18 +16,22 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"text/template"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/check"
 	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
+	"github.com/gatehouse-io/gatehouse/internal/demo/partner"
 	"github.com/gatehouse-io/gatehouse/internal/demo/sample"
 )
 
@@ -37,8 +42,12 @@ var brokerTemplate = template.Must(template.New("broker").Funcs(template.FuncMap
 	"quote": quote, "groupID": idp.GroupID,
 }).Parse(brokerText))
 
-// idpPort is where Acme Workforce listens when the port is free.
-const idpPort = 8081
+// idpPort is where Acme Workforce listens when the port is free, partnerPort where
+// Partner Corp does.
+const (
+	idpPort     = 8081
+	partnerPort = 8082
+)
 
 // clientAtIDP is the broker's client_id at Acme Workforce.
 const clientAtIDP = "gatehouse"
@@ -51,7 +60,10 @@ type Options struct {
 	Data string
 	// Exact takes only free ports, none of the defaults: for tests that run side by side.
 	Exact bool
-	Now   func() time.Time
+	// SAML adds Partner Corp and the app that speaks SAML, without which people have
+	// one identity provider, and are not asked which.
+	SAML bool
+	Now  func() time.Time
 }
 
 // Demo is the running cast.
@@ -61,6 +73,7 @@ type Demo struct {
 	broker  net.Listener
 	issuer  string
 	idp     string
+	partner string
 	servers []*http.Server
 	waiting map[string]net.Listener // of apps that are not started yet
 	facts   Facts
@@ -115,7 +128,7 @@ func (d *Demo) takeAddresses() error {
 		return err
 	}
 	d.idp = "http://" + acme.Addr().String()
-	for _, p := range parts() {
+	for _, p := range d.parts() {
 		if d.waiting[p.name], err = d.state.listen(p.name, "127.0.0.1", d.port(p.port)); err != nil {
 			return err
 		}
@@ -128,6 +141,33 @@ func (d *Demo) takeAddresses() error {
 		return err
 	}
 	d.serve(acme, provider)
+	if !d.o.SAML {
+		return nil
+	}
+	return d.startPartner()
+}
+
+// parts are the sample apps that there are.
+func (d *Demo) parts() []part {
+	return slices.DeleteFunc(parts(), func(p part) bool { return p.kind == wiki && !d.o.SAML })
+}
+
+// startPartner listens for Partner Corp and starts it.
+func (d *Demo) startPartner() error {
+	corp, err := d.state.listen("partner", "127.0.0.1", d.port(partnerPort))
+	if err != nil {
+		return err
+	}
+	d.partner = "http://" + corp.Addr().String()
+	sp := d.serviceProvider()
+	provider, err := partner.New(partner.Options{
+		BaseURL: d.partner, Title: "Partner Corp", Key: d.state.partner.key, Certificate: d.state.partner.certificate,
+		SPEntityID: sp.SPEntityID, ACS: sp.ACS, People: d.state.Partners, Now: d.o.Now,
+	})
+	if err != nil {
+		return err
+	}
+	d.serve(corp, provider)
 	return nil
 }
 
@@ -143,6 +183,7 @@ func (d *Demo) writeConfig() error {
 	err := brokerTemplate.Execute(&out, map[string]any{
 		"Issuer": d.issuer, "Listen": d.broker.Addr().String(), "Data": d.o.Data, "Encryption": d.state.Encryption,
 		"IdP": d.idp, "Secret": d.state.IDPSecret, "Groups": mapped(),
+		"SAML": d.o.SAML, "Partner": partner.EntityID(d.partner), "PartnerGroup": partnerStaff, "Partners": partners, "NameIDFormat": partner.NameIDFormat,
 	})
 	if err != nil {
 		return fmt.Errorf("configuration of the demo: %w", err)
@@ -172,26 +213,45 @@ func (d *Demo) Populate(ctx context.Context, socket string) error {
 	if err := d.administer(ctx, broker); err != nil {
 		return err
 	}
-	for _, p := range parts() {
-		base := "http://" + d.waiting[p.name].Addr().String()
-		keys := jwks
-		if p.auth != "private_key_jwt" {
-			keys = nil
-		}
-		manifest, err := p.manifest(base, keys)
-		if err != nil {
+	for _, p := range d.parts() {
+		if err := d.launch(ctx, broker, p, jwks); err != nil {
 			return err
 		}
-		if err := d.register(ctx, broker, p, manifest); err != nil {
-			return err
-		}
-		d.facts.Apps = append(d.facts.Apps, d.fact(p, base))
-		d.start(p, base)
 	}
 	payroll := d.facts.App(payrollAudience)
 	d.facts.APIs = []FactAPI{{
 		Audience: payrollAudience, URL: payroll.URL, ClientID: payroll.ClientID, Secret: payroll.Secret, Scopes: []string{payrollScope},
 	}}
+	return nil
+}
+
+// launch applies an app, tells of it and starts it.
+func (d *Demo) launch(ctx context.Context, broker *management, p part, jwks json.RawMessage) error {
+	base := "http://" + d.waiting[p.name].Addr().String()
+	if p.auth != "private_key_jwt" {
+		jwks = nil
+	}
+	certificate := ""
+	if p.kind == wiki {
+		body, err := os.ReadFile(d.state.wiki.certFile)
+		if err != nil {
+			return fmt.Errorf("certificate of %s: %w", p.name, err)
+		}
+		certificate = string(body)
+	}
+	manifest, err := p.manifest(base, jwks, certificate)
+	if err != nil {
+		return err
+	}
+	if err := d.register(ctx, broker, p, manifest); err != nil {
+		return err
+	}
+	if p.kind == wiki {
+		d.facts.SAMLApps = append(d.facts.SAMLApps, FactSAMLApp{Name: p.name, EntityID: base + "/saml/metadata", ACS: base + "/saml/acs", SLO: base + "/saml/slo", URL: base + "/", Groups: p.groups()})
+	} else {
+		d.facts.Apps = append(d.facts.Apps, d.fact(p, base))
+	}
+	d.start(p, base)
 	return nil
 }
 
@@ -249,6 +309,8 @@ func (d *Demo) start(p part, base string) {
 		app = sample.NewReport(o, payrollAudience, payrollScope, "http://"+d.waiting[payrollAudience].Addr().String()+"/salaries")
 	case api:
 		app = sample.NewAPI(o, payrollAudience, payrollScope)
+	case wiki:
+		app = sample.NewSAML(o, d.state.wiki.key, d.state.wiki.certificate)
 	}
 	d.serve(d.waiting[p.name], app)
 }
@@ -284,11 +346,16 @@ func (d *Demo) Check(ctx context.Context, out io.Writer) error {
 		}
 		return app
 	}
-	return check.Run(ctx, check.Options{
+	o := check.Options{
 		Issuer: d.issuer, Account: d.facts.Account, Allowed: who("alice"), Denied: who("carol"), Missing: everybody,
 		Refreshing: at("expense-bot"), Post: at("crm-dash"), Public: at("field-notes"), KeyJWT: at("hr-feedback"),
-		Job: at("nightly-report"), Now: d.o.Now, Out: out,
-	})
+		Job: at("nightly-report"), IDP: "acme", Now: d.o.Now, Out: out,
+	}
+	if d.o.SAML {
+		app := d.facts.SAMLApps[0]
+		o.SAML = &check.SAML{Partner: who("dora"), IDP: "partner", App: app.URL, Launch: d.issuer + "/saml/launch/" + app.Name}
+	}
+	return check.Run(ctx, o)
 }
 
 // Close ends every party that New and Populate started.

@@ -24,7 +24,9 @@ type Facts struct {
 	Admin  FactAdmin `json:"admin"`
 	IDPs   []FactIDP `json:"idps"`
 	Apps   []FactApp `json:"apps"`
-	APIs   []FactAPI `json:"apis"`
+	// SAMLApps are apps that speak SAML.
+	SAMLApps []FactSAMLApp `json:"saml_apps"`
+	APIs     []FactAPI     `json:"apis"`
 }
 
 // FactAdmin is who may do everything: a person who signs in, and an API token for
@@ -42,6 +44,38 @@ type FactIDP struct {
 	Issuer   string       `json:"issuer"`
 	Domains  []string     `json:"domains"`
 	People   []FactPerson `json:"people"`
+	// SAML is set for one that speaks SAML.
+	SAML *FactSAML `json:"saml,omitempty"`
+}
+
+// FactSAML is how the broker and a SAML identity provider know each other. With the
+// provider's key, a test can play it.
+type FactSAML struct {
+	SPEntityID     string `json:"sp_entity_id"`
+	ACS            string `json:"acs_url"`
+	SPMetadataURL  string `json:"sp_metadata_url"`
+	IDPEntityID    string `json:"idp_entity_id"`
+	IDPSSOURL      string `json:"idp_sso_url"`
+	IDPMetadataURL string `json:"idp_metadata_url"`
+	// IDPKey and IDPCert are the paths of PEM files.
+	IDPKey  string `json:"idp_key"`
+	IDPCert string `json:"idp_cert"`
+	// StartURL begins a sign-in to an app, through this provider.
+	StartURL string `json:"start_url"`
+	// NameIDFormat is how the broker wants people named, Attributes in which attributes
+	// it looks for what it wants to know of them.
+	NameIDFormat string              `json:"name_id_format"`
+	Attributes   map[string][]string `json:"attributes"`
+}
+
+// FactSAMLApp is a sample app that speaks SAML.
+type FactSAMLApp struct {
+	Name     string   `json:"name"`
+	EntityID string   `json:"entity_id"`
+	ACS      string   `json:"acs_url"`
+	SLO      string   `json:"slo_url"`
+	URL      string   `json:"url"`
+	Groups   []string `json:"groups"`
 }
 
 // FactPerson is somebody who can sign in.

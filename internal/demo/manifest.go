@@ -18,13 +18,14 @@ var manifestTemplate = template.Must(template.New("manifest").Funcs(template.Fun
 	"quote": func(v any) (string, error) { b, err := json.Marshal(v); return string(b), err },
 }).Parse(manifestText))
 
-// manifest returns the app's microapp.yaml for the address it runs at.
-func (p part) manifest(base string, jwks json.RawMessage) ([]byte, error) {
+// manifest returns the app's microapp.yaml for the address it runs at, with its keys
+// or its certificate.
+func (p part) manifest(base string, jwks json.RawMessage, certificate string) ([]byte, error) {
 	var out bytes.Buffer
 	err := manifestTemplate.Execute(&out, map[string]any{
 		"Name": p.name, "Title": p.title, "Description": p.description, "Owner": p.owner, "Contact": p.contact,
-		"Group": p.group, "Client": p.client, "Auth": p.auth, "Grants": p.grants, "Scopes": p.scopes,
-		"Base": base, "SignIn": p.kind == signIn, "API": p.kind == api, "JWKS": string(jwks),
+		"Groups": p.groups(), "Client": p.client, "Auth": p.auth, "Grants": p.grants, "Scopes": p.scopes,
+		"Base": base, "SignIn": p.kind == signIn, "API": p.kind == api, "SAML": p.kind == wiki, "JWKS": string(jwks), "Certificate": certificate,
 		"Audience": payrollAudience, "Scope": payrollScope,
 	})
 	if err != nil {

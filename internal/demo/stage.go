@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
+	"github.com/gatehouse-io/gatehouse/internal/demo/partner"
 )
 
 // maxAnswer bounds what is read of the broker's answers, in bytes.
@@ -33,8 +34,33 @@ func (d *Demo) stage(socket string) Facts {
 	for _, p := range d.state.People {
 		acme.People = append(acme.People, person(p))
 	}
-	f.IDPs = []FactIDP{acme}
+	f.IDPs, f.SAMLApps = []FactIDP{acme}, []FactSAMLApp{}
+	if !d.o.SAML {
+		return f
+	}
+	sp := d.serviceProvider()
+	sp.NameIDFormat = partner.NameIDFormat
+	sp.Attributes = map[string][]string{"email": {"email"}, "name": {"name"}, "username": {"username"}, "groups": {"groups"}, "email_verified": {"email_verified"}}
+	corp := FactIDP{ID: "partner", Protocol: "saml", Title: "Partner Corp", Issuer: partner.EntityID(d.partner), Domains: []string{"partner.example"}, SAML: &sp}
+	for _, p := range d.state.Partners {
+		corp.People = append(corp.People, person(p))
+	}
+	f.IDPs = append(f.IDPs, corp)
 	return f
+}
+
+// serviceProvider is the broker as Partner Corp knows it, and Partner Corp.
+func (d *Demo) serviceProvider() FactSAML {
+	base := d.issuer + "/login/saml/partner"
+	s := FactSAML{
+		SPEntityID: base + "/metadata", ACS: base + "/acs", SPMetadataURL: base + "/metadata",
+		IDPEntityID: partner.EntityID(d.partner), IDPSSOURL: partner.SSO(d.partner), IDPMetadataURL: partner.EntityID(d.partner),
+		IDPKey: d.state.partner.keyFile, IDPCert: d.state.partner.certFile,
+	}
+	if l := d.waiting["expense-bot"]; l != nil {
+		s.StartURL = "http://" + l.Addr().String() + "/login?idp=partner"
+	}
+	return s
 }
 
 func person(p idp.Person) FactPerson {
@@ -46,7 +72,7 @@ func (d *Demo) fact(p part, base string) FactApp {
 	a := FactApp{
 		Name: p.name, ClientID: p.client, Auth: p.auth, Secret: d.state.Secrets[p.name],
 		RedirectURIs: []string{}, PostLogoutRedirectURIs: []string{}, Scopes: []string{},
-		GrantTypes: p.grants, URL: base + "/", Groups: []string{p.group},
+		GrantTypes: p.grants, URL: base + "/", Groups: p.groups(),
 	}
 	a.Scopes = append(a.Scopes, p.scopes...)
 	if p.kind == signIn {

@@ -6,16 +6,20 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
 )
@@ -25,6 +29,7 @@ import (
 type state struct {
 	Ports        map[string]int    `json:"ports"`
 	People       []idp.Person      `json:"people"`
+	Partners     []idp.Person      `json:"partners"`
 	IDPSecret    string            `json:"idp_secret"`
 	Encryption   string            `json:"encryption_key"`
 	Secrets      map[string]string `json:"client_secrets"`
@@ -33,6 +38,15 @@ type state struct {
 	idpKey       *rsa.PrivateKey
 	feedbackKey  *ecdsa.PrivateKey
 	feedbackFile string
+	// partner is Partner Corp's, wiki the SAML app's.
+	partner, wiki credential
+}
+
+// credential is a key and its certificate, in files.
+type credential struct {
+	key               *rsa.PrivateKey
+	certificate       *x509.Certificate
+	keyFile, certFile string
 }
 
 // apiToken is an API token with its secret.
@@ -65,7 +79,52 @@ func open(directory string) (*state, error) {
 	if s.feedbackKey, err = keep(s.feedbackFile, func() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }); err != nil {
 		return nil, err
 	}
+	if s.partner, err = s.credential("partner-corp"); err == nil {
+		s.wiki, err = s.credential("team-wiki")
+	}
+	if err != nil {
+		return nil, err
+	}
 	return s, s.save()
+}
+
+// credential reads a key and its certificate, or makes them.
+func (s *state) credential(name string) (c credential, err error) {
+	c.keyFile, c.certFile = s.file(name+".pem"), s.file(name+".cert.pem")
+	if c.key, err = keep(c.keyFile, func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }); err != nil {
+		return c, err
+	}
+	body, err := os.ReadFile(c.certFile)
+	if errors.Is(err, os.ErrNotExist) {
+		body, err = certify(name, c.key)
+		if err == nil {
+			err = replaceFile(c.certFile, body)
+		}
+	}
+	if err != nil {
+		return c, fmt.Errorf("certificate of %s: %w", name, err)
+	}
+	block, _ := pem.Decode(body)
+	if block == nil {
+		return c, fmt.Errorf("%s holds no PEM block", c.certFile)
+	}
+	if c.certificate, err = x509.ParseCertificate(block.Bytes); err != nil {
+		return c, fmt.Errorf("certificate of %s: %w", name, err)
+	}
+	return c, nil
+}
+
+// certify makes a certificate for a key, good for ten years, in PEM.
+func certify(name string, key *rsa.PrivateKey) ([]byte, error) {
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(10, 0, 0),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
 func (s *state) file(name string) string { return filepath.Join(s.directory, name) }
@@ -104,23 +163,21 @@ func (s *state) complete() {
 		_, _ = rand.Read(key) // crypto/rand.Read never fails
 		s.Encryption = base64.StdEncoding.EncodeToString(key)
 	}
-	for _, p := range workforce() {
-		if !s.knows(p.Username) {
-			// Short enough to type from the terminal.
-			p.Password = p.Username + "-" + strings.ToLower(rand.Text()[:6])
-			p.Subject = "acme-" + strings.ToLower(rand.Text()[:12])
-			s.People = append(s.People, p)
-		}
-	}
+	s.People = hired(s.People, workforce(), "acme-")
+	s.Partners = hired(s.Partners, partnership(), "partner-")
 }
 
-func (s *state) knows(username string) bool {
-	for _, p := range s.People {
-		if p.Username == username {
-			return true
+// hired adds whoever is not there yet, with a password and a subject.
+func hired(there, all []idp.Person, prefix string) []idp.Person {
+	for _, p := range all {
+		if !slices.ContainsFunc(there, func(known idp.Person) bool { return known.Username == p.Username }) {
+			// Short enough to type from the terminal.
+			p.Password = p.Username + "-" + strings.ToLower(rand.Text()[:6])
+			p.Subject = prefix + strings.ToLower(rand.Text()[:12])
+			there = append(there, p)
 		}
 	}
-	return false
+	return there
 }
 
 // listen opens a loopback listener for the named party: on the wanted port, else

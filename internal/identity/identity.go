@@ -141,10 +141,10 @@ type UpstreamSession struct {
 
 // The authentication context classes that say no more than that there was a password
 // (SAML authentication context, section 3.4), or nothing at all.
-const ( //nolint:gosec // G101: names of classes
+const (
 	ACRUnspecified       = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
-	ACRPassword          = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
-	ACRPasswordProtected = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+	ACRPassword          = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"                   //nolint:gosec // G101: the name of a class
+	ACRPasswordProtected = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport" //nolint:gosec // G101: the name of a class
 )
 
 // Reaches reports whether the authentication is of the class: the one that the

@@ -35,9 +35,20 @@ type Options struct {
 	// client_secret_post, Public one without a secret, KeyJWT one with
 	// private_key_jwt; Job is an app without people.
 	Refreshing, Post, Public, KeyJWT, Job App
-	Now                                   func() time.Time
+	// IDP is the identity provider of Allowed and Denied.
+	IDP string
+	// SAML is what speaks SAML, nil without any.
+	SAML *SAML
+	Now  func() time.Time
 	// Out gets a line for each step.
 	Out io.Writer
+}
+
+// SAML is who and what speaks SAML: a person who comes over the identity provider IDP,
+// and an app, with the address at which the portal launches it.
+type SAML struct {
+	Partner          Person
+	IDP, App, Launch string
 }
 
 // walk is one run of the story.
@@ -73,11 +84,25 @@ func story() []step {
 	}
 }
 
+// samlStory are the further steps where something speaks SAML.
+func samlStory() []step {
+	return []step{
+		{"a person of the partner signs in over SAML", (*walk).partner},
+		{"the app that speaks SAML opens without another password", (*walk).samlApp},
+		{"the portal opens it, too", (*walk).samlLaunch},
+		{"signing out there signs out of everything", (*walk).samlSignOut},
+	}
+}
+
 // Run walks the story. The error names the step that failed.
 func Run(ctx context.Context, o Options) error {
 	w := &walk{Options: o, person: browser.New()}
 	begun := o.Now()
-	for i, s := range story() {
+	steps := story()
+	if o.SAML != nil {
+		steps = append(steps, samlStory()...)
+	}
+	for i, s := range steps {
 		at := o.Now()
 		err := s.do(w, ctx)
 		took := o.Now().Sub(at).Round(time.Millisecond)
@@ -87,7 +112,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 		_, _ = fmt.Fprintf(o.Out, "%2d  ok      %6s  %s\n", i+1, took, s.says)
 	}
-	_, _ = fmt.Fprintf(o.Out, "All %d steps are so, in %s.\n", len(story()), o.Now().Sub(begun).Round(time.Millisecond))
+	_, _ = fmt.Fprintf(o.Out, "All %d steps are so, in %s.\n", len(steps), o.Now().Sub(begun).Round(time.Millisecond))
 	return nil
 }
 
@@ -112,7 +137,7 @@ func shows(page *browser.Page, id, want string) error {
 }
 
 func (w *walk) firstApp(ctx context.Context) error {
-	page, err := w.signIn(ctx, w.person, w.Refreshing.URL+"login", w.Allowed)
+	page, err := w.signIn(ctx, w.person, w.Refreshing.URL+"login?idp="+w.IDP, w.Allowed)
 	if err != nil {
 		return err
 	}
@@ -148,7 +173,7 @@ func (w *walk) account(ctx context.Context) error {
 }
 
 func (w *walk) denied(ctx context.Context) error {
-	page, err := w.signIn(ctx, browser.New(), w.Refreshing.URL+"login", w.Denied)
+	page, err := w.signIn(ctx, browser.New(), w.Refreshing.URL+"login?idp="+w.IDP, w.Denied)
 	if err != nil {
 		return err
 	}

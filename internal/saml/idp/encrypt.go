@@ -20,7 +20,7 @@ const (
 	nsEncrypt = "http://www.w3.org/2001/04/xmlenc#"
 	nsSigning = "http://www.w3.org/2000/09/xmldsig#"
 	element   = nsEncrypt + "Element"
-	aesGCM    = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
+	aesGCM    = "http://www.w3.org/2009/xmlenc11#aes128-gcm" // the one that every library has
 	oaep      = nsEncrypt + "rsa-oaep-mgf1p"
 	oaepHash  = nsSigning + "sha1"
 )
@@ -28,14 +28,14 @@ const (
 var errKey = errors.New("the certificate holds no RSA key")
 
 // encrypt returns an EncryptedAssertion that only the certificate's owner can read:
-// AES-256-GCM, under a key of its own that is encrypted by RSA-OAEP. The library's
+// AES-128-GCM, under a key of its own that is encrypted by RSA-OAEP. The library's
 // AES-GCM encrypts nothing but zeros, and panics without a nonce.
 func encrypt(plain []byte, to *x509.Certificate) (*etree.Element, error) {
 	public, ok := to.PublicKey.(*rsa.PublicKey)
 	if !ok {
 		return nil, errKey
 	}
-	key := make([]byte, 32)
+	key := make([]byte, 16)
 	_, _ = rand.Read(key) // crypto/rand.Read never fails
 	block, err := aes.NewCipher(key)
 	if err != nil {
