@@ -4,12 +4,16 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"io"
 	"math/big"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +33,23 @@ func withSamlify(t *testing.T, change func(*config.Connection), environ ...strin
 	base := "http://127.0.0.1:" + port
 	s := startDemoAt(t, tempDir(t), nil, time.Now, func(c *config.Config) { addSamlify(c, base, change) })
 	startSamlify(t, port, s.Issuer(), environ...)
+	s.known(t)
 	return s, base
+}
+
+// known waits until the broker, which began to ask for it too early, has the
+// provider's metadata.
+func (s *stage) known(t *testing.T) {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	eventually(t, "the metadata is read", func() bool {
+		res, err := client.Get(s.request(url.Values{"idp": {"own"}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.StatusCode < http.StatusBadRequest
+	})
 }
 
 // startSamlify starts it as an identity provider of the broker with this issuer.
@@ -164,5 +184,37 @@ func TestAPartnersSAMLProviderSignsPeopleInAndOut(t *testing.T) {
 				t.Error("somebody else was signed out")
 			}
 		})
+	}
+}
+
+// The certificate of samlify is good for a day.
+func TestCertificatesThatRunOutAreToldOf(t *testing.T) {
+	s, _ := withSamlify(t, nil)
+	var page struct {
+		Items []struct {
+			Subject struct {
+				ID string `json:"id"`
+			} `json:"subject"`
+			Data map[string]string `json:"data"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(s.manage(t, http.MethodGet, "/audit?type=connection.certificates_expiring", nil), &page); err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Items) != 1 || page.Items[0].Subject.ID != "own" || page.Items[0].Data["ends"] == "" || len(page.Items[0].Data["certificates"]) != 64 {
+		t.Errorf("%+v", page)
+	}
+	res, err := http.Get(s.Facts().Metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\ngatehouse_idp_certificate_expiry_seconds ")
+	line, _, _ := strings.Cut(rest, "\n")
+	if left, err := strconv.ParseFloat(line, 64); err != nil || left < 23*3600 || left > 24*3600 {
+		t.Errorf("%q seconds are left: %v", line, err)
 	}
 }

@@ -218,6 +218,11 @@ func TestASAMLSignInGoesOnAtAnotherReplica(t *testing.T) {
 	startSamlify(t, port, c.Issuer())
 	s := &stage{Demo: c.Demo}
 	a := &attacker{t: t, stage: s, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	for i := range c.direct {
+		c.at.Store(int32(i))
+		s.known(t)
+	}
+	c.at.Store(0)
 	b := browser.New()
 	page := s.samlAnswer(t, b, "grace")
 	first := form(t, page).Values
@@ -260,6 +265,7 @@ func TestAnAnswerFromAnotherSiteFindsItsCookiesInABrowser(t *testing.T) {
 		})
 	})
 	startSamlify(t, port, s.Issuer(), "HOST=localhost")
+	s.known(t)
 	w := chromium(t)
 	w.do("sign in",
 		chromedp.Navigate(s.Facts().App("expense-bot").URL+"login"), chromedp.WaitVisible(chromedp.CSS(`a[href$="idp=own"]`)), chromedp.Click(chromedp.CSS(`a[href$="idp=own"]`)),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -54,7 +55,7 @@ func (c *checkCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	if err := app.Check(cfg); err != nil {
+	if err := errors.Join(app.Check(cfg), app.CheckMetadata(cfg)); err != nil {
 		return err
 	}
 	if cfg.Apps.Folder == "" {

@@ -180,12 +180,16 @@ func readConnection(text []byte, others []connection.Settings) (connection.Setti
 	return settingsOf(c), c.ClientSecret.Reveal(), faults.Err()
 }
 
-// ruleFaults says what is wrong with each claim rule of a connection.
+// ruleFaults says what is wrong with each claim rule of a connection, and with metadata
+// that it brings along.
 func ruleFaults(c config.Connection) (faults strictyaml.Faults) {
 	for _, field := range slices.Sorted(maps.Keys(c.Claims)) {
 		if _, err := claims.Compile(claims.Options{Expressions: map[string]string{field: c.Claims[field]}}); err != nil {
 			faults = append(faults, strictyaml.Fault{File: "connection", Path: "claims." + field, Message: fault.As(err).Detail})
 		}
+	}
+	if err := metadataFault(c); err != nil {
+		faults = append(faults, strictyaml.Fault{File: "connection", Path: "saml.metadata", Message: err.Error()})
 	}
 	return faults
 }

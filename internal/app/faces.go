@@ -50,7 +50,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		return err
 	}
 	f.connectors = &connectors{
-		of: p.connections, http: p.client, now: p.now, log: p.log, saml: samlParts{issuer: p.cfg.Issuer, ring: p.saml, seen: p.memory, changed: p.certificatesChanged},
+		of: p.connections, http: p.client, now: p.now, log: p.log, saml: samlParts{issuer: p.cfg.Issuer, ring: p.saml, seen: p.memory, learned: p.certificatesRead},
 	}
 	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
@@ -202,6 +202,8 @@ func (p *parts) gauges() {
 	p.metrics.Gauge("gatehouse_signing_key_due_seconds", "How long until the next signing key is due for rotation; below zero, it is late.", func(context.Context) (float64, error) {
 		return p.rings().Due().Seconds(), nil
 	})
+	p.metrics.Gauge("gatehouse_idp_certificate_expiry_seconds",
+		"How long until the SAML certificates of the first identity provider have all run out, as far as this replica read them; +Inf without any.", p.certificatesEnd)
 	p.metrics.Gauge("gatehouse_clock_ahead_seconds", "How far the broker's time is ahead of the machine's clock, which was set back.", func(context.Context) (float64, error) {
 		return p.clock.ahead().Seconds(), nil
 	})

@@ -2,20 +2,15 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
-	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/login"
@@ -29,7 +24,7 @@ type samlParts struct {
 	issuer  string
 	ring    *keys.Ring
 	seen    cache.Once
-	changed func(ctx context.Context, connection string, certificates []*x509.Certificate)
+	learned func(ctx context.Context, connection string, certificates []*x509.Certificate, changed bool)
 }
 
 // signedBy says what must be signed in the words of the gate.
@@ -49,7 +44,7 @@ func (c *connectors) samlOptions(n config.Connection) upstream.SAMLOptions {
 		Metadata: upstream.MetadataSource{URL: s.MetadataURL, File: s.MetadataFile, Document: s.Metadata, Trusted: trustedBy(s), Refresh: s.Refresh, MaxAge: s.MaxAge},
 		Signed:   signedBy[s.Signed], Encrypted: s.Encrypted, Post: s.Binding == config.BindingPost, NameIDFormat: s.NameIDFormat, Subject: s.Subject,
 		Attributes: s.Attributes, Contexts: s.AuthnContexts, Unsolicited: s.IDPInitiated, Skew: s.Skew,
-		Keys: c.saml.pairs, Seen: c.saml.seen, HTTP: c.http, Now: c.now, Log: c.log, Changed: c.saml.changed,
+		Keys: c.saml.pairs, Seen: c.saml.seen, HTTP: c.http, Now: c.now, Log: c.log, Learned: c.saml.learned,
 	}
 }
 
@@ -113,21 +108,36 @@ func samlSettings(c config.Connection) *connection.SAML {
 	}
 }
 
-// certificatesChanged records that metadata gave a provider other certificates than
-// before: once, though every replica sees it.
-func (p *parts) certificatesChanged(ctx context.Context, id string, certificates []*x509.Certificate) {
-	prints := make([]string, len(certificates))
-	for i, c := range certificates {
-		sum := sha256.Sum256(c.Raw)
-		prints[i] = hex.EncodeToString(sum[:])
+// CheckMetadata says what is wrong with the metadata of SAML connections that is here:
+// in the configuration, or in a file. What is at an address is read while the broker runs.
+func CheckMetadata(cfg config.Config) error {
+	var faults []error
+	for i, c := range cfg.Connections {
+		if err := metadataFault(c); err != nil {
+			faults = append(faults, fmt.Errorf("connections[%d].saml: %w", i, err))
+		}
 	}
-	all := strings.Join(prints, " ")
-	now := p.now()
-	first, err := p.memory.First(ctx, "saml-certificates", id+" "+all, now, now.Add(24*time.Hour))
-	if err == nil && first {
-		err = p.trail.Record(ctx, event.New(now, "connection.certificates_changed", identity.System("metadata"), identity.Connection(id), "certificates", all))
+	return errors.Join(faults...)
+}
+
+func metadataFault(c config.Connection) error {
+	s, raw := c.SAML, []byte(c.SAML.Metadata)
+	if c.Type != config.TypeSAML || s.MetadataURL != "" || s.MetadataFile == "" && s.Metadata == "" {
+		return nil
 	}
-	if err != nil {
-		p.log.WarnContext(ctx, "changed certificates not recorded", slog.String("connection", id), slog.Any("error", err))
+	if s.MetadataFile != "" {
+		var err error
+		if raw, err = os.ReadFile(s.MetadataFile); err != nil {
+			return fmt.Errorf("metadata_file: %w", err)
+		}
 	}
+	trusted, err := trustedBy(s)()
+	if err == nil {
+		_, err = saml.ParseIDP(raw, saml.Source{EntityID: c.Issuer, Certificates: trusted, Now: time.Now()})
+	}
+	var refused *identity.Refusal
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%w: expected %s, came %s", err, refused.Check.Expected, refused.Check.Got)
+	}
+	return err
 }

@@ -55,9 +55,9 @@ type SAMLOptions struct {
 	HTTP *http.Client
 	Now  func() time.Time
 	Log  *slog.Logger
-	// Changed is told when the provider's certificates are others than before; nil is
-	// told nothing.
-	Changed func(ctx context.Context, connection string, certificates []*x509.Certificate)
+	// Learned is told what the provider signs with whenever its metadata was read, and
+	// whether that is something else than before; nil is told nothing.
+	Learned func(ctx context.Context, connection string, certificates []*x509.Certificate, changed bool)
 }
 
 // The purposes of what SAML keeps in short-term memory.

@@ -113,8 +113,8 @@ func (m *samlMetadata) learn(ctx context.Context, idp saml.IDP, err error, now t
 	}
 	changed := m.idp != nil && !slices.EqualFunc(m.idp.Certificates, idp.Certificates, (*x509.Certificate).Equal)
 	m.idp, m.read, m.failed = &idp, now, nil
-	if changed && m.o.Changed != nil {
-		m.o.Changed(ctx, m.o.ID, idp.Certificates)
+	if m.o.Learned != nil {
+		m.o.Learned(ctx, m.o.ID, idp.Certificates, changed)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -146,10 +147,13 @@ func TestACertificateIsReplacedWithAnOverlap(t *testing.T) {
 	p := newPartner(t)
 	s := publish(t, p)
 	var told []*x509.Certificate
+	var changes []bool
 	options := p.options
 	p.options = func(o *upstream.SAMLOptions) {
 		options(o)
-		o.Changed = func(_ context.Context, id string, all []*x509.Certificate) { told = append(told, all...) }
+		o.Learned = func(_ context.Context, _ string, all []*x509.Certificate, changed bool) {
+			told, changes = all, append(changes, changed)
+		}
 	}
 	c := p.connection()
 	if _, err := c.Begin(t.Context(), identity.Challenge{}); err != nil {
@@ -161,8 +165,8 @@ func TestACertificateIsReplacedWithAnOverlap(t *testing.T) {
 		t.Fatal(err)
 	}
 	settle(t, c, p.now)
-	if len(told) != 2 || len(c.Certificates()) != 2 {
-		t.Errorf("told of %d, has %d", len(told), len(c.Certificates()))
+	if len(told) != 2 || len(c.Certificates()) != 2 || !slices.Equal(changes, []bool{false, true}) {
+		t.Errorf("told of %d, changed %v, has %d", len(told), changes, len(c.Certificates()))
 	}
 }
 
