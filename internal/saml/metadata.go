@@ -191,6 +191,9 @@ func safe(location string) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.ContainsAny(location, " \t\r\n\"<>\\") {
 		return false
 	}
+	if !strings.HasPrefix(location, u.Scheme+"://") {
+		return false // in letters that not everybody reads alike
+	}
 	a, err := netip.ParseAddr(u.Hostname())
 	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && a.IsLoopback())
 }
