@@ -26,6 +26,29 @@ func keyFor(use string, id gatetest.Identity) string {
 
 const sso = `<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.com/sso"/>`
 
+// federation is metadata as AD FS and Entra write it: signed, with a byte order mark,
+// and with roles of WS-Federation around that of SAML.
+func federation(lab *gatetest.Lab, entityID string) string {
+	role := `<RoleDescriptor xsi:type="fed:SecurityTokenServiceType" protocolSupportEnumeration="http://docs.oasis-open.org/wsfed/federation/200706" ServiceDisplayName="Example"` +
+		` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:fed="http://docs.oasis-open.org/wsfed/federation/200706">` + unprefixed(keyFor(` use="signing"`, lab.Next)) +
+		`<fed:ClaimTypesOffered><auth:ClaimType Uri="http://schemas.xmlsoap.org/claims/Group" Optional="true" xmlns:auth="http://docs.oasis-open.org/wsfed/authorization/200706">` +
+		`<auth:DisplayName>Group</auth:DisplayName></auth:ClaimType></fed:ClaimTypesOffered><fed:PassiveRequestorEndpoint>` +
+		`<wsa:EndpointReference xmlns:wsa="http://www.w3.org/2005/08/addressing"><wsa:Address>https://idp.example.com/adfs/ls/</wsa:Address></wsa:EndpointReference></fed:PassiveRequestorEndpoint></RoleDescriptor>`
+	text := `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="` + gatetest.MetadataID + `" entityID="` + entityID + `">` + gatetest.Place(gatetest.MetadataID) + role +
+		`<SPSSODescriptor WantAssertionsSigned="true" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + unprefixed(keyFor(` use="signing"`, lab.EC)) +
+		`<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://idp.example.com/adfs/ls/" index="0" isDefault="true"/></SPSSODescriptor>` +
+		`<IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` + unprefixed(keyFor(` use="encryption"`, lab.Stranger)+keyFor(` use="signing"`, lab.RSA)) +
+		`<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.com/adfs/ls/"/>` +
+		`<NameIDFormat>urn:oasis:names:tc:SAML:2.0:nameid-format:persistent</NameIDFormat>` + unprefixed(strings.ReplaceAll(sso, "/sso", "/adfs/sso")) +
+		`<Attribute Name="http://schemas.xmlsoap.org/claims/Group" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri" FriendlyName="Group" xmlns="urn:oasis:names:tc:SAML:2.0:assertion"/>` +
+		`</IDPSSODescriptor><ContactPerson contactType="support"/></EntityDescriptor>`
+	return "\ufeff" + `<?xml version="1.0" encoding="utf-8"?>` + gatetest.Sign(text, text, gatetest.MetadataID, gatetest.Sig{By: lab.Next})
+}
+
+func unprefixed(text string) string {
+	return strings.NewReplacer("<md:", "<", "</md:", "</").Replace(text)
+}
+
 func group(attributes string, members ...string) string {
 	return `<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"` + attributes + `>` + strings.Join(members, "") + `</md:EntitiesDescriptor>`
 }
@@ -45,6 +68,7 @@ func TestMetadataGivesEndpointsAndCertificates(t *testing.T) {
 		code  string
 	}{
 		"alone":                      {text: good, keys: 1},
+		"as AD FS writes it":         {text: federation(lab, gatetest.Issuer), keys: 1},
 		"among others":               {text: group("", other, group("", good)), keys: 1},
 		"for any use":                {text: descriptor("", keyFor("", lab.RSA)+sso), keys: 1},
 		"old and new":                {text: descriptor("", signing+keyFor(` use="signing"`, lab.EC)+sso), keys: 2},
