@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
@@ -24,13 +25,28 @@ func TestAStoredConnectionHasEveryFieldOfTheConfiguration(t *testing.T) {
 		slices.Sort(all)
 		return all
 	}
-	want, got := names(reflect.TypeFor[config.Connection](), "yaml"), names(reflect.TypeFor[connection.Settings](), "json")
-	if !slices.Equal(want, got) {
-		t.Errorf("the configuration has %q, what is stored %q", want, got)
+	for _, of := range [][2]reflect.Type{
+		{reflect.TypeFor[config.Connection](), reflect.TypeFor[connection.Settings]()},
+		{reflect.TypeFor[config.SAML](), reflect.TypeFor[connection.SAML]()},
+	} {
+		if want, got := names(of[0], "yaml"), names(of[1], "json"); !slices.Equal(want, got) {
+			t.Errorf("the configuration has %q, what is stored %q", want, got)
+		}
 	}
 }
 
 func TestSettingsComeBackAsTheyWere(t *testing.T) {
+	partner := config.Connection{
+		ID: "p", Title: "P", Type: config.TypeSAML, Issuer: "urn:partner", Domains: []string{"p.example"}, Groups: config.Groups{Claim: "g"},
+		SAML: config.SAML{
+			EntityID: "urn:us", MetadataURL: "https://p.example/metadata", Refresh: 2 * time.Hour, MaxAge: 48 * time.Hour, Signed: config.SignedBoth, Encrypted: true,
+			Binding: config.BindingPost, NameIDFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", Subject: "number", IDPInitiated: true, Skew: 90 * time.Second,
+			Attributes: map[string][]string{"email": {"mail"}}, AuthnContexts: []string{"urn:mfa"},
+		},
+	}
+	if back, err := configOf(settingsOf(partner)); err != nil || !reflect.DeepEqual(back, partner) {
+		t.Errorf("%+v %v", back, err)
+	}
 	c := config.Connection{
 		ID: "x", Title: "X", Type: config.TypeOIDC, Issuer: "https://idp.example/{tenantid}", ClientID: "c", Scopes: []string{"openid"}, Domains: []string{"x.example"},
 		Algorithms: []string{"ES256"}, UserInfo: true, AllowedTenants: []string{"t"}, Claims: map[string]string{"name": "claims.n"}, Groups: config.Groups{Claim: "g"},
@@ -54,5 +70,22 @@ func TestClaimRulesAreCheckedWithTheRest(t *testing.T) {
 	slices.Sort(paths)
 	if want := []string{"claims.email", "claims.name", "claims.shoe", "id"}; !slices.Equal(paths, want) {
 		t.Errorf("%q", paths)
+	}
+}
+
+func TestMetadataThatAConnectionBringsIsChecked(t *testing.T) {
+	for name, c := range map[string]struct{ metadata, want string }{
+		"no metadata":       {"<a/>", "saml_"},
+		"of another entity": {`<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"urn:other\"/>`, "saml_"},
+	} {
+		_, _, err := readConnection([]byte(`{"id":"p","type":"saml","issuer":"urn:partner","saml":{"metadata":"`+c.metadata+`"}}`), nil)
+		var faults strictyaml.Faults
+		if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Path != "saml.metadata" || !strings.Contains(faults[0].Message, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	cfg := config.Config{Connections: []config.Connection{{}, {Type: config.TypeSAML, Issuer: "urn:partner", SAML: config.SAML{MetadataFile: "nowhere.xml"}}}}
+	if err := CheckMetadata(cfg); err == nil || !strings.HasPrefix(err.Error(), "connections[1].saml: metadata_file: ") {
+		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
@@ -103,9 +104,22 @@ func samlSettings(c config.Connection) *connection.SAML {
 	s := c.SAML
 	return &connection.SAML{
 		EntityID: s.EntityID, MetadataURL: s.MetadataURL, Metadata: s.Metadata, MetadataCertificates: s.MetadataCertificates,
-		Refresh: s.Refresh.String(), MaxAge: s.MaxAge.String(), Signed: s.Signed, Encrypted: s.Encrypted, Binding: s.Binding, NameIDFormat: s.NameIDFormat,
-		Subject: s.Subject, Attributes: s.Attributes, AuthnContexts: s.AuthnContexts, IDPInitiated: s.IDPInitiated, Skew: s.Skew.String(),
+		Refresh: written(s.Refresh), MaxAge: written(s.MaxAge), Signed: s.Signed, Encrypted: s.Encrypted, Binding: s.Binding, NameIDFormat: s.NameIDFormat,
+		Subject: s.Subject, Attributes: s.Attributes, AuthnContexts: s.AuthnContexts, IDPInitiated: s.IDPInitiated, Skew: written(s.Skew),
 	}
+}
+
+// written is a duration as the configuration has it: a number and a unit.
+func written(d time.Duration) string {
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+		if d%unit.size == 0 && d > 0 {
+			return strconv.FormatInt(int64(d/unit.size), 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
 }
 
 // CheckMetadata says what is wrong with the metadata of SAML connections that is here:
