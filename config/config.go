@@ -338,10 +338,11 @@ type SAML struct {
 	// identity provider offers it.
 	Binding string `yaml:"binding"`
 	// NameIDFormat is how people are named: persistent, email, transient, unspecified
-	// (default, which accepts any) or the URI of another.
+	// (default, which accepts any, and takes a name in two formats for two people) or
+	// the URI of another.
 	NameIDFormat string `yaml:"name_id_format"`
-	// Subject is an attribute that never changes, as the person's key instead of the
-	// NameID. It is required for transient ones.
+	// Subject is an attribute that never changes and that nobody edits, by its name, as
+	// the person's key instead of the NameID. It is required for transient ones.
 	Subject string `yaml:"subject"`
 	// Attributes say which attribute a claim is taken from, the first that is there, by
 	// name or friendly name: {email: [mail]}. Common names need none.

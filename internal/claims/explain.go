@@ -25,7 +25,7 @@ type Explained struct {
 // goes on after a rule that fails.
 func (r *Rules) Explain(a identity.Assertion) []Explained {
 	all := make([]Explained, 0, len(standard)+1)
-	email := ""
+	var address any
 	for _, field := range append(slices.Sorted(maps.Keys(standard)), fieldGroups) {
 		claim := standard[field]
 		if field == fieldGroups {
@@ -43,12 +43,12 @@ func (r *Rules) Explain(a identity.Assertion) []Explained {
 			groups, err := texts(v)
 			e.Value, e.Failed = written(groups), err
 		case field == fieldVerified:
-			e.Value = written(isTrue(v) && slices.Contains(r.o.Domains, Domain(email)))
+			e.Value = written(r.vouched(address, v))
 		default:
 			e.Value = clean(v)
 		}
 		if field == "email" {
-			email = e.Value
+			address = v
 		}
 		all = append(all, e)
 	}

@@ -93,6 +93,7 @@ func Compile(o Options) (*Rules, error) {
 // Map returns the profile and the upstream group ids that an assertion makes.
 func (r *Rules) Map(a identity.Assertion) (directory.Profile, []string, error) {
 	var p directory.Profile
+	var address any
 	for field, to := range map[string]*string{
 		"username": &p.Username, "name": &p.Name, "given_name": &p.GivenName, "family_name": &p.FamilyName,
 		"email": &p.Email, "locale": &p.Locale, "picture": &p.Picture, "department": &p.Department,
@@ -102,12 +103,15 @@ func (r *Rules) Map(a identity.Assertion) (directory.Profile, []string, error) {
 			return p, nil, err
 		}
 		*to = clean(v)
+		if field == "email" {
+			address = v
+		}
 	}
 	verified, err := r.value(fieldVerified, standard[fieldVerified], a)
 	if err != nil {
 		return p, nil, err
 	}
-	p.EmailVerified = isTrue(verified) && slices.Contains(r.o.Domains, Domain(p.Email))
+	p.EmailVerified = r.vouched(address, verified)
 	list, err := r.value(fieldGroups, r.o.GroupsClaim, a)
 	if err != nil {
 		return p, nil, err
@@ -164,6 +168,14 @@ func texts(v any) ([]string, error) {
 		}
 	}
 	return list, nil
+}
+
+// vouched reports whether an address counts as verified: the provider says so, its
+// domain is proved, and it stands as the provider knows it. One that clean changes is
+// another than the provider looked at, and could become somebody else's.
+func (r *Rules) vouched(address, verified any) bool {
+	text := clean(address)
+	return isTrue(verified) && address == any(text) && slices.Contains(r.o.Domains, Domain(text))
 }
 
 func isTrue(v any) bool { return v == true || v == "true" }

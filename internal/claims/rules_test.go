@@ -42,6 +42,29 @@ func TestAnAddressIsVerifiedOnlyInAProvedDomain(t *testing.T) {
 	}
 }
 
+// Who may edit an address at the provider must not come by that of somebody else
+// through what is taken out of it here.
+func TestAnAddressThatIsMadeToFitIsNotVerified(t *testing.T) {
+	r, err := Compile(Options{Domains: []string{"corp.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{
+		"alice@corp.com": true, "ali\u202ece@corp.com": false, "ali\u0085ce@corp.com": false, " alice@corp.com": false, "alice@corp.com\n": false, "\u00a0alice@corp.com": false,
+	} {
+		a := assertion(map[string]any{"email": address, "email_verified": true})
+		p, _, err := r.Map(a)
+		if err != nil || p.EmailVerified != want || p.Email != "alice@corp.com" {
+			t.Errorf("%q: %q, verified is %v, %v", address, p.Email, p.EmailVerified, err)
+		}
+		for _, e := range r.Explain(a) {
+			if e.Field == "email_verified" && e.Value != written(want) {
+				t.Errorf("%q: it is explained as %s", address, e.Value)
+			}
+		}
+	}
+}
+
 func TestRulesMapAndNameThemselvesWhenTheyFail(t *testing.T) {
 	r, err := Compile(Options{Expressions: map[string]string{
 		"name":   `claims.first + " " + claims.last`,

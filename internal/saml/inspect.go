@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	samllib "github.com/crewjam/saml"
 
@@ -85,10 +86,10 @@ func (i *inspection) check(passed bool, why *fault.Error, expected, got string) 
 	return passed
 }
 
-// clean cuts text of a stranger down to what may be shown.
+// clean takes out of a stranger's text what moves a cursor or turns the direction.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return -1
 		}
 		return r
@@ -148,15 +149,21 @@ func (i *inspection) envelope(m xmlgate.Message, e Expect) {
 // subject checks whom the assertion is about and who may present it, and returns
 // until when.
 func (i *inspection) subject(said *Assertion, s *samllib.Subject, e Expect) (due time.Time) {
-	if !i.check(s != nil && s.NameID != nil && strings.TrimSpace(s.NameID.Value) != "" && len(s.NameID.Value) <= maxName, ErrSubject, "a NameID of 1 to 256 bytes", "none") {
+	if !i.check(s != nil && s.NameID != nil && name(s.NameID.Value), ErrSubject, "a NameID of 1 to 256 bytes, without white space around it or control characters", "none, or another") {
 		return due
 	}
 	n := s.NameID
 	format := cmp.Or(n.Format, Unspecified)
 	i.check(e.NameIDFormat == "" || e.NameIDFormat == Unspecified || format == e.NameIDFormat, ErrNameIDFormat, cmp.Or(e.NameIDFormat, "any"), format)
 	i.check(n.SPNameQualifier == "" || n.SPNameQualifier == e.EntityID, ErrNameIDQualifier, e.EntityID, n.SPNameQualifier)
-	said.NameID = identity.UpstreamSession{Name: strings.TrimSpace(n.Value), Format: n.Format, Qualifier: n.NameQualifier, SPQualifier: n.SPNameQualifier}
+	said.NameID = identity.UpstreamSession{Name: n.Value, Format: n.Format, Qualifier: n.NameQualifier, SPQualifier: n.SPNameQualifier}
 	return i.confirmations(s.SubjectConfirmations, e)
+}
+
+// name reports whether text can name a person as it stands. It is not made to fit:
+// " alice" may be somebody else than "alice" at the provider.
+func name(text string) bool {
+	return text != "" && len(text) <= maxName && strings.TrimSpace(text) == text && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // confirmations wants one bearer confirmation that holds (profiles, section 4.1.4.3).
@@ -237,7 +244,7 @@ func (i *inspection) statement(said *Assertion, all []samllib.AuthnStatement, e 
 	i.check(said.SessionEnds.IsZero() || e.Now.Before(said.SessionEnds), ErrSessionOver, "a time after "+stamp(e.Now), stamp(said.SessionEnds))
 }
 
-// attributes gathers the values of each name, in order.
+// attributes gathers the values of each name, in order and as they stand.
 func attributes(statements []samllib.AttributeStatement) []Attribute {
 	var all []Attribute
 	for _, s := range statements {
@@ -247,9 +254,9 @@ func attributes(statements []samllib.AttributeStatement) []Attribute {
 				at, all = len(all), append(all, Attribute{Name: a.Name, FriendlyName: a.FriendlyName})
 			}
 			for _, v := range a.Values {
-				text := strings.TrimSpace(v.Value)
+				text := v.Value
 				if v.NameID != nil { // eduPersonTargetedID and its like
-					text = strings.TrimSpace(v.NameID.Value)
+					text = v.NameID.Value
 				}
 				all[at].Values = append(all[at].Values, text)
 			}

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -280,12 +281,9 @@ func (s *SAML) once(ctx context.Context, purpose cache.Purpose, id string, issue
 // assertion is what was said as the claim rules take it.
 func (s *SAML) assertion(said saml.Assertion, f *identity.Findings) (identity.Assertion, error) {
 	name := said.NameID
-	subject, expected := name.Name, "a NameID that stays the same"
+	subject, expected := s.key(name), "a NameID that stays the same"
 	if s.o.Subject != "" {
-		subject, expected = "", "one value of "+s.o.Subject
-		if v := values(said.Attributes, s.o.Subject); len(v) == 1 {
-			subject = v[0]
-		}
+		subject, expected = subjectOf(said.Attributes, s.o.Subject), "one value of "+s.o.Subject+", without white space around it or control characters"
 	} else if name.Format == saml.Transient {
 		f.Note("name_id_transient", false, expected, name.Format)
 		return identity.Assertion{}, saml.ErrTransient
@@ -303,6 +301,39 @@ func (s *SAML) assertion(said saml.Assertion, f *identity.Findings) (identity.As
 		},
 		Attributes: s.claims(said),
 	}, nil
+}
+
+// key is what a person is known by whom a NameID names. A name is one only within its
+// format and qualifier (core, section 8.3), and whoever sends the provider a request
+// of their own chooses the format where none was agreed on: an e-mail address that
+// somebody gave themselves must not be the login name of another.
+func (s *SAML) key(n identity.UpstreamSession) string {
+	format, qualifier := n.Format, n.Qualifier
+	if format == saml.Unspecified || s.wantedFormat() != "" {
+		format = ""
+	}
+	if qualifier == s.o.Issuer {
+		qualifier = ""
+	}
+	if format == "" && qualifier == "" && !strings.Contains(n.Name, "!") {
+		return n.Name
+	}
+	escaped := strings.NewReplacer("!", "%21")
+	return escaped.Replace(format) + "!" + escaped.Replace(qualifier) + "!" + n.Name
+}
+
+// subjectOf is the one value of the attribute with this very name, empty for none. A
+// friendly name identifies nothing (core, section 2.7.3.1), and a value that has to be
+// made to fit could be somebody else's.
+func subjectOf(all []saml.Attribute, name string) string {
+	i := slices.IndexFunc(all, func(a saml.Attribute) bool { return a.Name == name })
+	if i < 0 || len(all[i].Values) != 1 {
+		return ""
+	}
+	if v := all[i].Values[0]; strings.TrimSpace(v) == v && !strings.ContainsFunc(v, unicode.IsControl) {
+		return v
+	}
+	return ""
 }
 
 // maxSubject is the longest subject, in bytes, as for OpenID Connect.

@@ -178,7 +178,7 @@ func TestAGoodAssertionIsBelieved(t *testing.T) {
 		p.signed = signed
 		a, err := p.signIn(p.connection(), identity.Challenge{})
 		n := a.Authentication
-		if err != nil || n.Connection != "partner" || n.Subject != gatetest.NameID || n.ACR != "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport" {
+		if err != nil || n.Connection != "partner" || n.Subject != saml.Email+"!!"+gatetest.NameID || n.ACR != "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport" {
 			t.Fatalf("%s: %+v %v", signed, a, err)
 		}
 		if n.Upstream.Index != "_s1" || n.Upstream.Name != gatetest.NameID || !n.Until.Equal(p.now.Add(8*time.Hour)) || !n.Time.Equal(p.now.Add(-10*time.Second)) {

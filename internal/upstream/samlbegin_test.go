@@ -120,7 +120,7 @@ func TestTheProviderBeginsSignInsOnlyWhereItMay(t *testing.T) {
 	a, err := p.connection().Unsolicited(t.Context(), answer)
 	refusedFor(t, "not allowed", a, err, "saml_unsolicited")
 	p.options = func(o *upstream.SAMLOptions) { o.Unsolicited = true }
-	if a, err := p.connection().Unsolicited(t.Context(), answer); err != nil || a.Authentication.Subject != gatetest.NameID {
+	if a, err := p.connection().Unsolicited(t.Context(), answer); err != nil || a.Authentication.Subject != saml.Email+"!!"+gatetest.NameID {
 		t.Errorf("control: %v", err)
 	}
 	a, err = p.connection().Unsolicited(t.Context(), answer)
@@ -199,7 +199,7 @@ func TestAttributesBecomeClaims(t *testing.T) {
 		"unverified":      {attributes: attribute("email_verified", "", "false"), want: map[string]any{"email_verified": "false"}},
 		"named by e-mail": {attributes: attribute("x", "", "y"), want: map[string]any{"email": gatetest.NameID, "name_id": gatetest.NameID}},
 		"known by an attribute": {
-			attributes: attribute("urn:x:number", "employee", "42"), options: func(o *upstream.SAMLOptions) { o.Subject = "employee" }, subject: "42",
+			attributes: attribute("urn:x:number", "employee", "42"), options: func(o *upstream.SAMLOptions) { o.Subject = "urn:x:number" }, subject: "42",
 		},
 	} {
 		p := newPartner(t)

@@ -3,6 +3,7 @@ package upstream
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/saml"
 )
@@ -40,20 +41,25 @@ var common = map[string][]string{
 func (s *SAML) claims(said saml.Assertion) map[string]any {
 	claims := map[string]any{}
 	for _, a := range said.Attributes {
-		claims[a.Name] = value(a.Values)
+		claims[a.Name] = value(trimmed(a.Values))
 	}
 	from := maps.Clone(common)
 	maps.Copy(from, s.o.Attributes)
 	for _, claim := range slices.Sorted(maps.Keys(from)) {
 		delete(claims, claim)
 		for _, name := range from[claim] {
-			if v := values(said.Attributes, name); len(v) > 0 {
+			v := values(said.Attributes, name)
+			switch {
+			case len(v) == 0:
+				continue
+			case claim == "groups":
+				claims[claim] = list(trimmed(v))
+			case claim == "email": // counts as verified as it stands alone
 				claims[claim] = value(v)
-				if claim == "groups" {
-					claims[claim] = list(v)
-				}
-				break
+			default:
+				claims[claim] = value(trimmed(v))
 			}
+			break
 		}
 	}
 	if claims["email"] == nil && said.NameID.Format == saml.Email {
@@ -78,6 +84,15 @@ func values(all []saml.Attribute, name string) []string {
 		}
 	}
 	return nil
+}
+
+// trimmed are values without the white space of a document that was indented.
+func trimmed(v []string) []string {
+	all := make([]string, len(v))
+	for i, text := range v {
+		all[i] = strings.TrimSpace(text)
+	}
+	return all
 }
 
 // value is a text, or a list where there is not one.
