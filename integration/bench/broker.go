@@ -139,7 +139,7 @@ func waitForFacts(ctx context.Context, file string) (demo.Facts, error) {
 func (t *target) signIn(ctx context.Context) error {
 	b := browser.New()
 	who := t.facts.Person("alice")
-	page, err := b.Get(ctx, t.facts.App("expense-bot").URL+"login")
+	page, err := b.Get(ctx, t.facts.App("expense-bot").URL+"login?idp="+t.facts.IDPs[0].ID)
 	if err != nil {
 		return err
 	}

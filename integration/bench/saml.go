@@ -141,7 +141,7 @@ var bombs = map[string]string{
 	"saml_bomb_namespaces":     "limit: 90 namespaces in force",
 	"saml_bomb_100_signatures": "tampering: a hundred signatures",
 	"saml_bomb_laughs":         "entity: a billion laughs",
-	"saml_bomb_deflate":        "deflate: a bomb of 100 MB",
+	"saml_bomb_deflate":        "deflate: a bomb of 30 MB",
 	"saml_bomb_metadata":       "metadata: 60,000 elements",
 }
 

@@ -161,7 +161,7 @@ func (s *stage) populate(c *client, socket string) error {
 // broker's cookies in it.
 func (s *stage) signIn(ctx context.Context, username string) (cookie string, err error) {
 	who, b := s.Facts().Person(username), browser.New()
-	page, err := b.Get(ctx, s.Facts().App("expense-bot").URL+"login")
+	page, err := b.Get(ctx, s.Facts().App("expense-bot").URL+"login?idp="+s.Facts().IDPs[0].ID)
 	if err != nil {
 		return "", err
 	}

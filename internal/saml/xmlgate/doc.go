@@ -11,8 +11,10 @@
 //	                            one Signature as a direct child of what it signs
 //	→ signature profile         one Reference, to that parent; enveloped, then
 //	                            exclusive c14n without comments; SHA-256 or better
-//	→ goxmldsig                 with one key from the configuration; KeyInfo is gone
-//	→ digest again              the bytes handed on have the digest that was signed
+//	→ signature                 over SignedInfo as goxmldsig canonicalizes it, by a key
+//	                            from the configuration; KeyInfo is not read
+//	→ digest                    of the parent as goxmldsig canonicalizes it: the bytes
+//	                            that were digested are the bytes that are handed on
 //
 // An encrypted assertion is decrypted (RSA-OAEP and AES-GCM alone) and goes through
 // all of it once more. The redirect binding is verified over the query as it came.
@@ -35,6 +37,10 @@
 // the gate vouches for bytes, not for what they say. It guarantees that what the
 // caller looks for is there once: Issuer, Subject, Conditions with an
 // AudienceRestriction, a SubjectConfirmation, an ID.
+//
+// goxmldsig's own Validate is not on the path: it finds the signature by searching,
+// takes the key by KeyInfo, copies the tree three times and hands on another one. It
+// must agree on every document that the tests and fuzzing let in.
 //
 // ECDSA signature values are r and s side by side (RFC 6931 section 2.3.6, XML
 // Signature 1.1 section 6.4.3), as everybody but goxmldsig writes them: its ASN.1

@@ -67,10 +67,7 @@ func (w Want) decrypted(n *node, ids map[string]struct{}) (*node, *EncryptedBy, 
 	}
 	for _, key := range w.Decrypt {
 		if plain, ok := s.open(key); ok {
-			root, _, err := parse(plain, plainAssertion, w.Limits.within(Response), ids)
-			if err == nil {
-				err = shaped(root, plainAssertion)
-			}
+			root, _, err := again(plain, plainAssertion, w.Limits, ids)
 			return root, &s.by, err
 		}
 	}

@@ -109,6 +109,9 @@ func FuzzVerify(f *testing.F) {
 		w := wants(l, choice)
 		m, err := xmlgate.Verify(raw, w)
 		hold(t, l, w, m, err)
+		if err == nil {
+			agree(t, "let in", raw, w, m)
+		}
 	})
 }
 

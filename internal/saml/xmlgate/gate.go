@@ -46,13 +46,8 @@ func (w Want) sensible() error {
 // single verifies a document that is not a response.
 func (w Want) single(root *node, m *Message) (err error) {
 	if w.Signed != None || len(w.Certificates) > 0 {
-		var envelope *verified
-		if envelope, m.EnvelopeSignature, err = w.verify(root); err != nil {
+		if m.Envelope, m.EnvelopeSignature, err = w.verify(root); err != nil || m.EnvelopeSignature != nil {
 			return err
-		}
-		if envelope != nil {
-			m.Envelope = envelope.bytes
-			return nil
 		}
 	}
 	if w.Signed != None {
@@ -61,7 +56,7 @@ func (w Want) single(root *node, m *Message) (err error) {
 	if s := signatureOf(root); s != nil {
 		root.el.RemoveChild(s.el)
 	}
-	m.Unsigned, err = canonicalForm(root.el)
+	m.Unsigned, err = canonicalForm(root.el, "")
 	return err
 }
 
@@ -71,13 +66,12 @@ func (w Want) response(root *node, ids map[string]struct{}, m *Message) (err err
 	if status, sub := root.status(); status != statusSuccess {
 		return refuse("saml_status", "the status Success", "%s %s", quote(status), quote(sub))
 	}
-	envelope, by, err := w.verify(root)
-	switch {
-	case err != nil:
+	if m.Envelope, m.EnvelopeSignature, err = w.verify(root); err != nil {
 		return err
-	case envelope != nil:
-		m.Envelope, m.EnvelopeSignature = envelope.bytes, by
-		if root, ids, err = adopted(envelope.tree, Response); err != nil {
+	}
+	switch {
+	case m.EnvelopeSignature != nil:
+		if root, ids, err = again(m.Envelope, Response, w.Limits, nil); err != nil {
 			return err
 		}
 	case w.Signed == Both || w.Signed == Envelope:
@@ -89,21 +83,28 @@ func (w Want) response(root *node, ids map[string]struct{}, m *Message) (err err
 			return err
 		}
 	}
-	signed, by, err := w.verify(assertion)
-	switch {
-	case err != nil:
+	if m.Assertion, m.AssertionSignature, err = w.verify(assertion); err != nil || m.AssertionSignature != nil {
 		return err
-	case signed != nil:
-		m.Assertion, m.AssertionSignature = signed.bytes, by
-		return nil
+	}
+	switch {
 	case w.Signed == Both || w.Signed == Assertion:
 		return refuse("saml_assertion_unsigned", "a signed assertion", "one without a signature of its own")
-	case envelope == nil:
+	case m.EnvelopeSignature == nil:
 		return refuse("saml_unsigned", "a signed Response or a signed assertion", "neither signed")
 	}
 	inherit(assertion)
-	m.Assertion, err = canonicalForm(assertion.el)
+	m.Assertion, err = canonicalForm(assertion.el, "")
 	return err
+}
+
+// again parses what was verified or decrypted, with all checks of its form. ids are
+// those that it may not use.
+func again(raw []byte, kind Kind, l Limits, ids map[string]struct{}) (*node, map[string]struct{}, error) {
+	root, ids, err := parse(raw, kind, l.within(kind), ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	return root, ids, shaped(root, kind)
 }
 
 // caught turns a panic of a library into a refusal. The checks come first so that

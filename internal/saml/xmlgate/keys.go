@@ -104,6 +104,23 @@ func usable(c *x509.Certificate, m algorithm) error {
 	return refuse("saml_key_type", "a key for the signature's algorithm", "a %s key", c.PublicKeyAlgorithm)
 }
 
+// signer returns which of the certificates made a signature over octets.
+func signer(may []*x509.Certificate, m algorithm, octets []byte, value string) (*x509.Certificate, error) {
+	var last error
+	for _, c := range may {
+		raw, err := signatureValue(value, c)
+		if err != nil {
+			last = err
+			continue
+		}
+		if c.CheckSignature(m.x509, octets, raw) == nil {
+			return c, nil
+		}
+		last = refuse("saml_signature_invalid", "a signature by a configured certificate", "none that verifies")
+	}
+	return nil, last
+}
+
 // signatureValue decodes a signature for a key: as it is for RSA, and into ASN.1,
 // which crypto takes, for ECDSA.
 func signatureValue(value string, c *x509.Certificate) ([]byte, error) {

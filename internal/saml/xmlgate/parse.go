@@ -95,52 +95,6 @@ func (p *parser) finish() (*node, error) {
 	return p.root, nil
 }
 
-// adopted makes nodes of a tree that goxmldsig read from verified bytes, and checks
-// its form once more.
-func adopted(el *etree.Element, kind Kind) (*node, map[string]struct{}, error) {
-	p := &parser{ids: map[string]struct{}{}}
-	root, err := p.adopt(el, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return root, p.ids, shaped(root, kind)
-}
-
-// adopt makes the node of an element and those of what is in it.
-func (p *parser) adopt(el *etree.Element, parent *node) (n *node, err error) {
-	n = &node{el: el, parent: parent}
-	outside := len(p.scope)
-	for _, a := range el.Attr {
-		switch {
-		case a.Space == "xmlns":
-			p.scope = append(p.scope, binding{a.Key, a.Value})
-		case a.Space == "" && a.Key == "xmlns":
-			p.scope = append(p.scope, binding{"", a.Value})
-		case strings.EqualFold(a.Key, "ID"):
-			p.ids[a.Value] = struct{}{}
-		}
-	}
-	if n.name, err = p.resolve(xml.Name{Space: el.Space, Local: el.Tag}, true); err != nil {
-		return nil, err
-	}
-	for _, t := range el.Child {
-		switch t := t.(type) {
-		case *etree.Element:
-			child, err := p.adopt(t, n)
-			if err != nil {
-				return nil, err
-			}
-			n.children = append(n.children, child)
-		case *etree.CharData:
-			n.text = n.text || !blank(t.Data)
-		default:
-			return nil, refuse("saml_xml", "elements and text in a canonical form", "something else")
-		}
-	}
-	p.scope = p.scope[:outside]
-	return n, nil
-}
-
 // blank reports whether a text is white space.
 func blank(text string) bool { return strings.Trim(text, " \t\r\n") == "" }
 

@@ -60,13 +60,13 @@ func (w Want) detached(root *node, q *query, m *Message) (err error) {
 		if m.EnvelopeSignature, err = w.query(q); err != nil {
 			return err
 		}
-		m.Envelope, err = canonicalForm(root.el)
+		m.Envelope, err = canonicalForm(root.el, "")
 		return err
 	}
 	if w.Signed != None {
 		return refuse("saml_unsigned", "a signed query", "one without a signature")
 	}
-	m.Unsigned, err = canonicalForm(root.el)
+	m.Unsigned, err = canonicalForm(root.el, "")
 	return err
 }
 
@@ -88,17 +88,11 @@ func (w Want) query(q *query) (*SignedBy, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range may {
-		var raw []byte
-		if raw, err = signatureValue(value, c); err != nil {
-			continue
-		}
-		if err = c.CheckSignature(m.x509, []byte(q.octets), raw); err == nil {
-			return &SignedBy{Fingerprint: fingerprint(c), Method: id}, nil
-		}
-		err = refuse("saml_signature_invalid", "a signature by a configured certificate", "none that verifies")
+	by, err := signer(may, m, []byte(q.octets), value)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	return &SignedBy{Fingerprint: fingerprint(by), Method: id}, nil
 }
 
 // taken takes a query apart.

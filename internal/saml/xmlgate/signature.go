@@ -2,13 +2,11 @@ package xmlgate
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/base64"
 	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
-	dsig "github.com/russellhaering/goxmldsig"
 	"github.com/russellhaering/goxmldsig/etreeutils"
 )
 
@@ -25,7 +23,8 @@ var canonical = etree.WriteSettings{CanonicalAttrVal: true, CanonicalEndTags: tr
 type profile struct {
 	method, digest string
 	algorithm      algorithm
-	sum            []byte // what was signed of the parent
+	prefixes       string // of the canonicalization of the parent
+	sum            []byte // the digest of the parent
 	value          *node  // SignatureValue
 	info           *node  // SignedInfo
 }
@@ -59,7 +58,7 @@ func (p *profile) refers(r, parent *node) error {
 	if uri, _ := r.attr("URI"); id == "" || uri != "#"+id {
 		return refuse("saml_reference_uri", quote("#"+id)+", the signed element", "%s", quote(uri))
 	}
-	if err := transformed(r.child(ds("Transforms"))); err != nil {
+	if err := p.transformed(r.child(ds("Transforms"))); err != nil {
 		return err
 	}
 	p.digest, _ = r.child(ds("DigestMethod")).attr("Algorithm")
@@ -76,15 +75,15 @@ func (p *profile) refers(r, parent *node) error {
 }
 
 // transformed checks the transforms of a reference.
-func transformed(t *node) error {
+func (p *profile) transformed(t *node) error {
 	var ids []string
 	for _, c := range t.children {
 		id, _ := c.attr("Algorithm")
 		ids = append(ids, id)
 		for _, list := range c.children {
-			prefixes, _ := list.attr("PrefixList")
-			if id != exclusive || slices.ContainsFunc(strings.Fields(prefixes), func(s string) bool { return !ncName(s) }) {
-				return refuse("saml_prefix_list", "a list of prefixes for the canonicalization", "%s", quote(prefixes))
+			p.prefixes, _ = list.attr("PrefixList")
+			if id != exclusive || slices.ContainsFunc(strings.Fields(p.prefixes), func(s string) bool { return !ncName(s) }) {
+				return refuse("saml_prefix_list", "a list of prefixes for the canonicalization", "%s", quote(p.prefixes))
 			}
 		}
 	}
@@ -95,8 +94,12 @@ func transformed(t *node) error {
 }
 
 // verify verifies the signature of an element with the keys of the caller and
-// returns what it covers, nil when the element has no signature.
-func (w Want) verify(n *node) (*verified, *SignedBy, error) {
+// returns the bytes that it covers, nil when the element has no signature. It takes
+// the signature out of the tree and leaves the rest in canonical form.
+//
+// goxmldsig canonicalizes; keys and digests are Go's. What is digested is, byte for
+// byte, what is returned: no tree is in between.
+func (w Want) verify(n *node) ([]byte, *SignedBy, error) {
 	s := signatureOf(n)
 	if s == nil {
 		return nil, nil, nil
@@ -109,101 +112,39 @@ func (w Want) verify(n *node) (*verified, *SignedBy, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if info := s.child(ds("KeyInfo")); info != nil {
-		s.el.RemoveChild(info.el) // no key but the configured ones
-	}
-	inherit(n)
-	key := may[0]
-	if len(may) > 1 {
-		if key, err = p.signer(may); err != nil {
-			return nil, nil, err
-		}
-	}
-	verified, err := w.covered(n, p, key)
+	inherit(p.info)
+	info, err := canonicalForm(p.info.el.Copy(), "")
 	if err != nil {
 		return nil, nil, err
 	}
-	return verified, &SignedBy{Fingerprint: fingerprint(key), Method: p.method, Digest: p.digest}, nil
-}
-
-// verified is what a signature covers: its bytes, and the tree that goxmldsig read
-// from them.
-type verified struct {
-	bytes []byte
-	tree  *etree.Element
-}
-
-// covered has goxmldsig validate the signature with one key, and returns what was
-// digested. It computes the digest again: what is handed on is what was signed,
-// whatever became of it on the way.
-func (w Want) covered(n *node, p profile, key *x509.Certificate) (*verified, error) {
-	value, err := signatureValue(p.value.content(), key)
+	by, err := signer(may, p.algorithm, info, p.value.content())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	p.value.el.SetText(base64.StdEncoding.EncodeToString(value))
-	for len(p.value.el.Child) > 1 {
-		p.value.el.RemoveChildAt(len(p.value.el.Child) - 1)
-	}
-	context := dsig.ValidationContext{
-		CertificateStore: &dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{key}},
-		IdAttribute:      "ID",
-		Clock:            dsig.NewFakeClockAt(w.Now),
-	}
-	tree, err := context.Validate(n.el)
+	inherit(n)
+	n.el.RemoveChild(s.el)
+	covered, err := canonicalForm(n.el, p.prefixes)
 	if err != nil {
-		if p.signs(key, value) {
-			return nil, refuse("saml_digest_mismatch", "the content that was signed", "another")
-		}
-		return nil, refuse("saml_signature_invalid", "a signature by a configured certificate", "none that verifies")
+		return nil, nil, err
 	}
-	out := &verified{bytes: written(tree), tree: tree}
 	hash := digests[p.digest].New()
-	hash.Write(out.bytes)
+	hash.Write(covered)
 	if !bytes.Equal(hash.Sum(nil), p.sum) {
-		return nil, refuse("saml_digest_mismatch", "a canonical form that reads as itself", "another")
+		return nil, nil, refuse("saml_digest_mismatch", "the content that was signed", "another")
 	}
-	return out, nil
-}
-
-// signer returns which of several certificates a signature is by.
-func (p *profile) signer(may []*x509.Certificate) (*x509.Certificate, error) {
-	var last error = refuse("saml_signature_invalid", "a signature by a configured certificate", "none that verifies")
-	for _, c := range may {
-		value, err := signatureValue(p.value.content(), c)
-		if err != nil {
-			last = err
-			continue
-		}
-		if p.signs(c, value) {
-			return c, nil
-		}
-	}
-	return nil, last
-}
-
-// signs reports whether a certificate's key made the signature over SignedInfo.
-func (p *profile) signs(c *x509.Certificate, value []byte) bool {
-	inherit(p.info)
-	body, err := canonicalForm(p.info.el.Copy())
-	return err == nil && c.CheckSignature(p.algorithm.x509, body, value) == nil
+	return covered, &SignedBy{Fingerprint: fingerprint(by), Method: p.method, Digest: p.digest}, nil
 }
 
 // canonicalForm brings an element that declares every namespace into exclusive
 // canonical form, and returns its text.
-func canonicalForm(el *etree.Element) ([]byte, error) {
-	if err := etreeutils.TransformExcC14n(el, "", false); err != nil {
+func canonicalForm(el *etree.Element, prefixes string) ([]byte, error) {
+	if err := etreeutils.TransformExcC14n(el, prefixes, false); err != nil {
 		return nil, refuse("saml_xml", "a document with a canonical form", "one without")
 	}
-	return written(el), nil
-}
-
-// written returns the text of an element in canonical form.
-func written(el *etree.Element) []byte {
 	var out bytes.Buffer
 	out.Grow(4 << 10)
 	el.WriteTo(&out, &canonical)
-	return out.Bytes()
+	return out.Bytes(), nil
 }
 
 // inherit declares on an element the namespaces that are in force there, so that

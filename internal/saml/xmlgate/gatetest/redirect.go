@@ -128,10 +128,13 @@ func (l *Lab) deflation() []Attack {
 		return SignQuery("SAMLRequest="+url.QueryEscape(base64.StdEncoding.EncodeToString(raw)), RSASHA256, l.RSA)
 	}
 	request := deflated(Unplaced(LogoutRequest()))
-	spaces := Unplaced(LogoutRequest()) + strings.Repeat(" ", 100<<20)
+	bomb := func(mb int) string {
+		return packed(deflated(Unplaced(LogoutRequest()) + strings.Repeat(" ", mb<<20)))
+	}
 	text := base64.StdEncoding.EncodeToString(request)
 	return against("deflate", good,
-		row{"a bomb of 100 MB", "saml_size", packed(deflated(spaces))},
+		row{"a bomb of 100 MB, larger than a query", "saml_size", bomb(100)},
+		row{"a bomb of 30 MB", "saml_size", bomb(30)},
 		row{"a bomb of nested elements", "saml_depth", packed(deflated(strings.Repeat("<a>", 10_000)))},
 		row{"a byte too many", "saml_size", packed(deflated(Unplaced(LogoutRequest()) + strings.Repeat(" ", 256<<10)))},
 		row{"not compressed", "saml_deflate", packed([]byte(Unplaced(LogoutRequest())))},
