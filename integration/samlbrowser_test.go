@@ -282,3 +282,43 @@ func TestAnAnswerFromAnotherSiteFindsItsCookiesInABrowser(t *testing.T) {
 		t.Errorf("%q %v", said, err)
 	}
 }
+
+func TestASAMLConnectionIsAddedChangedAndRemovedWhileTheBrokerRuns(t *testing.T) {
+	if err := nodeModules(); err != nil {
+		t.Fatalf("`make test` installs Node.js: %v", err)
+	}
+	port := freePort(t)
+	base := "http://127.0.0.1:" + port
+	a := newAttacker(t)
+	settings := func(signed string) []byte {
+		return []byte(`{"id":"own","title":"Elsewhere","type":"saml","issuer":"` + base + `/metadata","domains":["elsewhere.example"],"saml":{"metadata_url":"` + base + `/metadata","signed":"` + signed +
+			`","name_id_format":"persistent","refresh":"30m"}}`)
+	}
+	a.manage(t, http.MethodPut, "/connections/own", settings("assertion"))
+	a.manage(t, http.MethodPut, "/mappings/own/g-42", []byte(`{"name":"all-employees"}`))
+	startSamlify(t, port, a.Issuer())
+	a.known(t)
+	if page := a.samlSignIn(t, browser.New(), "grace"); !strings.HasPrefix(page.URL.String(), a.Facts().App("expense-bot").URL) {
+		t.Fatalf("added: %s %s", page.URL, page.Text())
+	}
+	a.manage(t, http.MethodPut, "/connections/own", settings("both"))
+	a.known(t)
+	if page := a.samlSignIn(t, browser.New(), "grace"); page.Status != http.StatusForbidden || !strings.Contains(page.Text(), "saml_") {
+		t.Errorf("what must be signed was changed: %d %s", page.Status, page.Text())
+	}
+	a.manage(t, http.MethodPut, "/connections/own", settings("assertion"))
+	a.known(t)
+	b := browser.New()
+	a.samlSignIn(t, b, "grace")
+	held := a.tokens(b)
+	a.manage(t, http.MethodDelete, "/connections/own", nil)
+	if _, in := a.account(t, b); in || a.userinfo(held) != http.StatusUnauthorized {
+		t.Error("the connection is gone, and its people are not")
+	}
+	if _, code := a.refresh(a.Facts().App("expense-bot"), held.RefreshToken, ""); code != "invalid_grant" {
+		t.Errorf("the refresh token: %q", code)
+	}
+	if res, _ := a.send(http.MethodGet, "/login/saml/own/metadata", nil, http.Header{}); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("its metadata: %d", res.StatusCode)
+	}
+}
