@@ -73,6 +73,22 @@ func TestWhoGuessesSecretsIsNotListenedToForAWhile(t *testing.T) {
 	}
 }
 
+func TestAnAddressSendsSoManySAMLMessagesAMinute(t *testing.T) {
+	const most = 3
+	a, _ := limited(t, config.Limits{SignIns: most})
+	for _, path := range []string{"/login/saml/partner/acs", "/login/saml/partner/slo"} {
+		body := url.Values{"SAMLResponse": {"x"}, "RelayState": {"y"}}
+		for range most {
+			if res, _ := a.send(http.MethodPost, path, body, http.Header{}); res.StatusCode == http.StatusTooManyRequests {
+				t.Fatalf("%s: within the limit", path)
+			}
+		}
+		if res, _ := a.send(http.MethodPost, path, body, http.Header{}); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: over the limit: %d", path, res.StatusCode)
+		}
+	}
+}
+
 func TestOnePersonEntersAppsSoManyTimesAMinute(t *testing.T) {
 	const most = 5
 	a, _ := limited(t, config.Limits{Person: most})

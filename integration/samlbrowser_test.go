@@ -101,6 +101,20 @@ func TestASAMLAnswerCountsForTheBrowserThatAsked(t *testing.T) {
 			}
 		}
 	})
+	t.Run("at the callback of OpenID Connect it is nothing", func(t *testing.T) {
+		mallory := browser.New()
+		values := answer(mallory)
+		values.Set("state", values.Get("RelayState"))
+		for _, query := range []string{"", "?" + values.Encode()} {
+			method, body := http.MethodPost, values
+			if query != "" {
+				method, body = http.MethodGet, nil
+			}
+			if res, _ := a.send(method, "/login/callback/own"+query, body, http.Header{"Cookie": {a.cookies(mallory)}}); res.StatusCode != http.StatusBadRequest || signedInBy(res) {
+				t.Errorf("%s: %d", method, res.StatusCode)
+			}
+		}
+	})
 	t.Run("at another connection it is nothing", func(t *testing.T) {
 		mallory := browser.New()
 		values := answer(mallory)

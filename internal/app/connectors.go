@@ -80,7 +80,9 @@ func (c *connectors) all(ctx context.Context) ([]login.Connection, error) {
 // make returns what speaks to a connection's provider as it is now. One that cannot
 // be made fails every sign-in over it, by name, and none over another.
 func (c *connectors) make(ctx context.Context, one connection.Connection) connector {
-	made := connector{version: one.Version, updated: one.Updated, login: login.Connection{ID: one.Settings.ID, Title: one.Title(), Domains: one.Settings.Domains}}
+	made := connector{version: one.Version, updated: one.Updated, login: login.Connection{
+		ID: one.Settings.ID, Title: one.Title(), Domains: one.Settings.Domains, SAML: one.Settings.Type == config.TypeSAML,
+	}}
 	cfg, err := c.settled(ctx, one)
 	if err == nil {
 		made.login.Rules, err = claims.Compile(claims.Options{Expressions: cfg.Claims, GroupsClaim: cfg.Groups.Claim, Domains: cfg.Domains})

@@ -28,6 +28,9 @@ func (l *Login) consume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, err := l.connection(r.Context(), r.PathValue("connection"))
+	if err == nil && !c.SAML {
+		err = ErrConnection
+	}
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return

@@ -81,6 +81,9 @@ type Unsolicited interface {
 // Connection is a connector with what the sign-in page shows of it.
 type Connection struct {
 	ID, Title string
+	// SAML says that the provider's answer comes to the assertion consumer service, and
+	// to the callback otherwise.
+	SAML      bool
 	Domains   []string
 	Connector Connector
 	Rules     *claims.Rules

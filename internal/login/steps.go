@@ -164,6 +164,9 @@ func (l *Login) connection(ctx context.Context, id string) (Connection, error) {
 // arrive verifies the answer and goes on with it.
 func (l *Login) arrive(w http.ResponseWriter, r *http.Request, f flow, params url.Values, kept []byte) {
 	c, err := l.connectionOf(r.Context(), f)
+	if err == nil && c.SAML {
+		err = ErrFlow // its answer comes by another way
+	}
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return
