@@ -36,7 +36,18 @@ func startDemo(t *testing.T, dir string, wrap func(http.Handler) http.Handler) *
 // broker's configuration.
 func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler, now func() time.Time, changes ...func(*config.Config)) *stage {
 	t.Helper()
-	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: now})
+	return startDemoWith(t, demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: now}, wrap, changes...)
+}
+
+// startDemoWithSAML is startDemo with Partner Corp and the app that speaks SAML.
+func startDemoWithSAML(t *testing.T, changes ...func(*config.Config)) *stage {
+	t.Helper()
+	return startDemoWith(t, demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, SAML: true, Now: time.Now}, nil, changes...)
+}
+
+func startDemoWith(t *testing.T, o demo.Options, wrap func(http.Handler) http.Handler, changes ...func(*config.Config)) *stage {
+	t.Helper()
+	d, err := demo.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +60,7 @@ func startDemoAt(t *testing.T, dir string, wrap func(http.Handler) http.Handler,
 		change(&cfg)
 	}
 	s := &stage{Demo: d, log: &logBuffer{}}
-	s.broker, err = app.Start(context.WithoutCancel(t.Context()), cfg, app.Options{Listener: d.Listener(), Log: s.log, Wrap: wrap, Now: now})
+	s.broker, err = app.Start(context.WithoutCancel(t.Context()), cfg, app.Options{Listener: d.Listener(), Log: s.log, Wrap: wrap, Now: o.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
@@ -191,7 +193,12 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	p.outbox = event.NewDispatcher(event.Options{Outbox: p.db.Outbox(), Now: p.now, Log: p.log})
 	p.jobs = job.New(job.Options{Store: p.db.Jobs(), Holder: identity.NewID(), Now: p.now, Log: p.log})
 	p.trail = audit.NewLog(p.db, audit.LogOptions{Window: p.cfg.Audit.Window})
-	return errors.Join(p.ring.Load(ctx), p.saml.Load(ctx))
+	// A first start makes a key of each algorithm, which takes as long as all the rest.
+	var loading errgroup.Group
+	for _, ring := range p.rings() {
+		loading.Go(func() error { return ring.Load(ctx) })
+	}
+	return loading.Wait()
 }
 
 // samlRing describes the ring of the keys for SAML.

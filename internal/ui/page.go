@@ -184,8 +184,21 @@ func onward(target string) []string {
 // SendToProvider leads a browser that posted a form of ours to an identity provider.
 // A redirect would be stopped: it counts as where the form leads (CSP form-action).
 func (u *UI) SendToProvider(w http.ResponseWriter, r *http.Request, provider, target string) {
+	u.send(w, r, T("Going to %s", provider), T("You go on at %s.", provider), target)
+}
+
+// SignOutOf leads the browser to an app, to sign out there, too: by a form with values,
+// or without any as SendToProvider does.
+func (u *UI) SignOutOf(w http.ResponseWriter, r *http.Request, app, target string, values url.Values) {
+	title, lead := T("Signing out of %s", app), T("Your session here has ended. %s ends its own now.", app)
+	if values == nil {
+		u.send(w, r, title, lead, target)
+		return
+	}
+	u.post(w, r, title, lead, target, values)
+}
+
+func (u *UI) send(w http.ResponseWriter, r *http.Request, title, lead Text, target string) {
 	w.Header().Set("Refresh", "0; url="+target)
-	u.Render(w, r, http.StatusOK, Page{
-		Title: T("Going to %s", provider), Template: u.sending, Data: map[string]any{"Target": target, "Lead": T("You go on at %s.", provider)},
-	})
+	u.Render(w, r, http.StatusOK, Page{Title: title, Template: u.sending, Data: map[string]any{"Target": target, "Lead": lead}})
 }

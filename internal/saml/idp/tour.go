@@ -245,6 +245,8 @@ func (p *Provider) send(w http.ResponseWriter, r *http.Request, c *registry.Clie
 	switch {
 	case err != nil:
 		p.o.UI.Error(w, r, err)
+	case kind == saml.Request && (form != nil || r.Method == http.MethodPost):
+		p.o.UI.SignOutOf(w, r, c.Title, target, form)
 	case form != nil:
 		p.o.UI.Post(w, r, target, form)
 	case r.Method == http.MethodPost: // a redirect would count as where the form leads
