@@ -2,11 +2,15 @@ package xmlgate_test
 
 import (
 	"errors"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
+	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate/gatetest"
 )
 
 // enough is how many attacks the corpus has at the least.
@@ -57,5 +61,42 @@ func TestEveryCheckHasAnAttackThatItAloneRefuses(t *testing.T) {
 		if check != "saml_panic" && !slices.Contains(refused, check) {
 			t.Errorf("no attack shows %s", check)
 		}
+	}
+}
+
+// A bomb costs what it weighs: the largest document that is read is bounded, and so
+// is what is made of it.
+func TestABombTakesNoMoreMemoryThanItsKindMay(t *testing.T) {
+	for _, a := range labOf(t).Attacks() {
+		bound := uint64(4 << 20)
+		if a.Bad.Want.Kind == xmlgate.Metadata {
+			bound = 32 << 20
+		}
+		raw := []byte(a.Bad.Raw)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		var err error
+		if a.Bad.Query != "" {
+			_, err = xmlgate.VerifyRedirect(a.Bad.Query, a.Bad.Want)
+		} else {
+			_, err = xmlgate.Verify(raw, a.Bad.Want)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > bound {
+			t.Errorf("%s: %d KB for %d bytes: %v", a.Name, took>>10, len(a.Bad.Raw)+len(a.Bad.Query), err)
+		}
+	}
+}
+
+func TestAHintIsCutAndStaysText(t *testing.T) {
+	l := labOf(t)
+	raw := strings.Replace(l.SignedAssertion(gatetest.Sig{}), "status:Success\"></samlp:StatusCode>",
+		"status:Responder\"></samlp:StatusCode><samlp:StatusMessage>"+strings.Repeat("ü", 300)+"</samlp:StatusMessage>", 1)
+	m, err := xmlgate.Verify([]byte(raw), want(l, xmlgate.Response, xmlgate.Assertion))
+	if err == nil || m.Hints.Status != "urn:oasis:names:tc:SAML:2.0:status:Responder" || m.Hints.InResponseTo != gatetest.RequestID {
+		t.Fatalf("%v: %+v", err, m.Hints)
+	}
+	if said := m.Hints.StatusMessage; len(said) > 256 || !utf8.ValidString(said) || !strings.HasPrefix(said, "üü") {
+		t.Errorf("%d bytes: %s", len(said), said)
 	}
 }

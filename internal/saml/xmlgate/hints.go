@@ -1,6 +1,8 @@
 package xmlgate
 
-// hintLength is how much of a text a hint keeps.
+import "strings"
+
+// hintLength is how much of a text a hint keeps, in bytes.
 const hintLength = 256
 
 // status returns the status codes of a response, as far as they are there.
@@ -36,7 +38,7 @@ func hints(root *node) Hints {
 		&h.ID, &h.InResponseTo, &h.Destination, &h.IssueInstant, &h.Issuer, &h.Status, &h.SubStatus, &h.StatusMessage,
 	} {
 		if len(*field) > hintLength {
-			*field = (*field)[:hintLength]
+			*field = strings.ToValidUTF8((*field)[:hintLength], "")
 		}
 	}
 	return h

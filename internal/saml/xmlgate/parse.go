@@ -22,7 +22,7 @@ const byteOrderMark = "\ufeff"
 var errEncoding = errors.New("not UTF-8")
 
 // node is one element, its name resolved. el is the same element in the tree that
-// goxmldsig verifies: it is built beside, so that a document is read once.
+// goxmldsig canonicalizes: it is built beside, so that a document is read once.
 type node struct {
 	name
 	el       *etree.Element
@@ -52,8 +52,8 @@ type parser struct {
 const signatures = 2
 
 // parse reads a document of a kind and refuses what the limits and the XML rules
-// of the package do not allow.
-// ids are those that the document may not use; nil is none. All of them are returned.
+// of the package do not allow. ids are those that it may not use, nil for none; they
+// are returned with its own among them.
 func parse(raw []byte, kind Kind, limits Limits, ids map[string]struct{}) (*node, map[string]struct{}, error) {
 	switch {
 	case len(raw) == 0:
