@@ -34,6 +34,7 @@ const mostClicks = 3 + 1
 func crowd(t *testing.T) *attacker {
 	t.Helper()
 	a, s := withStranger(t)
+	a.enter(s, map[string]any{"sub": hostile, "groups": 7}) // cannot be mapped, which leaves a trace
 	a.enter(s, map[string]any{
 		"sub": hostile, "name": hostile, "preferred_username": hostile, "given_name": hostile, "department": hostile,
 		"email": "zoe@partner.example", "groups": []string{"staff", hostile},
@@ -146,7 +147,8 @@ func TestEveryPageHolds(t *testing.T) {
 			w.do("ask for a new secret", chromedp.Navigate(a.Issuer()+"/admin/apps/crm-dash/secret"), chromedp.Click(chromedp.CSS("main form[method=post] button")),
 				chromedp.WaitVisible(chromedp.CSS(`main[data-page="secret"]`)))
 			w.holds(screen.name + "-secret")
-			w.do("sign out", chromedp.Click(chromedp.CSS(".who button")), chromedp.WaitVisible(chromedp.CSS(`main[data-page="out"]`)))
+			w.testConnection(a, "partner", screen.name+"-")
+			w.do("sign out", chromedp.Navigate(a.Facts().Portal), chromedp.Click(chromedp.CSS(".who button")), chromedp.WaitVisible(chromedp.CSS(`main[data-page="out"]`)))
 			w.holds(screen.name + "-out")
 		})
 	}
@@ -155,6 +157,19 @@ func TestEveryPageHolds(t *testing.T) {
 			t.Errorf("%s: no test has looked at this page", file)
 		}
 	}
+}
+
+// testConnection tests a connection whose provider asks for nothing.
+func (w *window) testConnection(a *attacker, id, prefix string) {
+	w.t.Helper()
+	var made struct{ URL string }
+	if err := json.Unmarshal(a.manage(w.t, http.MethodPost, "/connections/"+id+"/test", nil), &made); err != nil {
+		w.t.Fatal(err)
+	}
+	w.do("open a test", chromedp.Navigate(made.URL))
+	w.holds(prefix + "test")
+	w.follow("begin it", `main a[href$="/begin"]`, `main[data-page="report"]`)
+	w.holds(prefix + "report")
 }
 
 // waiting shows pages that send themselves as they are where they cannot: without

@@ -81,7 +81,7 @@ func Compile(o Options) (*Rules, error) {
 		}
 		ast, issues := env.Compile(text)
 		if issues.Err() != nil {
-			return nil, fault.Wrap(issues.Err(), fault.Invalid, "claim_rule_syntax", "the expression does not compile: %v", issues.Err()).At("claims." + field)
+			return nil, fault.Wrap(issues.Err(), fault.Invalid, "claim_rule_syntax", "the expression does not compile: %s", issues.Errors()[0].Message).At("claims." + field)
 		}
 		if r.programs[field], err = env.Program(ast, cel.CostLimit(costLimit)); err != nil {
 			return nil, fmt.Errorf("claim rule %s: %w", field, err)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/admin"
@@ -23,9 +24,9 @@ func (c *Console) showConnection(v *visit) (answer, error) {
 		Tags: []ui.Tag{connectionTag(one)},
 		Facts: known(append([]fact{
 			code(ui.T("Id"), one.ID), is(ui.T("Protocol"), one.Settings.Type), code(ui.T("Issuer"), one.Settings.Issuer), each(ui.T("Domains"), one.Settings.Domains, false),
-			fact{ui.T("Stands in"), []cell{{Say: sourceText(one)}}},
-			fact{ui.T("People"), []cell{{Say: ui.T("Who came over it"), Href: c.path("/people?connection=" + url.QueryEscape(one.ID))}}},
-			fact{ui.T("Groups"), []cell{{Say: ui.T("What it told of"), Href: c.path("/groups?connection=" + url.QueryEscape(one.ID))}}},
+			{ui.T("Stands in"), []cell{{Say: sourceText(one)}}},
+			{ui.T("People"), []cell{{Say: ui.T("Who came over it"), Href: c.path("/people?connection=" + url.QueryEscape(one.ID))}}},
+			{ui.T("Groups"), []cell{{Say: ui.T("What it told of"), Href: c.path("/groups?connection=" + url.QueryEscape(one.ID))}}},
 		}, append(c.toldFacts(one), settingFacts(one)...)...)...),
 		Offers: c.connectionOffers(v, one),
 	}
@@ -61,7 +62,7 @@ func (c *Console) connectionOffers(v *visit, one Connection) []offer {
 func settingFacts(one Connection) []fact {
 	s := one.Settings
 	facts := []fact{
-		code(ui.T("Client id"), s.ClientID), each(ui.T("Scopes"), s.Scopes, true), each(ui.T("Algorithms of ID tokens"), s.Algorithms, true), each(ui.T("Tenants"), s.AllowedTenants, true),
+		code(ui.T("Client id"), s.ClientID), code(ui.T("Scopes"), strings.Join(s.Scopes, " ")), code(ui.T("Algorithms of ID tokens"), strings.Join(s.Algorithms, " ")), each(ui.T("Tenants"), s.AllowedTenants, true),
 	}
 	if one.HasSecret {
 		facts = append(facts, fact{ui.T("Client secret"), []cell{{Say: ui.T("Kept encrypted")}}})
