@@ -47,7 +47,7 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 	a.usesGrants(list("grant_types_supported"))
 	want := map[string][]string{
 		"response_types_supported": {"code"}, "code_challenge_methods_supported": {"S256"}, "subject_types_supported": {"public"},
-		"ui_locales_supported": {"en", "de"},
+		"ui_locales_supported":                  {"en", "de"},
 		"token_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 	}
 	for member, values := range want { // each is used by TestOpenIDClientCompletesEveryFlow, the attacks and TestAnAppChoosesTheLanguageOfItsSignIn

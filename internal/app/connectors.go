@@ -89,7 +89,8 @@ func (c *connectors) make(ctx context.Context, one connection.Connection) connec
 	}
 	if err != nil {
 		c.log.ErrorContext(ctx, "a connection cannot be used", slog.String("connection", one.Settings.ID), slog.Any("error", err))
-		made.login.Connector, made.updated = broken{err}, time.Time{}
+		unusable := fault.Wrap(err, fault.Unavailable, "connection_unusable", "this connection cannot be used as it is kept: an administrator has to look at its settings")
+		made.login.Connector, made.updated = broken{identity.Refuse(unusable, "settings", "settings that are right", err.Error())}, time.Time{}
 		return made
 	}
 	if cfg.Type == config.TypeSAML {

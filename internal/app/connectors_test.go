@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 )
 
@@ -25,11 +28,11 @@ func TestAStoredConnectionHasEveryFieldOfTheConfiguration(t *testing.T) {
 		slices.Sort(all)
 		return all
 	}
-	for _, of := range [][2]reflect.Type{
-		{reflect.TypeFor[config.Connection](), reflect.TypeFor[connection.Settings]()},
-		{reflect.TypeFor[config.SAML](), reflect.TypeFor[connection.SAML]()},
+	for configured, stored := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[config.Connection](): reflect.TypeFor[connection.Settings](), reflect.TypeFor[config.SAML](): reflect.TypeFor[connection.SAML](),
+		reflect.TypeFor[config.Groups](): reflect.TypeFor[connection.Groups](),
 	} {
-		if want, got := names(of[0], "yaml"), names(of[1], "json"); !slices.Equal(want, got) {
+		if want, got := names(configured, "yaml"), names(stored, "json"); !slices.Equal(want, got) {
 			t.Errorf("the configuration has %q, what is stored %q", want, got)
 		}
 	}
@@ -87,5 +90,17 @@ func TestMetadataThatAConnectionBringsIsChecked(t *testing.T) {
 	cfg := config.Config{Connections: []config.Connection{{}, {Type: config.TypeSAML, Issuer: "urn:partner", SAML: config.SAML{MetadataFile: "nowhere.xml"}}}}
 	if err := CheckMetadata(cfg); err == nil || !strings.HasPrefix(err.Error(), "connections[1].saml: metadata_file: ") {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// What cannot be used fails by name, and takes nobody else with it.
+func TestAConnectionThatCannotBeMadeFailsByName(t *testing.T) {
+	stored := connection.Connection{Source: connection.Stored, Settings: connection.Settings{ID: "bad", Issuer: "https://idp.example", ClientID: "c", Algorithms: []string{"none"}}}
+	c := &connectors{log: slog.New(slog.DiscardHandler)}
+	made := c.make(t.Context(), stored)
+	_, err := made.login.Connector.Begin(t.Context(), identity.Challenge{})
+	var refused *identity.Refusal
+	if fault.As(err).Code != "connection_unusable" || !errors.As(err, &refused) || refused.Check.Name != "settings" || !strings.Contains(refused.Check.Got, "algorithms[0]") {
+		t.Errorf("%v", err)
 	}
 }
