@@ -48,7 +48,8 @@ func endpoints(ctx context.Context, b *broker) (string, error) {
 	}
 	out.WriteString("\nFor identity providers: `/login/callback/{connection}` (redirect URI of OpenID Connect); for those that speak SAML, below\n" +
 		"`/login/saml/{connection}`: `/metadata` (ours for that provider), `/acs` (assertion consumer service, POST) and `/slo` (single\n" +
-		"logout, redirect and POST).\n")
+		"logout, redirect and POST).\n\nFor apps that speak SAML: `/saml/metadata`, from which they have `/saml/sso` and `/saml/slo` (single sign-on and single logout,\n" +
+		"redirect and POST). `/saml/launch/{name}` opens such an app.\n")
 	out.WriteString("\nFor people: `/` (my apps), `/apps/{name}`, `/account`, `/admin` for administrators. For operators: `/healthz` (the process\n" +
 		"lives), `/readyz` (what works, by name), `/metrics` (for the networks of `metrics.allow`).\n\n## Management API\n\n" +
 		"Below `/api/v1`: on the network with an API token (`Authorization: Bearer …`), on the Unix socket as the operator. The OpenAPI 3.1\n" +

@@ -60,6 +60,10 @@ func open(directory string) (*state, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
+	directory, err := filepath.Abs(directory) // the facts tell paths to programs elsewhere
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
 	s := &state{directory: directory}
 	body, err := os.ReadFile(s.file("demo.json"))
 	switch {
