@@ -46,6 +46,24 @@ type accessClaims struct {
 	Grant      string   `json:"gnt"`
 	Rev        uint64   `json:"rev"`
 	Era        string   `json:"era"`
+	Act        *act     `json:"act"`
+	MayAct     act      `json:"may_act"`
+	ActorGrant string   `json:"agt"`
+	Via        []Link   `json:"via"`
+}
+
+// act is an actor, and on whose behalf it acts (RFC 8693, section 4.1).
+type act struct {
+	Subject string `json:"sub"`
+	Act     *act   `json:"act"`
+}
+
+// actors lists them, the outermost first.
+func (a *act) actors() (all []string) {
+	for ; a != nil; a = a.Act {
+		all = append(all, a.Subject)
+	}
+	return all
 }
 
 // access turns the claims into an Access. The subject is a person only when a
@@ -57,6 +75,7 @@ func (c *accessClaims) access(kid string) Access {
 		Scopes: strings.Fields(c.Scope), Roles: c.Roles, Issued: seconds(c.Issued), Expires: seconds(c.Expires),
 		AuthTime: seconds(c.AuthTime), ACR: c.ACR, AMR: c.AMR, Session: c.Session, Connection: c.Connection,
 		App: c.App, Grant: c.Grant, Key: kid, Rev: c.Rev, Era: c.Era,
+		Actors: c.Act.actors(), MayAct: c.MayAct.Subject, ActorGrant: c.ActorGrant, Via: c.Via,
 	}
 	if c.Connection != "" {
 		a.Person = c.Subject
@@ -64,26 +83,31 @@ func (c *accessClaims) access(kid string) Access {
 	return a
 }
 
-// idClaims is the payload of an id_token, as far as a hint needs it.
+// idClaims is the payload of an id_token, but for the profile.
 type idClaims struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience audience `json:"aud"`
-	Party    string   `json:"azp"`
-	Nonce    string   `json:"nonce"`
-	Issued   int64    `json:"iat"`
-	Expires  int64    `json:"exp"`
-	AuthTime int64    `json:"auth_time"`
-	ACR      string   `json:"acr"`
-	AMR      []string `json:"amr"`
-	Session  string   `json:"sid"`
+	Issuer     string   `json:"iss"`
+	Subject    string   `json:"sub"`
+	Audience   audience `json:"aud"`
+	Party      string   `json:"azp"`
+	Nonce      string   `json:"nonce"`
+	Issued     int64    `json:"iat"`
+	Expires    int64    `json:"exp"`
+	AuthTime   int64    `json:"auth_time"`
+	ACR        string   `json:"acr"`
+	AMR        []string `json:"amr"`
+	Session    string   `json:"sid"`
+	Connection string   `json:"cnx"`
+	App        string   `json:"app"`
+	Grant      string   `json:"gnt"`
+	Rev        uint64   `json:"rev"`
+	Era        string   `json:"era"`
 }
 
-func (c *idClaims) id() ID {
+func (c *idClaims) id(kid string) ID {
 	return ID{
 		Issuer: c.Issuer, Subject: c.Subject, Audience: string(c.Audience), AuthorizedParty: c.Party, Nonce: c.Nonce,
 		Issued: seconds(c.Issued), Expires: seconds(c.Expires), AuthTime: seconds(c.AuthTime),
-		ACR: c.ACR, AMR: c.AMR, Session: c.Session,
+		ACR: c.ACR, AMR: c.AMR, Session: c.Session, Connection: c.Connection, App: c.App, Grant: c.Grant, Key: kid, Rev: c.Rev, Era: c.Era,
 	}
 }
 

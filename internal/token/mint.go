@@ -48,6 +48,9 @@ func (m *Minter) Access(alg keys.Algorithm, a Access) (string, error) {
 	if (a.Person == "") != (a.Connection == "") {
 		return "", fmt.Errorf("%w: person and connection come together", errClaims)
 	}
+	if len(a.Via) > MaxVia || len(a.Actors) > len(a.Via) {
+		return "", fmt.Errorf("%w: %d actors after %d exchanges", errClaims, len(a.Actors), len(a.Via))
+	}
 	p := begin(make([]byte, 0, typicalPayload))
 	p.text("iss", m.o.Issuer)
 	p.text("sub", a.Subject)
@@ -67,10 +70,21 @@ func (m *Minter) Access(alg keys.Algorithm, a Access) (string, error) {
 	p.text("gnt", a.Grant)
 	p.number("rev", a.Rev)
 	p.text("era", a.Era)
+	p.actors(a.Actors)
+	if a.MayAct != "" {
+		p.name("may_act")
+		p.actor(a.MayAct)
+		p.buf = append(p.buf, '}')
+	}
+	p.text("agt", a.ActorGrant)
+	if err := p.links(a.Via); err != nil {
+		return "", err
+	}
 	return m.sign(alg, TypeAccess, p.end())
 }
 
-// ID mints an id_token. Subject, Audience and an Expires after Issued are required.
+// ID mints an id_token. Subject, Audience and an Expires after Issued are required;
+// one without a Grant is a hint and no more: Verifier.Identity refuses it.
 func (m *Minter) ID(alg keys.Algorithm, t ID) (string, error) {
 	issued := m.issued(t.Issued)
 	if t.Subject == "" || t.Audience == "" || !t.Expires.After(issued) {
@@ -88,6 +102,13 @@ func (m *Minter) ID(alg keys.Algorithm, t ID) (string, error) {
 	p.text("acr", t.ACR)
 	p.list("amr", t.AMR)
 	p.text("sid", t.Session)
+	if t.Grant != "" {
+		p.text("cnx", t.Connection)
+		p.text("app", t.App)
+		p.text("gnt", t.Grant)
+		p.number("rev", t.Rev)
+		p.text("era", t.Era)
+	}
 	if t.AccessToken != "" {
 		p.text("at_hash", leftHalf(alg, t.AccessToken))
 	}

@@ -82,11 +82,47 @@ func (p *payload) words(name string, values []string) {
 	p.buf = append(p.buf, '"')
 }
 
+// actors writes nested act claims, the first outermost.
+func (p *payload) actors(all []string) {
+	for i, sub := range all {
+		if i > 0 {
+			p.buf = append(p.buf, ',')
+			p.buf = append(p.buf, `"act":`...)
+		} else {
+			p.name("act")
+		}
+		p.actor(sub)
+	}
+	for range all {
+		p.buf = append(p.buf, '}')
+	}
+}
+
+// actor writes an object that names an actor, and leaves it open.
+func (p *payload) actor(sub string) {
+	p.buf = append(p.buf, `{"sub":`...)
+	p.buf = appendString(p.buf, sub)
+}
+
+// links writes what an exchanged token grew from.
+func (p *payload) links(all []Link) error {
+	if len(all) == 0 {
+		return nil
+	}
+	value, err := json.Marshal(all)
+	if err != nil {
+		return fmt.Errorf("%w: via: %w", errClaims, err)
+	}
+	p.name("via")
+	p.buf = append(p.buf, value...)
+	return nil
+}
+
 // reserved are the claims of an id_token that have a field of their own or would
 // make it pass for another token.
 var reserved = []string{
 	"iss", "sub", "aud", "azp", "iat", "exp", "nbf", "jti", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "c_hash",
-	"events", "client_id", "scope", "cnx", "app", "gnt", "rev", "era", "cnf", "act", "may_act",
+	"events", "client_id", "scope", "cnx", "app", "gnt", "rev", "era", "cnf", "act", "may_act", "agt", "via",
 }
 
 func (p *payload) extra(claims map[string]any) error {

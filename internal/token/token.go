@@ -10,7 +10,12 @@
 // (session), cnx (connection), app, client_id, gnt (grant) and the key in its
 // header; rev, the revocation number that was applied before the facts in it
 // were read (see package revoke); and era, the database's era, so that a restored
-// backup brings no token back to life.
+// backup brings no token back to life. An id_token carries the same, so that it can be
+// a subject of a token exchange (RFC 8693) and be refused for the same reasons.
+//
+// A token out of an exchange has a grant of its own, says by via what it grew from
+// (see Link), by act who acts for its subject, and by may_act who may exchange it in
+// turn. Whatever ends something that it grew from ends it, too.
 //
 // A verifier accepts only what a Minter here could have written: the header has
 // to be ours byte for byte, so that alg "none", another algorithm, crit, jku, an
@@ -74,20 +79,65 @@ type Access struct {
 	// package comment.
 	Rev uint64
 	Era string
+	// Actors act for the subject, the present one first, each on behalf of the one
+	// after it: nested act claims (RFC 8693, section 4.1). Empty for a token that is
+	// not delegated.
+	Actors []string
+	// MayAct is the client_id of who alone may exchange the token, empty for one that
+	// does not say (RFC 8693, section 4.4).
+	MayAct string
+	// ActorGrant is the grant of the actor's own token, where it proved itself by one.
+	ActorGrant string
+	// Via is what an exchanged token grew from, the first of its line first.
+	Via []Link
+}
+
+// MaxVia is how often a token may be exchanged on, at most, and how deep act is nested.
+const MaxVia = 4
+
+// Link is one token of the line that an exchanged token grew from.
+type Link struct {
+	ID       string `json:"jti,omitempty"` // empty for an id_token
+	Audience string `json:"aud"`
+	Client   string `json:"client_id"`
+	App      string `json:"app"` // internal id
+	Grant    string `json:"gnt"`
+	// Key is the kid that signed it, ActorGrant as in Access.
+	Key        string `json:"kid"`
+	ActorGrant string `json:"agt,omitempty"`
+}
+
+// Link returns what a token that grows from a says of it.
+func (a Access) Link() Link {
+	return Link{ID: a.ID, Audience: a.Audience, Client: a.Client, App: a.App, Grant: a.Grant, Key: a.Key, ActorGrant: a.ActorGrant}
 }
 
 // Refs lists everything whose revocation ends the token.
 func (a Access) Refs() []identity.Ref {
-	return a.appendRefs(make([]identity.Ref, 0, maxRefs))
+	return a.appendRefs(make([]identity.Ref, 0, maxRefs+linkRefs*len(a.Via)))
 }
 
-const maxRefs = 7
+// How many things may revoke a token by themselves, and by each of its links.
+const (
+	maxRefs  = 8
+	linkRefs = 5
+)
 
 func (a Access) appendRefs(refs []identity.Ref) []identity.Ref {
-	for _, ref := range [maxRefs]identity.Ref{
-		identity.Person(a.Person), identity.Session(a.Session), identity.Connection(a.Connection),
-		identity.App(a.App), identity.Client(a.Client), identity.Grant(a.Grant), identity.Key(a.Key),
-	} {
+	refs = appendNamed(refs, identity.Person(a.Person), identity.Session(a.Session), identity.Connection(a.Connection))
+	refs = a.Link().appendRefs(refs)
+	for _, l := range a.Via {
+		refs = l.appendRefs(refs)
+	}
+	return refs
+}
+
+func (l Link) appendRefs(refs []identity.Ref) []identity.Ref {
+	return appendNamed(refs, identity.App(l.App), identity.Client(l.Client), identity.Grant(l.Grant), identity.Key(l.Key), identity.Grant(l.ActorGrant))
+}
+
+func appendNamed(refs []identity.Ref, all ...identity.Ref) []identity.Ref {
+	for _, ref := range all {
 		if ref.ID != "" {
 			refs = append(refs, ref)
 		}
@@ -111,6 +161,10 @@ type ID struct {
 	ACR             string
 	AMR             []string
 	Session         string // sid
+	// Connection, App, Grant, Key, Rev and Era are as in Access.
+	Connection, App, Grant, Key string
+	Rev                         uint64
+	Era                         string
 	// AccessToken is what at_hash is computed from; it is not in the token.
 	AccessToken string
 	// Extra are further claims, such as a profile. None may have the name of a

@@ -82,12 +82,52 @@ func (v *Verifier) Access(_ context.Context, raw string) (Access, error) {
 		return Access{}, refuse("the subject is neither a signed-in person nor the client")
 	case c.Era != v.o.Era():
 		return Access{}, refuse("the token is of another era")
+	case len(a.Via) > MaxVia, len(a.Actors) > len(a.Via):
+		return Access{}, refuse("the token was exchanged too often")
 	}
 	var room [maxRefs]identity.Ref
 	if err := v.o.Revocations.Check(c.Rev, a.appendRefs(room[:0])...); err != nil {
 		return Access{}, fmt.Errorf("access token: %w", err)
 	}
 	return a, nil
+}
+
+// Identity returns what a good id_token says, one that may be exchanged for access. It
+// fails as Access does, for the same reasons. Whether Audience is the client that
+// brought it is for the caller to decide.
+func (v *Verifier) Identity(_ context.Context, raw string) (ID, error) {
+	body, kid, err := v.open(raw, TypeID, v.o.Keys.Public)
+	if err != nil {
+		return ID{}, err
+	}
+	var c idClaims
+	if err := json.Unmarshal(body, &c); err != nil {
+		return ID{}, refuse("the claims are malformed")
+	}
+	if err := v.times(c.Issuer, c.Issued, c.Expires); err != nil {
+		return ID{}, err
+	}
+	t := c.id(kid)
+	switch {
+	case t.Subject == "", t.Audience == "", t.Connection == "", t.App == "", t.Grant == "":
+		return ID{}, refuse("a claim is missing")
+	case t.Era != v.o.Era():
+		return ID{}, refuse("the token is of another era")
+	}
+	if err := v.o.Revocations.Check(t.Rev, t.Access().Refs()...); err != nil {
+		return ID{}, fmt.Errorf("id_token: %w", err)
+	}
+	return t, nil
+}
+
+// Access returns what the token says as an access token of its client would that is
+// for the issuer, without a jti and without scopes.
+func (t ID) Access() Access {
+	return Access{
+		Issuer: t.Issuer, Subject: t.Subject, Audience: t.Issuer, Client: t.Audience, Issued: t.Issued, Expires: t.Expires,
+		AuthTime: t.AuthTime, ACR: t.ACR, AMR: t.AMR, Person: t.Subject, Session: t.Session, Connection: t.Connection,
+		App: t.App, Grant: t.Grant, Key: t.Key, Rev: t.Rev, Era: t.Era,
+	}
 }
 
 // IDHint returns what an id_token of ours says, when a client gives it back as
@@ -99,7 +139,7 @@ func (v *Verifier) IDHint(_ context.Context, raw string) (ID, error) {
 	if former, ok := v.o.Keys.(formerKeys); ok {
 		lookup = former.Former
 	}
-	body, _, err := v.open(raw, TypeID, lookup)
+	body, kid, err := v.open(raw, TypeID, lookup)
 	if err != nil {
 		return ID{}, err
 	}
@@ -114,7 +154,7 @@ func (v *Verifier) IDHint(_ context.Context, raw string) (ID, error) {
 	case time.Unix(c.Issued, 0).After(v.o.Now().Add(v.o.Leeway)):
 		return ID{}, refuse("the token is from the future")
 	}
-	return c.id(), nil
+	return c.id(kid), nil
 }
 
 // open checks size, shape, header and signature, in that order, and returns the
