@@ -43,12 +43,15 @@ type Entitlement struct {
 	Groups      []string `json:"groups,omitempty" yaml:"groups,omitempty"`
 }
 
-// Identity is how people sign in to the app and which API it serves.
+// Identity is how people sign in to the app, which API it serves and which others
+// it calls on their behalf.
 type Identity struct {
 	Protocol string    `json:"protocol,omitempty" yaml:"protocol,omitempty"` // oidc, saml or none
 	OIDC     *OIDC     `json:"oidc,omitempty" yaml:"oidc,omitempty"`
 	SAML     *SAML     `json:"saml,omitempty" yaml:"saml,omitempty"`
 	Resource *Resource `json:"resource,omitempty" yaml:"resource,omitempty"`
+	// TokenExchange is what the app may exchange tokens for: nothing without it.
+	TokenExchange []Exchange `json:"tokenExchange,omitempty" yaml:"tokenExchange,omitempty"`
 }
 
 // OIDC is the app as an OpenID Connect client.
@@ -70,6 +73,9 @@ type OIDC struct {
 	// RefreshRetryWindow, at most 10s, lets a client that lost the answer repeat
 	// a refresh and get the same successor. Empty means off.
 	RefreshRetryWindow string `json:"refreshRetryWindow,omitempty" yaml:"refreshRetryWindow,omitempty"`
+	// MayAct are the client ids that may exchange the tokens of people who are signed
+	// in to the app. Without it the app alone may.
+	MayAct []string `json:"mayAct,omitempty" yaml:"mayAct,omitempty"`
 }
 
 // Scope is one scope the client may ask for, and why.

@@ -3,7 +3,6 @@ package catalog
 import (
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
@@ -26,9 +25,7 @@ const (
 
 // laterGrants and laterMethods are in the format but not in this version.
 var (
-	laterGrants = []string{
-		"urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
-	}
+	laterGrants  = []string{"urn:ietf:params:oauth:grant-type:device_code"}
 	laterMethods = []string{"tls_client_auth", "self_signed_tls_client_auth"}
 )
 
@@ -71,6 +68,11 @@ func (c *checker) identity(id *Identity) {
 	if id.Resource != nil {
 		c.resource(id.Resource, path+".resource")
 	}
+	c.exchanges(id, path+".tokenExchange")
+	if o := id.OIDC; o != nil && o.has(GrantExchange) && len(id.TokenExchange) == 0 {
+		at := index(path+".oidc.grantTypes", slices.Index(o.GrantTypes, GrantExchange))
+		c.fail(at, "is only good together with spec.identity.tokenExchange, which says what for")
+	}
 }
 
 // only checks that the part of a protocol is there for that protocol and no other.
@@ -107,6 +109,7 @@ func (c *checker) client(o *OIDC, path string) {
 	if o.RefreshRetryWindow != "" {
 		c.window(o, path+".refreshRetryWindow")
 	}
+	c.mayAct(o, path+".mayAct")
 }
 
 func (c *checker) grants(o *OIDC, path string) {
@@ -118,8 +121,8 @@ func (c *checker) grants(o *OIDC, path string) {
 		switch {
 		case slices.Contains(laterGrants, grant):
 			c.fail(index(path, i), "this grant is not supported by this version: leave it out")
-		case !slices.Contains([]string{grantCode, grantRefresh, grantCredentials}, grant):
-			c.fail(index(path, i), "must be authorization_code, refresh_token or client_credentials")
+		case !slices.Contains([]string{grantCode, grantRefresh, grantCredentials, GrantExchange}, grant):
+			c.fail(index(path, i), "must be authorization_code, refresh_token, client_credentials or %s", GrantExchange)
 		case grant == grantRefresh && !o.has(grantCode):
 			c.fail(index(path, i), "refresh_token is only good together with authorization_code")
 		}
@@ -200,20 +203,8 @@ func (c *checker) window(o *OIDC, path string) {
 }
 
 func (c *checker) resource(r *Resource, path string) {
-	if len(r.Audience) == 0 || len(r.Audience) > 500 || strings.ContainsFunc(r.Audience, func(ch rune) bool { return ch <= ' ' || ch > '~' }) {
-		c.fail(path+".audience", "must be 1 to 500 ASCII characters without spaces")
-	}
-	if len(r.Scopes) > maxItems {
-		c.fail(path+".scopes", "must have at most %d items", maxItems)
-	}
-	for i, s := range r.Scopes {
-		if !scope.MatchString(s) {
-			c.fail(index(path+".scopes", i), "must be letters, digits and the characters : . _ / -")
-		} else if slices.Contains(identityScopes, s) {
-			c.fail(index(path+".scopes", i), "is a scope of the broker itself")
-		}
-	}
-	c.unique(path+".scopes", r.Scopes)
+	c.audience(path+".audience", r.Audience)
+	c.apiScopes(path+".scopes", r.Scopes)
 	if r.MaxTokenTTL == "" {
 		return
 	}

@@ -113,7 +113,7 @@ var laterFields = map[string][]string{
 		"composition", "artifacts", "tests", "operations", "sla", "cost", "lifecycle", "compliance",
 	},
 	"spec.entitlements":  {"approval", "maxDuration", "conflictsWith", "attributes", "stepUp"},
-	"spec.identity":      {"tokenExchange", "provisioning"},
+	"spec.identity":      {"provisioning"},
 	"spec.identity.oidc": {"claims", "session"},
 }
 

@@ -59,6 +59,11 @@ type Client struct {
 	ThirdParty bool
 	// Introspects lists the audiences whose tokens the client may introspect.
 	Introspects []string
+	// MayAct are the client ids that may exchange the tokens of people who are signed
+	// in to the client, besides itself.
+	MayAct []string
+	// Exchanges are what the client may exchange tokens for.
+	Exchanges []Exchange
 	// Missing says what keeps the app from being used: "owner", "groups",
 	// "keys". Nobody signs in to an incomplete app.
 	Missing []string
@@ -114,6 +119,26 @@ func (c *Client) Refs() []identity.Ref {
 	return []identity.Ref{identity.App(c.App), identity.Client(c.ID)}
 }
 
+// Exchange is what a client may exchange a person's token for: tokens for one API
+// (RFC 8693).
+type Exchange struct {
+	Audience string
+	Scopes   []string      // the most that it gets
+	MaxTTL   time.Duration // the longest that they live
+	// Delegation has them name the client as who acts for the person.
+	Delegation bool
+}
+
+// Exchange returns what the client may exchange a token for at this API.
+func (c *Client) Exchange(audience string) (e Exchange, ok bool) {
+	for _, e := range c.Exchanges {
+		if e.Audience == audience {
+			return e, true
+		}
+	}
+	return Exchange{}, false
+}
+
 // Audience is an API that an app serves (RFC 8707 resource).
 type Audience struct {
 	Name string // the aud of its tokens
@@ -123,4 +148,6 @@ type Audience struct {
 	Scopes []string
 	// MaxTTL bounds the life of its tokens; 0 means the broker's default.
 	MaxTTL time.Duration
+	// Entitlements decide in whose name others may call it.
+	Entitlements []catalog.Entitlement
 }

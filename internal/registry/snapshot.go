@@ -71,6 +71,7 @@ func clientOf(a *catalog.App, rev uint64, o Options) *Client {
 	switch id := m.Spec.Identity; {
 	case id.OIDC != nil:
 		c.oauth(a, id.OIDC)
+		c.exchange(id.TokenExchange)
 	case id.SAML != nil:
 		c.saml(id.SAML, o.Launch(a.Name))
 	default:
@@ -87,6 +88,7 @@ func (c *Client) oauth(a *catalog.App, o *catalog.OIDC) {
 	if c.SigningAlg == "" {
 		c.SigningAlg = defaultAlgorithm
 	}
+	c.MayAct = o.MayAct
 	for _, s := range o.Scopes {
 		c.Scopes = append(c.Scopes, s.Name)
 	}
@@ -95,6 +97,17 @@ func (c *Client) oauth(a *catalog.App, o *catalog.OIDC) {
 	}
 	if r := a.Manifest.Spec.Identity.Resource; r != nil && r.Introspection {
 		c.Introspects = []string{r.Audience}
+	}
+}
+
+// exchange fills in what the client may exchange tokens for, which takes the grant
+// type along whether or not the manifest names it.
+func (c *Client) exchange(all []catalog.Exchange) {
+	for _, e := range all {
+		c.Exchanges = append(c.Exchanges, Exchange{Audience: e.Audience, Scopes: e.Scopes, MaxTTL: duration(e.MaxTTL), Delegation: e.Mode == catalog.ModeDelegation})
+	}
+	if len(all) > 0 && !slices.Contains(c.GrantTypes, catalog.GrantExchange) {
+		c.GrantTypes = append(slices.Clip(c.GrantTypes), catalog.GrantExchange)
 	}
 }
 
@@ -136,7 +149,9 @@ func audienceOf(a *catalog.App, c *Client) *Audience {
 	if r == nil || a.Disabled || len(a.Manifest.Missing()) > 0 {
 		return nil
 	}
-	audience := &Audience{Name: r.Audience, App: a.ID, Scopes: slices.Clone(r.Scopes), MaxTTL: duration(r.MaxTokenTTL)}
+	audience := &Audience{
+		Name: r.Audience, App: a.ID, Scopes: slices.Clone(r.Scopes), MaxTTL: duration(r.MaxTokenTTL), Entitlements: a.Manifest.Spec.Entitlements,
+	}
 	if c != nil {
 		audience.Client = c.ID
 	}
