@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
+	"github.com/gatehouse-io/gatehouse/internal/tokenexchange"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
@@ -77,10 +78,13 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		return err
 	}
 	f.login.SetResumer(identity.SAML, f.apps)
+	exchange := tokenexchange.New(tokenexchange.Options{
+		Issuer: p.cfg.Issuer, Verifier: p.verifier, Clients: p.registry, People: p.people, Entitlements: p.entitlements,
+	})
 	f.provider, err = oidc.New(oidc.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
-		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Revocations: p.revocations, UI: f.ui, HTTP: p.client,
+		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Extensions: []oidc.Extension{exchange}, Revocations: p.revocations, UI: f.ui, HTTP: p.client,
 		Limits: limits.provider, Leave: f.apps.Leave,
 		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})

@@ -33,7 +33,11 @@ type document struct {
 }
 
 // discovery returns what both metadata URLs answer.
-func discovery(issuer string) (document, error) {
+func discovery(issuer string, extensions []Extension) (document, error) {
+	grants := []zoidc.GrantType{zoidc.GrantTypeCode, zoidc.GrantTypeRefreshToken, zoidc.GrantTypeClientCredentials}
+	for _, x := range extensions {
+		grants = append(grants, zoidc.GrantType(x.GrantType()))
+	}
 	algorithms := []string{"RS256", "ES256", "EdDSA"}
 	methods := []zoidc.AuthMethod{zoidc.AuthMethodBasic, zoidc.AuthMethodPost, zoidc.AuthMethodPrivateKeyJWT, zoidc.AuthMethodNone}
 	confidential := methods[:3]
@@ -44,7 +48,7 @@ func discovery(issuer string) (document, error) {
 			EndSessionEndpoint: issuer + "/logout", JwksURI: issuer + "/jwks",
 			ScopesSupported:        []string{"openid", "profile", "email", "groups", "offline_access"},
 			ResponseTypesSupported: []string{"code"}, SubjectTypesSupported: []string{"public"},
-			GrantTypesSupported:               []zoidc.GrantType{zoidc.GrantTypeCode, zoidc.GrantTypeRefreshToken, zoidc.GrantTypeClientCredentials},
+			GrantTypesSupported:               grants,
 			IDTokenSigningAlgValuesSupported:  algorithms,
 			TokenEndpointAuthMethodsSupported: methods, TokenEndpointAuthSigningAlgValuesSupported: algorithms,
 			RevocationEndpointAuthMethodsSupported: methods, RevocationEndpointAuthSigningAlgValuesSupported: algorithms,

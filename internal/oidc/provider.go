@@ -3,9 +3,9 @@
 // 6749, 6750, 7009, 7523, 7636, 7662, 8414, 8707, 9068, 9207, OpenID Connect
 // RP-Initiated and Back-Channel Logout 1.0).
 //
-// It gives tokens for a code with PKCE S256, for a refresh token and to a client
-// for itself, and in no other way. Every token request runs through one pipeline,
-// which see.
+// It gives tokens for a code with PKCE S256, for a refresh token, to a client for
+// itself, by the Extensions that it is made with, and in no other way. Every token
+// request runs through one pipeline, which see.
 package oidc
 
 import (
@@ -114,6 +114,8 @@ type Options struct {
 	Vault               *keys.Vault
 	Minter              *token.Minter
 	Verifier            *token.Verifier
+	// Extensions are further grant types; none may be left out.
+	Extensions []Extension
 	// Revocations answers whether something was revoked, and what was applied.
 	Revocations interface {
 		Applied() uint64
@@ -150,8 +152,11 @@ func New(o Options) (*Provider, error) {
 	p.grants = map[string]tokenGrant{
 		"authorization_code": (*Provider).codeGrant, "refresh_token": (*Provider).refreshGrant, "client_credentials": (*Provider).clientGrant,
 	}
+	for _, x := range o.Extensions {
+		p.grants[x.GrantType()] = extended(x)
+	}
 	var err error
-	if p.metadata, err = discovery(o.Issuer); err != nil {
+	if p.metadata, err = discovery(o.Issuer, o.Extensions); err != nil {
 		return nil, err
 	}
 	return p, p.pages.parse(o.UI)

@@ -150,6 +150,23 @@ type introspection struct {
 	Issuer   string `json:"iss,omitempty"`
 	ID       string `json:"jti,omitempty"`
 	Session  string `json:"sid,omitempty"`
+	// Act and MayAct are those of the token (RFC 8693, section 4).
+	Act    *actor `json:"act,omitempty"`
+	MayAct *actor `json:"may_act,omitempty"`
+}
+
+// actor is who acts, and on whose behalf (RFC 8693, section 4.1).
+type actor struct {
+	Subject string `json:"sub"`
+	Act     *actor `json:"act,omitempty"`
+}
+
+// acting nests actors, the first outermost; nil for none.
+func acting(all ...string) (outer *actor) {
+	for _, sub := range slices.Backward(all) {
+		outer = &actor{Subject: sub, Act: outer}
+	}
+	return outer
 }
 
 // introspect tells a resource server about a token of its audience.
@@ -185,8 +202,12 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, introspection{})
 		return
 	}
+	var mayAct *actor
+	if a.MayAct != "" {
+		mayAct = acting(a.MayAct)
+	}
 	writeJSON(w, http.StatusOK, introspection{
-		Active: true, Scope: strings.Join(a.Scopes, " "), Client: a.Client, Type: "Bearer", Expires: a.Expires.Unix(), Issued: a.Issued.Unix(), Subject: a.Subject,
+		Active: true, Act: acting(a.Actors...), MayAct: mayAct, Scope: strings.Join(a.Scopes, " "), Client: a.Client, Type: "Bearer", Expires: a.Expires.Unix(), Issued: a.Issued.Unix(), Subject: a.Subject,
 		Audience: a.Audience, Issuer: a.Issuer, ID: a.ID, Session: a.Session,
 	})
 }

@@ -47,6 +47,8 @@ type tokenAnswer struct {
 	Refresh string `json:"refresh_token,omitempty"`
 	ID      string `json:"id_token,omitempty"`
 	Scope   string `json:"scope,omitempty"`
+	// IssuedType is what Access is, for an exchange (RFC 8693, section 2.2.1).
+	IssuedType string `json:"issued_token_type,omitempty"`
 }
 
 // token is the one pipeline of the token endpoint: form → client → grant type →
@@ -110,10 +112,7 @@ func revoked(err error, code string) error {
 
 // mint makes the access token, and the ID token for a request with openid.
 func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scopes []string, nonce string) (*tokenAnswer, event.Event, error) {
-	alg := keys.Algorithm(req.client.SigningAlg)
-	if alg == "" {
-		alg = keys.ES256
-	}
+	alg := req.algorithm()
 	life := accessLife
 	audience := s.Audience
 	if audience == "" {
@@ -146,6 +145,7 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		answer.ID, err = p.o.Minter.ID(alg, token.ID{
 			Subject: s.Person, Audience: s.Client, Issued: a.Issued, Expires: req.now.Add(idLife), AuthTime: a.AuthTime,
 			Nonce: nonce, ACR: a.ACR, AMR: a.AMR, Session: s.Session, AccessToken: access,
+			Connection: s.Connection, App: s.App, Grant: grantID, Rev: s.Rev, Era: p.o.Era,
 			// Most relying parties read the person from here and ask userinfo for
 			// nothing (OpenID Connect Core, section 5.4, allows both).
 			Extra: claims.ForScopes(req.person, req.decision, scopes),
@@ -157,6 +157,14 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 	issued := event.New(req.now, "token.issued", p.o.Actor(req.http, identity.Client(s.Client)), identity.Ref{Kind: identity.KindToken, ID: a.ID},
 		"grant_type", req.form.Get("grant_type"), "app", s.App, "person", s.Person, "audience", audience, "scope", answer.Scope, "grant", grantID)
 	return answer, issued, nil
+}
+
+// algorithm is what the client's tokens are signed with.
+func (req *tokenRequest) algorithm() keys.Algorithm {
+	if req.client.SigningAlg == "" {
+		return keys.ES256
+	}
+	return keys.Algorithm(req.client.SigningAlg)
 }
 
 // oauthFault is a fault whose code is an OAuth error code.

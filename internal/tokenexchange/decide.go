@@ -1,0 +1,139 @@
+package tokenexchange
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/oidc"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+)
+
+// scopes gives what was asked for, or all that there is when nothing was. A scope that
+// the manifest or the API does not name refuses the request, rather than to be left out.
+func (e *exchange) scopes(context.Context) error {
+	asked := strings.Fields(e.asked.scope)
+	offered := slices.DeleteFunc(slices.Clone(e.policy.Scopes), func(s string) bool { return !slices.Contains(e.api.Scopes, s) })
+	if len(asked) == 0 {
+		asked = offered
+	}
+	slices.Sort(asked)
+	asked = slices.Compact(asked)
+	e.decision.Access.Scopes = asked
+	switch {
+	case slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(e.policy.Scopes, s) }):
+		return refuse("scope_denied", codeScope, "scope asks for more than the app's manifest names for this audience")
+	case slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(offered, s) }):
+		return refuse("scope_unknown", codeScope, "scope asks for something that the API does not name")
+	case len(asked) == 0:
+		return refuse("scope_unknown", codeScope, "the API names none of the scopes that the app's manifest does")
+	}
+	return nil
+}
+
+// entitled asks whether the person may use, at this moment, the app that the token was
+// made for, the one that exchanges it, and the API.
+func (e *exchange) entitled(ctx context.Context) error {
+	s := e.subject
+	person, err := e.o.People.Usable(ctx, s.Person, s.Connection)
+	if err != nil {
+		return unlessUnavailable(err, refuse("person", codeRequest, "the person is switched off or cannot sign in any more"))
+	}
+	if s.Client != e.caller.ID {
+		owner, err := e.o.Clients.Client(ctx, s.Client)
+		if err != nil {
+			return unlessUnavailable(err, refuse("subject_app", codeRequest, "the app that the subject_token was made for is gone"))
+		}
+		e.rev = min(e.rev, owner.Rev)
+		if _, err := e.allowed(ctx, person, owner, "not_entitled_subject", "the person may no longer use the app that the subject_token was made for"); err != nil {
+			return err
+		}
+	}
+	if _, err := e.allowed(ctx, person, e.caller, "not_entitled_client", "the person may not use the app that acts for them"); err != nil {
+		return err
+	}
+	api := &registry.Client{ID: e.api.Client, App: e.api.App, Entitlements: e.api.Entitlements}
+	d, err := e.allowed(ctx, person, api, "not_entitled_target", "the person may not use this API")
+	e.roles = d.Roles
+	return err
+}
+
+// allowed refuses by a reason unless the person may use the app. The API that the
+// person may not use is invalid_target, anything else makes the subject worthless.
+func (e *exchange) allowed(ctx context.Context, p directory.Person, c *registry.Client, reason, detail string) (entitlement.Decision, error) {
+	d, err := e.o.Entitlements.Check(ctx, p, c)
+	switch {
+	case err != nil:
+		return d, err
+	case d.Allowed:
+		return d, nil
+	case c.App == e.api.App:
+		return d, refuse(reason, codeTarget, detail)
+	}
+	return d, refuse(reason, codeRequest, detail)
+}
+
+// granted is what all steps have led to.
+func (e *exchange) granted() (oidc.Decision, error) {
+	s, d := e.subject, e.decision
+	expires := earlier(e.expires, e.req.Now.Add(e.policy.MaxTTL))
+	if e.api.MaxTTL > 0 {
+		expires = earlier(expires, e.req.Now.Add(e.api.MaxTTL))
+	}
+	if expires.Sub(e.req.Now) < time.Second {
+		d.Reason = "token_expired"
+		return d, refuse(d.Reason, codeRequest, "the subject_token or actor_token is about to expire")
+	}
+	d.Access = token.Access{
+		Subject: s.Subject, Person: s.Person, Connection: s.Connection, Session: s.Session, Audience: e.api.Name, Scopes: d.Access.Scopes, Roles: e.roles,
+		Expires: expires, AuthTime: s.AuthTime, ACR: s.ACR, AMR: s.AMR, Rev: e.rev, MayAct: e.api.Client,
+		Actors: d.Access.Actors, ActorGrant: d.Access.ActorGrant, Via: append(slices.Clip(s.Via), s.Link()),
+	}
+	return d, nil
+}
+
+// The error codes of a refusal (RFC 6749, section 5.2; RFC 8693, section 2.2.2).
+const (
+	codeRequest = "invalid_request"
+	codeTarget  = "invalid_target"
+	codeScope   = "invalid_scope"
+)
+
+// refusal is why an exchange is refused.
+type refusal struct {
+	// reason is stable, for the audit log.
+	reason string
+	said   *fault.Error
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return r.reason + ": " + r.said.Error() }
+
+// Unwrap shows the fault.
+func (r *refusal) Unwrap() error { return r.said }
+
+func refuse(reason, code, detail string) *refusal {
+	return &refusal{reason, fault.New(fault.Invalid, code, "%s", detail)}
+}
+
+// notGood refuses a token that did not verify, unless that could not be told.
+func notGood(which string, err error) error {
+	said := map[string]string{"token_expired": "has expired", "revoked": "was revoked"}[fault.As(err).Code]
+	if said == "" {
+		said = "is not a valid token of this broker and type"
+	}
+	return unlessUnavailable(err, refuse(which+"_"+strings.TrimPrefix(fault.As(err).Code, "token_"), codeRequest, "the "+which+"_token "+said))
+}
+
+// unlessUnavailable returns r for what is so, and err for what could not be told.
+func unlessUnavailable(err error, r *refusal) error {
+	if kind := fault.KindOf(err); kind == fault.Unavailable || kind == fault.Internal {
+		return err
+	}
+	return r
+}

@@ -1,0 +1,321 @@
+package tokenexchange_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/oidc"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+	"github.com/gatehouse-io/gatehouse/internal/tokenexchange"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+const issuer = "https://login.example"
+
+// shelf keeps signing keys in memory.
+type shelf struct{ records []keys.Record }
+
+func (s *shelf) Keys(context.Context) ([]keys.Record, error) { return slices.Clone(s.records), nil }
+
+func (s *shelf) Rotate(_ context.Context, change keys.Change) (err error) {
+	s.records, _, err = change(slices.Clone(s.records))
+	return err
+}
+
+// world is a token endpoint with the grant, and all that it asks: each part good
+// until a test spoils it.
+type world struct {
+	*token.Minter
+	t         testing.TB
+	mux       *http.ServeMux
+	now       time.Time
+	clients   map[string]*registry.Client
+	audiences map[string]*registry.Audience
+	off       bool            // the person is switched off
+	barred    map[string]bool // apps, by id, that the person may not use
+	revoked   map[identity.Ref]uint64
+	applied   uint64
+	unknown   bool // whether anything was revoked cannot be told
+	events    []event.Event
+	deaf      error // why the audit log takes nothing
+	kid       string
+}
+
+func (w *world) Client(_ context.Context, id string) (*registry.Client, error) {
+	if c := w.clients[id]; c != nil {
+		at := *c
+		at.Rev = w.applied
+		return &at, nil
+	}
+	return nil, registry.ErrClientNotFound
+}
+
+func (w *world) AppOrigin(context.Context, string) (bool, error) { return false, nil }
+
+func (w *world) Audience(_ context.Context, name string) (*registry.Audience, error) {
+	if a := w.audiences[name]; a != nil {
+		return a, nil
+	}
+	return nil, registry.ErrAudienceNotFound
+}
+
+func (w *world) Usable(_ context.Context, person, connection string) (directory.Person, error) {
+	if w.off {
+		return directory.Person{}, directory.ErrPersonDisabled
+	}
+	return directory.Person{ID: person}, nil
+}
+
+func (w *world) Check(_ context.Context, _ directory.Person, c *registry.Client) (entitlement.Decision, error) {
+	return entitlement.Decision{Allowed: !w.barred[c.App] && !c.Disabled, Roles: []string{"user"}}, nil
+}
+
+func (w *world) Record(_ context.Context, events ...event.Event) error {
+	if w.deaf == nil {
+		w.events = append(w.events, events...)
+	}
+	return w.deaf
+}
+
+// sequence is the world's revocations.
+type sequence struct{ *world }
+
+func (s sequence) Applied() uint64 { return s.applied }
+
+func (s sequence) Check(rev uint64, refs ...identity.Ref) error {
+	if s.unknown {
+		return revoke.ErrStale
+	}
+	for _, ref := range refs {
+		if s.revoked[ref] > rev {
+			return revoke.ErrRevoked
+		}
+	}
+	return nil
+}
+
+// drawer keeps no grant, and raises what an event revokes.
+type drawer struct {
+	grant.Store
+	*world
+}
+
+func (d drawer) Record(_ context.Context, events []event.Event) error {
+	for _, e := range events {
+		d.applied++
+		for _, ref := range e.Revokes {
+			d.revoked[ref] = d.applied
+		}
+	}
+	return nil
+}
+
+// free bounds nothing.
+type free struct{}
+
+func (free) Check(string) error                  { return nil }
+func (free) Count(context.Context, string) error { return nil }
+
+// newWorld has a desk, where people sign in and which calls the payroll, which calls
+// the ledger, which calls the vault, and so on to the attic; the desk may impersonate at the mint.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{
+		t: t, now: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC), clients: map[string]*registry.Client{}, audiences: map[string]*registry.Audience{},
+		barred: map[string]bool{}, revoked: map[identity.Ref]uint64{}, applied: 7,
+	}
+	w.add("desk", delegates("payroll"), registry.Exchange{Audience: "mint", Scopes: []string{"mint.read"}, MaxTTL: time.Minute})
+	w.add("payroll", delegates("ledger"), delegates("desk"))
+	w.add("ledger", delegates("vault"), delegates("payroll"))
+	w.add("vault", delegates("cellar"))
+	w.add("cellar", delegates("attic"))
+	w.add("attic")
+	w.add("mint", delegates("ledger"))
+	w.add("expenses")
+	w.clients["expenses"].MayAct = []string{"desk"}
+	now := func() time.Time { return w.now }
+	vault, err := keys.NewVault(make([]byte, keys.VaultKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	ring := keys.NewRing(keys.RingOptions{Store: &shelf{}, Vault: vault, Algorithms: []keys.Algorithm{keys.ES256}, Now: now, Log: log})
+	if err := ring.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pages, err := ui.New(ui.Options{Now: now, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Minter = token.NewMinter(token.MinterOptions{Issuer: issuer, Ring: ring, Now: now})
+	verifier := token.NewVerifier(token.VerifierOptions{Issuer: issuer, Era: func() string { return "era" }, Keys: ring, Revocations: sequence{w}, Now: now})
+	provider, err := oidc.New(oidc.Options{
+		Issuer: issuer, Era: "era", Clients: w, People: w, Entitlements: w, Trail: w, Grants: drawer{world: w}, Ring: ring, Minter: w.Minter, Verifier: verifier, Revocations: sequence{w},
+		Extensions: []oidc.Extension{tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: verifier, Clients: w, People: w, Entitlements: w})},
+		Limits:     oidc.Limits{ClientFailures: free{}, AddressFailures: free{}, Client: free{}, Address: free{}, Person: free{}},
+		UI:         pages, Actor: func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
+		Issued: func(string) {}, Now: now, Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mux = http.NewServeMux()
+	provider.Mount(w.mux)
+	signer, err := ring.Signer(keys.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.kid = signer.KID()
+	return w
+}
+
+// delegates is a rule for the API's scopes read and write.
+func delegates(audience string) registry.Exchange {
+	return registry.Exchange{Audience: audience, Scopes: []string{audience + ".read", audience + ".write"}, MaxTTL: time.Hour, Delegation: true}
+}
+
+// add has an app of this name, with its client and its API. Its secret is its name.
+func (w *world) add(name string, exchanges ...registry.Exchange) {
+	hash := sha256.Sum256([]byte(name))
+	c := &registry.Client{ID: name, App: "app-" + name, Method: registry.AuthBasic, SecretHashes: [][]byte{hash[:]}, Exchanges: exchanges, Introspects: []string{name}}
+	if len(exchanges) > 0 {
+		c.GrantTypes = []string{catalog.GrantExchange}
+	}
+	w.clients[name] = c
+	w.audiences[name] = &registry.Audience{Name: name, App: c.App, Client: name, Scopes: []string{name + ".read", name + ".write", name + ".admin"}}
+}
+
+// signedIn is the access token of somebody who is signed in to a client.
+func (w *world) signedIn(client string) token.Access {
+	return token.Access{
+		ID: "jti-" + client, Subject: "alice", Person: "alice", Connection: "acme", Session: "session", Client: client, App: "app-" + client, Grant: "grant-" + client,
+		Audience: issuer, Scopes: []string{"openid", "email"}, Issued: w.now, Expires: w.now.Add(5 * time.Minute), AuthTime: w.now.Add(-time.Minute),
+		ACR: "mfa", AMR: []string{"pwd", "otp"}, Rev: w.applied, Era: "era",
+	}
+}
+
+// itself is the access token of a client for itself.
+func (w *world) itself(client string) token.Access {
+	a := w.signedIn(client)
+	a.Subject, a.Person, a.Connection, a.Session, a.Scopes, a.AuthTime, a.ACR, a.AMR = client, "", "", "", nil, time.Time{}, "", nil
+	a.Grant = "grant-itself"
+	return a
+}
+
+// identityOf is the id_token of somebody who is signed in to a client.
+func (w *world) identityOf(client string) token.ID {
+	a := w.signedIn(client)
+	return token.ID{
+		Subject: a.Subject, Audience: client, Issued: a.Issued, Expires: a.Expires, AuthTime: a.AuthTime, ACR: a.ACR, AMR: a.AMR, Session: a.Session,
+		Connection: a.Connection, App: a.App, Grant: a.Grant, Rev: a.Rev, Era: a.Era,
+	}
+}
+
+func (w *world) mint(a token.Access) string { return w.must(w.Access(keys.ES256, a)) }
+
+func (w *world) sign(a token.ID) string { return w.must(w.ID(keys.ES256, a)) }
+
+func (w *world) must(raw string, err error) string {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return raw
+}
+
+func (w *world) logoutToken() string {
+	return w.must(w.Logout(keys.ES256, token.Logout{ID: "out", Subject: "alice", Audience: "desk", Session: "session", Issued: w.now, Expires: w.now.Add(time.Minute)}))
+}
+
+// said is an answer of the token endpoint, or of introspection.
+type said struct {
+	Access      string `json:"access_token"`
+	Refresh     string `json:"refresh_token"`
+	ID          string `json:"id_token"`
+	IssuedType  string `json:"issued_token_type"`
+	Type        string `json:"token_type"`
+	Scope       string `json:"scope"`
+	Expires     int64  `json:"expires_in"`
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+	Active      bool   `json:"active"`
+	Act         any    `json:"act"`
+	MayAct      any    `json:"may_act"`
+}
+
+// post sends a form as a client.
+func (w *world) post(t testing.TB, client, path string, form url.Values) (status int, s said) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(client, client)
+	rec := httptest.NewRecorder()
+	w.mux.ServeHTTP(rec, r)
+	if err := json.Unmarshal(rec.Body.Bytes(), &s); err != nil && rec.Body.Len() > 0 {
+		t.Fatalf("%s answers %d %s", path, rec.Code, rec.Body)
+	}
+	return rec.Code, s
+}
+
+// exchange asks as a client; pairs alternate further parameters and values, where an
+// empty value takes one away.
+func (w *world) exchange(t testing.TB, client, subject, audience string, pairs ...string) (int, said) {
+	t.Helper()
+	form := url.Values{
+		"grant_type": {catalog.GrantExchange}, "subject_token": {subject}, "subject_token_type": {tokenexchange.TypeAccess}, "audience": {audience},
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return w.post(t, client, "/token", form)
+}
+
+// good is exchange of what must be granted.
+func (w *world) good(t testing.TB, client, subject, audience string, pairs ...string) said {
+	t.Helper()
+	status, s := w.exchange(t, client, subject, audience, pairs...)
+	if status != http.StatusOK {
+		t.Fatalf("%s for %s: %d %s: %s", client, audience, status, s.Error, s.Description)
+	}
+	return s
+}
+
+// read takes a token apart.
+func (w *world) read(t testing.TB, raw string) map[string]any {
+	t.Helper()
+	var all map[string]any
+	body, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	if err == nil {
+		err = json.Unmarshal(body, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// active asks the API's client whether a token is good.
+func (w *world) active(t testing.TB, api, raw string) bool {
+	t.Helper()
+	_, s := w.post(t, api, "/introspect", url.Values{"token": {raw}})
+	return s.Active
+}
