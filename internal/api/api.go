@@ -44,6 +44,9 @@ type Options struct {
 	// Health tells when a connection's provider was asked for its metadata last, and
 	// what that failed with.
 	Health func(connection string) (asked time.Time, failed error)
+	// CertificatesEnd tells when the last certificate of a SAML connection's provider
+	// runs out, as far as this replica read them; zero for nothing.
+	CertificatesEnd func(connection string) time.Time
 	// Test prepares the test of a connection: login.Login.NewTest.
 	Test func(ctx context.Context, connection string, by identity.Actor) (report, url string, expires time.Time, err error)
 	// Traces are the sign-ins that failed, and tests.

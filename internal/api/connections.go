@@ -24,6 +24,9 @@ type Connection struct {
 	// replica, and Failure the code of what that failed with.
 	Discovered time.Time `json:"discovered,omitzero"`
 	Failure    string    `json:"failure,omitempty"`
+	// CertificatesEnd is when the last certificate runs out that a SAML provider signs
+	// with, as far as this replica read its metadata.
+	CertificatesEnd time.Time `json:"certificates_end,omitzero"`
 	connection.Connection
 }
 
@@ -96,6 +99,9 @@ func (a *API) describe(ctx context.Context, of connection.Connection) (Connectio
 	asked, failed := a.o.Health(s.ID)
 	if c.Discovered = asked.UTC(); failed != nil {
 		c.Failure = fault.As(failed).Code
+	}
+	if ends := a.o.CertificatesEnd(s.ID); !ends.IsZero() {
+		c.CertificatesEnd = ends.UTC()
 	}
 	var err error
 	c.Enabled, err = a.o.People.ConnectionEnabled(ctx, s.ID)

@@ -164,7 +164,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
 		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: b.clock}),
 		Connections: connections,
-		Health:      func(string) (time.Time, error) { return b.clock(), errors.New("a lie") },
+		Health:      func(string) (time.Time, error) { return b.clock(), errors.New("a lie") }, CertificatesEnd: func(string) time.Time { return b.clock() },
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),

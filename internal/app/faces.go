@@ -110,7 +110,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.connections, Health: p.faces.connectors.health, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
+		Connections: p.connections, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
 		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,

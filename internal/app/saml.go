@@ -96,6 +96,18 @@ func (c *connectors) samlConnection(ctx context.Context, id string) (*upstream.S
 	return nil, "", login.ErrConnection
 }
 
+// certificatesEnd is when the last certificate of a SAML provider runs out, as far as
+// this replica read them; zero for nothing.
+func (c *connectors) certificatesEnd(id string) time.Time {
+	c.mu.Lock()
+	made := c.made[id]
+	c.mu.Unlock()
+	if s, ok := made.speaks.(*upstream.SAML); ok {
+		return lastEnd(s.Certificates())
+	}
+	return time.Time{}
+}
+
 // samlSettings are the settings of a SAML connection; nil for another.
 func samlSettings(c config.Connection) *connection.SAML {
 	if c.Type != config.TypeSAML {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/admin"
@@ -27,7 +28,7 @@ func (c *Console) showConnection(v *visit) (answer, error) {
 			{ui.T("Stands in"), []cell{{Say: sourceText(one)}}},
 			{ui.T("People"), []cell{{Say: ui.T("Who came over it"), Href: c.path("/people?connection=" + url.QueryEscape(one.ID))}}},
 			{ui.T("Groups"), []cell{{Say: ui.T("What it told of"), Href: c.path("/groups?connection=" + url.QueryEscape(one.ID))}}},
-		}, append(c.toldFacts(one), settingFacts(one)...)...)...),
+		}, append(c.toldFacts(one), settingFacts(one, c.o.CertificatesEnd(one.ID))...)...)...),
 		Offers: c.connectionOffers(v, one),
 	}
 	for _, make := range []func(*visit, Connection) (block, error){c.tracesBlock, c.connectionSessions, c.reasonsBlock, c.failuresBlock} {
@@ -59,7 +60,7 @@ func (c *Console) connectionOffers(v *visit, one Connection) []offer {
 }
 
 // settingFacts are what is decided about a connection, as far as it is.
-func settingFacts(one Connection) []fact {
+func settingFacts(one Connection, ends time.Time) []fact {
 	s := one.Settings
 	facts := []fact{
 		code(ui.T("Client id"), s.ClientID), code(ui.T("Scopes"), strings.Join(s.Scopes, " ")), code(ui.T("Algorithms of ID tokens"), strings.Join(s.Algorithms, " ")), each(ui.T("Tenants"), s.AllowedTenants, true),
@@ -69,7 +70,7 @@ func settingFacts(one Connection) []fact {
 	}
 	if m := s.SAML; m != nil {
 		facts = append(facts, code(ui.T("Our entity id there"), m.EntityID), code(ui.T("Address of its metadata"), m.MetadataURL), is(ui.T("What must be signed"), m.Signed),
-			is(ui.T("How requests are sent"), m.Binding), code(ui.T("Format of names"), m.NameIDFormat), code(ui.T("Attribute that people are known by"), m.Subject))
+			is(ui.T("How requests are sent"), m.Binding), fact{ui.T("Its certificates run out"), []cell{{Time: ends}}}, code(ui.T("Format of names"), m.NameIDFormat), code(ui.T("Attribute that people are known by"), m.Subject))
 	}
 	rules := fact{Label: ui.T("Claim rules")}
 	for _, field := range slices.Sorted(maps.Keys(s.Claims)) {

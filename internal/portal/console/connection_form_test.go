@@ -134,3 +134,30 @@ func TestWhyASignInFailedIsFoundByItsCode(t *testing.T) {
 		}
 	}
 }
+
+func TestCertificatesThatRunOutAreSaidOnTheFirstPage(t *testing.T) {
+	s := newStage(t)
+	s.as("ada", admin.Admin)
+	for name, c := range map[string]struct {
+		left time.Duration
+		want string
+	}{
+		"nobody knows": {0, ""},
+		"far away":     {31 * aDay, ""},
+		"soon":         {10*aDay + anHour, "run out in"},
+		"over":         {-anHour, "have run out"},
+	} {
+		s.ends = map[string]time.Time{}
+		if c.left != 0 {
+			s.ends["acme"] = time.Now().Add(c.left)
+		}
+		page := s.get("")
+		if page.status != http.StatusOK || strings.Contains(page.body, "The certificates of") != (c.want != "") || !strings.Contains(page.body, c.want) {
+			t.Errorf("%s: %d %s", name, page.status, page.body)
+		}
+	}
+	s.as("olga") // who may see none of it
+	if page := s.get(""); strings.Contains(page.body, "The certificates of") {
+		t.Error("everybody is told")
+	}
+}

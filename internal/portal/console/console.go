@@ -79,7 +79,10 @@ type Options struct {
 		All(ctx context.Context) ([]connection.Connection, error)
 		Get(ctx context.Context, id string) (connection.Connection, error)
 	}
-	Sessions interface {
+	// CertificatesEnd tells when the last certificate of a SAML connection's provider
+	// runs out, as far as this replica read them; zero for nothing.
+	CertificatesEnd func(connection string) time.Time
+	Sessions        interface {
 		Search(ctx context.Context, q session.Query) (page []session.Found, next string, err error)
 		Count(ctx context.Context, q session.Query) (int64, error)
 		Find(ctx context.Context, id string) (session.Session, error)

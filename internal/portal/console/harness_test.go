@@ -50,6 +50,8 @@ type stage struct {
 	// who is whose browser asks; empty is nobody's. uses counts how often it was used.
 	who  string
 	uses int
+	// ends are when the certificates of connections run out.
+	ends map[string]time.Time
 }
 
 // prefix is the path that the broker is served under in tests.
@@ -96,7 +98,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	}
 	operations, err := api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
-		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, Sessions: s.sessions,
+		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions,
 		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
@@ -107,7 +109,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
 		},
 		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Issuer: "https://login.example" + prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
-		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections,
+		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections, CertificatesEnd: s.certificatesEnd,
 		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
 		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations,
@@ -120,6 +122,9 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	s.handler = httpx.Edge(httpx.EdgeOptions{Prefix: prefix}, mux)
 	return s
 }
+
+// certificatesEnd is what tests say of a connection.
+func (s *stage) certificatesEnd(connection string) time.Time { return s.ends[connection] }
 
 // invite stands for the sign-in that prepares tests.
 func invite(_ context.Context, connection string, _ identity.Actor) (report, url string, expires time.Time, err error) {

@@ -54,7 +54,7 @@ func (c *Console) showOverview(v *visit) (answer, error) {
 			{Text: ui.T("7 days"), Href: c.path("") + "?span=week", Current: span == "week"},
 		},
 	}
-	for _, part := range []func(*visit, *overviewView, string) error{c.appFigures, c.sessionFigures, c.keyFigures, c.auditFigures, c.queueFigures, c.activityFigures} {
+	for _, part := range []func(*visit, *overviewView, string) error{c.appFigures, c.sessionFigures, c.keyFigures, c.certificateAlerts, c.auditFigures, c.queueFigures, c.activityFigures} {
 		if err := part(v, &page, span); err != nil {
 			return nil, err
 		}
@@ -133,6 +133,31 @@ func (c *Console) keyFigures(v *visit, page *overviewView, _ string) error {
 		s.Tone, s.Note = ui.Bad, ui.T("no key can sign")
 	}
 	page.Stats = append(page.Stats, s)
+	return nil
+}
+
+// certificateNotice is how long before an identity provider's certificates run out the
+// first page says so.
+const certificateNotice = 30 * aDay
+
+func (c *Console) certificateAlerts(v *visit, page *overviewView, _ string) error {
+	if !v.who.May(admin.ReadConnections) {
+		return nil
+	}
+	all, err := c.o.Connections.All(v.r.Context())
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		ends := c.o.CertificatesEnd(one.Settings.ID)
+		switch left := ends.Sub(c.o.Now()); {
+		case ends.IsZero() || left > certificateNotice:
+		case left <= 0:
+			page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The certificates of %s have run out: nobody signs in over it.", one.Title()), Tone: ui.Bad})
+		default:
+			page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The certificates of %s run out in %s: ask for its next one.", one.Title(), span(left)), Tone: ui.Warn})
+		}
+	}
 	return nil
 }
 
