@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
+	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/tokenexchange"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
@@ -63,7 +64,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		return err
 	}
 	f.saml, err = upstream.NewSAMLEndpoints(upstream.SAMLEndpointOptions{
-		Connection: f.connectors.samlConnection, Sessions: p.sessions, Cache: p.memory, Limit: limits.signIns, Refused: f.login.Refused, Actor: httpx.Actor, UI: f.ui, Log: p.log,
+		Connection: f.connectors.samlConnection, Sessions: p.sessions, Apps: f.leaveApps, Cache: p.memory, Limit: limits.signIns, Refused: f.login.Refused, Actor: httpx.Actor, UI: f.ui, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -104,6 +105,12 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.bearer = limits.api(f.api.Bearer)
 	f.console, err = p.openConsole(f.api)
 	return err
+}
+
+// leaveApps leads a browser whose session the identity provider ended through the apps
+// that only it can tell.
+func (f *faces) leaveApps(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool {
+	return f.apps.LeaveApps(w, r, ended, back)
 }
 
 // management is what the API and the console stand on.

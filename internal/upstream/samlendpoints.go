@@ -17,11 +17,16 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/saml"
 	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
+	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// pendingPurpose types sign-outs that wait for the provider's answer.
-const pendingPurpose cache.Purpose = "saml-logout"
+// pendingPurpose types sign-outs that wait for the provider's answer, owedPurpose those
+// whose answer the provider waits for.
+const (
+	pendingPurpose cache.Purpose = "saml-logout"
+	owedPurpose    cache.Purpose = "saml-logout-owed"
+)
 
 const (
 	// maxMessage is what a form about signing out may measure, in bytes.
@@ -43,6 +48,7 @@ var samlFiles embed.FS
 //
 //	GET       /login/saml/{connection}/metadata  our metadata for that provider
 //	GET, POST /login/saml/{connection}/slo       single logout, both ways (profiles, section 4.4)
+//	GET       /login/saml/{connection}/slo/{handle}  goes on with it after the apps
 //
 // A LogoutRequest ends our sessions of that NameID, those of its SessionIndexes alone
 // when it has some, and with them what hangs on them.
@@ -56,8 +62,12 @@ type SAMLEndpointOptions struct {
 	// Connection returns the SAML connection with this id and its title, or fails.
 	Connection func(ctx context.Context, id string) (s *SAML, title string, err error)
 	Sessions   interface {
+		Current(r *http.Request) (session.Session, error)
 		EndUpstream(ctx context.Context, connection, name string, indexes []string, actor identity.Actor) (ended int, err error)
 	}
+	// Apps leads the browser through the apps of a session that has ended and that only
+	// it can tell, and then to back, where it answers and returns true; nil does nothing.
+	Apps  func(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool
 	Cache cache.Cache
 	// Limit bounds how many messages one address sends.
 	Limit interface {
@@ -81,6 +91,7 @@ func (e *SAMLEndpoints) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login/saml/{connection}/metadata", e.metadata)
 	mux.HandleFunc("GET /login/saml/{connection}/slo", e.logout)
 	mux.HandleFunc("POST /login/saml/{connection}/slo", e.logout)
+	mux.HandleFunc("GET /login/saml/{connection}/slo/{handle}", e.appsLeft)
 }
 
 func (e *SAMLEndpoints) metadata(w http.ResponseWriter, r *http.Request) {
@@ -152,6 +163,7 @@ func (e *SAMLEndpoints) asked(w http.ResponseWriter, r *http.Request, s *SAML, t
 	if err != nil {
 		return err
 	}
+	here, signedIn := e.o.Sessions.Current(r)
 	status := saml.Success
 	ended, err := e.o.Sessions.EndUpstream(r.Context(), s.o.ID, asked.Session.Name, asked.Indexes, e.o.Actor(r, identity.Connection(s.o.ID)))
 	if err != nil { // the provider must not tell the person that all is done
@@ -159,16 +171,59 @@ func (e *SAMLEndpoints) asked(w http.ResponseWriter, r *http.Request, s *SAML, t
 		status = saml.Responder
 	}
 	e.o.Log.InfoContext(r.Context(), "signed out at the identity provider", slog.String("connection", s.o.ID), slog.Int("sessions", ended))
-	left, ok, err := s.answerLogout(r.Context(), asked, status, got.relay)
+	a := owed{Connection: s.o.ID, Asked: asked, Status: status, Relay: got.relay}
+	if _, gone := e.o.Sessions.Current(r); signedIn == nil && errors.Is(gone, session.ErrNotFound) && e.o.Apps != nil {
+		handle := random()
+		if err := e.keep(r.Context(), owedPurpose, handle, a); err != nil {
+			return err
+		}
+		if e.o.Apps(w, r, here, s.o.SLO+"/"+handle) {
+			return nil
+		}
+	}
+	return e.pay(w, r, s, title, a)
+}
+
+// owed is an answer that a provider waits for.
+type owed struct {
+	Connection string             `json:"connection"`
+	Asked      saml.LogoutRequest `json:"asked"`
+	Status     string             `json:"status"`
+	Relay      string             `json:"relay,omitempty"`
+}
+
+// pay takes the browser back to the provider with its answer.
+func (e *SAMLEndpoints) pay(w http.ResponseWriter, r *http.Request, s *SAML, title string, a owed) error {
+	left, ok, err := s.answerLogout(r.Context(), a.Asked, a.Status, a.Relay)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		e.signedOut(w, r, title, status == saml.Success)
+		e.signedOut(w, r, title, a.Status == saml.Success)
 		return nil
 	}
 	e.send(w, r, title, left)
 	return nil
+}
+
+// appsLeft goes on once the browser was led through the apps.
+func (e *SAMLEndpoints) appsLeft(w http.ResponseWriter, r *http.Request) {
+	raw, ok, err := e.o.Cache.Take(r.Context(), owedPurpose, r.PathValue("handle"))
+	var a owed
+	if err == nil && (!ok || json.Unmarshal(raw, &a) != nil || a.Connection != r.PathValue("connection")) {
+		err = ErrLogout
+	}
+	var s *SAML
+	var title string
+	if err == nil {
+		s, title, err = e.o.Connection(r.Context(), a.Connection)
+	}
+	if err == nil {
+		err = e.pay(w, r, s, title, a)
+	}
+	if err != nil {
+		e.o.UI.Error(w, r, err)
+	}
 }
 
 // answered goes on with a sign-out of ours.
@@ -211,7 +266,7 @@ func (e *SAMLEndpoints) Leave(w http.ResponseWriter, r *http.Request, a identity
 	p, handle := pending{Connection: a.Connection, Request: saml.NewID(), Back: back}, random()
 	left, ok, err := s.askLogout(ctx, p.Request, *a.Upstream, handle)
 	if err == nil && ok {
-		err = e.keep(ctx, handle, p)
+		err = e.keep(ctx, pendingPurpose, handle, p)
 	}
 	if err != nil {
 		e.o.Log.WarnContext(r.Context(), "not signed out at the identity provider", slog.String("connection", a.Connection), slog.Any("error", err))
@@ -223,12 +278,12 @@ func (e *SAMLEndpoints) Leave(w http.ResponseWriter, r *http.Request, a identity
 	return true
 }
 
-func (e *SAMLEndpoints) keep(ctx context.Context, handle string, p pending) error {
-	raw, err := json.Marshal(p)
+func (e *SAMLEndpoints) keep(ctx context.Context, purpose cache.Purpose, handle string, what any) error {
+	raw, err := json.Marshal(what)
 	if err != nil {
 		return fmt.Errorf("keep a sign-out: %w", err)
 	}
-	return e.o.Cache.Put(ctx, pendingPurpose, handle, raw, pendingLife)
+	return e.o.Cache.Put(ctx, purpose, handle, raw, pendingLife)
 }
 
 // send takes the browser to the provider.

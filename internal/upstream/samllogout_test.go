@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/saml"
 	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
 	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate/gatetest"
+	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
@@ -34,6 +35,29 @@ type exit struct {
 	ended   []string // "name: indexes"
 	broken  error
 	refused []string
+	// here is the session of the browser, empty for none; apps says that one of its
+	// apps has to be led to, back where that leads in the end.
+	here string
+	apps bool
+	back string
+}
+
+// Current is the session of the browser until one was ended.
+func (e *exit) Current(*http.Request) (session.Session, error) {
+	if e.here == "" || len(e.ended) > 0 {
+		return session.Session{}, session.ErrNotFound
+	}
+	return session.Session{ID: e.here}, nil
+}
+
+// lead leads to the apps of a session.
+func (e *exit) lead(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool {
+	if !e.apps || ended.ID != e.here {
+		return false
+	}
+	e.back = back
+	http.Redirect(w, r, "https://app.example/slo", http.StatusSeeOther)
+	return true
 }
 
 // EndUpstream ends nothing and says so.
@@ -60,7 +84,7 @@ func newExit(t *testing.T, p *partner) *exit {
 			}
 			return c, "Partner Corp", nil
 		},
-		Sessions: e, Cache: p.seen, Limit: e, UI: pages, Log: slog.New(slog.DiscardHandler),
+		Sessions: e, Apps: e.lead, Cache: p.seen, Limit: e, UI: pages, Log: slog.New(slog.DiscardHandler),
 		Refused: func(_ *http.Request, connection string, why error) {
 			e.refused = append(e.refused, connection+" "+fault.As(why).Code)
 		},

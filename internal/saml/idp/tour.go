@@ -66,15 +66,24 @@ func stops(all []session.Participant, but string) []stop {
 // or of an app that was verified; the page that says so if it is empty. It reports
 // whether it answered: it did not where nobody has to be told.
 func (p *Provider) Leave(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool {
+	return p.leave(w, r, ended, tour{Back: back, Upstream: &ended.Authentication}) || p.o.Onward(w, r, ended.Authentication, back)
+}
+
+// LeaveApps is Leave without the identity provider: where that asked for it.
+func (p *Provider) LeaveApps(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool {
+	return p.leave(w, r, ended, tour{Back: back})
+}
+
+// leave begins a tour where there is an app to lead to.
+func (p *Provider) leave(w http.ResponseWriter, r *http.Request, ended session.Session, t tour) bool {
 	all, err := p.o.Participants.Participants(r.Context(), ended.ID)
 	if err != nil {
 		p.o.Log.WarnContext(r.Context(), "apps cannot be told of a sign-out", "error", err)
 	}
-	left := stops(all, "")
-	if len(left) == 0 {
-		return p.o.Onward(w, r, ended.Authentication, back)
+	if t.Left = stops(all, ""); len(t.Left) == 0 {
+		return false
 	}
-	p.step(w, r, tour{Left: left, Back: back, Upstream: &ended.Authentication})
+	p.step(w, r, t)
 	return true
 }
 
