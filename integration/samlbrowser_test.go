@@ -2,6 +2,7 @@ package integration
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -334,5 +335,38 @@ func TestASAMLConnectionIsAddedChangedAndRemovedWhileTheBrokerRuns(t *testing.T)
 	}
 	if res, _ := a.send(http.MethodGet, "/login/saml/own/metadata", nil, http.Header{}); res.StatusCode != http.StatusBadRequest {
 		t.Errorf("its metadata: %d", res.StatusCode)
+	}
+}
+
+// Signed out at the provider, the person is out of everything that hung on the session.
+func TestSigningOutAtTheProviderEndsWhatHangsOnTheSession(t *testing.T) {
+	a, base := withSAML(t, nil)
+	told := make(chan string, 8)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.PostFormValue("logout_token") }))
+	t.Cleanup(receiver.Close)
+	a.manage(t, http.MethodPut, "/apps/expense-bot", a.manifest(t, "expense-bot", map[string]any{"backchannelLogoutUri": receiver.URL + "/backchannel"}))
+	b := browser.New()
+	a.samlSignIn(t, b, "grace")
+	held := a.tokens(b)
+	next, code := a.refresh(a.Facts().App("expense-bot"), held.RefreshToken, "")
+	if code != "" || a.userinfo(held) != http.StatusOK {
+		t.Fatalf("control: %s", code)
+	}
+	if page, err := b.Get(t.Context(), base+"/sign-out?username=grace"); err != nil || !strings.Contains(page.Text(), "Signed out everywhere") {
+		t.Fatalf("%v: %s", err, page.Text())
+	}
+	if got := a.userinfo(held); got != http.StatusUnauthorized {
+		t.Errorf("the access token: %d", got)
+	}
+	if _, code := a.refresh(a.Facts().App("expense-bot"), next.RefreshToken, ""); code != "invalid_grant" {
+		t.Errorf("the refresh token: %q", code)
+	}
+	select {
+	case token := <-told:
+		if strings.Count(token, ".") != 2 {
+			t.Errorf("the app was sent %q", token)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the app is not told")
 	}
 }
