@@ -79,7 +79,7 @@ func newExit(t *testing.T, p *partner) *exit {
 	c := p.connection()
 	e.SAMLEndpoints, err = upstream.NewSAMLEndpoints(upstream.SAMLEndpointOptions{
 		Connection: func(_ context.Context, id string) (*upstream.SAML, string, error) {
-			if id != "partner" {
+			if id != "partner" && id != "sister" {
 				return nil, "", errors.New("no such connection")
 			}
 			return c, "Partner Corp", nil
