@@ -163,6 +163,10 @@ func TestATestSignsInForAReportAndNeverForASession(t *testing.T) {
 	if stolen, err := other.Get(t.Context(), made.URL); err != nil || stolen.Status != http.StatusNotFound {
 		t.Errorf("another browser is shown the test: %v %d", err, stolen.Status)
 	}
+	under, _, _ := strings.Cut(made.URL, "/login/test/")
+	if led, err := b.Get(t.Context(), under+"/login/flow/"+page.URL.Query().Get("state")+"?idp=acme"); err != nil || led.Status != http.StatusBadRequest || !strings.Contains(led.Text(), "login_flow") {
+		t.Errorf("the test is led to another provider: %v %d %s", err, led.Status, led.Text())
+	}
 	page = a.password(b, page, mallory)
 	if page.Status != http.StatusOK || page.URL.String() != made.URL || !strings.Contains(page.Text(), "Mallory Quist") || !strings.Contains(page.Text(), "audience") {
 		t.Fatalf("%d %s %s", page.Status, page.URL, page.Text())

@@ -198,6 +198,7 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	for _, ring := range p.rings() {
 		loading.Go(func() error { return ring.Load(ctx) })
 	}
+	loading.Go(func() error { return p.connections.Reserve(ctx) })
 	return loading.Wait()
 }
 

@@ -10,8 +10,9 @@
 // A connection's id is part of every person's key, and its issuer says whose people
 // they are. So the issuer of a connection never changes, and the id of one that was
 // removed is only taken again for the same issuer: no other provider comes into the
-// accounts of its people. Where the configuration has the id of a stored connection,
-// the configuration counts.
+// accounts of its people. That holds for those of the configuration, too, which may
+// come out of it. Where the configuration has the id of a stored connection, the
+// configuration counts.
 //
 // The client secret is stored encrypted, bound to its row. It is never shown.
 package connection
@@ -124,7 +125,9 @@ type Change struct {
 	Record Record
 	// Disabled switches the connection off or on; nil leaves it as it is.
 	Disabled *bool
-	Events   []event.Event
+	// Keep leaves that as it is where the record is of one that was removed, too.
+	Keep   bool
+	Events []event.Event
 }
 
 // Store keeps connections.

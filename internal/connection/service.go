@@ -364,6 +364,26 @@ func (s *Service) Remove(ctx context.Context, id string, actor identity.Actor) e
 	})
 }
 
+// Reserve notes of every connection of the configuration whose people they are, so
+// that its id is nobody else's when it is in the configuration no more.
+func (s *Service) Reserve(ctx context.Context) error {
+	for _, c := range s.o.Configured {
+		whose := Settings{ID: c.Settings.ID, Type: c.Settings.Type, Issuer: c.Settings.Issuer}
+		err := s.o.Store.ChangeConnections(ctx, func(all []Record) (Change, error) {
+			r := find(all, whose.ID)
+			if r != nil && (r.live() || r.Settings.Issuer == whose.Issuer && r.Settings.Type == whose.Type) {
+				return Change{}, nil
+			}
+			noted := Record{Connection: Connection{Settings: whose, Source: Configured}, Removed: s.o.Now().UTC().Truncate(time.Microsecond)}
+			return Change{Record: noted, Keep: true}, nil
+		})
+		if err != nil {
+			return fmt.Errorf("reserve the id of the connection %s: %w", whose.ID, err)
+		}
+	}
+	return nil
+}
+
 // Reseal encrypts secrets anew that a previous encryption key encrypted, so that it
 // can be taken out of the configuration.
 func (s *Service) Reseal(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
@@ -137,6 +138,38 @@ func TestASecretOpensInItsRowAloneAndFollowsTheEncryptionKey(t *testing.T) {
 	moved := connection.New(connection.Options{Store: a.db, Sealer: vault(t, 1), Read: read, Now: time.Now})
 	if secret, err := moved.Secret(t.Context(), "two"); err == nil {
 		t.Errorf("the secret of another row opens: %q", secret)
+	}
+}
+
+// The people of a connection that comes out of the configuration are not those of
+// whoever takes its id.
+func TestTheIDOfAConfiguredConnectionStaysThatOfItsIssuer(t *testing.T) {
+	a, _ := replicas(t, vault(t, 1))
+	if err := a.db.SetConnectionState(t.Context(), directory.ConnectionState{ID: "acme", Disabled: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := a.Reserve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if states, err := a.db.ConnectionStates(t.Context()); err != nil || len(states) != 1 || !states[0].Disabled {
+		t.Errorf("whether it is disabled is forgotten: %+v %v", states, err)
+	}
+	if all, err := a.All(t.Context()); err != nil || len(all) != 1 || all[0].Source != connection.Configured {
+		t.Errorf("%+v %v", all, err)
+	}
+	after := connection.New(connection.Options{Store: a.db, Sealer: vault(t, 1), Read: read, Now: time.Now})
+	if all, err := after.All(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("out of the configuration: %+v %v", all, err)
+	}
+	for _, text := range []string{`{"id":"acme","issuer":"https://evil.example"}`, `{"id":"acme","issuer":"https://acme.example","type":"saml"}`} {
+		if _, err := after.Apply(t.Context(), "acme", []byte(text), false, actor); !errors.Is(err, connection.ErrIDUsed) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := after.Apply(t.Context(), "acme", []byte(`{"id":"acme","issuer":"https://acme.example"}`), false, actor); err != nil {
+		t.Errorf("control: %v", err)
 	}
 }
 

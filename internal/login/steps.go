@@ -23,6 +23,9 @@ import (
 // choose goes on with the provider that the person picked, or shows the page.
 func (l *Login) choose(w http.ResponseWriter, r *http.Request) {
 	f, r, err := l.load(r, r.PathValue("flow"))
+	if err == nil && f.Test != nil {
+		err = ErrFlow // a test has its connection, and says nothing of another
+	}
 	if err != nil {
 		l.o.UI.Error(w, r, err)
 		return

@@ -63,6 +63,7 @@ func (t *tx) putConnection(ctx context.Context, c connection.Change) error {
 		ON CONFLICT (id) DO UPDATE SET body = excluded.body, secret = excluded.secret, version = connections.version + 1`, id, string(body), c.Record.Secret)
 	switch {
 	case err != nil:
+	case !c.Record.Removed.IsZero() && c.Keep:
 	case !c.Record.Removed.IsZero():
 		_, err = t.ExecContext(ctx, `DELETE FROM connection_states WHERE id = $1`, id)
 	case c.Disabled != nil:

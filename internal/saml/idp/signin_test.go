@@ -165,6 +165,8 @@ func TestTheAnswerGoesToAnAddressOfTheManifestAlone(t *testing.T) {
 		rec := w.send(request{text: authn(saml.NewID(), attributes, "")})
 		if want == "" {
 			w.refused(attributes, rec, idp.ErrACS)
+			// Nor does a status go there, which needs no sign-in.
+			w.refused(attributes+", to be refused", w.send(request{text: authn(saml.NewID(), attributes+` ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:PAOS"`, "")}), idp.ErrACS)
 		} else if a := w.answered(rec, xmlgate.Want{Signed: xmlgate.Both}); a.target != want || a.assertion.Subject.SubjectConfirmations[0].SubjectConfirmationData.Recipient != want {
 			t.Errorf("%s: sent to %s", attributes, a.target)
 		}
@@ -189,6 +191,7 @@ func TestARequestThatProvesNothingIsToldToThePersonAlone(t *testing.T) {
 		"a relay state without end":     {request{text: good(), relay: strings.Repeat("x", 1025)}, []string{"saml_relay_state"}},
 		"an id that is markup":          {request{text: authn("&lt;b&gt;", "", "")}, []string{"saml_id", "saml_app_message_id"}},
 		"an id without end":             {request{text: authn("_"+strings.Repeat("x", 300), "", "")}, []string{"saml_id", "saml_app_message_id"}},
+		"an id that is no XML name":     {request{text: authn("28338c8c-39ab-4b94-bcdc-46f68f99d962", "", "")}, []string{"saml_app_message_id"}},
 		"SAML 1.1":                      {request{text: strings.Replace(good(), `"2.0"`, `"1.1"`, 1)}, []string{"saml_version"}},
 		"a response":                    {request{text: strings.ReplaceAll(good(), "AuthnRequest", "Response")}, []string{"saml_root"}},
 		"a logout request":              {request{text: strings.ReplaceAll(good(), "AuthnRequest", "LogoutRequest")}, []string{"saml_root"}},
@@ -431,6 +434,9 @@ func TestALaunchIsAResponseThatNobodyAskedFor(t *testing.T) {
 	w.refused("no such app", w.get("/saml/launch/other"), idp.ErrNoLaunch)
 	c.SAML.Unsolicited = false
 	w.refused("an app that wants none", w.get("/saml/launch/wiki"), idp.ErrNoLaunch)
+	rec := httptest.NewRecorder()
+	w.provider.Resume(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), w.asked.State, w.signIn)
+	w.refused("an app that wants none any more", rec, idp.ErrShut)
 	w.add("https://oidc.example", func(c *registry.Client) { c.Name, c.SAML = "oidc", nil })
 	w.refused("an app of another protocol", w.get("/saml/launch/oidc"), idp.ErrNoLaunch)
 }
