@@ -114,6 +114,25 @@ for (const name of ['expense-bot', 'crm-dash', 'field-notes', 'hr-feedback']) {
 }
 
 {
+  const { client: name, subject_client: from, audience, scope, audience_denied: denied } = facts.exchange;
+  const { tokens } = await signIn(await discover(app(from)), app(from), browser, alice);
+  const config = await discover(app(name));
+  const exchange = (extra) => client.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+    subject_token: tokens.access_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', audience, scope, ...extra,
+  });
+  const got = await exchange();
+  assert.equal(got.issued_token_type, 'urn:ietf:params:oauth:token-type:access_token');
+  assert.equal(got.scope, scope);
+  assert.equal(got.refresh_token, undefined);
+  const seen = await client.tokenIntrospection(await discover(app('payroll-api')), got.access_token);
+  assert.equal(seen.active, true);
+  assert.equal(seen.aud, audience);
+  assert.deepEqual(seen.act, { sub: app(name).client_id });
+  await assert.rejects(exchange({ audience: denied }), { error: 'invalid_target' });
+  held('token exchange');
+}
+
+{
   const a = app('hr-feedback');
   const config = await discover(a);
   const { tokens } = await signIn(config, a, browser, alice);

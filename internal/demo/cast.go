@@ -62,23 +62,44 @@ type part struct {
 	partners                 bool // may use it, too
 	grants, scopes           []string
 	port                     int
+	// mayAct is the client that may exchange the tokens of its people.
+	mayAct string
+	// calls is the API and scope that it exchanges tokens for.
+	calls, calling string
+	// offers are the scopes of the API that it serves under its own name, and life how
+	// long their tokens live, empty for as long as any.
+	offers []string
+	life   string
 }
 
-// The API of the demo and the scope that it wants.
+// The APIs of the demo. Anybody with the scope may read the payroll; the other API is
+// named by no app, and its tokens live for a second.
 const (
-	payrollAudience = "payroll-api"
-	payrollScope    = "payroll.read"
+	payrollAudience   = "payroll-api"
+	payrollScope      = "payroll.read"
+	payrollScopeWider = "payroll.write"
+	ledgerAudience    = "ledger-admin"
+	ledgerLife        = "1s"
+)
+
+// The app that exchanges tokens, and those that it is told apart from.
+const (
+	exchanging    = "travel-desk"
+	notExchanging = "crm-dash"
+	exchangedFrom = "expense-bot"
 )
 
 // parts lists the sample apps. Ports are where they are found when free.
 func parts() []part {
 	code, refresh, credentials := "authorization_code", "refresh_token", "client_credentials"
+	exchange := "urn:ietf:params:oauth:grant-type:token-exchange"
 	openid := []string{"openid", "profile", "email", "groups"}
 	return []part{
 		{
 			name: "expense-bot", title: "Expense Bot", description: "Files expenses and reminds of missing receipts.",
 			client: "microapp-expense-bot", auth: "client_secret_basic", group: everybody, owner: "finance", contact: "#expense-bot",
 			grants: []string{code, refresh}, scopes: append([]string{"offline_access"}, openid...), port: 8090, partners: true,
+			mayAct: "microapp-travel-desk",
 		},
 		{
 			name: "crm-dash", title: "CRM Dashboard", description: "The sales pipeline at a glance.",
@@ -103,7 +124,17 @@ func parts() []part {
 		{
 			kind: api, name: "payroll-api", title: "Payroll API", description: "An API that asks the broker about every token.",
 			client: "payroll-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
-			grants: []string{credentials}, port: 8095,
+			grants: []string{credentials}, port: 8095, offers: []string{payrollScope, payrollScopeWider},
+		},
+		{
+			name: exchanging, title: "Travel Desk", description: "Books journeys, and asks the payroll where to send the bill.",
+			client: "microapp-travel-desk", auth: "client_secret_basic", group: everybody, owner: "sales", contact: "#travel-desk",
+			grants: []string{code, credentials, exchange}, scopes: openid, port: 8097, calls: payrollAudience, calling: payrollScope,
+		},
+		{
+			kind: api, name: ledgerAudience, title: "Ledger Admin", description: "Closes the books. No app may call it in anybody's name.",
+			client: "ledger-admin", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
+			grants: []string{credentials}, port: 8098, offers: []string{"ledger.close"}, life: ledgerLife,
 		},
 		{
 			kind: wiki, name: "team-wiki", title: "Team Wiki", description: "Pages that teams write together, in an app that speaks SAML.",

@@ -218,11 +218,13 @@ func (d *Demo) Populate(ctx context.Context, socket string) error {
 			return err
 		}
 	}
-	payroll := d.facts.App(payrollAudience)
-	d.facts.APIs = []FactAPI{{
-		Audience: payrollAudience, URL: payroll.URL, ClientID: payroll.ClientID, Secret: payroll.Secret, Scopes: []string{payrollScope},
-	}}
-	return nil
+	for _, p := range d.parts() {
+		if p.kind == api {
+			a := d.facts.App(p.name)
+			d.facts.APIs = append(d.facts.APIs, FactAPI{Audience: p.name, URL: a.URL, ClientID: a.ClientID, Secret: a.Secret, Scopes: p.offers})
+		}
+	}
+	return d.exchange(ctx)
 }
 
 // launch applies an app, tells of it and starts it.
@@ -301,14 +303,18 @@ func (d *Demo) start(p part, base string) {
 	if p.auth == "private_key_jwt" {
 		o.Key, o.KID = d.state.feedbackKey, d.kid
 	}
+	salaries := "http://" + d.waiting[payrollAudience].Addr().String() + "/salaries"
 	var app mounter
 	switch p.kind {
 	case signIn:
 		app = sample.New(o)
+		if p.calls != "" {
+			app = sample.NewCaller(o, p.calls, p.calling, salaries)
+		}
 	case report:
-		app = sample.NewReport(o, payrollAudience, payrollScope, "http://"+d.waiting[payrollAudience].Addr().String()+"/salaries")
+		app = sample.NewReport(o, payrollAudience, payrollScope, salaries)
 	case api:
-		app = sample.NewAPI(o, payrollAudience, payrollScope)
+		app = sample.NewAPI(o, p.name, p.offers[0])
 	case wiki:
 		app = sample.NewSAML(o, d.state.wiki.key, d.state.wiki.certificate)
 	}
@@ -329,8 +335,14 @@ func (d *Demo) serve(l net.Listener, m mounter) {
 // Facts are complete after Populate.
 func (d *Demo) Facts() Facts { return d.facts }
 
-// WriteFacts replaces the file with the facts as JSON.
-func (d *Demo) WriteFacts(file string) error { return d.facts.write(file) }
+// WriteFacts replaces the file with the facts as JSON, as soon as what they call
+// expired is so: a second after the first start.
+func (d *Demo) WriteFacts(file string) error {
+	if left := d.state.Expired.At.Sub(d.o.Now()); left > 0 {
+		time.Sleep(min(left, maxExpiry)) // there is nothing else to wait for
+	}
+	return d.facts.write(file)
+}
 
 // Check walks the whole story against the running demo and prints each step.
 func (d *Demo) Check(ctx context.Context, out io.Writer) error {
@@ -349,7 +361,7 @@ func (d *Demo) Check(ctx context.Context, out io.Writer) error {
 	o := check.Options{
 		Issuer: d.issuer, Account: d.facts.Account, Allowed: who("alice"), Denied: who("carol"), Missing: everybody,
 		Refreshing: at("expense-bot"), Post: at("crm-dash"), Public: at("field-notes"), KeyJWT: at("hr-feedback"),
-		Job: at("nightly-report"), IDP: "acme", Now: d.o.Now, Out: out,
+		Job: at("nightly-report"), Calling: at(exchanging), IDP: "acme", Now: d.o.Now, Out: out,
 	}
 	if d.o.SAML {
 		app := d.facts.SAMLApps[0]

@@ -152,6 +152,7 @@ func TestFactsNameEverythingThatWasStarted(t *testing.T) {
 			needs(t, one, "private_key", "kid")
 		}
 	}
+	needs(t, facts["exchange"], "client", "client_denied", "audience", "audience_denied", "scope", "scope_wider", "subject_client", "expired_token")
 	for _, one := range facts["apis"].([]any) {
 		needs(t, one, "audience", "url", "client_id", "secret", "scopes")
 	}

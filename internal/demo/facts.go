@@ -27,6 +27,24 @@ type Facts struct {
 	// SAMLApps are apps that speak SAML.
 	SAMLApps []FactSAMLApp `json:"saml_apps"`
 	APIs     []FactAPI     `json:"apis"`
+	Exchange FactExchange  `json:"exchange"`
+}
+
+// FactExchange is what the token exchange (RFC 8693) can be tried with. Apps go by
+// their names.
+type FactExchange struct {
+	// Client exchanges the tokens of people at SubjectClient for ones of Audience with
+	// Scope; ClientDenied may not exchange any.
+	Client       string `json:"client"`
+	ClientDenied string `json:"client_denied"`
+	// AudienceDenied and ScopeWider are there, but Client gets neither.
+	Audience       string `json:"audience"`
+	AudienceDenied string `json:"audience_denied"`
+	Scope          string `json:"scope"`
+	ScopeWider     string `json:"scope_wider"`
+	SubjectClient  string `json:"subject_client"`
+	// ExpiredToken is an access token of the issuer that was good once.
+	ExpiredToken string `json:"expired_token"`
 }
 
 // FactAdmin is who may do everything: a person who signs in, and an API token for

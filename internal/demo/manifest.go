@@ -26,7 +26,7 @@ func (p part) manifest(base string, jwks json.RawMessage, certificate string) ([
 		"Name": p.name, "Title": p.title, "Description": p.description, "Owner": p.owner, "Contact": p.contact,
 		"Groups": p.groups(), "Client": p.client, "Auth": p.auth, "Grants": p.grants, "Scopes": p.scopes,
 		"Base": base, "SignIn": p.kind == signIn, "API": p.kind == api, "SAML": p.kind == wiki, "JWKS": string(jwks), "Certificate": certificate,
-		"Audience": payrollAudience, "Scope": payrollScope,
+		"Offers": p.offers, "Life": p.life, "MayAct": p.mayAct, "Calls": p.calls, "Calling": p.calling,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("manifest of %s: %w", p.name, err)

@@ -34,6 +34,7 @@ type state struct {
 	Encryption   string            `json:"encryption_key"`
 	Secrets      map[string]string `json:"client_secrets"`
 	AdminToken   apiToken          `json:"admin_token,omitzero"`
+	Expired      expired           `json:"expired_token,omitzero"`
 	directory    string
 	idpKey       *rsa.PrivateKey
 	feedbackKey  *ecdsa.PrivateKey

@@ -33,8 +33,9 @@ type Options struct {
 	Missing         string
 	// Refreshing is a client_secret_basic app with refresh tokens, Post one with
 	// client_secret_post, Public one without a secret, KeyJWT one with
-	// private_key_jwt; Job is an app without people.
-	Refreshing, Post, Public, KeyJWT, Job App
+	// private_key_jwt; Job is an app without people, and Calling one that calls an API
+	// in their name.
+	Refreshing, Post, Public, KeyJWT, Job, Calling App
 	// IDP is the identity provider of Allowed and Denied.
 	IDP string
 	// SAML is what speaks SAML, nil without any.
@@ -80,6 +81,8 @@ func story() []step {
 		{"a refresh gives new tokens", (*walk).refresh},
 		{"a used refresh token is refused, and ends its family", (*walk).reuse},
 		{"a job gets a token of its own and calls the API", (*walk).job},
+		{"an app calls the API for a person, by an exchanged token", (*walk).calling},
+		{"an app whose manifest does not say so exchanges nothing", (*walk).notExchanging},
 		{"signing out everywhere reaches the apps", (*walk).signOut},
 	}
 }
@@ -237,7 +240,7 @@ func (w *walk) signOut(ctx context.Context) error {
 func (w *walk) appsForget(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	for _, app := range []App{w.Refreshing, w.Post, w.Public, w.KeyJWT} {
+	for _, app := range []App{w.Refreshing, w.Post, w.Public, w.KeyJWT, w.Calling} {
 		for {
 			page, err := w.person.Get(ctx, app.URL)
 			if err != nil {

@@ -42,7 +42,8 @@ type Options struct {
 
 // App is a running app.
 type App struct {
-	o Options
+	o     Options
+	calls bool // an API, in the name of who is signed in
 
 	mu       sync.Mutex
 	provider *oidc.Provider

@@ -25,10 +25,12 @@ type view struct {
 	// Run offers a button that starts a job; Result is what the last run brought.
 	Run    bool
 	Result string
+	// Calls offers a button that calls an API in the visitor's name.
+	Calls bool
 }
 
 func (a *App) render(w http.ResponseWriter, status int, v view) {
-	v.App = a.o
+	v.App, v.Calls = a.o, a.calls
 	render(w, status, v)
 }
 

@@ -101,7 +101,7 @@ func (p *API) salaries(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the token lacks "+p.scope, http.StatusForbidden)
 	default:
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"for": info.Client, "headcount": 412, "currency": "EUR"}) // the peer may have gone
+		_ = json.NewEncoder(w).Encode(map[string]any{"for": info.Client, "acting": info.Act.Subject, "person": info.person(), "headcount": 412, "currency": "EUR"}) // the peer may have gone
 	}
 }
 
@@ -111,6 +111,19 @@ type introspection struct {
 	Audience string `json:"aud"`
 	Scope    string `json:"scope"`
 	Client   string `json:"client_id"`
+	Subject  string `json:"sub"`
+	// Act is who calls in the name of Subject (RFC 8693, section 4.1).
+	Act struct {
+		Subject string `json:"sub"`
+	} `json:"act"`
+}
+
+// person is whom the token speaks of, nobody for a client's own.
+func (i introspection) person() string {
+	if i.Subject == i.Client {
+		return ""
+	}
+	return i.Subject
 }
 
 func (p *API) introspect(ctx context.Context, raw string) (introspection, error) {

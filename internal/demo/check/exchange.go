@@ -1,0 +1,49 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+)
+
+// calling has the app Calling ask the API in the name of the person.
+func (w *walk) calling(ctx context.Context) error {
+	page, err := w.person.Get(ctx, w.Calling.URL+"login")
+	if err != nil {
+		return err
+	}
+	if err := shows(page, "who", w.Allowed.Email); err != nil {
+		return err
+	}
+	if page, err = w.person.Submit(ctx, page, "/call", nil); err != nil {
+		return err
+	}
+	if result, _ := page.ByID("result"); !contains(result, "200 OK") || !contains(result, w.Calling.ClientID) {
+		return fmt.Errorf("the API does not answer to %s for the person: %s", w.Calling.ClientID, page.Text())
+	}
+	return nil
+}
+
+// notExchanging tries the same as the app Refreshing, whose manifest names no API.
+func (w *walk) notExchanging(ctx context.Context) error {
+	got, err := w.authorize(ctx, w.person, nil)
+	if err != nil {
+		return err
+	}
+	held, err := w.redeem(ctx, got.code, got.verifier)
+	if err != nil {
+		return err
+	}
+	_, err = w.grant(ctx, url.Values{
+		"grant_type":    {"urn:ietf:params:oauth:grant-type:token-exchange"},
+		"subject_token": {held.Access}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}, "audience": {"payroll-api"},
+	})
+	switch {
+	case err == nil:
+		return errors.New("it got a token")
+	case !contains(err.Error(), "unauthorized_client"):
+		return err
+	}
+	return nil
+}
