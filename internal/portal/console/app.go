@@ -110,6 +110,7 @@ func (c *Console) appFacts(a catalog.App) []fact {
 	if r := m.Spec.Identity.Resource; r != nil {
 		facts = append(facts, code(ui.T("Serves the API"), r.Audience), each(ui.T("Scopes of the API"), r.Scopes, true))
 	}
+	facts = append(facts, exchangeFacts(m.Spec.Identity)...)
 	return known(append(facts, code(ui.T("Digest"), a.Digest), fact{ui.T("Added"), []cell{{Time: a.Created}}}, fact{ui.T("Changed"), []cell{{Time: a.Updated}}})...)
 }
 
