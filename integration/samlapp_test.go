@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 )
 
@@ -219,4 +220,80 @@ func TestASAMLKeyIsRotatedWithoutLosingASignIn(t *testing.T) {
 	if in := s.carried(t, browser.New(), base+"/login", "bob"); in.NameID != "bob@acme.example" {
 		t.Errorf("%+v", in)
 	}
+}
+
+// TestSignOutsGoAllTheWayBetweenAProviderAndAnApp has SAML on both sides: npm samlify
+// vouches for a person, and the demo's wiki lets them in.
+func TestSignOutsGoAllTheWayBetweenAProviderAndAnApp(t *testing.T) {
+	if err := nodeModules(); err != nil {
+		t.Fatalf("`make test` installs Node.js: %v", err)
+	}
+	port := freePort(t)
+	base := "http://127.0.0.1:" + port
+	s := startDemoWithSAML(t, func(c *config.Config) { addSamlify(c, base, nil) })
+	startSamlify(t, port, s.Issuer())
+	wiki := s.Facts().SAMLApps[0].URL
+	b := browser.New()
+	carry := func(page *browser.Page, err error) *browser.Page {
+		t.Helper()
+		for range 8 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			form, ok := page.Form("")
+			if !ok || !form.Values.Has("SAMLResponse") && !form.Values.Has("SAMLRequest") || form.Values.Has("username") {
+				break
+			}
+			page, err = b.Submit(t.Context(), page, "", nil)
+		}
+		return page
+	}
+	signIn := func() {
+		t.Helper()
+		page, err := b.Get(t.Context(), wiki+"login")
+		if err != nil {
+			t.Fatal(err)
+		}
+		elsewhere, ok := page.Link("Elsewhere")
+		if !ok {
+			t.Fatalf("no choice: %s", page.Text())
+		}
+		// The broker may have asked for its metadata before it answered.
+		eventually(t, "the provider is known", func() bool {
+			if page, err = b.Get(t.Context(), elsewhere); err != nil {
+				t.Fatal(err)
+			}
+			return page.Status == http.StatusOK
+		})
+		page = carry(b.Submit(t.Context(), page, "", url.Values{"username": {"grace"}}))
+		if who, _ := page.ByID("who"); who != "grace@elsewhere.example" {
+			t.Fatalf("%s: %s", page.URL, page.Text())
+		}
+	}
+	out := func(where string) {
+		t.Helper()
+		for address, sign := range map[string]string{wiki: "grace@", base + "/sessions": "grace", s.Facts().Account: "grace@"} {
+			if page, err := b.Get(t.Context(), address); err != nil || strings.Contains(page.Text(), sign) {
+				t.Errorf("signed out at %s, and still in at %s: %v %s", where, address, err, page.Text())
+			}
+		}
+	}
+	signIn()
+	if page := carry(b.Get(t.Context(), base+"/sign-out?username=grace")); !strings.Contains(page.Text(), "Signed out everywhere, with relay state ours") {
+		t.Errorf("%s: %s", page.URL, page.Text())
+	}
+	out("the provider")
+	signIn()
+	page, err := b.Get(t.Context(), wiki)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page = carry(b.Submit(t.Context(), page, "/logout", nil))
+	if refresh, ok := strings.CutPrefix(page.Header.Get("Refresh"), "0; url="); ok { // a browser goes on by itself
+		page = carry(b.Get(t.Context(), refresh))
+	}
+	if bye, _ := page.ByID("bye"); bye == "" {
+		t.Errorf("%s: %s", page.URL, page.Text())
+	}
+	out("the app")
 }
