@@ -125,6 +125,7 @@ func TestEveryPageHolds(t *testing.T) {
 		})
 	}
 	a := crowd(t)
+	a.plainWiki(t)
 	for _, screen := range []screen{screens()[0], screens()[3]} {
 		t.Run("signed in, "+screen.name, func(t *testing.T) {
 			w := chromiumFor(t, crawlLimit)

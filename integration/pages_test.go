@@ -30,6 +30,8 @@ func (w *window) walkPages(a *attacker, prefix string) {
 	w.do("begin again", chromedp.Navigate(app.URL+"login"), chromedp.WaitVisible(chromedp.CSS(`button[value="allow"]`)),
 		chromedp.Click(chromedp.CSS(`button[value="allow"]`)), chromedp.WaitVisible(chromedp.CSS("#who")))
 	w.holds(prefix + "06-app-signed-in")
+	w.do("have an app of SAML ask to sign out", chromedp.Navigate(a.plainWiki(w.t)))
+	w.holds(prefix + "06-an-app-asks")
 	w.do("ask to sign out", chromedp.Navigate(a.Issuer()+"/logout"))
 	w.holds(prefix + "07-sign-out")
 	w.do("sign out", chromedp.Click(chromedp.CSS(`form[action*="confirm"] button`)), chromedp.WaitNotPresent(chromedp.CSS(`form[action*="confirm"]`)))

@@ -1,13 +1,18 @@
 package integration
 
 import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
@@ -296,4 +301,27 @@ func TestSignOutsGoAllTheWayBetweenAProviderAndAnApp(t *testing.T) {
 		t.Errorf("%s: %s", page.URL, page.Text())
 	}
 	out("the app")
+}
+
+// plainWiki adds an app of SAML that signs nothing, and returns a request of it to sign
+// somebody out.
+func (s *stage) plainWiki(t *testing.T) (signOut string) {
+	t.Helper()
+	s.manage(t, http.MethodPut, "/apps/plain-wiki", []byte(`{"apiVersion": "marketplace/v1alpha1", "kind": "MicroApp",
+		"metadata": {"name": "plain-wiki", "title": "Plain Wiki", "description": "An app of SAML that signs nothing."},
+		"spec": {"owner": {"team": "people-tools", "primary": "ada@acme.example"},
+			"entitlements": [{"name": "reader", "description": "Read", "groups": ["all-employees"]}],
+			"identity": {"protocol": "saml", "saml": {"entityId": "https://plain.example/saml", "acs": ["https://plain.example/acs"], "slo": "https://plain.example/slo",
+				"launchUri": "https://plain.example/", "attributes": {"email": "urn:oid:0.9.2342.19200300.100.1.3"}}}}}`))
+	message := `<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_1" Version="2.0" IssueInstant="` +
+		time.Now().UTC().Format(time.RFC3339) + `"><saml:Issuer>https://plain.example/saml</saml:Issuer><saml:NameID>somebody</saml:NameID></samlp:LogoutRequest>`
+	var deflated bytes.Buffer
+	f, err := flate.NewWriter(&deflated, flate.BestCompression)
+	if err == nil {
+		_, err = f.Write([]byte(message))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return s.Issuer() + "/saml/slo?SAMLRequest=" + url.QueryEscape(base64.StdEncoding.EncodeToString(deflated.Bytes()))
 }
