@@ -86,6 +86,15 @@ func (i *inspection) check(passed bool, why *fault.Error, expected, got string) 
 	return passed
 }
 
+// there notes a check of something that is there or not, and is not shown.
+func (i *inspection) there(is bool, why *fault.Error, expected string) bool {
+	got := "that"
+	if !is {
+		got = "none, or another"
+	}
+	return i.check(is, why, expected, got)
+}
+
 // clean takes out of a stranger's text what moves a cursor or turns the direction.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -149,7 +158,7 @@ func (i *inspection) envelope(m xmlgate.Message, e Expect) {
 // subject checks whom the assertion is about and who may present it, and returns
 // until when.
 func (i *inspection) subject(said *Assertion, s *samllib.Subject, e Expect) (due time.Time) {
-	if !i.check(s != nil && s.NameID != nil && name(s.NameID.Value), ErrSubject, "a NameID of 1 to 256 bytes, without white space around it or control characters", "none, or another") {
+	if !i.there(s != nil && s.NameID != nil && name(s.NameID.Value), ErrSubject, "a NameID of 1 to 256 bytes, without white space around it or control characters") {
 		return due
 	}
 	n := s.NameID
@@ -172,7 +181,7 @@ func (i *inspection) confirmations(all []samllib.SubjectConfirmation, e Expect) 
 	all = slices.DeleteFunc(slices.Clone(all), func(c samllib.SubjectConfirmation) bool {
 		return c.Method != bearer || c.SubjectConfirmationData == nil
 	})
-	if !i.check(len(all) > 0, ErrConfirmation, bearer, "none") {
+	if !i.there(len(all) > 0, ErrConfirmation, bearer) {
 		return time.Time{}
 	}
 	for n, c := range all {
@@ -197,7 +206,7 @@ func (i *inspection) confirmation(d *samllib.SubjectConfirmationData, e Expect) 
 
 // conditions checks when and where the assertion counts, and returns until when.
 func (i *inspection) conditions(c *samllib.Conditions, b beyond, e Expect) time.Time {
-	if !i.check(c != nil, ErrConditions, "conditions", "none") {
+	if !i.there(c != nil, ErrConditions, "conditions") {
 		return time.Time{}
 	}
 	unknown := ""
@@ -221,7 +230,7 @@ func (i *inspection) conditions(c *samllib.Conditions, b beyond, e Expect) time.
 
 // statement checks how and when the person signed in there.
 func (i *inspection) statement(said *Assertion, all []samllib.AuthnStatement, e Expect) {
-	if !i.check(len(all) > 0, ErrAuthnStatement, "an AuthnStatement", "none") {
+	if !i.there(len(all) > 0, ErrAuthnStatement, "an AuthnStatement") {
 		return
 	}
 	s := all[0]
