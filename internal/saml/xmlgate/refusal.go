@@ -2,8 +2,6 @@ package xmlgate
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -50,6 +48,3 @@ func quote(s string) string {
 	}
 	return strconv.QuoteToASCII(s)
 }
-
-// Checks returns the codes of all checks in alphabetical order.
-func Checks() []string { return slices.Sorted(maps.Keys(checks)) }
