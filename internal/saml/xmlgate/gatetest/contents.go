@@ -48,6 +48,7 @@ func (l *Lab) contents() []Attack {
 		row{"two Status", "saml_element_twice", swap(good.Raw, Success, Success+Success)},
 		row{"two Issuers of the response", "saml_element_twice", swap(good.Raw, Success, `<saml:Issuer`+nsA+`>https://evil.example</saml:Issuer>`+Success)},
 		row{"something of another namespace in the response", "saml_element_unknown", swap(good.Raw, Success, `<x:y xmlns:x="urn:example:x"></x:y>`+Success)},
+		row{"text in StatusCode", "saml_mixed_content", swap(good.Raw, `></samlp:StatusCode>`, `>x</samlp:StatusCode>`)},
 		row{"the status in Issuer", "saml_mixed_content", swap(good.Raw, Issuer+`</saml:Issuer>`, Issuer+Success+`</saml:Issuer>`)},
 		row{"an error without an assertion", "saml_status", Unplaced(strings.Replace(Envelope(""), "status:Success", "status:AuthnFailed", 1))},
 		row{"success without an assertion", "saml_assertion_count", Unplaced(Envelope(""))},
@@ -112,6 +113,7 @@ func (l *Lab) metadata() []Attack {
 	good := Document{Raw: l.Signed(Metadata(), MetadataID, Sig{}), Want: l.want(xmlgate.Metadata, xmlgate.Envelope)}
 	location := `Location="https://idp.example.com/sso"`
 	signature := signatureIn(good.Raw)
+	unnamed := swap(Metadata(), ` ID="`+MetadataID+`"`, "")
 	federation := func(inner string) string {
 		return `<md:EntitiesDescriptor` + nsMD + `>` + inner + `</md:EntitiesDescriptor>`
 	}
@@ -120,6 +122,7 @@ func (l *Lab) metadata() []Attack {
 		row{"an endpoint changed", "saml_digest_mismatch", swap(good.Raw, location, `Location="https://evil.example.com/sso"`)},
 		row{"signed by a stranger", "saml_signature_invalid", l.Signed(Metadata(), MetadataID, Sig{By: l.Stranger})},
 		row{"signed entity within an unsigned federation", "saml_signature_path", federation(good.Raw)},
+		row{"no ID, and a reference to it", "saml_reference_uri", l.Signed(unnamed, MetadataID, Sig{Reference: swap(Reference(MetadataID, SHA256), "#"+MetadataID, "#")})},
 		row{"the signature moved down", "saml_signature_path", swap(swap(good.Raw, signature, ""), `<md:SingleSignOnService`, signature+`<md:SingleSignOnService`)},
 		row{"two signatures", "saml_signature_count", swap(good.Raw, signature, signature+signature)},
 		row{"an ID twice", "saml_id_twice", swap(good.Raw, `<md:IDPSSODescriptor`, `<md:IDPSSODescriptor ID="`+MetadataID+`"`)},

@@ -1,9 +1,12 @@
 package gatetest
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"math/big"
 	"strings"
+	"time"
 )
 
 // referring plays with SignedInfo and its references.
@@ -117,6 +120,8 @@ func (l *Lab) keys() []Attack {
 	own := base64.StdEncoding.EncodeToString(l.RSA.Certificate.Raw)
 	foreign := base64.StdEncoding.EncodeToString(l.Stranger.Certificate.Raw)
 	keyInfo := func(s string) string { return swap(s, foreign, own) }
+	early := *l.RSA.Certificate
+	early.NotBefore = l.Now.Add(time.Hour)
 	all := against("key", l.good(),
 		row{"a stranger's, with his certificate in KeyInfo", "saml_signature_invalid", by(l.Stranger)},
 		row{"a stranger's, with the trusted certificate in KeyInfo", "saml_signature_invalid", l.SignedAssertion(Sig{By: l.Stranger, Done: keyInfo})},
@@ -131,7 +136,11 @@ func (l *Lab) keys() []Attack {
 	}{
 		{"a stranger's, among two that are trusted", "saml_signature_invalid", trusting(by(l.Stranger), l.RSA.Certificate, l.Next.Certificate)},
 		{"an RSA key of 1024 bits, though trusted", "saml_key_size", trusting(by(l.Weak), l.Weak.Certificate)},
+		{"an RSA key of 9000 bits, which takes long", "saml_key_size", trusting(l.good().Raw, &x509.Certificate{
+			PublicKey: &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 8999), E: exponent}, NotBefore: l.Now, NotAfter: l.Now,
+		})},
 		{"a certificate that has expired, though trusted", "saml_certificate_time", trusting(by(l.Expired), l.Expired.Certificate)},
+		{"a certificate that is not valid yet", "saml_certificate_time", trusting(l.good().Raw, &early)},
 		{"the expired one of two", "saml_signature_invalid", trusting(by(l.Expired), l.Expired.Certificate, l.RSA.Certificate)},
 		{"nobody is trusted", "saml_certificates", trusting(l.good().Raw)},
 		{"seventeen are trusted", "saml_certificates", trusting(l.good().Raw, repeated(l.RSA.Certificate, 17)...)},
