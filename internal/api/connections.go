@@ -30,6 +30,12 @@ type Connection struct {
 	connection.Connection
 }
 
+// Tagged is what If-Match compares: not how this replica's last discovery went.
+func (c Connection) Tagged() any {
+	c.Discovered, c.Failure, c.CertificatesEnd = time.Time{}, "", time.Time{}
+	return c
+}
+
 // newConnection is a connection as it is sent: the fields of the configuration.
 type newConnection struct {
 	connection.Settings

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 )
@@ -99,5 +100,26 @@ func TestASecretThatWaitsIsEncryptedAndGoodForItsConnectionAlone(t *testing.T) {
 	}
 	if a := b.ask(t, http.MethodDelete, "/connections/partner", "", "Authorization", token); a.status != http.StatusAccepted {
 		t.Errorf("removal does not wait: %d %s", a.status, a.body)
+	}
+}
+
+// How a replica's last discovery went changes by itself, and is no change of the
+// connection: If-Match holds all the same.
+func TestIfMatchOfAConnectionIsAboutItsSettings(t *testing.T) {
+	b := start(t)
+	if a := b.ask(t, http.MethodPut, "/connections/partner", partner); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	first := b.ask(t, http.MethodGet, "/connections/partner", "")
+	b.now.Add(int64(time.Minute)) // the harness tells of a discovery now
+	if again := b.ask(t, http.MethodGet, "/connections/partner", ""); again.body == first.body || again.header.Get("ETag") != first.header.Get("ETag") {
+		t.Fatalf("control: %s %s", first.body, again.body)
+	}
+	changed := strings.Replace(partner, `"Partner"`, `"Partner Ltd"`, 1)
+	if a := b.ask(t, http.MethodPut, "/connections/partner", changed, "If-Match", first.header.Get("ETag")); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := b.ask(t, http.MethodPut, "/connections/partner", partner, "If-Match", first.header.Get("ETag")); a.status != http.StatusPreconditionFailed {
+		t.Errorf("somebody else changed it: %d %s", a.status, a.body)
 	}
 }

@@ -112,8 +112,8 @@ func (c Connection) Title() string {
 type Record struct {
 	Connection
 	Secret []byte `json:"-"`
-	// Removed is zero for one that is there. The record of one that is not stays,
-	// so that nobody else takes its id.
+	// Removed is zero for one that is there. The record of one that is not stays, and
+	// so does what Reserve noted, so that nobody else takes its id.
 	Removed time.Time `json:"removed,omitzero"`
 }
 
@@ -137,6 +137,8 @@ type Store interface {
 	// ChangeConnections stores what change makes of all records as they are then. No
 	// two changes are made at once. An empty Change changes nothing.
 	ChangeConnections(ctx context.Context, change func(all []Record) (Change, error)) error
+	// HasPeople reports whether anybody ever came over a connection.
+	HasPeople(ctx context.Context, connection string) (bool, error)
 }
 
 // find returns the record with this id, nil for none.

@@ -181,7 +181,7 @@ func (s *Service) Apply(ctx context.Context, id string, text []byte, disabled bo
 	}
 	var made Connection
 	err := s.o.Store.ChangeConnections(ctx, func(all []Record) (Change, error) {
-		change, err := s.applying(id, text, disabled, actor, all)
+		change, err := s.applying(ctx, id, text, disabled, actor, all)
 		made = change.Record.Connection
 		if len(change.Events) == 0 {
 			return Change{}, err // it is that already
@@ -202,7 +202,7 @@ func (s *Service) Hide(ctx context.Context, id string, text []byte) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("read the connections: %w", err)
 	}
-	if _, err := s.applying(id, text, false, identity.Actor{}, all); err != nil {
+	if _, err := s.applying(ctx, id, text, false, identity.Actor{}, all); err != nil {
 		return nil, err
 	}
 	settings, secret, err := s.read(id, text, all)
@@ -249,7 +249,7 @@ func (s *Service) reveal(settings Settings, secret string) (string, error) {
 	return string(raw), nil
 }
 
-func (s *Service) applying(id string, text []byte, disabled bool, actor identity.Actor, all []Record) (Change, error) {
+func (s *Service) applying(ctx context.Context, id string, text []byte, disabled bool, actor identity.Actor, all []Record) (Change, error) {
 	settings, secret, err := s.read(id, text, all)
 	if err != nil {
 		return Change{}, err
@@ -258,6 +258,13 @@ func (s *Service) applying(id string, text []byte, disabled bool, actor identity
 	change := Change{Record: Record{Connection: Connection{Settings: settings, Source: Stored, Created: now, Updated: now}}}
 	switch {
 	case old == nil:
+		used, err := s.o.Store.HasPeople(ctx, id)
+		if err != nil {
+			return Change{}, fmt.Errorf("look for people: %w", err)
+		}
+		if used { // of what issuer, nobody knows
+			return Change{}, ErrIDUsed
+		}
 	case old.Settings.Issuer != settings.Issuer || old.Settings.Type != settings.Type:
 		if old.live() {
 			return Change{}, ErrIssuer

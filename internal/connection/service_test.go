@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
@@ -189,5 +190,22 @@ func TestAChangeThatChangesNothingIsNone(t *testing.T) {
 	}
 	if err := a.Remove(t.Context(), "acme", actor); !errors.Is(err, connection.ErrConfigured) {
 		t.Error(err)
+	}
+}
+
+// Nobody noted the issuer of one that had people before there was a note.
+func TestAnIDWithPeopleOfAnUnknownIssuerIsNobodyElses(t *testing.T) {
+	a, _ := replicas(t, vault(t, 1))
+	text := []byte(`{"id":"old","issuer":"https://old.example"}`)
+	if _, err := a.db.SignIn(t.Context(), "old", "x", func(*directory.Person) (directory.Person, []event.Event, error) {
+		return directory.Person{ID: "x", Identities: []directory.Identity{{Connection: "old", Subject: "x"}}}, nil, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Apply(t.Context(), "old", text, false, actor); !errors.Is(err, connection.ErrIDUsed) {
+		t.Errorf("%v", err)
+	}
+	if _, err := a.Apply(t.Context(), "new", []byte(`{"id":"new","issuer":"https://old.example"}`), false, actor); err != nil {
+		t.Errorf("control: %v", err)
 	}
 }

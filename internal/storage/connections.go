@@ -53,6 +53,12 @@ func (db *DB) ChangeConnections(ctx context.Context, change func([]connection.Re
 	})
 }
 
+// HasPeople implements connection.Store.
+func (db *DB) HasPeople(ctx context.Context, id string) (has bool, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM identities WHERE connection = $1)`, id).Scan(&has)
+	return has, translate(err)
+}
+
 func (t *tx) putConnection(ctx context.Context, c connection.Change) error {
 	body, err := json.Marshal(c.Record)
 	if err != nil {

@@ -296,6 +296,11 @@ func (rt *Route) do(r *http.Request) (answer, error) {
 	if a.Status != http.StatusNoContent {
 		a.Body, err = json.Marshal(v)
 	}
+	if t, ok := v.(interface{ Tagged() any }); ok && err == nil {
+		var part []byte
+		part, err = json.Marshal(t.Tagged())
+		a.tag = tagOf(part)
+	}
 	if made, ok := v.(interface{ Location() string }); ok {
 		a.Location = made.Location()
 	}
@@ -319,7 +324,10 @@ func write(w http.ResponseWriter, r *http.Request, a answer) {
 		h.Set("Location", Prefix+a.Location)
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		tag := tagOf(a.Body)
+		tag := a.tag
+		if tag == "" {
+			tag = tagOf(a.Body)
+		}
 		h.Set("ETag", tag)
 		h.Set("Cache-Control", "private, no-cache")
 		if matches(strings.ReplaceAll(strings.Join(r.Header.Values("If-None-Match"), ","), "W/", ""), tag) {

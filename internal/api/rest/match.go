@@ -39,7 +39,7 @@ func (e *Engine) unchanged(r *http.Request, rt *Route) error {
 		}
 		return err
 	}
-	body, err := json.Marshal(v)
+	body, err := json.Marshal(tagged(v))
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", get.ID, err)
 	}
@@ -47,6 +47,15 @@ func (e *Engine) unchanged(r *http.Request, rt *Route) error {
 		return httpx.ErrPrecondition
 	}
 	return nil
+}
+
+// tagged is what of an answer its entity tag is made from: all of it, unless the
+// answer says what of it changes by itself, at one replica and not at another.
+func tagged(v any) any {
+	if t, ok := v.(interface{ Tagged() any }); ok {
+		return t.Tagged()
+	}
+	return v
 }
 
 func tagOf(body []byte) string {

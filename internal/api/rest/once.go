@@ -51,6 +51,8 @@ type answer struct {
 	Problem *refusal `json:"problem,omitempty"`
 	// replayed says that it was kept from before.
 	replayed bool
+	// tag is the entity tag, empty for that of the body.
+	tag string
 }
 
 type refusal struct {

@@ -67,6 +67,13 @@ func connectionsKept(t *testing.T, db *storage.DB) {
 	if again, _ := record(t, db, id); again.Version != 1 {
 		t.Error("a change that failed, or none, was stored")
 	}
+	if has, err := db.HasPeople(t.Context(), id); err != nil || has {
+		t.Errorf("somebody came over it: %v", err)
+	}
+	enroll(t, db, id, "ann", directory.Profile{Name: "Ann"}, now)
+	if has, err := db.HasPeople(t.Context(), id); err != nil || !has {
+		t.Errorf("nobody came over it: %v", err)
+	}
 	r.Secret, r.Removed = nil, now
 	put(t, db, connection.Change{Record: r})
 	if again, _ := record(t, db, id); again.Version != 2 || again.Secret != nil || !again.Removed.Equal(now) {
