@@ -4,8 +4,11 @@
 // OpenID Connect: code flow with PKCE S256, a nonce, one redirect URI per
 // connection, the issuer of the metadata and of the answer (RFC 9207) compared
 // exactly, ID tokens verified with keys from the connection's own metadata under
-// an algorithm list, userinfo only for the subject of the ID token. What a
-// provider says in an error is never shown as it came.
+// an algorithm list, userinfo only for the subject of the ID token. For SAML 2.0
+// (SAML): signed requests by redirect or form, answers by form that the gate verifies
+// and package saml checks, each assertion once at all replicas, metadata that is read
+// again and weakens no check, single logout both ways (SAMLEndpoints). What a provider
+// says in an error is never shown as it came.
 package upstream
 
 import (
