@@ -96,6 +96,26 @@ func TestMetadataThatRedirectsToAnotherHostIsNotTaken(t *testing.T) {
 	}
 }
 
+// "It does not work" is explained by what was asked, and what came of it.
+func TestMetadataThatIsNotThereIsExplained(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	missing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(missing.Close)
+	for from, got := range map[string]string{closed.URL: "nobody listens there", missing.URL: "404"} {
+		p := newPartner(t)
+		p.options = func(o *upstream.SAMLOptions) {
+			o.Metadata.URL, o.Metadata.Document, o.HTTP = from, "", http.DefaultClient
+		}
+		_, err := p.connection().Begin(t.Context(), identity.Challenge{})
+		var f identity.Findings
+		f.Refused(err, "other")
+		if c := f.Checks[0]; fault.As(err).Code != upstream.ErrUnreachable.Code || c.Name != "metadata" || !strings.HasPrefix(c.Expected, from) || c.Got != got {
+			t.Errorf("%v: %+v", err, c)
+		}
+	}
+}
+
 func TestMetadataEndsWhenItSays(t *testing.T) {
 	p := newPartner(t)
 	p.metadata = strings.Replace(p.metadata, "entityID", `validUntil="2026-11-26T02:30:00Z" entityID`, 1)

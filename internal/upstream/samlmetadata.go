@@ -154,7 +154,7 @@ func (m *samlMetadata) get(ctx context.Context, from string) ([]byte, error) {
 	req.Header.Set("Accept", "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8")
 	res, err := m.o.HTTP.Do(req)
 	if err != nil {
-		return nil, fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "%s", ErrUnreachable.Detail)
+		return nil, identity.Refuse(fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "%s", ErrUnreachable.Detail), "metadata", from+" answers", unreached(err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	switch {
@@ -166,7 +166,7 @@ func (m *samlMetadata) get(ctx context.Context, from string) ([]byte, error) {
 	}
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxMetadata+1))
 	if err != nil {
-		return nil, fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "%s", ErrUnreachable.Detail)
+		return nil, identity.Refuse(fault.Wrap(err, ErrUnreachable.Kind, ErrUnreachable.Code, "%s", ErrUnreachable.Detail), "metadata", from+" answers", unreached(err))
 	}
 	return raw, nil
 }

@@ -183,6 +183,12 @@ func TestWhoDoesNotProveWhomTheyMeanHasThePersonAsked(t *testing.T) {
 			t.Fatalf("%s: ended at %v, %s", name, w.session.Ended, rec.Body)
 		}
 		w.participants = w.participants[len(w.participants)-1:] // no app to lead through
+		forged := httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(form.Encode()))
+		forged.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		forged.Header.Set("Sec-Fetch-Site", "cross-site")
+		if rec := w.do(forged); rec.Code != http.StatusForbidden || !w.session.Ended.IsZero() {
+			t.Errorf("%s: another site says yes: %d", name, rec.Code)
+		}
 		yes := w.post(issuer+target, form)
 		if w.session.Ended.IsZero() {
 			t.Errorf("%s: the yes does not count: %s", name, yes.Body)

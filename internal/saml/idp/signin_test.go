@@ -269,7 +269,16 @@ func TestARequestGetsOneAnswer(t *testing.T) {
 	w := newWorld(t)
 	first := request{text: authn("_1", "", "")}
 	w.answered(w.send(first), xmlgate.Want{Signed: xmlgate.Both})
+	state := w.asked.State
+	w.asked = identity.SignInRequest{}
 	w.refused("again", w.send(first), idp.ErrAnswered)
+	if w.asked.State != nil {
+		t.Error("a request that was answered has somebody sign in")
+	}
+	// Two browsers were on their way when it was answered.
+	late := httptest.NewRecorder()
+	w.provider.Resume(late, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), state, w.signIn)
+	w.refused("by another browser, later", late, idp.ErrAnswered)
 	w.refused("again, by POST", w.send(request{text: first.text, post: true}), idp.ErrAnswered)
 	w.answered(w.send(request{text: authn("_2", "", "")}), xmlgate.Want{Signed: xmlgate.Both})
 	w.signIn.Failure = &identity.Failure{Code: "login_required", Detail: "x"}
