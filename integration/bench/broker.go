@@ -83,11 +83,11 @@ func startTarget(ctx context.Context, binary string) (t *target, err error) {
 		return nil, fmt.Errorf("temporary folder: %w", err)
 	}
 	t = &target{dir: dir}
-	defer func() {
+	defer func(started *target) {
 		if err != nil {
-			t.stop()
+			started.stop()
 		}
-	}()
+	}(t)
 	if binary == "" {
 		binary = filepath.Join(dir, "broker")
 		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/broker") //nolint:gosec // G204: the product
