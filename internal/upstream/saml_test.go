@@ -187,7 +187,9 @@ func TestAGoodAssertionIsBelieved(t *testing.T) {
 		if a.Attributes["email"] != gatetest.NameID || a.Attributes["email_verified"] != true || len(a.Attributes["groups"].([]any)) != 2 {
 			t.Errorf("%s: %v", signed, a.Attributes)
 		}
-		odd := func(c identity.Check) bool { return !c.Passed || strings.HasPrefix(c.Got, "none") && c.Expected != "none" }
+		odd := func(c identity.Check) bool {
+			return !c.Passed || strings.HasPrefix(c.Got, "none") && c.Expected != "none"
+		}
 		if slices.ContainsFunc(a.Checks, odd) || len(a.Checks) < 15 || strings.Contains(a.Document, gatetest.NameID) {
 			t.Errorf("%s: %+v\n%s", signed, a.Checks, a.Document)
 		}
