@@ -54,7 +54,8 @@ type world struct {
 	barred    map[string]bool // apps, by id, that the person may not use
 	revoked   map[identity.Ref]uint64
 	applied   uint64
-	unknown   bool // whether anything was revoked cannot be told
+	behind    map[string]uint64 // how much older what is known of a client is
+	unknown   bool              // whether anything was revoked cannot be told
 	events    []event.Event
 	deaf      error // why the audit log takes nothing
 	kid       string
@@ -63,7 +64,7 @@ type world struct {
 func (w *world) Client(_ context.Context, id string) (*registry.Client, error) {
 	if c := w.clients[id]; c != nil {
 		at := *c
-		at.Rev = w.applied
+		at.Rev = w.applied - w.behind[id]
 		return &at, nil
 	}
 	return nil, registry.ErrClientNotFound

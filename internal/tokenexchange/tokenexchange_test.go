@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/token"
 	"github.com/gatehouse-io/gatehouse/internal/tokenexchange"
 )
@@ -174,7 +175,7 @@ func TestALifeIsTheShortestOfAllThatBoundIt(t *testing.T) {
 		change func(*world, *token.Access, *token.Access)
 		want   int64
 	}{
-		"the broker's own": {func(*world, *token.Access, *token.Access) {}, 300},
+		"the broker's own": {func(w *world, s, a *token.Access) { s.Expires, a.Expires = w.now.Add(time.Hour), w.now.Add(time.Hour) }, 300},
 		"what is left":     {func(w *world, s, _ *token.Access) { s.Expires = w.now.Add(70 * time.Second) }, 70},
 		"the actor's":      {func(w *world, _, a *token.Access) { a.Expires = w.now.Add(50 * time.Second) }, 50},
 		"the API's":        {func(w *world, _, _ *token.Access) { w.audiences["payroll"].MaxTTL = 40 * time.Second }, 40},
@@ -250,6 +251,35 @@ func TestALineIsExchangedFourTimesAndNeverBack(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	w.good(t, "desk", line[0], "attic")
+}
+
+// TestUnderImpersonationTooNoClientExchangesTwice comes back to a client that no act
+// tells of.
+func TestUnderImpersonationTooNoClientExchangesTwice(t *testing.T) {
+	w := newWorld(t)
+	w.clients["mint"].Exchanges = append(w.clients["mint"].Exchanges, registry.Exchange{Audience: "desk", Scopes: []string{"desk.read"}, MaxTTL: time.Minute})
+	w.clients["desk"].Exchanges = append(w.clients["desk"].Exchanges, delegates("attic"))
+	desk := w.mint(w.signedIn("desk"))
+	back := w.good(t, "mint", w.good(t, "desk", desk, "mint").Access, "desk").Access
+	if _, s := w.exchange(t, "desk", back, "attic"); s.Error != "invalid_request" || w.events[len(w.events)-1].Data["reason"] != "loop" {
+		t.Errorf("%+v", s)
+	}
+	w.good(t, "desk", desk, "attic")
+}
+
+// TestATokenIsNoNewerThanTheOldestFactInIt has a replica that knows of the subject's
+// app what is older than the rest: a revocation since then has to count.
+func TestATokenIsNoNewerThanTheOldestFactInIt(t *testing.T) {
+	w := newWorld(t)
+	subject := w.mint(w.signedIn("expenses"))
+	w.behind = map[string]uint64{"expenses": 2}
+	if rev := w.read(t, w.good(t, "desk", subject, "payroll").Access)["rev"]; rev != 5.0 {
+		t.Errorf("rev %v", rev)
+	}
+	w.behind = nil
+	if rev := w.read(t, w.good(t, "desk", subject, "payroll").Access)["rev"]; rev != 7.0 {
+		t.Errorf("control: rev %v", rev)
+	}
 }
 
 // TestAnExchangedTokenEndsWithEverythingItGrewFrom revokes each thing of a line of
