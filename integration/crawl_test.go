@@ -124,6 +124,17 @@ func TestEveryPageHolds(t *testing.T) {
 			}
 		})
 	}
+	t.Run("signed out at a provider of SAML", func(t *testing.T) {
+		s, _ := withSamlify(t, nil)
+		w := chromium(t)
+		w.met = met
+		w.do("choose the provider", chromedp.Navigate(s.request(url.Values{"scope": {"openid email"}, "idp": {"own"}})),
+			chromedp.WaitVisible(chromedp.CSS("input[name=username]")), chromedp.SendKeys(chromedp.CSS("input[name=username]"), "grace"))
+		w.leave("sign in", "form button")
+		w.leave("go back", "form button")
+		w.do("sign out", chromedp.Navigate(s.Facts().Portal), chromedp.Click(chromedp.CSS(".who button")), chromedp.WaitVisible(chromedp.CSS(`main[data-page="left"]`)))
+		w.holds("left")
+	})
 	a := crowd(t)
 	a.plainWiki(t)
 	for _, screen := range []screen{screens()[0], screens()[3]} {

@@ -40,7 +40,7 @@ const (
 // ErrLogout refuses what is no message about signing out that is under way.
 var ErrLogout = fault.New(fault.Invalid, "saml_logout", "this is no message about signing out, or the sign-out it answers is over")
 
-//go:embed out.html de.yaml
+//go:embed left.html de.yaml
 var samlFiles embed.FS
 
 // SAMLEndpoints are what identity providers reach of ours beside the assertion
@@ -82,7 +82,7 @@ type SAMLEndpointOptions struct {
 
 // NewSAMLEndpoints returns SAMLEndpoints.
 func NewSAMLEndpoints(o SAMLEndpointOptions) (*SAMLEndpoints, error) {
-	out, err := o.UI.Parse(samlFiles, "out.html")
+	out, err := o.UI.Parse(samlFiles, "left.html")
 	return &SAMLEndpoints{o: o, out: out}, err
 }
 
