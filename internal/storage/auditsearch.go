@@ -248,6 +248,7 @@ type stream struct {
 	condition         string
 	values            []any
 	from, moment, key string
+	fromValues        []any
 }
 
 // order is the stream's own.
@@ -271,7 +272,7 @@ func (db *DB) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, 
 			case t != tokenIssued || c.column == "type":
 				all = append(all, streamOf(c.column, value, t))
 			case c.column == "actor":
-				some, err := db.issuedStreams(ctx, value)
+				some, err := db.issuedStreams(ctx, s, value)
 				if err != nil {
 					return nil, err
 				}
@@ -298,17 +299,49 @@ func streamOf(column, value, typ string) stream {
 
 // issuedStreams are the issued tokens of an actor: those that are indexed, and those
 // whose seal is not counted yet, or that have none.
-func (db *DB) issuedStreams(ctx context.Context, actor string) ([]stream, error) {
+func (db *DB) issuedStreams(ctx context.Context, s *auditSearch, actor string) ([]stream, error) {
 	counted, err := db.CountedSeal(ctx)
 	if err != nil {
 		return nil, err
 	}
 	const issued = ` AND type = '` + tokenIssued + `' AND actor = ?`
+	indexed := stream{
+		condition: `actor_ref = ? AND id >= entry AND id < entry || '~'` + issued, values: []any{actor, actor},
+		from: `issued_tokens CROSS JOIN audit`, moment: `entry`, key: `id`,
+	}
+	if db.o.Driver == Postgres && len(s.terms) == 1 {
+		indexed = s.momentStream(actor, issued)
+	}
 	return []stream{
-		{`actor_ref = ? AND id >= entry AND id < entry || '~'` + issued, []any{actor, actor}, `issued_tokens CROSS JOIN audit`, `entry`, `id`},
-		{`seal = 0` + issued, []any{actor}, `audit`, ``, `id`},
-		{`seal > ? AND seal <> 0` + issued, []any{counted, actor}, `audit`, ``, `id`},
+		indexed,
+		{condition: `seal = 0` + issued, values: []any{actor}, from: `audit`, key: `id`},
+		{condition: `seal > ? AND seal <> 0` + issued, values: []any{counted, actor}, from: `audit`, key: `id`},
 	}, nil
+}
+
+// momentStream has the issued tokens of an actor from those moments that a page can
+// need, where no other term leaves entries out: each has one, but for the moment that
+// a bound lies in. PostgreSQL would read every token of the actor to sort them, where
+// SQLite stops.
+func (s *auditSearch) momentStream(actor, issued string) stream {
+	limit := strconv.Itoa(s.limit + 2)
+	bounds := func(column, from string) (text string, values []any) {
+		if from != "" {
+			text, values = text+` AND `+column+` >= ?`, append(values, from)
+		}
+		if s.before != "" {
+			text, values = text+` AND `+column+` < ?`, append(values, s.before)
+		}
+		return text, values
+	}
+	moments, values := bounds(`entry`, identity.Moment(s.from))
+	entries, inside := bounds(`id`, s.from)
+	return stream{
+		condition: `TRUE`, key: `id`,
+		from: `(SELECT entry FROM issued_tokens WHERE actor_ref = ?` + moments + ` ORDER BY entry DESC LIMIT ` + limit + `) AS issued
+			CROSS JOIN LATERAL (SELECT id FROM audit WHERE id >= entry AND id < entry || '~'` + issued + entries + ` ORDER BY id DESC LIMIT ` + limit + `) AS tokens`,
+		fromValues: slices.Concat([]any{actor}, values, []any{actor}, inside),
+	}
 }
 
 // tokenStream finds the entry of an issued token where its id says it is.
@@ -365,11 +398,11 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 	limit := ` LIMIT ` + strconv.Itoa(s.limit+1)
 	newest := ` ORDER BY id DESC` + limit
 	if len(texts) == 1 {
-		return `SELECT body, digest, seal FROM ` + streams[0].from + ` WHERE ` + texts[0] + ` ORDER BY ` + streams[0].order() + limit, w.args, nil
+		return `SELECT body, digest, seal FROM ` + w.bind(streams[0].from, streams[0].fromValues...) + ` WHERE ` + texts[0] + ` ORDER BY ` + streams[0].order() + limit, w.args, nil
 	}
 	for i, text := range texts {
 		st := streams[i]
-		texts[i] = `SELECT id FROM (SELECT ` + st.key + ` AS id FROM ` + st.from + ` WHERE ` + text + ` ORDER BY ` + st.order() + limit + `) AS s` + strconv.Itoa(i)
+		texts[i] = `SELECT id FROM (SELECT ` + st.key + ` AS id FROM ` + w.bind(st.from, st.fromValues...) + ` WHERE ` + text + ` ORDER BY ` + st.order() + limit + `) AS s` + strconv.Itoa(i)
 	}
 	return `WITH merged AS MATERIALIZED (SELECT id FROM (` + strings.Join(texts, ` UNION `) + `) AS streams` + newest + `)
 		SELECT a.body, a.digest, a.seal FROM merged CROSS JOIN audit a WHERE a.id = merged.id ORDER BY a.id DESC`, w.args, nil
