@@ -291,7 +291,7 @@ func TestAnAnswerFromAnotherSiteFindsItsCookiesInABrowser(t *testing.T) {
 	if !cookieless.Load() || !shown.Load() {
 		t.Errorf("the form came with cookies: %v, and they were shown after: %v", !cookieless.Load(), shown.Load())
 	}
-	w.do("sign out", chromedp.Navigate(s.Facts().Account), chromedp.WaitVisible(chromedp.CSS("#signed-in-as")), chromedp.Click(chromedp.CSS(`form[action$="sign-out"] button`)), chromedp.WaitVisible(chromedp.CSS(`[data-page="out"]`)))
+	w.do("sign out", chromedp.Navigate(s.Facts().Account), chromedp.WaitVisible(chromedp.CSS("#signed-in-as")), chromedp.Click(chromedp.CSS(`form[action$="sign-out"] button`)), chromedp.WaitVisible(chromedp.CSS(`[data-page="left"]`)))
 	said, err := chromedp.Run(w.ctx, chromedp.TextContent(chromedp.CSS(".lead")))
 	if err != nil || !strings.Contains(said, "here and at Elsewhere") {
 		t.Errorf("%q %v", said, err)
