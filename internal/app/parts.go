@@ -40,6 +40,9 @@ import (
 // endingEvents are the events that end sessions, and so lead to back-channel logout.
 var endingEvents = []string{"session.ended", "person.disabled", "connection.disabled", "connection.removed"}
 
+// lostEvents are the events that take an app from a person, which its clients hear of.
+var lostEvents = []string{"access.lost"}
+
 // parts are everything that a broker is made of, in the order it is assembled.
 type parts struct {
 	cfg     config.Config
@@ -141,7 +144,7 @@ func newVault(cfg config.Config) (*keys.Vault, error) {
 
 func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	options := storage.Options{
-		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: endingEvents,
+		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: slices.Concat(endingEvents, lostEvents),
 		Raised: func(ctx context.Context) error {
 			// The change is committed: it is followed although the caller may have left.
 			return p.revocations.Sync(context.WithoutCancel(ctx))

@@ -72,6 +72,9 @@ func (b *Broker) work(ctx context.Context) {
 	for _, typ := range endingEvents {
 		p.outbox.Handle(typ, "back-channel logout", p.faces.provider.SessionsEnded)
 	}
+	for _, typ := range lostEvents {
+		p.outbox.Handle(typ, "back-channel logout of an app", p.faces.provider.AccessLost)
+	}
 	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })

@@ -24,6 +24,7 @@ const (
 	KindApp        Kind = "app"
 	KindClient     Kind = "client"
 	KindGrant      Kind = "grant"
+	KindInstall    Kind = "install"
 	KindKey        Kind = "key"
 	KindSettings   Kind = "settings"
 
@@ -67,6 +68,42 @@ func Client(id string) Ref { return Ref{KindClient, id} }
 // Grant names a refresh family, or the code that began it: the two share an id.
 func Grant(id string) Ref { return Ref{KindGrant, id} }
 
+// Install names what a person has at an app, by the internal ids of both: it is revoked
+// when the person loses the app, or a role in it. An app that serves an API is also
+// named by the audience, which is what tokens of other clients carry.
+func Install(person, app string) Ref { return Ref{KindInstall, person + "/" + app} }
+
+// SplitInstall returns the two ids of an Install; ok is false for any other Ref.
+func SplitInstall(r Ref) (person, app string, ok bool) {
+	if r.Kind != KindInstall {
+		return "", "", false
+	}
+	return strings.Cut(r.ID, "/")
+}
+
+// AppendInstalls appends the Install of the person at each of the apps and audiences.
+// One string holds all their ids, since every check of a token asks for them.
+func AppendInstalls(refs []Ref, person string, places ...string) []Ref {
+	size := 0
+	for _, place := range places {
+		size += len(person) + len("/") + len(place)
+	}
+	var ids strings.Builder
+	ids.Grow(size)
+	for _, place := range places {
+		ids.WriteString(person)
+		ids.WriteByte('/')
+		ids.WriteString(place)
+	}
+	all := ids.String()
+	for _, place := range places {
+		n := len(person) + len("/") + len(place)
+		refs = append(refs, Ref{KindInstall, all[:n]})
+		all = all[n:]
+	}
+	return refs
+}
+
 // Key names a signing key by its kid.
 func Key(id string) Ref { return Ref{KindKey, id} }
 
@@ -83,7 +120,7 @@ func Job(id string) Ref { return Ref{KindJob, id} }
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindKey, KindSettings,
+		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindInstall, KindKey, KindSettings,
 		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange,
 	}
 }

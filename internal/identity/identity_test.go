@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -23,5 +24,25 @@ func TestOrderedIDsSortByTimeAndDiffer(t *testing.T) {
 	}
 	if id := identity.NewOrderedID(time.Time{}); id[:12] != "000000000000" {
 		t.Errorf("%s before 1970", id)
+	}
+}
+
+func TestWhatAPersonHasAtAnAppIsNamedByBoth(t *testing.T) {
+	all := identity.AppendInstalls([]identity.Ref{identity.Session("s")}, "alice", "app", "https://api.example/v1")
+	want := []identity.Ref{identity.Session("s"), identity.Install("alice", "app"), identity.Install("alice", "https://api.example/v1")}
+	if !slices.Equal(all, want) {
+		t.Errorf("%v", all)
+	}
+	if person, app, ok := identity.SplitInstall(all[2]); !ok || person != "alice" || app != "https://api.example/v1" {
+		t.Errorf("%q %q %v", person, app, ok)
+	}
+	if _, _, ok := identity.SplitInstall(identity.Grant("alice/app")); ok {
+		t.Error("a grant is taken for it")
+	}
+	if more := identity.AppendInstalls(nil, "alice"); len(more) != 0 {
+		t.Errorf("nowhere: %v", more)
+	}
+	if n := testing.AllocsPerRun(100, func() { all = identity.AppendInstalls(all[:0], "alice", "app-1", "app-2", "app-3") }); n > 1 {
+		t.Errorf("%v allocations for three", n)
 	}
 }

@@ -215,7 +215,9 @@ func (l *Login) admit(w http.ResponseWriter, r *http.Request, f flow, c Connecti
 		return
 	}
 	l.o.Outcome(c.ID, "success")
-	f.Session = s.ID
+	// What the provider told now may have taken a role away, and raised that. All facts
+	// are read anew from here on.
+	f.Session, f.Rev = s.ID, l.o.Applied()
 	l.decide(w, r, f, s)
 }
 

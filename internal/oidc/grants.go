@@ -101,7 +101,7 @@ func (p *Provider) subjectUsable(req *tokenRequest, s grant.Subject, grantID str
 		return invalidGrant(errors.New("the person may no longer use the app"))
 	}
 	req.person, req.decision = person, d
-	if err := p.o.Revocations.Check(req.rev, identity.Grant(grantID)); err != nil {
+	if err := p.o.Revocations.Check(req.rev, identity.Grant(grantID), identity.Install(s.Person, s.App)); err != nil {
 		return revoked(err, "invalid_grant")
 	}
 	return nil

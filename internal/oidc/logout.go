@@ -206,6 +206,41 @@ func (p *Provider) SessionsEnded(ctx context.Context, e event.Event) error {
 	}
 }
 
+// AccessLost queues a back-channel logout for the clients of the apps that a person has
+// lost, in every session that they take part in. It handles events that revoke an
+// identity.Install; the sessions go on.
+func (p *Provider) AccessLost(ctx context.Context, e event.Event) error {
+	now := p.o.Now()
+	var jobs []job.Job
+	for _, ref := range e.Revokes {
+		person, app, ok := identity.SplitInstall(ref)
+		if !ok {
+			continue
+		}
+		sessions, err := p.o.Fanout.SessionsOf(ctx, person)
+		if err != nil {
+			return err
+		}
+		for _, s := range sessions {
+			participants, err := p.o.Fanout.Participants(ctx, s.ID)
+			if err != nil {
+				return err
+			}
+			for _, one := range participants {
+				if one.App != app {
+					continue
+				}
+				payload, err := json.Marshal(logoutJob{Session: s.ID, Client: one.Client})
+				if err != nil {
+					return fmt.Errorf("queue logout: %w", err)
+				}
+				jobs = append(jobs, job.Job{Queue: LogoutQueue, Key: e.ID + "/" + s.ID + "/" + one.Client, Payload: payload, RunAt: now, Deadline: now.Add(logoutTries)})
+			}
+		}
+	}
+	return p.o.Queue.Enqueue(ctx, jobs...)
+}
+
 func (p *Provider) queueLogouts(ctx context.Context, id string) error {
 	participants, err := p.o.Fanout.Participants(ctx, id)
 	if err != nil {

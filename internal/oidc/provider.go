@@ -72,6 +72,7 @@ type Sessions interface {
 type Fanout interface {
 	Session(ctx context.Context, id string) (session.Session, error)
 	SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error)
+	SessionsOf(ctx context.Context, person string) ([]session.Session, error)
 	Participants(ctx context.Context, session string) ([]session.Participant, error)
 }
 

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -77,6 +79,44 @@ func (p *Provider) claimsOf(r *http.Request, a token.Access, scopes []string) (m
 	answer := map[string]any{"sub": a.Subject}
 	maps.Copy(answer, claims.ForScopes(person, d, scopes))
 	return answer, nil
+}
+
+// stillEntitled decides anew whether the person may use every app of the token's line,
+// and the API that it was exchanged for.
+func (p *Provider) stillEntitled(ctx context.Context, a token.Access) error {
+	person, err := p.o.People.Usable(ctx, a.Person, a.Connection)
+	if err != nil {
+		return err
+	}
+	line := append(slices.Clip(a.Via), a.Link())
+	for i, l := range line {
+		if l.Client == "" || i > 0 && l.Client == line[i-1].Client {
+			continue // a link that no client of ours had, or one that was asked about
+		}
+		c, err := p.o.Clients.Client(ctx, l.Client)
+		if err != nil {
+			return err
+		}
+		if err := p.allowed(ctx, person, c); err != nil {
+			return err
+		}
+	}
+	if len(a.Via) == 0 {
+		return nil
+	}
+	api, err := p.o.Clients.Audience(ctx, a.Audience)
+	if err != nil {
+		return err
+	}
+	return p.allowed(ctx, person, &registry.Client{ID: api.Client, App: api.App, Entitlements: api.Entitlements})
+}
+
+func (p *Provider) allowed(ctx context.Context, person directory.Person, c *registry.Client) error {
+	d, err := p.o.Entitlements.Check(ctx, person, c)
+	if err == nil && !d.Allowed {
+		err = errNotAllowed
+	}
+	return err
 }
 
 // bearer takes the token from the header, or from the form of a POST (RFC 6750).
@@ -192,7 +232,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	a, err := p.o.Verifier.Access(r.Context(), form.Get("token"))
 	if err == nil && a.Person != "" {
-		_, err = p.o.People.Usable(r.Context(), a.Person, a.Connection)
+		err = p.stillEntitled(r.Context(), a)
 	}
 	if fault.KindOf(err) == fault.Unavailable && err != nil {
 		p.oauthError(w, r, err)

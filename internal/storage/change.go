@@ -127,8 +127,12 @@ func (t *tx) raise(ctx context.Context, e event.Event, ref identity.Ref) error {
 	if err != nil {
 		return err
 	}
+	args := []any{micros(e.Time), e.ID, ref.ID}
+	if person, app, ok := identity.SplitInstall(ref); ok {
+		args = append(args[:2], person, app)
+	}
 	for _, statement := range endings[ref.Kind] {
-		if _, err := t.ExecContext(ctx, statement, micros(e.Time), e.ID, ref.ID); err != nil {
+		if _, err := t.ExecContext(ctx, statement, args...); err != nil {
 			return err
 		}
 	}
@@ -148,6 +152,7 @@ var endings = map[identity.Kind][]string{
 	identity.KindApp:        {endFamilies + `app = $3`},
 	identity.KindClient:     {endFamilies + `client = $3`},
 	identity.KindGrant:      {endFamilies + `id = $3`},
+	identity.KindInstall:    {endFamilies + `person = $3 AND app = $4`},
 }
 
 // auditColumns is how many values an audit entry has.

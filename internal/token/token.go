@@ -8,7 +8,7 @@
 //
 // Besides the standard claims an access token carries what may revoke it: sid
 // (session), cnx (connection), app, client_id, gnt (grant) and the key in its
-// header; rev, the revocation number that was applied before the facts in it
+// header, and by sub with app and aud what its person has there (identity.Install); rev, the revocation number that was applied before the facts in it
 // were read (see package revoke); and era, the database's era, so that a restored
 // backup brings no token back to life. An id_token carries the same, so that it can be
 // a subject of a token exchange (RFC 8693) and be refused for the same reasons.
@@ -119,8 +119,8 @@ func (a Access) Refs() []identity.Ref {
 
 // How many things may revoke a token by themselves, and by each of its links.
 const (
-	maxRefs  = 8
-	linkRefs = 5
+	maxRefs  = 10
+	linkRefs = 7
 )
 
 func (a Access) appendRefs(refs []identity.Ref) []identity.Ref {
@@ -129,7 +129,32 @@ func (a Access) appendRefs(refs []identity.Ref) []identity.Ref {
 	for _, l := range a.Via {
 		refs = l.appendRefs(refs)
 	}
-	return refs
+	return a.appendInstalls(refs)
+}
+
+// appendInstalls names what the person has at every app and API of the line: losing one
+// of them ends the token.
+func (a Access) appendInstalls(refs []identity.Ref) []identity.Ref {
+	if a.Person == "" {
+		return refs
+	}
+	var room [2 * (1 + MaxVia)]string
+	places := a.appendPlaces(room[:0], a.App, a.Audience)
+	for _, l := range a.Via {
+		places = a.appendPlaces(places, l.App, l.Audience)
+	}
+	return identity.AppendInstalls(refs, a.Person, places...)
+}
+
+// appendPlaces leaves the broker itself out: nobody loses it.
+func (a Access) appendPlaces(places []string, app, audience string) []string {
+	if app != "" {
+		places = append(places, app)
+	}
+	if audience != "" && audience != a.Issuer {
+		places = append(places, audience)
+	}
+	return places
 }
 
 func (l Link) appendRefs(refs []identity.Ref) []identity.Ref {

@@ -121,7 +121,7 @@ func (p *Provider) facts(r *http.Request, c *registry.Client, in identity.SignIn
 	if !d.Allowed {
 		return "", what, refuse(samllib.StatusRequestDenied, "the person may not use this app")
 	}
-	refs := append(c.Refs(), identity.Person(in.Person), identity.Session(in.Session), identity.Connection(in.Authentication.Connection))
+	refs := append(c.Refs(), identity.Person(in.Person), identity.Session(in.Session), identity.Connection(in.Authentication.Connection), identity.Install(in.Person, c.App))
 	if err := p.o.Revocations.Check(min(in.Rev, c.Rev), refs...); err != nil {
 		return "", what, err
 	}

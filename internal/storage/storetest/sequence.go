@@ -34,6 +34,30 @@ func personEnds(t *testing.T, db *storage.DB) {
 	}
 }
 
+func installEnds(t *testing.T, db *storage.DB) {
+	s, other := subject(t, db), subject(t, db)
+	elsewhere := s
+	elsewhere.App = identity.NewID()
+	g, _ := redeem(t, db, s, true)
+	there, _ := redeem(t, db, elsewhere, true)
+	kept, _ := redeem(t, db, other, false)
+	e := event.New(now, "access.lost", actor, identity.Person(s.Person)).Revoking(identity.Install(s.Person, s.App))
+	if err := db.Record(t.Context(), []event.Event{e}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := db.Family(t.Context(), g); err != nil || f.EndedBy != e.ID {
+		t.Errorf("the family at the app: %+v, %v", f, err)
+	}
+	for name, id := range map[string]string{"at another app": there, "somebody else's": kept} {
+		if f, err := db.Family(t.Context(), id); err != nil || !f.Ended.IsZero() {
+			t.Errorf("the family %s: %+v, %v", name, f, err)
+		}
+	}
+	if got, err := db.Session(t.Context(), s.Session); err != nil || !got.Ended.IsZero() {
+		t.Errorf("the session goes on: %+v, %v", got, err)
+	}
+}
+
 func gapless(t *testing.T, db *storage.DB) {
 	var wg sync.WaitGroup
 	for i := range 16 {

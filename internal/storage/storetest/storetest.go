@@ -33,6 +33,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("consent is kept per person and app", func(t *testing.T) { consents(t, db) })
 	t.Run("access is taken away from one app", func(t *testing.T) { withdrawn(t, db) })
 	t.Run("revoking a person ends what carries them", func(t *testing.T) { personEnds(t, db) })
+	t.Run("losing an app ends what the person has there", func(t *testing.T) { installEnds(t, db) })
 	t.Run("revocation numbers have no gap", func(t *testing.T) { gapless(t, db) })
 	t.Run("the audit log verifies and shows a change", func(t *testing.T) { auditWhole(t, db) })
 	t.Run("sessions whose time is over are found", func(t *testing.T) { expired(t, db) })

@@ -1,0 +1,115 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+)
+
+// fair has sessions with participants, and takes jobs.
+type fair struct {
+	Fanout
+	jobs []job.Job
+}
+
+func (f *fair) SessionsOf(_ context.Context, person string) ([]session.Session, error) {
+	if person != "alice" {
+		return nil, nil
+	}
+	return []session.Session{{ID: "laptop"}, {ID: "phone"}}, nil
+}
+
+func (f *fair) Participants(_ context.Context, id string) ([]session.Participant, error) {
+	all := []session.Participant{{Session: id, App: "a", Client: "app-a"}}
+	if id == "laptop" {
+		all = append(all, session.Participant{Session: id, App: "b", Client: "app-b"})
+	}
+	return all, nil
+}
+
+func (f *fair) Enqueue(_ context.Context, jobs ...job.Job) error {
+	f.jobs = append(f.jobs, jobs...)
+	return nil
+}
+
+func TestWhoLosesAnAppIsSignedOutOfItAlone(t *testing.T) {
+	w, p := newWorld()
+	f := &fair{}
+	p.o.Fanout, p.o.Queue = f, f
+	lost := func(refs ...identity.Ref) event.Event {
+		return event.New(w.now, "access.lost", identity.Actor{}, identity.Person("alice")).Revoking(refs...)
+	}
+	for _, e := range []event.Event{lost(identity.Install("alice", "b")), lost(identity.Install("bob", "a")), lost(identity.Install("alice", "c"), identity.App("a"))} {
+		if err := p.AccessLost(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var told logoutJob
+	if len(f.jobs) != 1 || json.Unmarshal(f.jobs[0].Payload, &told) != nil || told != (logoutJob{"laptop", "app-b"}) || f.jobs[0].Queue != LogoutQueue {
+		t.Errorf("%+v", f.jobs)
+	}
+	if err := p.AccessLost(t.Context(), lost(identity.Install("alice", "a"))); err != nil || len(f.jobs) != 3 || f.jobs[1].Key == f.jobs[2].Key {
+		t.Errorf("an app in two sessions: %v %+v", err, f.jobs)
+	}
+}
+
+// line has the clients and the API of an exchange, and bars people from some of them.
+type line struct {
+	Clients
+	barred []string
+}
+
+func (l *line) Client(_ context.Context, id string) (*registry.Client, error) {
+	if id == "gone" {
+		return nil, registry.ErrClientNotFound
+	}
+	return &registry.Client{ID: id, App: "app-" + id}, nil
+}
+
+func (l *line) Audience(_ context.Context, name string) (*registry.Audience, error) {
+	return &registry.Audience{Name: name, App: "app-" + name}, nil
+}
+
+func (l *line) Check(_ context.Context, _ directory.Person, c *registry.Client) (entitlement.Decision, error) {
+	return entitlement.Decision{Allowed: !slices.Contains(l.barred, c.App)}, nil
+}
+
+func TestATokenIsActiveAsLongAsEveryAppOfItsLineIsThePersons(t *testing.T) {
+	w, p := newWorld()
+	l := &line{}
+	p.o.Clients, p.o.Entitlements = l, l
+	a := token.Access{Person: "alice", Client: "payroll", Audience: "ledger", Via: []token.Link{{Client: "desk"}, {Client: ""}, {Client: "portal"}}}
+	if err := p.stillEntitled(t.Context(), a); err != nil {
+		t.Fatalf("control: %v", err)
+	}
+	for _, app := range []string{"app-payroll", "app-ledger", "app-desk", "app-portal"} {
+		l.barred = []string{app}
+		if err := p.stillEntitled(t.Context(), a); !errors.Is(err, errNotAllowed) {
+			t.Errorf("without %s: %v", app, err)
+		}
+	}
+	l.barred = []string{"app-ledger"}
+	if err := p.stillEntitled(t.Context(), token.Access{Person: "alice", Client: "payroll", Audience: "ledger"}); err != nil {
+		t.Errorf("an API is asked about when the token was exchanged for it: %v", err)
+	}
+	l.barred = nil
+	a.Via[0].Client = "gone"
+	if err := p.stillEntitled(t.Context(), a); !errors.Is(err, registry.ErrClientNotFound) {
+		t.Errorf("an app that is gone: %v", err)
+	}
+	w.off = true
+	if err := p.stillEntitled(t.Context(), a); !errors.Is(err, directory.ErrPersonDisabled) {
+		t.Errorf("switched off: %v", err)
+	}
+}
