@@ -193,7 +193,7 @@ func (f facts) rolesOf(p directory.Person) []Holder {
 	}
 	for _, role := range Roles() {
 		for _, in := range p.Groups {
-			if name := f.names[in.Group]; name != "" && f.now.Before(in.ValidUntil) && slices.Contains(f.members[role], name) {
+			if name := f.names[in.Group]; name != "" && in.Holds(f.now) && slices.Contains(f.members[role], name) {
 				has = append(has, Holder{Person: p, Role: role, Source: name, Group: in.Group})
 			}
 		}

@@ -80,7 +80,7 @@ var (
 		Groups:  []directory.Membership{exampleMembership.Membership}, Created: exampleTime, Updated: exampleTime, Version: 3,
 	}
 	exampleMembership = membership{
-		Membership: directory.Membership{Group: exampleGroup, Source: "sign-in", ValidUntil: exampleTime.Add(12 * time.Hour)}, Name: "all-employees",
+		Membership: directory.Membership{Group: exampleGroup, Source: directory.SourceSignIn, Since: exampleTime, ValidUntil: exampleTime.Add(12 * time.Hour), Origin: "01jdhk3m2n4p" + "a2b3c4d5e6f7g2h3"}, Name: "all-employees",
 	}
 	exampleMapping = directory.Mapping{Group: exampleGroup, Name: "all-employees"}
 	exampleSession = session.Session{

@@ -37,7 +37,7 @@ func (a *API) peopleRoutes() []rest.Route {
 		},
 		{
 			ID: "listPersonGroups", Method: "GET", Path: one + "/groups", Summary: "List the groups that a person is in, with the names that they have here.", Right: admin.ReadPeople,
-			List: rest.ListOf(exampleMembership, []string{"group.connection", "group.id", "name", "source", "valid_until"}, nil, a.groupsOf),
+			List: rest.ListOf(exampleMembership, []string{"group.connection", "group.id", "name", "source", "since", "valid_until", "origin"}, nil, a.groupsOf),
 		},
 		{
 			ID: "listPersonRoles", Method: "GET", Path: one + "/roles", Summary: "List the roles that a person has, and what gives them.", Right: admin.ReadAdmin,

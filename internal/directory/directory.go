@@ -61,13 +61,38 @@ func (p Profile) Title() string {
 	return ""
 }
 
-// Membership is a person's place in an upstream group, and for how long it
-// holds without being seen again: what only a sign-in told expires 12 hours
-// after it.
+// What tells of memberships.
+const (
+	SourceSignIn = "sign-in"
+	SourceSCIM   = "scim"
+)
+
+// Membership is a person's place in an upstream group, with where it comes from, and
+// for how long it holds without being seen again: what only a sign-in told expires 12
+// hours after it.
 type Membership struct {
-	Group      identity.GroupRef `json:"group"`
-	Source     string            `json:"source"` // "sign-in"
-	ValidUntil time.Time         `json:"valid_until"`
+	Group  identity.GroupRef `json:"group"`
+	Source string            `json:"source"` // SourceSignIn or SourceSCIM
+	// Since is from when on it has held without a break; zero for one from before that
+	// was kept.
+	Since time.Time `json:"since,omitzero"`
+	// ValidUntil is zero for one that holds until it is taken away.
+	ValidUntil time.Time `json:"valid_until,omitzero"`
+	// Origin is the id of what began it: of the event of a sign-in, or of a SCIM operation.
+	Origin string `json:"origin,omitempty"`
+	// Through are the groups that the person is in it by, from their own on; empty for a
+	// member.
+	Through []identity.GroupRef `json:"through,omitempty"`
+}
+
+// Holds reports whether the membership, which has begun, holds at the time.
+func (m Membership) Holds(at time.Time) bool { return m.ValidUntil.IsZero() || at.Before(m.ValidUntil) }
+
+// Memberships tells which groups a person is in by what connections push, directly or
+// by groups within groups, at any time that is kept. What sign-ins told is in the
+// Person.
+type Memberships interface {
+	MembershipsOf(ctx context.Context, person string, at time.Time) ([]Membership, error)
 }
 
 // Person is somebody who signs in.

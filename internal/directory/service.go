@@ -28,7 +28,7 @@ var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 // ErrGroupName refuses a mapping to a name that no manifest could use.
 var ErrGroupName = fault.New(fault.Invalid, "group_name", "a group's name has letters, digits and . _ : - only, at most 128").At("name")
 
-// Options are what a Service needs. All but Known are required.
+// Options are what a Service needs. All but Known and Pushed are required.
 type Options struct {
 	People      Store
 	Groups      GroupStore
@@ -36,7 +36,9 @@ type Options struct {
 	// Known reports whether there is a connection: whoever came over one that there is
 	// no longer may not act. Nil takes every connection.
 	Known func(ctx context.Context, connection string) (bool, error)
-	Now   func() time.Time
+	// Pushed tells of memberships that connections push; nil means that none does.
+	Pushed Memberships
+	Now    func() time.Time
 }
 
 // Service changes the directory and answers who may act.
@@ -75,8 +77,9 @@ func (s *Service) SignIn(ctx context.Context, a identity.Authentication, profile
 		} else {
 			p = *old
 		}
-		p.signedIn(a, profile, groups, now)
-		return p, append(events, event.New(now, "person.signed_in", actor, identity.Person(p.ID), "connection", a.Connection)), nil
+		e := event.New(now, "person.signed_in", actor, identity.Person(p.ID), "connection", a.Connection)
+		p.signedIn(a, profile, groups, e)
+		return p, append(events, e), nil
 	})
 	if err != nil {
 		return Person{}, fmt.Errorf("sign in: %w", err)
@@ -84,7 +87,8 @@ func (s *Service) SignIn(ctx context.Context, a identity.Authentication, profile
 	return p, nil
 }
 
-func (p *Person) signedIn(a identity.Authentication, profile Profile, groups []string, now time.Time) {
+func (p *Person) signedIn(a identity.Authentication, profile Profile, groups []string, e event.Event) {
+	now := e.Time
 	p.Profile, p.Updated = profile, now
 	p.Identities = slices.Clone(p.Identities)
 	for i := range p.Identities {
@@ -92,13 +96,21 @@ func (p *Person) signedIn(a identity.Authentication, profile Profile, groups []s
 			p.Identities[i].LastSignIn = now
 		}
 	}
+	told := map[identity.GroupRef]Membership{}
 	kept := slices.DeleteFunc(slices.Clone(p.Groups), func(m Membership) bool {
-		return m.Group.Connection == a.Connection && m.Source == "sign-in"
+		replaced := m.Group.Connection == a.Connection && m.Source == SourceSignIn
+		if replaced && m.Holds(now) {
+			told[m.Group] = m
+		}
+		return replaced
 	})
 	for _, id := range groups {
-		kept = append(kept, Membership{
-			Group: identity.GroupRef{Connection: a.Connection, ID: id}, Source: "sign-in", ValidUntil: now.Add(signInLife),
-		})
+		m := Membership{Group: identity.GroupRef{Connection: a.Connection, ID: id}, Source: SourceSignIn, Since: now, Origin: e.ID}
+		if before, ok := told[m.Group]; ok { // it goes on
+			m = before
+		}
+		m.ValidUntil = now.Add(signInLife)
+		kept = append(kept, m)
 	}
 	p.Groups = kept
 }
@@ -218,7 +230,20 @@ func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NamesOf(p, names, s.now()), nil
+	now := s.now()
+	if p.Groups, err = s.memberships(ctx, p, now); err != nil {
+		return nil, err
+	}
+	return NamesOf(p, names, now), nil
+}
+
+// memberships returns those that sign-ins told of and those that connections push.
+func (s *Service) memberships(ctx context.Context, p Person, at time.Time) ([]Membership, error) {
+	if s.o.Pushed == nil {
+		return p.Groups, nil
+	}
+	pushed, err := s.o.Pushed.MembershipsOf(ctx, p.ID, at)
+	return append(slices.Clip(p.Groups), pushed...), err
 }
 
 // NamesOf returns what names makes of those of the person's groups that hold at
@@ -226,7 +251,7 @@ func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
 func NamesOf(p Person, names map[identity.GroupRef]string, now time.Time) []string {
 	var of []string
 	for _, m := range p.Groups {
-		if name := names[m.Group]; name != "" && now.Before(m.ValidUntil) {
+		if name := names[m.Group]; name != "" && m.Holds(now) {
 			of = append(of, name)
 		}
 	}

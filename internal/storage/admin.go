@@ -239,7 +239,7 @@ func (t *tx) hasMember(ctx context.Context, name string, now time.Time) (has boo
 		if err != nil {
 			return false, err
 		}
-		has = slices.ContainsFunc(p.Groups, func(m directory.Membership) bool { return m.Group == g && now.Before(m.ValidUntil) })
+		has = slices.ContainsFunc(p.Groups, func(m directory.Membership) bool { return m.Group == g && m.Holds(now) })
 	}
 	return has, rows.Err()
 }

@@ -87,7 +87,7 @@ func (c *Console) groupsBlock(v *visit, p directory.Person) (block, error) {
 		switch {
 		case names[m.Group] == "":
 			state = ui.Tag{Text: ui.T("Not mapped"), Tone: ui.Warn}
-		case !now.Before(m.ValidUntil):
+		case !m.Holds(now):
 			state = ui.Tag{Text: ui.T("Over"), Tone: ui.Warn}
 		}
 		b.Rows = append(b.Rows, row{Cells: []cell{
