@@ -55,7 +55,7 @@ func (a *attacker) takes(raw string) bool {
 
 func TestTheFactsOfTheExchangeAreSo(t *testing.T) {
 	a := newAttacker(t)
-	if err := a.WriteFacts(filepath.Join(t.TempDir(), "facts.json")); err != nil { // and so the token has expired
+	if err := a.WriteFacts(t.Context(), filepath.Join(t.TempDir(), "facts.json")); err != nil { // and so the token has expired
 		t.Fatal(err)
 	}
 	x, held := a.Facts().Exchange, a.signedIn()

@@ -82,7 +82,7 @@ func startDemoWith(t *testing.T, o demo.Options, wrap func(http.Handler) http.Ha
 func (s *stage) factsFile(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "facts.json")
-	if err := s.WriteFacts(file); err != nil {
+	if err := s.WriteFacts(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
 	return file

@@ -64,7 +64,7 @@ func (c *demoCommand) play(ctx context.Context, d *demo.Demo, socket, log string
 		return err
 	}
 	if c.Facts != "" {
-		if err := d.WriteFacts(c.Facts); err != nil {
+		if err := d.WriteFacts(ctx, c.Facts); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
@@ -70,7 +72,8 @@ func (c *idpTestCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	ctx := context.Background()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	_, answer, err := asked.Do(ctx, client.Request{Method: http.MethodPost, Path: "/connections/" + url.PathEscape(c.ID) + "/test"})
 	if err != nil {
 		return err
@@ -86,18 +89,40 @@ func (c *idpTestCommand) Run() error {
 		return c.print(answer, client.PrintFacts)
 	}
 	_, _ = fmt.Fprintf(os.Stderr, "Open this in a browser and sign in there:\n\n  %s\n\nWaiting for the report %s …\n", made.URL, made.Trace) // a terminal that is gone needs no news
-	for time.Now().Before(made.Expires) {
+	ctx, cancel := context.WithDeadline(ctx, made.Expires)
+	defer cancel()
+	answer, err = awaitTrace(ctx, func(ctx context.Context) ([]byte, error) {
 		_, answer, err := asked.Do(ctx, client.Request{Method: http.MethodGet, Path: "/traces/" + made.Trace})
-		if err == nil {
-			return c.report(answer)
-		}
-		var refused *client.Error
-		if !errors.As(err, &refused) || refused.Code != "trace_not_found" {
-			return err
-		}
-		time.Sleep(lookEvery)
+		return answer, err
+	})
+	if err != nil {
+		return err
 	}
-	return &client.Error{Exit: client.Failure, Text: "nobody finished the test in time"}
+	return c.report(answer)
+}
+
+// awaitTrace looks for a trace until it is there or ctx ends.
+func awaitTrace(ctx context.Context, look func(context.Context) ([]byte, error)) ([]byte, error) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		answer, err := look(ctx)
+		var refused *client.Error
+		switch {
+		case err == nil:
+			return answer, nil
+		case ctx.Err() == nil && (!errors.As(err, &refused) || refused.Code != "trace_not_found"):
+			return nil, err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil, &client.Error{Exit: client.Failure, Text: "nobody finished the test in time"}
+			}
+			return nil, &client.Error{Exit: client.Failure, Text: "interrupted while waiting for the report"}
+		}
+	}
 }
 
 func (c connected) print(answer []byte, print func(io.Writer, []byte) error) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/api"
@@ -55,7 +56,7 @@ func (c *checkCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(app.Check(cfg), app.CheckMetadata(cfg)); err != nil {
+	if err := errors.Join(app.Check(cfg), app.CheckMetadata(cfg, time.Now())); err != nil {
 		return err
 	}
 	if cfg.Apps.Folder == "" {

@@ -163,9 +163,16 @@ func configOf(s connection.Settings) (config.Connection, error) {
 	return config.ParseConnection(text, nil)
 }
 
+// reading reads connections as of now: see connection.Options.
+func reading(now func() time.Time) func(text []byte, others []connection.Settings) (connection.Settings, string, error) {
+	return func(text []byte, others []connection.Settings) (connection.Settings, string, error) {
+		return readConnection(text, others, now())
+	}
+}
+
 // readConnection reads a connection by the rules of the configuration, and of claim
-// rules: see connection.Options.
-func readConnection(text []byte, others []connection.Settings) (connection.Settings, string, error) {
+// rules.
+func readConnection(text []byte, others []connection.Settings, now time.Time) (connection.Settings, string, error) {
 	beside := make([]config.Connection, len(others))
 	for i, o := range others {
 		beside[i] = config.Connection{ID: o.ID, Domains: o.Domains}
@@ -175,7 +182,7 @@ func readConnection(text []byte, others []connection.Settings) (connection.Setti
 	if err != nil && !errors.As(err, &faults) {
 		return connection.Settings{}, "", err
 	}
-	for _, f := range ruleFaults(c) {
+	for _, f := range ruleFaults(c, now) {
 		if !faults.Covers(f.File, f.Path) {
 			faults = append(faults, f)
 		}
@@ -185,13 +192,13 @@ func readConnection(text []byte, others []connection.Settings) (connection.Setti
 
 // ruleFaults says what is wrong with each claim rule of a connection, and with metadata
 // that it brings along.
-func ruleFaults(c config.Connection) (faults strictyaml.Faults) {
+func ruleFaults(c config.Connection, now time.Time) (faults strictyaml.Faults) {
 	for _, field := range slices.Sorted(maps.Keys(c.Claims)) {
 		if _, err := claims.Compile(claims.Options{Expressions: map[string]string{field: c.Claims[field]}}); err != nil {
 			faults = append(faults, strictyaml.Fault{File: "connection", Path: "claims." + field, Message: fault.As(err).Detail})
 		}
 	}
-	if err := metadataFault(c); err != nil {
+	if err := metadataFault(c, now); err != nil {
 		faults = append(faults, strictyaml.Fault{File: "connection", Path: "saml.metadata", Message: err.Error()})
 	}
 	return faults

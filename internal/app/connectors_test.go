@@ -61,7 +61,7 @@ func TestSettingsComeBackAsTheyWere(t *testing.T) {
 }
 
 func TestClaimRulesAreCheckedWithTheRest(t *testing.T) {
-	_, _, err := readConnection([]byte(`{"id":"X","issuer":"https://idp.example","client_id":"c","claims":{"name":"claims.","shoe":"1","email":""}}`), nil)
+	_, _, err := readConnection([]byte(`{"id":"X","issuer":"https://idp.example","client_id":"c","claims":{"name":"claims.","shoe":"1","email":""}}`), nil, time.Now())
 	var faults strictyaml.Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -81,14 +81,14 @@ func TestMetadataThatAConnectionBringsIsChecked(t *testing.T) {
 		"no metadata":       {"<a/>", "saml_"},
 		"of another entity": {`<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"urn:other\"/>`, "saml_"},
 	} {
-		_, _, err := readConnection([]byte(`{"id":"p","type":"saml","issuer":"urn:partner","saml":{"metadata":"`+c.metadata+`"}}`), nil)
+		_, _, err := readConnection([]byte(`{"id":"p","type":"saml","issuer":"urn:partner","saml":{"metadata":"`+c.metadata+`"}}`), nil, time.Now())
 		var faults strictyaml.Faults
 		if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Path != "saml.metadata" || !strings.Contains(faults[0].Message, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	cfg := config.Config{Connections: []config.Connection{{}, {Type: config.TypeSAML, Issuer: "urn:partner", SAML: config.SAML{MetadataFile: "nowhere.xml"}}}}
-	if err := CheckMetadata(cfg); err == nil || !strings.HasPrefix(err.Error(), "connections[1].saml: metadata_file: ") {
+	if err := CheckMetadata(cfg, time.Now()); err == nil || !strings.HasPrefix(err.Error(), "connections[1].saml: metadata_file: ") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }

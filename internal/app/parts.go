@@ -186,7 +186,7 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 		Store: p.db, Vault: p.vault, Now: p.now, Log: p.log, Lead: p.cfg.Keys.Lead, Overlap: p.cfg.Keys.Overlap, Rotate: p.cfg.Keys.RotateEvery,
 	})
 	p.saml = keys.NewRing(samlRing(p.cfg, p.db.SAMLKeys(), p.vault, p.now, p.log))
-	p.connections = connection.New(connection.Options{Store: p.db, Sealer: p.vault, Configured: configured(p.cfg.Connections), Read: readConnection, Now: p.now})
+	p.connections = connection.New(connection.Options{Store: p.db, Sealer: p.vault, Configured: configured(p.cfg.Connections), Read: reading(p.now), Now: p.now})
 	p.revocations.Watch(p.registry.Invalidate)
 	p.revocations.Watch(p.connections.Invalidate)
 	p.revocations.Watch(func(e revoke.Entry) { p.ring.Revoked(e.Ref); p.saml.Revoked(e.Ref) })

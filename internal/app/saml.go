@@ -135,18 +135,19 @@ func written(d time.Duration) string {
 }
 
 // CheckMetadata says what is wrong with the metadata of SAML connections that is here:
-// in the configuration, or in a file. What is at an address is read while the broker runs.
-func CheckMetadata(cfg config.Config) error {
+// in the configuration, or in a file, as of now. What is at an address is read while the
+// broker runs.
+func CheckMetadata(cfg config.Config, now time.Time) error {
 	var faults []error
 	for i, c := range cfg.Connections {
-		if err := metadataFault(c); err != nil {
+		if err := metadataFault(c, now); err != nil {
 			faults = append(faults, fmt.Errorf("connections[%d].saml: %w", i, err))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-func metadataFault(c config.Connection) error {
+func metadataFault(c config.Connection, now time.Time) error {
 	s, raw := c.SAML, []byte(c.SAML.Metadata)
 	if c.Type != config.TypeSAML || s.MetadataURL != "" || s.MetadataFile == "" && s.Metadata == "" {
 		return nil
@@ -159,7 +160,7 @@ func metadataFault(c config.Connection) error {
 	}
 	trusted, err := trustedBy(s)()
 	if err == nil {
-		_, err = saml.ParseIDP(raw, saml.Source{EntityID: c.Issuer, Certificates: trusted, Now: time.Now()})
+		_, err = saml.ParseIDP(raw, saml.Source{EntityID: c.Issuer, Certificates: trusted, Now: now})
 	}
 	var refused *identity.Refusal
 	if errors.As(err, &refused) {

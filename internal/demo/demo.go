@@ -87,7 +87,7 @@ var ErrRunning = errors.New("a demo is running on this data directory; stop it, 
 // New opens the data directory, takes the addresses and starts the identity
 // provider. Call Close in any case.
 func New(o Options) (*Demo, error) {
-	s, err := open(o.Data)
+	s, err := open(o.Data, o.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -337,9 +337,15 @@ func (d *Demo) Facts() Facts { return d.facts }
 
 // WriteFacts replaces the file with the facts as JSON, as soon as what they call
 // expired is so: a second after the first start.
-func (d *Demo) WriteFacts(file string) error {
+func (d *Demo) WriteFacts(ctx context.Context, file string) error {
 	if left := d.state.Expired.At.Sub(d.o.Now()); left > 0 {
-		time.Sleep(min(left, maxExpiry)) // there is nothing else to wait for
+		expired := time.NewTimer(min(left, maxExpiry))
+		defer expired.Stop()
+		select {
+		case <-expired.C:
+		case <-ctx.Done():
+			return fmt.Errorf("facts: %w", ctx.Err())
+		}
 	}
 	return d.facts.write(file)
 }

@@ -121,7 +121,7 @@ func TestFactsNameEverythingThatWasStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "facts.json")
-	if err := d.WriteFacts(file); err != nil {
+	if err := d.WriteFacts(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
 	body, err := os.ReadFile(file)

@@ -56,8 +56,8 @@ type apiToken struct {
 	Secret string `json:"secret"`
 }
 
-// open reads the state of a data directory, or makes it.
-func open(directory string) (*state, error) {
+// open reads the state of a data directory, or makes it as of now.
+func open(directory string, now time.Time) (*state, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -84,8 +84,8 @@ func open(directory string) (*state, error) {
 	if s.feedbackKey, err = keep(s.feedbackFile, func() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }); err != nil {
 		return nil, err
 	}
-	if s.partner, err = s.credential("partner-corp"); err == nil {
-		s.wiki, err = s.credential("team-wiki")
+	if s.partner, err = s.credential("partner-corp", now); err == nil {
+		s.wiki, err = s.credential("team-wiki", now)
 	}
 	if err != nil {
 		return nil, err
@@ -94,14 +94,14 @@ func open(directory string) (*state, error) {
 }
 
 // credential reads a key and its certificate, or makes them.
-func (s *state) credential(name string) (c credential, err error) {
+func (s *state) credential(name string, now time.Time) (c credential, err error) {
 	c.keyFile, c.certFile = s.file(name+".pem"), s.file(name+".cert.pem")
 	if c.key, err = keep(c.keyFile, func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }); err != nil {
 		return c, err
 	}
 	body, err := os.ReadFile(c.certFile)
 	if errors.Is(err, os.ErrNotExist) {
-		body, err = certify(name, c.key)
+		body, err = certify(name, c.key, now)
 		if err == nil {
 			err = replaceFile(c.certFile, body)
 		}
@@ -119,9 +119,8 @@ func (s *state) credential(name string) (c credential, err error) {
 	return c, nil
 }
 
-// certify makes a certificate for a key, good for ten years, in PEM.
-func certify(name string, key *rsa.PrivateKey) ([]byte, error) {
-	now := time.Now()
+// certify makes a certificate for a key, good for ten years from now, in PEM.
+func certify(name string, key *rsa.PrivateKey, now time.Time) ([]byte, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(10, 0, 0),
 	}

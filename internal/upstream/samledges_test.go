@@ -74,7 +74,8 @@ func TestAnIDCountsWithinItsConnection(t *testing.T) {
 
 func TestMetadataThatRedirectsToAnotherHostIsNotTaken(t *testing.T) {
 	p := newPartner(t)
-	s := publish(t, p)
+	elsewhere := httptest.NewServer(publish(p))
+	t.Cleanup(elsewhere.Close)
 	there := ""
 	from := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/moved" {
@@ -87,7 +88,7 @@ func TestMetadataThatRedirectsToAnotherHostIsNotTaken(t *testing.T) {
 	p.options = func(o *upstream.SAMLOptions) {
 		o.Metadata.URL, o.Metadata.Document, o.HTTP = from.URL, "", from.Client()
 	}
-	for to, code := range map[string]string{s.URL: upstream.ErrUntrusted.Code, "/moved": ""} {
+	for to, code := range map[string]string{elsewhere.URL: upstream.ErrUntrusted.Code, "/moved": ""} {
 		there = to
 		_, err := p.connection().Begin(t.Context(), identity.Challenge{})
 		if code == "" && err != nil || code != "" && (err == nil || fault.As(err).Code != code) {
@@ -119,7 +120,7 @@ func TestMetadataThatIsNotThereIsExplained(t *testing.T) {
 func TestMetadataEndsWhenItSays(t *testing.T) {
 	p := newPartner(t)
 	p.metadata = strings.Replace(p.metadata, "entityID", `validUntil="2026-11-26T02:30:00Z" entityID`, 1)
-	s := publish(t, p)
+	s := publish(p)
 	c := p.connection()
 	for after, works := range map[time.Duration]bool{29 * time.Minute: true, 30 * time.Minute: false} {
 		p.now = p.lab.Now

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -21,49 +22,50 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
 
-// publisher serves a provider's metadata, or what a test wants instead.
+// publisher serves a provider's metadata, or what a test wants instead. As a transport
+// it needs no connection, whose goroutines would be awaited with ours.
 type publisher struct {
-	*httptest.Server
 	text  atomic.Pointer[string]
 	reads atomic.Int64
 }
 
-func publish(t *testing.T, p *partner) *publisher {
-	t.Helper()
+func publish(p *partner) *publisher {
 	s := &publisher{}
 	s.say(p.metadata)
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.reads.Add(1)
-		if text := *s.text.Load(); text != "" {
-			_, _ = w.Write([]byte(text))
-			return
-		}
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}))
-	t.Cleanup(s.Close)
 	p.options = func(o *upstream.SAMLOptions) {
-		o.Metadata.URL, o.Metadata.Document, o.HTTP = s.URL, "", s.Client()
+		o.Metadata.URL, o.Metadata.Document, o.HTTP = "https://idp.example.com/metadata", "", &http.Client{Transport: s}
 	}
 	return s
 }
 
 func (s *publisher) say(text string) { s.text.Store(&text) }
 
-// settle waits until a refresh that runs beside a request has ended.
-func settle(t *testing.T, c *upstream.SAML, at time.Time) {
-	t.Helper()
-	for range 1000 {
-		if asked, _ := c.Health(); asked.Equal(at) {
-			return
-		}
-		time.Sleep(time.Millisecond)
+// ServeHTTP implements http.Handler.
+func (s *publisher) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	s.reads.Add(1)
+	if text := *s.text.Load(); text != "" {
+		_, _ = w.Write([]byte(text))
+		return
 	}
-	t.Fatal("the metadata was not read again")
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s *publisher) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	res := w.Result()
+	res.Request = r
+	return res, nil
 }
 
 func TestMetadataIsReadAgainAndUsedWhileItCannotBe(t *testing.T) {
+	synctest.Test(t, metadataIsReadAgainAndUsedWhileItCannotBe)
+}
+
+func metadataIsReadAgainAndUsedWhileItCannotBe(t *testing.T) {
 	p := newPartner(t)
-	s := publish(t, p)
+	s := publish(p)
 	c := p.connection()
 	works := func(want bool, when string) {
 		t.Helper()
@@ -79,13 +81,13 @@ func TestMetadataIsReadAgainAndUsedWhileItCannotBe(t *testing.T) {
 	s.say("")
 	p.now = p.now.Add(2 * time.Hour)
 	works(true, "while it cannot be read")
-	settle(t, c, p.now)
+	synctest.Wait() // for the refresh that runs beside the request
 	if _, failed := c.Health(); failed == nil {
 		t.Error("nobody is told that it cannot be read")
 	}
 	p.now = p.now.Add(21 * time.Hour)
 	works(true, "just before it is too old")
-	settle(t, c, p.now)
+	synctest.Wait() // for the refresh that runs beside the request
 	p.now = p.now.Add(2 * time.Hour)
 	works(false, "too old")
 	if _, err := c.Begin(t.Context(), identity.Challenge{}); fault.As(err).Code != saml.ErrMetadataStale.Code {
@@ -97,6 +99,10 @@ func TestMetadataIsReadAgainAndUsedWhileItCannotBe(t *testing.T) {
 }
 
 func TestARefreshWeakensNothing(t *testing.T) {
+	synctest.Test(t, aRefreshWeakensNothing)
+}
+
+func aRefreshWeakensNothing(t *testing.T) {
 	weak := func(p *partner) string { return samlMetadata(p.lab.Weak.Certificate) }
 	for name, text := range map[string]func(*partner) string{
 		"of another entity": func(p *partner) string {
@@ -125,7 +131,7 @@ func TestARefreshWeakensNothing(t *testing.T) {
 		"of a service provider too": func(*partner) string { return strings.ReplaceAll(samlMetadata(), "IDPSSO", "SPSSO") },
 	} {
 		p := newPartner(t)
-		s := publish(t, p)
+		s := publish(p)
 		c := p.connection()
 		if _, err := p.signIn(c, identity.Challenge{}); err != nil {
 			t.Fatalf("%s: control: %v", name, err)
@@ -136,7 +142,7 @@ func TestARefreshWeakensNothing(t *testing.T) {
 		if _, err := c.Begin(t.Context(), identity.Challenge{}); err != nil {
 			t.Errorf("%s: the old does not hold: %v", name, err)
 		}
-		settle(t, c, p.now)
+		synctest.Wait() // for the refresh that runs beside the request
 		if _, failed := c.Health(); failed == nil || len(c.Certificates()) != len(before) || c.Certificates()[0] != before[0] {
 			t.Errorf("%s: it was taken: %v", name, failed)
 		}
@@ -144,8 +150,12 @@ func TestARefreshWeakensNothing(t *testing.T) {
 }
 
 func TestACertificateIsReplacedWithAnOverlap(t *testing.T) {
+	synctest.Test(t, aCertificateIsReplacedWithAnOverlap)
+}
+
+func aCertificateIsReplacedWithAnOverlap(t *testing.T) {
 	p := newPartner(t)
-	s := publish(t, p)
+	s := publish(p)
 	var told []*x509.Certificate
 	var changes []bool
 	options := p.options
@@ -164,8 +174,8 @@ func TestACertificateIsReplacedWithAnOverlap(t *testing.T) {
 	if _, err := c.Begin(t.Context(), identity.Challenge{}); err != nil {
 		t.Fatal(err)
 	}
-	settle(t, c, p.now)
-	known := c.Certificates() // waits for who is telling
+	synctest.Wait() // for the refresh that runs beside the request
+	known := c.Certificates()
 	if len(told) != 2 || len(known) != 2 || !slices.Equal(changes, []bool{false, true}) {
 		t.Errorf("told of %d, changed %v, has %d", len(told), changes, len(known))
 	}
