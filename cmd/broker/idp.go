@@ -19,8 +19,9 @@ import (
 
 type idpAddCommand struct {
 	connected
-	File     string `arg:"" help:"The connection in YAML or JSON, as an item of connections in the configuration; - reads standard input."`
-	Disabled bool   `help:"Nobody may sign in over it before it is enabled, if it is new."`
+	File         string `arg:"" help:"The connection in YAML or JSON, as an item of connections in the configuration; - reads standard input."`
+	Disabled     bool   `help:"Nobody may sign in over it before it is enabled, if it is new."`
+	ForgetSecret bool   `help:"Forget the client secret that is stored. Without it, and without one in the file, that stays."`
 }
 
 // Run adds it. Its faults are the broker's to tell, but for an id that is needed to
@@ -34,9 +35,12 @@ func (c *idpAddCommand) Run() error {
 	if read.ID == "" {
 		return errors.Join(errors.New("the file names no id"), err)
 	}
-	r := client.Request{Method: http.MethodPut, Path: "/connections/" + url.PathEscape(read.ID), Media: "application/yaml", Body: text}
+	r := client.Request{Method: http.MethodPut, Path: "/connections/" + url.PathEscape(read.ID), Media: "application/yaml", Body: text, Query: url.Values{}}
 	if c.Disabled {
-		r.Query = url.Values{"disabled": {"true"}}
+		r.Query.Set("disabled", "true")
+	}
+	if c.ForgetSecret {
+		r.Query.Set("forget_secret", "true")
 	}
 	return c.ask(r, client.PrintDone)
 }

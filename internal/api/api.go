@@ -91,8 +91,8 @@ type Directory interface {
 type Connections interface {
 	All(ctx context.Context) ([]connection.Connection, error)
 	Get(ctx context.Context, id string) (connection.Connection, error)
-	Apply(ctx context.Context, id string, text []byte, disabled bool, actor identity.Actor) (connection.Connection, error)
-	Hide(ctx context.Context, id string, text []byte) ([]byte, error)
+	Apply(ctx context.Context, id string, text []byte, how connection.Applying, actor identity.Actor) (connection.Connection, error)
+	Hide(ctx context.Context, id string, text []byte, how connection.Applying) ([]byte, error)
 	Remove(ctx context.Context, id string, actor identity.Actor) error
 }
 

@@ -39,7 +39,7 @@ func (c Connection) Tagged() any {
 // newConnection is a connection as it is sent: the fields of the configuration.
 type newConnection struct {
 	connection.Settings
-	// ClientSecret is encrypted and never shown; without one, that of now stays.
+	// ClientSecret is encrypted and never shown; without one, that of now stays unless it is to be forgotten.
 	ClientSecret string `json:"client_secret,omitempty"`
 }
 
@@ -64,11 +64,15 @@ func (a *API) connectionRoutes() []rest.Route {
 		{
 			ID: "applyConnection", Method: "PUT", Path: one, Summary: "Add an identity provider, or change one that was added.",
 			About: "The fields and rules are those of connections in the configuration, but for files: what is in them is sent itself. Every fault is told at once. " +
-				"Without a client_secret, one that is stored stays; it is encrypted and never shown. The issuer never changes: it says whose people they are.",
-			Right: admin.WriteConnections, Query: []rest.Param{rest.Truth("disabled", "true: nobody may sign in over it before it is enabled, if it is new.")},
+				"Without a client_secret, one that is stored stays unless forget_secret says otherwise; it is encrypted and never shown. The issuer never changes: it says whose people they are.",
+			Right: admin.WriteConnections,
+			Query: []rest.Param{
+				rest.Truth("disabled", "true: nobody may sign in over it before it is enabled, if it is new."),
+				rest.Truth("forget_secret", "true: the client secret that is stored is forgotten, and the body has none."),
+			},
 			Body: exampleNewConnection, Also: yaml, Answer: exampleConnection, Do: a.applyConnection,
 			Hide: func(r *http.Request) ([]byte, error) {
-				return a.o.Connections.Hide(r.Context(), r.PathValue("id"), rest.BodyOf(r))
+				return a.o.Connections.Hide(r.Context(), r.PathValue("id"), rest.BodyOf(r), applying(r))
 			},
 		},
 		{
@@ -134,8 +138,14 @@ func (a *API) listConnections(r *http.Request, q rest.Query) ([]Connection, stri
 	})
 }
 
+// applying is how the request applies a connection.
+func applying(r *http.Request) connection.Applying {
+	q := r.URL.Query()
+	return connection.Applying{Disabled: q.Get("disabled") == "true", ForgetSecret: q.Get("forget_secret") == "true"}
+}
+
 func (a *API) applyConnection(r *http.Request) (any, error) {
-	made, err := a.o.Connections.Apply(r.Context(), r.PathValue("id"), rest.BodyOf(r), r.URL.Query().Get("disabled") == "true", by(r))
+	made, err := a.o.Connections.Apply(r.Context(), r.PathValue("id"), rest.BodyOf(r), applying(r), by(r))
 	if err != nil {
 		return nil, err
 	}

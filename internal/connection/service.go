@@ -171,17 +171,25 @@ func (s *Service) configured(id string) bool {
 	return slices.ContainsFunc(s.o.Configured, func(c Connection) bool { return c.Settings.ID == id })
 }
 
+// Applying says what Apply does beside what the text says.
+type Applying struct {
+	// Disabled says of a new connection that nobody may sign in over it yet.
+	Disabled bool
+	// ForgetSecret takes the stored client secret away; the text must have none.
+	ForgetSecret bool
+}
+
 // Apply adds a connection, or changes the stored one of this id, from text as the
 // configuration would have it, in YAML or JSON. Without a client_secret, one that is
-// stored stays. disabled says of a new one that nobody may sign in over it yet. It
-// fails with ErrInvalid around every fault, ErrConfigured, ErrIssuer or ErrIDUsed.
-func (s *Service) Apply(ctx context.Context, id string, text []byte, disabled bool, actor identity.Actor) (Connection, error) {
+// stored stays, unless it is to be forgotten. It fails with ErrInvalid around every
+// fault, ErrConfigured, ErrIssuer or ErrIDUsed.
+func (s *Service) Apply(ctx context.Context, id string, text []byte, how Applying, actor identity.Actor) (Connection, error) {
 	if s.configured(id) {
 		return Connection{}, ErrConfigured
 	}
 	var made Connection
 	err := s.o.Store.ChangeConnections(ctx, func(all []Record) (Change, error) {
-		change, err := s.applying(ctx, id, text, disabled, actor, all)
+		change, err := s.applying(ctx, id, text, how, actor, all)
 		made = change.Record.Connection
 		if len(change.Events) == 0 {
 			return Change{}, err // it is that already
@@ -194,7 +202,7 @@ func (s *Service) Apply(ctx context.Context, id string, text []byte, disabled bo
 // Hide returns text as JSON that Apply takes, with the client secret encrypted, so
 // that it can wait where others see it. It is good for this connection alone. What
 // Apply refuses is refused.
-func (s *Service) Hide(ctx context.Context, id string, text []byte) ([]byte, error) {
+func (s *Service) Hide(ctx context.Context, id string, text []byte, how Applying) ([]byte, error) {
 	if s.configured(id) {
 		return nil, ErrConfigured
 	}
@@ -202,7 +210,7 @@ func (s *Service) Hide(ctx context.Context, id string, text []byte) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("read the connections: %w", err)
 	}
-	if _, err := s.applying(ctx, id, text, false, identity.Actor{}, all); err != nil {
+	if _, err := s.applying(ctx, id, text, how, identity.Actor{}, all); err != nil {
 		return nil, err
 	}
 	settings, secret, err := s.read(id, text, all)
@@ -249,7 +257,7 @@ func (s *Service) reveal(settings Settings, secret string) (string, error) {
 	return string(raw), nil
 }
 
-func (s *Service) applying(ctx context.Context, id string, text []byte, disabled bool, actor identity.Actor, all []Record) (Change, error) {
+func (s *Service) applying(ctx context.Context, id string, text []byte, how Applying, actor identity.Actor, all []Record) (Change, error) {
 	settings, secret, err := s.read(id, text, all)
 	if err != nil {
 		return Change{}, err
@@ -276,20 +284,26 @@ func (s *Service) applying(ctx context.Context, id string, text []byte, disabled
 			change.Record.Created, change.Record.Secret = old.Created, old.Secret
 		}
 	}
-	if secret != "" {
+	forgotten := how.ForgetSecret && change.Record.Secret != nil
+	switch {
+	case how.ForgetSecret && secret != "":
+		return Change{}, fault.New(ErrInvalid.Kind, ErrInvalid.Code, "a client_secret is given and is to be forgotten: only one of both can be meant").At("client_secret")
+	case how.ForgetSecret:
+		change.Record.Secret = nil
+	case secret != "":
 		if change.Record.Secret, err = s.o.Sealer.Seal([]byte(secret), table, secretColumn, id); err != nil {
 			return Change{}, fmt.Errorf("connection %s: %w", id, err)
 		}
 	}
 	change.Record.HasSecret = change.Record.Secret != nil
 	if old == nil || !old.live() {
-		change.Disabled = &disabled
+		change.Disabled = &how.Disabled
 		change.Events = []event.Event{event.New(now, "connection.added", actor, identity.Connection(id), "issuer", settings.Issuer, "protocol", settings.Type).
 			Revoking(identity.Settings(id))}
 		return change, nil
 	}
 	what := changed(old.Settings, settings)
-	if secret != "" {
+	if secret != "" || forgotten {
 		what = append(what, "client_secret")
 	}
 	if len(what) == 0 {

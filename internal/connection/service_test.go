@@ -80,7 +80,7 @@ func TestAChangeIsKnownAtEveryReplicaByTheSequence(t *testing.T) {
 	if all, err := b.All(t.Context()); err != nil || len(all) != 1 {
 		t.Fatalf("%+v %v", all, err)
 	}
-	if _, err := a.Apply(t.Context(), "partner", []byte(`{"id":"partner","issuer":"https://p.example","client_secret":"s1"}`), false, actor); err != nil {
+	if _, err := a.Apply(t.Context(), "partner", []byte(`{"id":"partner","issuer":"https://p.example","client_secret":"s1"}`), connection.Applying{}, actor); err != nil {
 		t.Fatal(err)
 	}
 	if known, err := a.Known(t.Context(), "partner"); err != nil || !known {
@@ -113,7 +113,7 @@ func TestAChangeIsKnownAtEveryReplicaByTheSequence(t *testing.T) {
 func TestASecretOpensInItsRowAloneAndFollowsTheEncryptionKey(t *testing.T) {
 	a, _ := replicas(t, vault(t, 1))
 	for _, id := range []string{"one", "two"} {
-		if _, err := a.Apply(t.Context(), id, []byte(`{"id":"`+id+`","issuer":"https://p.example","client_secret":"secret-of-`+id+`"}`), false, actor); err != nil {
+		if _, err := a.Apply(t.Context(), id, []byte(`{"id":"`+id+`","issuer":"https://p.example","client_secret":"secret-of-`+id+`"}`), connection.Applying{}, actor); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,6 +142,38 @@ func TestASecretOpensInItsRowAloneAndFollowsTheEncryptionKey(t *testing.T) {
 	}
 }
 
+func TestASecretIsForgottenOnlyWhenThatIsSaid(t *testing.T) {
+	a, _ := replicas(t, vault(t, 1))
+	text := func(secret string) []byte {
+		return []byte(`{"id":"partner","issuer":"https://p.example","client_secret":"` + secret + `"}`)
+	}
+	apply := func(secret string, how connection.Applying) (connection.Connection, error) {
+		return a.Apply(t.Context(), "partner", text(secret), how, actor)
+	}
+	if _, err := apply("s1", connection.Applying{}); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := apply("", connection.Applying{}); err != nil || !kept.HasSecret {
+		t.Errorf("control, an empty one: %+v %v", kept, err)
+	}
+	forget := connection.Applying{ForgetSecret: true}
+	if _, err := apply("s2", forget); !errors.Is(err, connection.ErrInvalid) {
+		t.Errorf("a new one, and none: %v", err)
+	}
+	if _, err := a.Hide(t.Context(), "partner", text("s2"), forget); !errors.Is(err, connection.ErrInvalid) {
+		t.Errorf("both, waiting: %v", err)
+	}
+	if secret, err := a.Secret(t.Context(), "partner"); err != nil || secret != "s1" {
+		t.Errorf("what was refused changed it: %q %v", secret, err)
+	}
+	if gone, err := apply("", forget); err != nil || gone.HasSecret {
+		t.Errorf("%+v %v", gone, err)
+	}
+	if secret, err := a.Secret(t.Context(), "partner"); err != nil || secret != "" {
+		t.Errorf("it is there: %q %v", secret, err)
+	}
+}
+
 // The people of a connection that comes out of the configuration are not those of
 // whoever takes its id.
 func TestTheIDOfAConfiguredConnectionStaysThatOfItsIssuer(t *testing.T) {
@@ -165,11 +197,11 @@ func TestTheIDOfAConfiguredConnectionStaysThatOfItsIssuer(t *testing.T) {
 		t.Errorf("out of the configuration: %+v %v", all, err)
 	}
 	for _, text := range []string{`{"id":"acme","issuer":"https://evil.example"}`, `{"id":"acme","issuer":"https://acme.example","type":"saml"}`} {
-		if _, err := after.Apply(t.Context(), "acme", []byte(text), false, actor); !errors.Is(err, connection.ErrIDUsed) {
+		if _, err := after.Apply(t.Context(), "acme", []byte(text), connection.Applying{}, actor); !errors.Is(err, connection.ErrIDUsed) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := after.Apply(t.Context(), "acme", []byte(`{"id":"acme","issuer":"https://acme.example"}`), false, actor); err != nil {
+	if _, err := after.Apply(t.Context(), "acme", []byte(`{"id":"acme","issuer":"https://acme.example"}`), connection.Applying{}, actor); err != nil {
 		t.Errorf("control: %v", err)
 	}
 }
@@ -178,7 +210,7 @@ func TestAChangeThatChangesNothingIsNone(t *testing.T) {
 	a, _ := replicas(t, vault(t, 1))
 	text := []byte(`{"id":"partner","issuer":"https://p.example","title":"P"}`)
 	for range 2 {
-		if c, err := a.Apply(t.Context(), "partner", text, false, actor); err != nil || c.Settings.Title != "P" {
+		if c, err := a.Apply(t.Context(), "partner", text, connection.Applying{}, actor); err != nil || c.Settings.Title != "P" {
 			t.Fatalf("%+v %v", c, err)
 		}
 	}
@@ -202,10 +234,10 @@ func TestAnIDWithPeopleOfAnUnknownIssuerIsNobodyElses(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Apply(t.Context(), "old", text, false, actor); !errors.Is(err, connection.ErrIDUsed) {
+	if _, err := a.Apply(t.Context(), "old", text, connection.Applying{}, actor); !errors.Is(err, connection.ErrIDUsed) {
 		t.Errorf("%v", err)
 	}
-	if _, err := a.Apply(t.Context(), "new", []byte(`{"id":"new","issuer":"https://old.example"}`), false, actor); err != nil {
+	if _, err := a.Apply(t.Context(), "new", []byte(`{"id":"new","issuer":"https://old.example"}`), connection.Applying{}, actor); err != nil {
 		t.Errorf("control: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -63,7 +64,7 @@ func oidcSettings() []setting {
 	return []setting{
 		{path: "issuer", label: ui.T("Issuer"), help: ui.T("Exactly what the provider's metadata says. It never changes: it says whose people they are."), required: true},
 		{path: "client_id", label: ui.T("Client id"), help: ui.T("What the provider knows the broker by."), required: true},
-		{path: "client_secret", kind: asSecret, label: ui.T("Client secret"), help: ui.T("Kept encrypted, and never shown. Left empty, the one of now stays.")},
+		{path: "client_secret", kind: asSecret, label: ui.T("Client secret"), help: ui.T("Kept encrypted, and never shown.")},
 		{path: "scopes", kind: asWords, label: ui.T("Scopes"), help: ui.T("openid, profile and email unless told.")},
 		{path: "userinfo", kind: asTruth, label: ui.T("Also ask the userinfo endpoint")},
 		{path: "algorithms", kind: asWords, label: ui.T("Algorithms of ID tokens"), help: ui.T("RS256, ES256, EdDSA and PS256 unless told.")},
@@ -128,6 +129,8 @@ type connectionForm struct {
 	New     bool
 	// Closed says that nobody is to sign in over a new one before it is enabled.
 	Closed bool
+	// HasSecret says that a client secret is stored, Forget that it is to go.
+	HasSecret, Forget bool
 }
 
 var kindNames = map[kind]string{
@@ -136,7 +139,7 @@ var kindNames = map[kind]string{
 
 func (c *Console) showConnectionForm(v *visit) (answer, error) {
 	values := map[string]any{}
-	protocol := typeOIDC
+	protocol, secret := typeOIDC, false
 	if id := v.r.PathValue("id"); id != "" {
 		one, err := c.o.Connections.Get(v.r.Context(), id)
 		if err == nil && one.Source == connection.Configured {
@@ -152,12 +155,12 @@ func (c *Console) showConnectionForm(v *visit) (answer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the connection: %w", err)
 		}
-		protocol = one.Settings.Type
+		protocol, secret = one.Settings.Type, one.HasSecret
 	} else if v.query.Get("type") == typeSAML {
 		protocol = typeSAML
 	}
 	form := c.connectionForm(v, protocol)
-	form.Closed = true
+	form.Closed, form.HasSecret = true, secret
 	for i, s := range settingsOf(protocol) {
 		form.Fields[i].Value, form.Fields[i].Checked = written(s, at(values, s.path))
 	}
@@ -175,6 +178,9 @@ func (c *Console) connectionForm(v *visit, protocol string) connectionForm {
 		}
 	}
 	for _, s := range settingsOf(protocol) {
+		if s.kind == asSecret && id != "" {
+			s.help = ui.T("Kept encrypted, and never shown. Left empty, the one of now stays.")
+		}
 		form.Fields = append(form.Fields, formField{
 			Path: s.path, Kind: kindNames[s.kind], Label: s.label, Help: s.help, Required: s.required, Choices: s.choices,
 			Fixed: id != "" && (s.path == "id" || s.path == "issuer"),
@@ -200,7 +206,7 @@ func (c *Console) takeConnection(v *visit) (answer, error) {
 		protocol = typeSAML
 	}
 	form := c.connectionForm(v, protocol)
-	form.Closed = v.form.Get("closed") != ""
+	form.Closed, form.Forget = v.form.Get("closed") != "", v.form.Get("forget_secret") != ""
 	body := map[string]any{"type": protocol}
 	for i, s := range settingsOf(protocol) {
 		text := v.form.Get(s.path)
@@ -216,11 +222,14 @@ func (c *Console) takeConnection(v *visit) (answer, error) {
 	if id == "" {
 		id = strings.TrimSpace(v.form.Get("id"))
 	}
-	query := ""
+	query := url.Values{}
 	if form.New && form.Closed {
-		query = "disabled=true"
+		query.Set("disabled", "true")
 	}
-	status, _, err := v.callAt("applyConnection", map[string]string{"id": id}, query, body)
+	if form.Forget {
+		query.Set("forget_secret", "true")
+	}
+	status, _, err := v.callAt("applyConnection", map[string]string{"id": id}, query.Encode(), body)
 	if err != nil {
 		return c.refusedConnection(v, form, err)
 	}
@@ -235,6 +244,11 @@ func (c *Console) takeConnection(v *visit) (answer, error) {
 func (c *Console) refusedConnection(v *visit, form connectionForm, err error) (answer, error) {
 	if kind := fault.KindOf(err); kind != fault.Invalid && kind != fault.Conflict && kind != fault.NotFound {
 		return nil, err
+	}
+	if id := v.r.PathValue("id"); id != "" {
+		if one, err := c.o.Connections.Get(v.r.Context(), id); err == nil {
+			form.HasSecret = one.HasSecret
+		}
 	}
 	if !errors.As(err, &form.Faults) {
 		form.Refused = c.o.UI.Say(v.r, err)

@@ -50,6 +50,24 @@ func TestAConnectionIsAddedChangedTestedAndRemovedByPages(t *testing.T) {
 	if done := s.upload("/connections/partner/change", form); done.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", done.status, done.body)
 	}
+	if add := s.get("/new-connection").body; strings.Contains(add, "the one of now stays") || strings.Contains(add, "forget_secret") {
+		t.Error("the form that adds a connection speaks of a secret of now")
+	}
+	if !strings.Contains(change.body, "the one of now stays") || !strings.Contains(change.body, "forget_secret") {
+		t.Error("the form that changes it does not say what becomes of the secret")
+	}
+	form["forget_secret"], form["client_secret"] = "yes", "another-planted-secret"
+	if both := s.upload("/connections/partner/change", form); both.status != http.StatusUnprocessableEntity || !strings.Contains(both.body, `name="forget_secret" value="yes" checked`) || strings.Contains(both.body, "planted") {
+		t.Errorf("a new secret, and none: %d", both.status)
+	}
+	form["client_secret"] = ""
+	if done := s.upload("/connections/partner/change", form); done.status != http.StatusSeeOther || strings.Contains(s.get("/connections/partner").body, "Kept encrypted") {
+		t.Errorf("the secret is not forgotten: %d %s", done.status, done.body)
+	}
+	if strings.Contains(s.get("/connections/partner/change").body, "forget_secret") {
+		t.Error("a secret that is not there can be forgotten")
+	}
+	delete(form, "forget_secret")
 	form["issuer"] = "https://evil.example"
 	if done := s.upload("/connections/partner/change", form); done.status != http.StatusUnprocessableEntity || !strings.Contains(done.body, "never changes") {
 		t.Errorf("%d %s", done.status, done.body)
