@@ -104,6 +104,36 @@ func (a *attacker) atTheDoor(s *stranger) (b *browser.Browser, answer *url.URL) 
 	return b, answer
 }
 
+// TestAnAnswerWithoutItsBrowserLeavesATrace opens the true answer in a browser that
+// has no cookie, and in one that has another sign-in's. Neither spoils it for the
+// browser that it is for.
+func TestAnAnswerWithoutItsBrowserLeavesATrace(t *testing.T) {
+	a, s := withStranger(t)
+	s.claims = map[string]any{"sub": "mallory", "groups": []string{"staff"}}
+	own, answer := a.atTheDoor(s)
+	busy := browser.New()
+	if _, err := busy.Get(t.Context(), a.request(url.Values{"idp": {"acme"}})); err != nil {
+		t.Fatal(err)
+	}
+	for got, b := range map[string]*browser.Browser{"no cookie": browser.New(), "the cookie of another sign-in": busy} {
+		page, err := b.Get(t.Context(), answer.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := codeOnPage.FindString(page.Text())
+		if page.Status != http.StatusBadRequest || code == "" {
+			t.Fatalf("%s: %d %s", got, page.Status, page.Text())
+		}
+		found := a.trace(code)
+		if last := found.Checks[len(found.Checks)-1]; found.Rule != "login_flow" || found.Connection != "partner" || last.Name != "login_flow" || last.Passed || !strings.HasPrefix(last.Got, got) {
+			t.Errorf("%s: %+v", got, found)
+		}
+	}
+	if _, err := own.Get(t.Context(), answer.String()); err != nil || !a.reached(own).Has("code") {
+		t.Errorf("control: its own browser does not get in: %v", err)
+	}
+}
+
 // TestAGenuineAnswerCountsAtTheConnectionItIsForAlone brings the true answer of one
 // provider, with its issuer, code and state, to the callback of another connection:
 // only the address that it comes to is wrong.

@@ -71,7 +71,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.apps, err = idp.New(idp.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Authenticator: f.login, Apps: p.registry, People: p.people, Entitlements: p.entitlements,
-		Sessions: p.sessions, Participants: p.db, Memory: p.memory, Revocations: p.revocations, Keys: p.saml, Onward: f.saml.Leave,
+		Sessions: p.sessions, Participants: p.db, Memory: p.memory, Seen: p.memory, Revocations: p.revocations, Keys: p.saml, Onward: f.saml.Leave,
 		Limits: idp.Limits{Address: limits.provider.Address, Person: limits.provider.Person},
 		UI:     f.ui, Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})

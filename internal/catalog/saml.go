@@ -205,6 +205,8 @@ func (c *checker) samlAttributes(s *SAML, path string) {
 			c.fail(at, "is no claim: there are %s", strings.Join(samlClaims, ", "))
 		case slices.Contains(names, name):
 			c.fail(at, "is the name of another attribute")
+		case claim != name && slices.Contains(samlClaims, name) && s.Attributes[name] == "":
+			c.fail(at, "is the name of the claim %s, which must get another one then", name)
 		default:
 			c.text(at, name, 1, 200)
 		}

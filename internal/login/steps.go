@@ -138,17 +138,53 @@ func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, r, err := l.load(r, params.Get("state"))
-	if err != nil || f.Kept == nil || f.Connection != r.PathValue("connection") {
-		l.o.UI.Error(w, r, cmp.Or(err, error(ErrFlow)))
+	switch {
+	case errors.Is(err, ErrFlow), err == nil && (f.Kept == nil || f.Connection != r.PathValue("connection")):
+		l.strayed(w, r)
+		return
+	case err != nil:
+		l.o.UI.Error(w, r, err)
 		return
 	}
 	kept := f.Kept
 	f.Kept = nil
-	if _, taken, err := l.o.Cache.Take(r.Context(), flowPurpose, f.ID); err != nil || !taken {
-		l.o.UI.Error(w, r, cmp.Or(err, error(ErrFlow)))
+	_, taken, err := l.o.Cache.Take(r.Context(), flowPurpose, f.ID)
+	switch {
+	case err != nil:
+		l.o.UI.Error(w, r, err)
+		return
+	case !taken:
+		l.strayed(w, r)
 		return
 	}
 	l.arrive(w, r, f, params, kept)
+}
+
+// strayed takes an answer that belongs to no sign-in of this browser. It fails the
+// sign-in, so that the trace says why.
+func (l *Login) strayed(w http.ResponseWriter, r *http.Request) {
+	c, err := l.connection(r.Context(), r.PathValue("connection"))
+	if errors.Is(err, ErrConnection) {
+		l.o.UI.Error(w, r, ErrFlow)
+		return
+	}
+	if err == nil {
+		err = l.o.SignIns.Count(r.Context(), "callback "+httpx.ClientNetwork(r))
+	}
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	got := "the cookie of another sign-in, or of one that has ended"
+	if name, _ := l.cookie(); !hasCookie(r, name) {
+		got = "no cookie"
+	}
+	l.fail(w, r, flow{Connection: c.ID}, identity.Refuse(ErrFlow, ErrFlow.Code, "the cookie of the browser that began the sign-in", got))
+}
+
+func hasCookie(r *http.Request, name string) bool {
+	_, err := r.Cookie(name)
+	return err == nil
 }
 
 // connection returns the connection with this id, or ErrConnection.

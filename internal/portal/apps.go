@@ -19,6 +19,15 @@ type card struct {
 	Decision entitlement.Decision
 }
 
+// Learns is what the app learns of the person.
+func (c card) Learns() ui.Learns {
+	l := ui.Learns{Scopes: c.Scopes}
+	if c.SAML != nil {
+		l.NameID = c.SAML.NameIDFormat
+	}
+	return l
+}
+
 // Stage is how far the app is.
 func (c card) Stage() ui.Tag {
 	switch {

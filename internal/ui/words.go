@@ -36,6 +36,26 @@ type Scope struct {
 	Note Text
 }
 
+// Learns is what an app learns of a person, for the component "scopes".
+type Learns struct {
+	// NameID is the format of the NameID that an app of SAML gets (core, section 8.3),
+	// empty for a subject of OpenID Connect.
+	NameID string
+	Scopes []string
+}
+
+// KnownBy is how the app knows the person.
+func (l Learns) KnownBy() Scope {
+	again := T("Recognise you when you come back")
+	switch {
+	case strings.HasSuffix(l.NameID, ":transient"):
+		return Scope{"check", T("Know that you are signed in"), T("By an identifier that is a new one every time")}
+	case strings.HasSuffix(l.NameID, ":emailAddress"):
+		return Scope{"check", again, T("By your e-mail address")}
+	}
+	return Scope{"check", again, T("By an identifier that stays the same")}
+}
+
 // scopes are the scopes of an app as people understand them, without openid, which
 // says only that they sign in. What an app made up itself is shown by its name.
 func scopes(names []string) []Scope {

@@ -124,3 +124,17 @@ func TestNumbersTimesAndListsAreWrittenAsTheLanguageDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestHowAnAppKnowsAPersonIsReadInWords(t *testing.T) {
+	const format = "urn:oasis:names:tc:SAML:1.1:nameid-format:"
+	for name, want := range map[string]string{
+		"": "By an identifier that stays the same", format + "unspecified": "By an identifier that stays the same",
+		"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent": "By an identifier that stays the same",
+		"urn:oasis:names:tc:SAML:2.0:nameid-format:transient":  "By an identifier that is a new one every time",
+		format + "emailAddress":                                "By your e-mail address",
+	} {
+		if got := (Learns{NameID: name}).KnownBy(); got.Note.key != want || got.Text.Empty() {
+			t.Errorf("%q: %+v", name, got)
+		}
+	}
+}

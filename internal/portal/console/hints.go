@@ -37,6 +37,8 @@ func hint(check string) ui.Text {
 		return ui.T("One of the clocks is wrong: the provider's or ours.")
 	case "nonce", "in_response_to", "replayed":
 		return ui.T("It answers another sign-in: somebody went back in the browser, or repeats an old answer.")
+	case "login_flow":
+		return ui.T("The browser lost the sign-in: it took over ten minutes, went back, was begun in another browser, or cookies are blocked.")
 	case "unsolicited":
 		return ui.T("The provider began the sign-in by itself, which this connection does not allow.")
 	case "name_id_format", "name_id_transient":

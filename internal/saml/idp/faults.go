@@ -8,7 +8,6 @@ var (
 	ErrIssuer      = fault.New(fault.Invalid, "saml_app_unknown", "the app that sent you here is not registered; its owner can fix that")
 	ErrMessage     = fault.New(fault.Invalid, "saml_message", "the app sent a message that cannot be read; its owner can fix that")
 	ErrVersion     = fault.New(fault.Invalid, "saml_app_version", "the app's message is not of SAML 2.0; its owner can fix that")
-	ErrID          = fault.New(fault.Invalid, "saml_app_message_id", "the app's message has an id that is no XML name, or too long; its owner can fix that")
 	ErrExpired     = fault.New(fault.Invalid, "saml_app_expired", "the app's message is too old, or its clock is wrong; go back to the app and begin again")
 	ErrDestination = fault.New(fault.Invalid, "saml_app_destination", "the app's message was meant for another address; its owner can fix that")
 	ErrACS         = fault.New(fault.Invalid, "saml_acs", "the app wants its answer at an address that is not registered for it; its owner can fix that")

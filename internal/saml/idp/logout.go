@@ -12,6 +12,7 @@ import (
 	samllib "github.com/crewjam/saml"
 
 	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/saml/xmlgate"
@@ -19,10 +20,12 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// askPurpose keeps a sign-out while the person is asked, for askLife.
+// askPurpose keeps a sign-out while the person is asked, for askLife; logoutPurpose
+// which signed requests were taken.
 const (
-	askPurpose cache.Purpose = "saml-logout-ask"
-	askLife                  = 10 * time.Minute
+	askPurpose    cache.Purpose = "saml-logout-ask"
+	askLife                     = 10 * time.Minute
+	logoutPurpose cache.Purpose = "saml-logout"
 )
 
 // logoutRequest is a LogoutRequest (core, section 3.7.1).
@@ -86,11 +89,27 @@ func (p *Provider) demanded(r *http.Request) (demand, error) {
 	case req.NameID == "":
 		return demand{}, ErrNameID
 	}
-	d := demand{App: l.app.App, ID: req.ID, RelayState: l.relayState, NameID: strings.TrimSpace(req.NameID), Proved: l.signed}
+	d := demand{App: l.app.App, ID: req.ID, RelayState: l.relayState, NameID: strings.TrimSpace(req.NameID)}
 	for _, index := range req.Indexes {
 		d.Indexes = append(d.Indexes, strings.TrimSpace(index))
 	}
-	return d, nil
+	if l.signed {
+		d.Proved, err = p.first(r, request{Entity: l.app.ID, ID: req.ID}, time.Time(req.IssueInstant))
+	}
+	return d, err
+}
+
+// first reports whether a signed request proves something. It does so once: one that
+// was taken is refused, and of one from before what is remembered the person is asked.
+func (p *Provider) first(r *http.Request, q request, issued time.Time) (bool, error) {
+	is, err := p.o.Seen.First(r.Context(), logoutPurpose, q.key(), issued, issued.Add(messageAge+skew))
+	switch {
+	case err != nil && fault.KindOf(err) == fault.Unauthenticated:
+		return false, nil
+	case err == nil && !is:
+		return false, ErrAnswered
+	}
+	return is, err
 }
 
 // logoutAgain goes on with a request that was posted.

@@ -8,9 +8,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	samllib "github.com/crewjam/saml"
 
+	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/saml"
@@ -121,6 +123,38 @@ func TestAnAppSignsOutOfEverything(t *testing.T) {
 	}
 	rec = w.send(request{text: logoutResponse(mail, asked.ID, "Success"), signed: &ofMail, to: issuer + "/saml/slo"})
 	w.refused("the answer again", rec, idp.ErrHandle)
+}
+
+// Whoever keeps a signed request cannot sign the person out with it once more.
+func TestASignedSignOutIsGoodOnce(t *testing.T) {
+	w, ofWiki, _ := twoApps(t)
+	text := logoutRequest("_1", "alice-at-wiki", "")
+	w.send(request{text: text, signed: &ofWiki, to: issuer + "/saml/slo"})
+	if w.session.Ended.IsZero() {
+		t.Fatal("control: the session goes on")
+	}
+	signedInAgain := func() { w.session.Ended = time.Time{} }
+	signedInAgain()
+	w.refused("by redirect", w.send(request{text: text, signed: &ofWiki, to: issuer + "/saml/slo"}), idp.ErrAnswered)
+	w.refused("by a form", w.send(request{text: text, signed: &ofWiki, to: issuer + "/saml/slo", post: true}), idp.ErrAnswered)
+	if !w.session.Ended.IsZero() {
+		t.Error("the session was ended again")
+	}
+	w.send(request{text: logoutRequest("_2", "alice-at-wiki", ""), signed: &ofWiki, to: issuer + "/saml/slo"})
+	if w.session.Ended.IsZero() {
+		t.Error("control: another request ends nothing")
+	}
+}
+
+// What was seen is forgotten when the memory is lost: then a signature proves nothing
+// about what was made before, and the person is asked.
+func TestASignOutFromBeforeTheMemoryAsksThePerson(t *testing.T) {
+	w, ofWiki, _ := twoApps(t)
+	w.seen.Once = cache.NewMemory(w.clock, w.now)
+	rec := w.send(request{text: logoutRequest("_1", "alice-at-wiki", "_wiki"), signed: &ofWiki, to: issuer + "/saml/slo"})
+	if !w.session.Ended.IsZero() || rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "Sign out?") {
+		t.Errorf("%d, and the session ended at %v", rec.Code, w.session.Ended)
+	}
 }
 
 func TestASignOutGoesOnWhateverAnAppAnswers(t *testing.T) {

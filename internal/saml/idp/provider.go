@@ -100,6 +100,8 @@ type Options struct {
 	Participants   Participants
 	// Memory keeps requests and sign-outs under way.
 	Memory cache.Cache
+	// Seen remembers the signed requests that were taken.
+	Seen cache.Once
 	// Revocations answers whether something was revoked since.
 	Revocations interface {
 		Check(rev uint64, refs ...identity.Ref) error

@@ -34,7 +34,7 @@ func declares(a xml.Name) bool {
 
 // declare takes the namespace declarations among an element's attributes.
 func (p *parser) declare(attrs []xml.Attr) error {
-	outside := len(p.scope)
+	outside, xml := len(p.scope), false
 	for _, a := range attrs {
 		if !declares(a.Name) {
 			continue
@@ -42,8 +42,12 @@ func (p *parser) declare(attrs []xml.Attr) error {
 		prefix := ""
 		if a.Name.Space != "" {
 			prefix = a.Name.Local
-			if prefix == "xml" && a.Value == nsXML {
-				continue // what it is anyway
+			if prefix == "xml" && a.Value == nsXML { // what it is anyway
+				if xml {
+					return refuse("saml_attribute_twice", "a prefix declared once", "xmlns:xml twice")
+				}
+				xml = true
+				continue
 			}
 			if !ncName(prefix) || prefix == "xml" || prefix == "xmlns" {
 				return refuse("saml_namespace", "a prefix of one's own", "xmlns:%s", quote(prefix))
@@ -127,7 +131,8 @@ func ncName(s string) bool {
 
 // plainID reports whether s is what the gate takes for an ID: the letters of a name,
 // with a digit or a sign in front too. The schema wants a name; some identity
-// providers send a bare UUID, in which nothing can be read in two ways.
+// providers and apps send a bare UUID or random letters and digits (Rocket.Chat, CAS
+// and LastPass once did), in which nothing can be read in two ways.
 func plainID(s string) bool { return len(s) <= maxID && ncName("_"+s) && s != "" }
 
 // maxID bounds an ID, which is stored for as long as it must not come again.

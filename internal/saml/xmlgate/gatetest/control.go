@@ -69,6 +69,8 @@ func (l *Lab) rewritten() []Control {
 		{"lines in tags", strings.ReplaceAll(raw, ` IssueInstant=`, "\r\n\tIssueInstant=")},
 		{"attributes in another order", swap(raw, ` ID="`+AssertionID+`" IssueInstant="2026-11-26T01:59:58Z"`, ` IssueInstant="2026-11-26T01:59:58Z" ID="`+AssertionID+`"`)},
 		{"namespaces nobody uses", xs},
+		{"the prefix xml declared on the response", swap(raw, `<samlp:Response`, `<samlp:Response xmlns:xml="http://www.w3.org/XML/1998/namespace"`)},
+		{"the prefix xml declared on the assertion", swap(raw, `<saml:Assertion`, `<saml:Assertion xmlns:xml="http://www.w3.org/XML/1998/namespace"`)},
 		{"character references in text", swap(raw, nameID, `>&#97;lice&#x40;example.com</saml:NameID>`)},
 		{"umlauts as references", strings.Replace(raw, "Göttingen", "G&#xF6;ttingen", 1)},
 		{"&gt; written out", strings.Replace(raw, `R&amp;D`, `R&#38;D`, 1)},

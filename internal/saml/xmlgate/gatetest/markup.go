@@ -113,6 +113,7 @@ func (l *Lab) namespaces() []Attack {
 		row{"an undeclared prefix on an element", "saml_prefix_undeclared", swap(raw, `<saml:Subject>`, `<x:Subject>`)},
 		row{"an undeclared prefix on an attribute", "saml_prefix_undeclared", swap(raw, ` Version=`, ` x:Version=`)},
 		row{"xml bound to another namespace", "saml_namespace", on(`xmlns:xml="urn:example:x"`)},
+		row{"xml declared twice", "saml_attribute_twice", on(`xmlns:xml="http://www.w3.org/XML/1998/namespace" xmlns:xml="http://www.w3.org/XML/1998/namespace"`)},
 		row{"xmlns bound", "saml_namespace", on(`xmlns:xmlns="urn:example:x"`)},
 		row{"a prefix bound to xml's namespace", "saml_namespace", on(`xmlns:x="http://www.w3.org/XML/1998/namespace"`)},
 		row{"a prefix bound to xmlns's namespace", "saml_namespace", on(`xmlns:x="http://www.w3.org/2000/xmlns/"`)},
