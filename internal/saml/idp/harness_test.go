@@ -78,7 +78,7 @@ func newPair(t *testing.T, name string) saml.KeyPair {
 
 // world is a broker around the provider: everything that it asks is arranged by hand.
 type world struct {
-	seen struct{ cache.Once } // a test may lose it
+	seen     struct{ cache.Once } // a test may lose it
 	t        *testing.T
 	now      time.Time
 	provider *idp.Provider
