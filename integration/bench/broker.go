@@ -27,8 +27,18 @@ type target struct {
 	dir     string // removed when it stops
 	facts   demo.Facts
 	// cookie is the session of somebody who is signed in.
-	cookie string
-	tokens tokens
+	cookie     string
+	tokens     tokens
+	exchangers *exchangers
+}
+
+// relyingParty is an app that people sign in to.
+type relyingParty struct{ client, secret, redirect, scope string }
+
+// expenses is the one whose tokens most rows use.
+func (t *target) expenses() relyingParty {
+	app := t.facts.App("expense-bot")
+	return relyingParty{app.ClientID, app.Secret, app.RedirectURIs[0], strings.Join(app.Scopes, " ")}
 }
 
 type tokens struct {
@@ -41,16 +51,20 @@ type endpoint struct {
 	name  string
 	floor []string
 	each  func(t *target, worker int) func(*http.Client) error
+	// stock is how many subject tokens a second of it takes at most.
+	stock int
 }
 
 func endpoints() []endpoint {
 	return []endpoint{
-		{"jwks", []string{"http_echo"}, (*target).jwks},
-		{"client_credentials", []string{"ecdsa_p256_sign", "http_echo"}, (*target).clientCredentials},
-		{"refresh", []string{"ecdsa_p256_sign", "ecdsa_p256_sign", "http_echo"}, (*target).refresh},
-		{"introspection", []string{"ecdsa_p256_verify", "http_echo"}, (*target).introspection},
-		{"userinfo", []string{"ecdsa_p256_verify", "http_echo"}, (*target).userinfo},
-		{"code_flow", []string{"ecdsa_p256_sign", "ecdsa_p256_sign", "http_echo", "http_echo"}, (*target).codeFlow},
+		{"jwks", []string{"http_echo"}, (*target).jwks, 0},
+		{"client_credentials", []string{"ecdsa_p256_sign", "http_echo"}, (*target).clientCredentials, 0},
+		{"refresh", []string{"ecdsa_p256_sign", "ecdsa_p256_sign", "http_echo"}, (*target).refresh, 0},
+		{"introspection", []string{"ecdsa_p256_verify", "http_echo"}, (*target).introspection, 0},
+		{"userinfo", []string{"ecdsa_p256_verify", "http_echo"}, (*target).userinfo, 0},
+		{"code_flow", []string{"ecdsa_p256_sign", "ecdsa_p256_sign", "http_echo", "http_echo"}, (*target).codeFlow, 0},
+		{"exchange", []string{"ecdsa_p256_verify", "ecdsa_p256_sign", "http_echo"}, (*target).exchangeBasic, 8000},
+		{"exchange_private_key_jwt", []string{"ecdsa_p256_verify", "ecdsa_p256_verify", "ecdsa_p256_sign", "http_echo"}, (*target).exchangeJWT, 6000},
 	}
 }
 
@@ -65,6 +79,11 @@ func (b *bench) broker(ctx context.Context, wanted *regexp.Regexp) (measure part
 		for _, e := range endpoints() {
 			if !wanted.MatchString(e.name) {
 				continue
+			}
+			if e.stock > 0 {
+				if err := t.stock(b.workers, int(float64(e.stock)*(warmUp+b.length/time.Duration(b.rounds)).Seconds())); err != nil {
+					return err
+				}
 			}
 			row := Row{Name: e.name, FloorOf: strings.Join(e.floor, " + ")}
 			if err := b.measure(t.process.pid(), row, func(worker int) func(*http.Client) error { return e.each(t, worker) }); err != nil {
@@ -152,8 +171,11 @@ func (t *target) signIn(ctx context.Context) error {
 	}
 	t.cookie = b.CookieHeader(issuer)
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	t.tokens, err = t.codeTokens(c)
-	return err
+	if t.tokens, err = t.codeTokens(c, t.expenses()); err != nil {
+		return err
+	}
+	t.exchangers = &exchangers{}
+	return t.exchangers.apply(ctx, t.facts.Issuer, t.facts.Admin.APIToken)
 }
 
 func (t *target) jwks(int) func(*http.Client) error { return t.get("/jwks", "") }
@@ -188,13 +210,13 @@ func (t *target) refresh(int) func(*http.Client) error {
 	var mine tokens
 	return func(c *http.Client) error {
 		if mine.Refresh == "" {
-			first, err := t.codeTokens(c)
+			first, err := t.codeTokens(c, t.expenses())
 			if err != nil {
 				return err
 			}
 			mine = first
 		}
-		next, err := t.token(c, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {mine.Refresh}})
+		next, err := t.token(c, t.expenses(), url.Values{"grant_type": {"refresh_token"}, "refresh_token": {mine.Refresh}})
 		mine = next
 		return err
 	}
@@ -227,17 +249,16 @@ func (t *target) introspection(int) func(*http.Client) error {
 
 func (t *target) codeFlow(int) func(*http.Client) error {
 	return func(c *http.Client) error {
-		_, err := t.codeTokens(c)
+		_, err := t.codeTokens(c, t.expenses())
 		return err
 	}
 }
 
 // codeTokens does the whole code flow in a browser that is signed in.
-func (t *target) codeTokens(c *http.Client) (tokens, error) {
-	app := t.facts.App("expense-bot")
+func (t *target) codeTokens(c *http.Client, app relyingParty) (tokens, error) {
 	verifier := oauth2.GenerateVerifier()
 	q := url.Values{
-		"response_type": {"code"}, "client_id": {app.ClientID}, "redirect_uri": app.RedirectURIs, "scope": {strings.Join(app.Scopes, " ")},
+		"response_type": {"code"}, "client_id": {app.client}, "redirect_uri": {app.redirect}, "scope": {app.scope},
 		"state": {"bench"}, "nonce": {"bench"}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
 	}
 	next := t.facts.Issuer + "/authorize?" + q.Encode()
@@ -257,8 +278,8 @@ func (t *target) codeTokens(c *http.Client) (tokens, error) {
 			return tokens{}, fmt.Errorf("authorize answers %s: %w", res.Status, err)
 		}
 		if code := back.Query().Get("code"); code != "" {
-			return t.token(c, url.Values{
-				"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": app.RedirectURIs, "code_verifier": {verifier},
+			return t.token(c, app, url.Values{
+				"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {app.redirect}, "code_verifier": {verifier},
 			})
 		}
 		next = back.String()
@@ -266,10 +287,9 @@ func (t *target) codeTokens(c *http.Client) (tokens, error) {
 	return tokens{}, errors.New("authorize: no code after five redirects")
 }
 
-func (t *target) token(c *http.Client, values url.Values) (tokens, error) {
-	app := t.facts.App("expense-bot")
+func (t *target) token(c *http.Client, app relyingParty, values url.Values) (tokens, error) {
 	req := form(t.facts.Issuer+"/token", values.Encode())
-	req.SetBasicAuth(app.ClientID, app.Secret)
+	req.SetBasicAuth(app.client, app.secret)
 	body, err := read(c, req, http.StatusOK)
 	if err != nil {
 		return tokens{}, err

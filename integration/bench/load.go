@@ -39,7 +39,7 @@ func (b *bench) measure(pid int, row Row, each func(worker int) func(*http.Clien
 	if _, err := drive(client, ops, warmUp); err != nil {
 		return err
 	}
-	length := b.length / time.Duration(b.rounds)
+	length, began := b.length/time.Duration(b.rounds), time.Now()
 	before, err := cpuOf(pid)
 	if err != nil {
 		return err
@@ -57,13 +57,14 @@ func (b *bench) measure(pid int, row Row, each func(worker int) func(*http.Clien
 	if n == 0 {
 		return errors.New("nothing was answered")
 	}
-	row.CPU, row.RPS = float64((after-before).Microseconds())/float64(n), float64(n)/length.Seconds()
+	row.CPU, row.RPS = float64((after-before).Microseconds())/float64(n), float64(n)/time.Since(began).Seconds()
 	row.P50, row.P99 = ms(took[n/2]), ms(took[n*99/100])
 	b.add(row)
 	return nil
 }
 
-// drive runs every operation in a loop for length and returns how long each took.
+// drive runs every operation in a loop for length, or until it ends with io.EOF, and
+// returns how long each took.
 func drive(client *http.Client, ops []operation, length time.Duration) ([]time.Duration, error) {
 	var (
 		mu    sync.Mutex
@@ -80,6 +81,9 @@ func drive(client *http.Client, ops []operation, length time.Duration) ([]time.D
 				began := time.Now()
 				err = op(client)
 				mine = append(mine, time.Since(began))
+			}
+			if errors.Is(err, io.EOF) {
+				mine, err = mine[:len(mine)-1], nil
 			}
 			mu.Lock()
 			defer mu.Unlock()

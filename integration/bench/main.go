@@ -56,7 +56,7 @@ func main() {
 	out := flag.String("out", "bench.json", "where the rows go")
 	run := flag.String("run", "", "regular expression of the rows to run; floors always run")
 	echo := flag.String("echo", "", "internal: be the bare server on this address")
-	workers := flag.Int("workers", 16, "concurrent clients")
+	workers := flag.Int("workers", 32, "concurrent clients")
 	length := flag.Duration("length", 5*time.Second, "how long each row is measured")
 	rounds := flag.Int("rounds", 5, "in how many rounds")
 	binary := flag.String("broker", "", "the broker's binary; built when not given")

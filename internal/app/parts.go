@@ -187,6 +187,10 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	})
 	p.saml = keys.NewRing(samlRing(p.cfg, p.db.SAMLKeys(), p.vault, p.now, p.log))
 	p.connections = connection.New(connection.Options{Store: p.db, Sealer: p.vault, Configured: configured(p.cfg.Connections), Read: reading(p.now), Now: p.now})
+	p.people = directory.NewService(directory.Options{
+		People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Applied: p.revocations.Applied, Now: p.now,
+	})
+	p.revocations.Watch(p.people.Invalidate)
 	p.revocations.Watch(p.registry.Invalidate)
 	p.revocations.Watch(p.connections.Invalidate)
 	p.revocations.Watch(func(e revoke.Entry) { p.ring.Revoked(e.Ref); p.saml.Revoked(e.Ref) })
@@ -230,7 +234,6 @@ func (p *parts) openServices(context.Context, Options) error {
 	if err := fourEyes(p.cfg.Admin.FourEyes); err != nil {
 		return err
 	}
-	p.people = directory.NewService(directory.Options{People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Now: p.now})
 	p.entitlements = entitlement.NewChecker(p.people)
 	p.admin = admin.New(admin.Options{
 		Store: p.db, Changes: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), FourEyes: p.cfg.Admin.FourEyes, Now: p.now,

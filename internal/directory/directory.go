@@ -106,6 +106,8 @@ type Person struct {
 	Updated    time.Time    `json:"updated"`
 	// Version is the compare-and-swap counter; the store advances it.
 	Version int64 `json:"version"`
+	// complete says that Groups has what connections push, too: see Recently.
+	complete bool
 }
 
 // Mapping gives an upstream group the name that manifests use. Several upstream

@@ -57,6 +57,11 @@ func TestWhatConnectionsPushCountsLikeWhatSignInsTell(t *testing.T) {
 	if names, err := both.GroupNames(t.Context(), p); err != nil || !slices.Equal(names, []string{"pushed", "told"}) {
 		t.Errorf("%v %v", names, err)
 	}
+	if lately, _, err := both.Recently(t.Context(), p.ID, "acme"); err != nil || len(lately.Groups) != 2 {
+		t.Errorf("lately: %+v %v", lately, err)
+	} else if names, err := both.GroupNames(t.Context(), lately); err != nil || !slices.Equal(names, []string{"pushed", "told"}) {
+		t.Errorf("lately: %v %v", names, err)
+	}
 	h.now = h.now.Add(24 * time.Hour)
 	if names, err := both.GroupNames(t.Context(), p); err != nil || !slices.Equal(names, []string{"pushed"}) {
 		t.Errorf("a day later, without a sign-in: %v %v", names, err)

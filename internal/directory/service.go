@@ -28,7 +28,7 @@ var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 // ErrGroupName refuses a mapping to a name that no manifest could use.
 var ErrGroupName = fault.New(fault.Invalid, "group_name", "a group's name has letters, digits and . _ : - only, at most 128").At("name")
 
-// Options are what a Service needs. All but Known and Pushed are required.
+// Options are what a Service needs. All but Known, Pushed and Applied are required.
 type Options struct {
 	People      Store
 	Groups      GroupStore
@@ -38,7 +38,10 @@ type Options struct {
 	Known func(ctx context.Context, connection string) (bool, error)
 	// Pushed tells of memberships that connections push; nil means that none does.
 	Pushed Memberships
-	Now    func() time.Time
+	// Applied is the highest revocation number that this replica has applied; nil has
+	// Recently remember nobody.
+	Applied func() uint64
+	Now     func() time.Time
 }
 
 // Service changes the directory and answers who may act.
@@ -49,6 +52,8 @@ type Service struct {
 	read     time.Time
 	names    map[identity.GroupRef]string
 	disabled map[string]bool
+
+	recent recently
 }
 
 // NewService returns a Service.
@@ -84,6 +89,7 @@ func (s *Service) SignIn(ctx context.Context, a identity.Authentication, profile
 	if err != nil {
 		return Person{}, fmt.Errorf("sign in: %w", err)
 	}
+	s.recent.forget(p.ID)
 	return p, nil
 }
 
@@ -133,6 +139,7 @@ func (s *Service) Usable(ctx context.Context, person, connection string) (Person
 // SetPersonDisabled switches a person off, which revokes everything that carries
 // them, or on again, which gives nothing back.
 func (s *Service) SetPersonDisabled(ctx context.Context, id string, disabled bool, actor identity.Actor) error {
+	defer s.recent.forget(id)
 	_, err := s.o.People.UpdatePerson(ctx, id, s.Disabling(id, disabled, actor))
 	return err
 }
@@ -239,7 +246,7 @@ func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
 
 // memberships returns those that sign-ins told of and those that connections push.
 func (s *Service) memberships(ctx context.Context, p Person, at time.Time) ([]Membership, error) {
-	if s.o.Pushed == nil {
+	if s.o.Pushed == nil || p.complete {
 		return p.Groups, nil
 	}
 	pushed, err := s.o.Pushed.MembershipsOf(ctx, p.ID, at)

@@ -67,9 +67,9 @@ func (v *Verifier) Access(_ context.Context, raw string) (Access, error) {
 	if err != nil {
 		return Access{}, err
 	}
-	var c accessClaims
-	if err := json.Unmarshal(body, &c); err != nil {
-		return Access{}, refuse("the claims are malformed")
+	c, err := readAccess(body)
+	if err != nil {
+		return Access{}, err
 	}
 	if err := v.times(c.Issuer, c.Issued, c.Expires); err != nil {
 		return Access{}, err

@@ -37,13 +37,25 @@ func (e *exchange) scopes(context.Context) error {
 }
 
 // entitled asks whether the person may use, at this moment, the app that the token was
-// made for, the one that exchanges it, and the API.
+// made for, the one that exchanges it, and the API. Nobody is refused by what was read
+// a while ago.
 func (e *exchange) entitled(ctx context.Context) error {
-	s := e.subject
-	person, err := e.o.People.Usable(ctx, s.Person, s.Connection)
-	if err != nil {
+	person, rev, err := e.o.People.Recently(ctx, e.subject.Person, e.subject.Connection)
+	if err == nil {
+		if err = e.mayAll(ctx, person); err == nil {
+			e.rev = min(e.rev, rev)
+			return nil
+		}
+	}
+	if person, err = e.o.People.Usable(ctx, e.subject.Person, e.subject.Connection); err != nil {
 		return unlessUnavailable(err, refuse("person", codeRequest, "the person is switched off or cannot sign in any more"))
 	}
+	return e.mayAll(ctx, person)
+}
+
+// mayAll refuses a person who may not use one of the three.
+func (e *exchange) mayAll(ctx context.Context, person directory.Person) error {
+	s := e.subject
 	if s.Client != e.caller.ID {
 		owner, err := e.o.Clients.Client(ctx, s.Client)
 		if err != nil {

@@ -51,6 +51,7 @@ type world struct {
 	clients   map[string]*registry.Client
 	audiences map[string]*registry.Audience
 	off       bool            // the person is switched off
+	lately    error           // what was known of the person a while ago
 	barred    map[string]bool // apps, by id, that the person may not use
 	revoked   map[identity.Ref]uint64
 	applied   uint64
@@ -84,6 +85,14 @@ func (w *world) Usable(_ context.Context, person, connection string) (directory.
 		return directory.Person{}, directory.ErrPersonDisabled
 	}
 	return directory.Person{ID: person}, nil
+}
+
+func (w *world) Recently(ctx context.Context, person, connection string) (directory.Person, uint64, error) {
+	if w.lately != nil {
+		return directory.Person{}, 0, w.lately
+	}
+	p, err := w.Usable(ctx, person, connection)
+	return p, w.applied - w.behind[person], err
 }
 
 func (w *world) Check(_ context.Context, _ directory.Person, c *registry.Client) (entitlement.Decision, error) {

@@ -61,6 +61,7 @@ type Clients interface {
 
 // People is the part of directory.Service that is asked.
 type People interface {
+	Recently(ctx context.Context, person, connection string) (directory.Person, uint64, error)
 	Usable(ctx context.Context, person, connection string) (directory.Person, error)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -394,5 +395,25 @@ func actor(make func(*world) string) func(*world, url.Values) {
 	return func(w *world, f url.Values) {
 		f.Set("actor_token", make(w))
 		f.Set("actor_token_type", tokenexchange.TypeAccess)
+	}
+}
+
+func TestNobodyIsRefusedByWhatWasReadAWhileAgo(t *testing.T) {
+	w := newWorld(t)
+	w.lately = directory.ErrPersonDisabled
+	w.good(t, "desk", w.mint(w.signedIn("desk")), "payroll") // who was switched on since
+	w.off = true
+	if status, got := w.exchange(t, "desk", w.mint(w.signedIn("desk")), "payroll"); status == http.StatusOK {
+		t.Errorf("control: who is switched off gets %+v", got)
+	}
+}
+
+func TestATokenIsAsOldAsWhatIsKnownOfThePerson(t *testing.T) {
+	w := newWorld(t)
+	subject := w.signedIn("desk")
+	w.behind = map[string]uint64{subject.Person: 2}
+	got := w.read(t, w.good(t, "desk", w.mint(subject), "payroll").Access)
+	if got["rev"] != float64(w.applied-2) {
+		t.Errorf("rev is %v, and the person was read at %d", got["rev"], w.applied-2)
 	}
 }
