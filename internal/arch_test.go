@@ -20,7 +20,7 @@ var ground = []string{
 
 // nouns may import ground and the nouns named here.
 var nouns = map[string][]string{
-	"activity":    {},
+	"activity":    {"grant"},
 	"directory":   {},
 	"connection":  {},
 	"trace":       {},

@@ -54,10 +54,20 @@ type Batch struct {
 	// Issued are the moments in which tokens were issued, each once, by actor: the log
 	// is searched by them.
 	Issued []Issued
+	// Exchanged is what the exchange tree is searched by.
+	Exchanged Exchanged
 }
 
 // Issued says that an actor was issued tokens in a moment.
 type Issued struct{ Actor, Moment string }
+
+// Exchanged says what the tokens that came out of exchanges have to do with.
+type Exchanged struct {
+	// Facts are the hashes of their facts (grant.NodeFacts), sorted, each once.
+	Facts []uint64
+	// Newest is the greatest id of their entries, empty when there are none.
+	Newest string
+}
 
 // Store keeps figures.
 type Store interface {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
@@ -29,6 +30,8 @@ type sum struct {
 	signIns map[SignIns]int64
 	tokens  map[Tokens]int64
 	issued  map[Issued]struct{}
+	// exchanged is what the tokens that came out of exchanges have to do with.
+	exchanged Exchanged
 }
 
 func newSum(oldest time.Time) *sum {
@@ -38,6 +41,13 @@ func newSum(oldest time.Time) *sum {
 func (s *sum) add(f Fact) {
 	if f.Type == tokenIssued {
 		s.issued[Issued{f.Actor, identity.Moment(f.ID)}] = struct{}{}
+		facts := grant.NodeFacts(f.datum)
+		for _, fact := range facts {
+			s.exchanged.Facts = append(s.exchanged.Facts, fact.Hash())
+		}
+		if len(facts) > 0 {
+			s.exchanged.Newest = max(s.exchanged.Newest, f.ID)
+		}
 	}
 	hour := f.Time.UTC().Truncate(time.Hour)
 	if hour.Before(s.oldest) {
@@ -61,7 +71,9 @@ func (s *sum) add(f Fact) {
 func (s *sum) batch(seal int64) Batch {
 	b := Batch{Seal: seal, Issued: slices.SortedFunc(maps.Keys(s.issued), func(a, b Issued) int {
 		return cmp.Or(strings.Compare(a.Actor, b.Actor), strings.Compare(a.Moment, b.Moment))
-	})}
+	}), Exchanged: s.exchanged}
+	slices.Sort(b.Exchanged.Facts)
+	b.Exchanged.Facts = slices.Compact(b.Exchanged.Facts)
 	for kind, n := range s.signIns {
 		kind.Count = n
 		b.SignIns = append(b.SignIns, kind)

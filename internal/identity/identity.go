@@ -225,6 +225,16 @@ func IsOrderedID(id string) bool {
 		!strings.ContainsFunc(id[orderedTime:], func(r rune) bool { return (r < 'a' || r > 'z') && (r < '2' || r > '7') })
 }
 
+// OrderedTime returns the time of an id from NewOrderedID, or of what OrderedAt
+// returned; that of anything else has no meaning.
+func OrderedTime(id string) time.Time {
+	var n int64
+	for _, c := range []byte(id[:min(len(id), orderedTime)]) {
+		n = n<<5 | int64(max(strings.IndexByte(sortable, c), 0))
+	}
+	return time.UnixMicro(n).UTC()
+}
+
 // OrderedAt returns what every NewOrderedID(t) begins with, so that the ids from
 // time t on are those that sort after it.
 func OrderedAt(t time.Time) string {

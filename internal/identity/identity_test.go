@@ -22,6 +22,9 @@ func TestOrderedIDsSortByTimeAndDiffer(t *testing.T) {
 		}
 		last, seen[id] = id[:12], true
 	}
+	if at := time.Date(2026, 11, 26, 9, 0, 0, 123456000, time.UTC); !identity.OrderedTime(identity.NewOrderedID(at)).Equal(at) || !identity.OrderedTime(identity.OrderedAt(at)).Equal(at) {
+		t.Error("an id does not tell its time")
+	}
 	if id := identity.NewOrderedID(time.Time{}); id[:12] != "000000000000" {
 		t.Errorf("%s before 1970", id)
 	}

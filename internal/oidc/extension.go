@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,8 +46,9 @@ type Decision struct {
 	// Parent is the jti of the token that was brought, and ParentGrant and
 	// ParentClient are its grant and client, where it is one of ours.
 	Parent, ParentGrant, ParentClient string
-	// Mode names the rule that was applied, Reason the one that refused.
-	Mode, Reason string
+	// Mode names the rule that was applied, Reason the one that refused. Purpose is
+	// what the client says that the token is for.
+	Mode, Reason, Purpose string
 }
 
 // extended makes a grant of an extension.
@@ -68,7 +70,8 @@ func extended(x Extension) tokenGrant {
 // mintDecided makes the access token that an extension decided on.
 func (p *Provider) mintDecided(req *tokenRequest, d Decision) (*tokenAnswer, event.Event, error) {
 	a := d.Access
-	a.ID, a.Grant, a.Issued, a.Era = identity.NewOrderedID(req.now), identity.NewID(), req.now, p.o.Era
+	a.ID, a.Issued, a.Era = identity.NewOrderedID(req.now), req.now, p.o.Era
+	a.Grant = a.ID // its own, which is found by its id where the token's entry is: see grant.Node
 	a.Client, a.App, a.Rev = req.client.ID, req.client.App, min(a.Rev, req.rev)
 	if last := req.now.Add(accessLife); a.Expires.After(last) {
 		a.Expires = last
@@ -81,7 +84,9 @@ func (p *Provider) mintDecided(req *tokenRequest, d Decision) (*tokenAnswer, eve
 	answer := &tokenAnswer{Access: raw, Type: "Bearer", Expires: int64(life.Seconds()), Scope: strings.Join(a.Scopes, " "), IssuedType: d.IssuedType}
 	issued := event.New(req.now, "token.issued", p.o.Actor(req.http, identity.Client(a.Client)), identity.Ref{Kind: identity.KindToken, ID: a.ID},
 		"grant_type", req.form.Get("grant_type"), "app", a.App, "person", a.Person, "audience", a.Audience, "scope", answer.Scope, "grant", a.Grant,
-		"mode", d.Mode, "acting", strings.Join(a.Actors, " "), "life", life.String(), "parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient)
+		"life", life.String(), "session", a.Session, "connection", a.Connection, "rev", strconv.FormatUint(a.Rev, 10), "key", p.signingKey(req),
+		"mode", d.Mode, "acting", strings.Join(a.Actors, " "), "actor_grant", a.ActorGrant, "purpose", d.Purpose,
+		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient)
 	return answer, issued, nil
 }
 
@@ -95,7 +100,7 @@ func (p *Provider) refuse(req *tokenRequest, d Decision, cause error) error {
 	a := d.Access
 	e := event.New(req.now, "token.refused", p.o.Actor(req.http, identity.Client(req.client.ID)), identity.App(req.client.App),
 		"grant_type", req.form.Get("grant_type"), "error", f.Code, "reason", d.Reason, "person", a.Person, "audience", a.Audience,
-		"scope", strings.Join(a.Scopes, " "), "mode", d.Mode, "acting", strings.Join(a.Actors, " "),
+		"scope", strings.Join(a.Scopes, " "), "mode", d.Mode, "acting", strings.Join(a.Actors, " "), "purpose", d.Purpose,
 		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient)
 	if err := p.o.Trail.Record(req.http.Context(), e); err != nil {
 		return err

@@ -31,7 +31,7 @@ import (
 // How long things live.
 const (
 	codeLife    = time.Minute
-	accessLife  = 5 * time.Minute
+	accessLife  = grant.NodeLife
 	idLife      = 5 * time.Minute
 	offlineLife = 30 * 24 * time.Hour
 )

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -155,7 +156,8 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		}
 	}
 	issued := event.New(req.now, "token.issued", p.o.Actor(req.http, identity.Client(s.Client)), identity.Ref{Kind: identity.KindToken, ID: a.ID},
-		"grant_type", req.form.Get("grant_type"), "app", s.App, "person", s.Person, "audience", audience, "scope", answer.Scope, "grant", grantID)
+		"grant_type", req.form.Get("grant_type"), "app", s.App, "person", s.Person, "audience", audience, "scope", answer.Scope, "grant", grantID,
+		"life", life.String(), "session", a.Session, "connection", a.Connection, "rev", strconv.FormatUint(a.Rev, 10), "key", p.signingKey(req))
 	return answer, issued, nil
 }
 
@@ -165,6 +167,15 @@ func (req *tokenRequest) algorithm() keys.Algorithm {
 		return keys.ES256
 	}
 	return keys.Algorithm(req.client.SigningAlg)
+}
+
+// signingKey is the kid that the client's tokens are signed with, for the audit entry.
+func (p *Provider) signingKey(req *tokenRequest) string {
+	s, err := p.o.Ring.Signer(req.algorithm())
+	if err != nil {
+		return "" // and nothing was signed
+	}
+	return s.KID()
 }
 
 // oauthFault is a fault whose code is an OAuth error code.

@@ -64,7 +64,11 @@ func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
 		for i, one := range b.Issued {
 			issued[i] = []any{one.Actor, one.Moment}
 		}
-		return t.insertRows(ctx, `INSERT INTO issued_tokens (actor_ref, entry) VALUES `, ` ON CONFLICT DO NOTHING`, issued)
+		if err = t.insertRows(ctx, `INSERT INTO issued_tokens (actor_ref, entry) VALUES `, ` ON CONFLICT DO NOTHING`, issued); err != nil || b.Exchanged.Newest == "" {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO exchanged (seal, newest, facts) VALUES ($1, $2, $3)`, b.Seal, b.Exchanged.Newest, packFacts(b.Exchanged.Facts))
+		return err
 	})
 }
 

@@ -31,7 +31,10 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -122,9 +125,10 @@ type exchange struct {
 	decision oidc.Decision
 }
 
-// asked are the parameters of RFC 8693, section 2.1.
+// asked are the parameters of RFC 8693, section 2.1, and purpose, which OpenID Connect
+// for Identity Assurance has: what the client says that it is for.
 type asked struct {
-	subject, subjectType, actor, actorType, audience, scope string
+	subject, subjectType, actor, actorType, audience, scope, purpose string
 }
 
 // read takes the request apart. Every parameter comes once: the pipeline saw to it.
@@ -132,10 +136,14 @@ func (e *exchange) read(context.Context) error {
 	form := e.req.Form
 	e.asked = asked{
 		subject: form.Get("subject_token"), subjectType: form.Get("subject_token_type"),
-		actor: form.Get("actor_token"), actorType: form.Get("actor_token_type"), scope: form.Get("scope"),
+		actor: form.Get("actor_token"), actorType: form.Get("actor_token_type"), scope: form.Get("scope"), purpose: form.Get("purpose"),
 	}
 	e.asked.audience = target(form)
 	e.decision.Access.Audience = e.asked.audience
+	if e.asked.purpose != "" && !isPurpose(e.asked.purpose) {
+		return refuse("purpose", codeRequest, "purpose must have 3 to 300 characters in one line")
+	}
+	e.decision.Purpose = e.asked.purpose
 	switch requested := form.Get("requested_token_type"); {
 	case e.asked.subject == "":
 		return refuse("subject_missing", codeRequest, "subject_token is required")
@@ -155,6 +163,13 @@ func (e *exchange) read(context.Context) error {
 		return refuse("audience_missing", codeRequest, "audience is required")
 	}
 	return nil
+}
+
+// isPurpose reports whether a text can be shown as what an exchange is for: its
+// length is that of OpenID Connect for Identity Assurance.
+func isPurpose(s string) bool {
+	n := utf8.RuneCountInString(s)
+	return n >= 3 && n <= 300 && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // target returns the one API that the form names, by audience or by resource; "" for

@@ -53,6 +53,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("the audit log is searched by everything at once", func(t *testing.T) { auditFound(t, db) })
 	t.Run("new seals are verified as they come", func(t *testing.T) { checkedAsSealed(t, db) })
 	t.Run("activity is counted once", func(t *testing.T) { activityExact(t, db) })
+	t.Run("exchanged tokens are found by what they have to do with", func(t *testing.T) { nodesFound(t, db) })
 	t.Run("events in the outbox are looked after", func(t *testing.T) { outboxTended(t, db) })
 	t.Run("jobs are looked after", func(t *testing.T) { jobsTended(t, db) })
 	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
