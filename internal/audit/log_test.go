@@ -86,6 +86,60 @@ func TestWhoComesAloneDoesNotWaitForCompany(t *testing.T) {
 	})
 }
 
+// Under load those who were answered come again, each in its own time. A commit that
+// took whoever was there first would be two: one for the first of them, one for the
+// rest.
+func TestACommitWaitsForThoseWhoAreOnTheirWay(t *testing.T) {
+	const callers, rounds = 16, 10
+	commits := func(t *testing.T, window time.Duration) int {
+		s := &slow{}
+		l := audit.NewLog(s, audit.LogOptions{Window: window})
+		var group sync.WaitGroup
+		for i := range callers {
+			group.Go(func() {
+				for range rounds {
+					time.Sleep(time.Duration(i) * time.Millisecond) // the bubble's clock
+					if err := l.Record(t.Context(), happened(i)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		group.Wait()
+		l.Close()
+		return len(s.commits)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		// The first finds nobody on the way, and is alone.
+		if n := commits(t, time.Minute); n > rounds+1 {
+			t.Errorf("%d commits for %d rounds of %d callers", n, rounds, callers)
+		}
+		if n := commits(t, 0); n < 2*rounds-1 {
+			t.Errorf("control: without waiting there are %d commits", n)
+		}
+	})
+}
+
+func TestTheWindowEndsTheWaitForThoseWhoDoNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{}
+		l := audit.NewLog(s, audit.LogOptions{Window: 100 * time.Millisecond})
+		var group sync.WaitGroup
+		for i := range 3 {
+			group.Go(func() {
+				time.Sleep(time.Duration(min(i, 1)) * 500 * time.Millisecond) // two come while the first is written
+				_ = l.Record(t.Context(), happened(i))
+			})
+		}
+		group.Wait()
+		began := time.Now()
+		if err := l.Record(t.Context(), happened(4)); err != nil || time.Since(began) != 1100*time.Millisecond {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		l.Close()
+	})
+}
+
 func TestAFailedCommitFailsEverybodyInItAndNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{broken: errors.New("disk full")}
