@@ -30,6 +30,7 @@ type demoCommand struct {
 func (c *demoCommand) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	tendHeap(ctx)
 	d, err := demo.New(demo.Options{Addr: c.Addr, Data: c.Data, SAML: true, Now: time.Now})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
@@ -32,17 +33,24 @@ type heap struct {
 	last, clean uint64 // allocated at the last look, and when the garbage was collected
 }
 
-// tendHeap sets how the heap grows, unless GOGC does, and looks after it as long as
-// the process runs.
-func tendHeap() {
+// tendHeap sets how the heap grows, unless GOGC does, and looks after it until ctx
+// ends.
+func tendHeap(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
 	debug.SetGCPercent(heapGrowth)
 	h := &heap{allocated: allocated, release: debug.FreeOSMemory}
 	go func() {
-		for range time.Tick(heapPause) {
-			h.look()
+		ticker := time.NewTicker(heapPause)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				h.look()
+			case <-ctx.Done():
+				return
+			}
 		}
 	}()
 }

@@ -1,6 +1,43 @@
 package main
 
-import "testing"
+import (
+	"path/filepath"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+
+	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
+)
+
+// TestABrokerTendsItsHeap starts what does not end by itself where it cannot listen.
+func TestABrokerTendsItsHeap(t *testing.T) {
+	t.Setenv("GOGC", "")
+	before := debug.SetGCPercent(100)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
+	dir := t.TempDir()
+	if err := (&initCommand{Folder: dir}).Run(); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GATEHOUSE_LISTEN", "192.0.2.1:1") // an address of nobody's (RFC 5737)
+	for name, c := range map[string]struct {
+		args  []string
+		code  int
+		grows uint64
+	}{
+		"serve":                 {[]string{"serve", "--config", filepath.Join(dir, "broker.yaml")}, client.Failure, heapGrowth},
+		"demo":                  {[]string{"demo", "--addr", "192.0.2.1:1", "--data", filepath.Join(dir, "demo")}, client.Failure, heapGrowth},
+		"control, what is over": {[]string{"version"}, client.OK, 100},
+	} {
+		debug.SetGCPercent(100)
+		if code, out := output(t, c.args...); code != c.code {
+			t.Errorf("%s: ends with %d, %s", name, code, out)
+		}
+		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		if metrics.Read(sample); sample[0].Value.Uint64() != c.grows {
+			t.Errorf("%s: the heap grows by %d %%", name, sample[0].Value.Uint64())
+		}
+	}
+}
 
 func TestMemoryIsGivenBackWhenNobodyAsksAnything(t *testing.T) {
 	var total uint64

@@ -45,7 +45,6 @@ type commands struct {
 }
 
 func main() {
-	tendHeap()
 	os.Exit(run(os.Args[1:]))
 }
 

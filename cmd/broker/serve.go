@@ -45,6 +45,7 @@ func (c *serveCommand) Run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	tendHeap(ctx)
 	return app.Serve(ctx, cfg)
 }
 
