@@ -1,0 +1,387 @@
+package scim
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/scim/patch"
+	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
+)
+
+// The schemas of bulk messages (RFC 7644, section 8.2).
+const (
+	bulkURN         = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	bulkResponseURN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+)
+
+// reference is what stands before a bulkId where an id would.
+const reference = "bulkId:"
+
+// part is one operation of a bulk request.
+type part struct {
+	call
+	bulkID string
+	// needs are the bulkIds that it refers to.
+	needs []string
+	err   error
+	done  bool
+	a     answer
+}
+
+// bulk is one bulk request under way (RFC 7644, section 3.7).
+//
+// An operation that refers to another one's bulkId waits for it; those that wait for
+// each other in a circle, or for one that failed, are refused with 409. Users and groups
+// that are made one after the other go to the store together.
+type bulk struct {
+	parts []*part
+	// ids are the ids of what was made, by bulkId.
+	ids map[string]string
+	// stop is after how many errors the rest is left, 0 for never.
+	stop, errors int
+	// waiting are creations that go to the store together.
+	waiting []*part
+}
+
+func (c *call) bulk(ctx context.Context) (answer, error) {
+	b, err := c.bulkRequest()
+	if err != nil {
+		return answer{}, err
+	}
+	if err := b.run(ctx, c); err != nil {
+		return answer{}, err
+	}
+	results := []any{}
+	for _, p := range b.parts {
+		if p.done {
+			results = append(results, p.result())
+		}
+	}
+	return answer{status: http.StatusOK, body: map[string]any{"schemas": []string{bulkResponseURN}, "Operations": results}}, nil
+}
+
+func (c *call) bulkRequest() (*bulk, error) {
+	if err := speaks(c.body, bulkURN); err != nil {
+		return nil, err
+	}
+	list, ok := member(c.body, "Operations").([]any)
+	if !ok || len(list) == 0 {
+		return nil, resource.Bad(resource.ErrSyntax, "Operations has to be a list of operations")
+	}
+	if len(list) > c.profile.limits.Operations {
+		return nil, resource.Bad(errBulk, "a bulk request has at most %d operations", c.profile.limits.Operations)
+	}
+	b := &bulk{ids: map[string]string{}}
+	switch stop := member(c.body, "failOnErrors").(type) {
+	case nil:
+	case json.Number:
+		n, err := strconv.Atoi(stop.String())
+		if err != nil || n < 1 {
+			return nil, resource.Bad(resource.ErrValue, "failOnErrors is a whole number from 1")
+		}
+		b.stop = n
+	default:
+		return nil, resource.Bad(resource.ErrValue, "failOnErrors is a whole number from 1")
+	}
+	for _, raw := range list {
+		p := c.part(raw)
+		if p.bulkID != "" && slices.ContainsFunc(b.parts, func(o *part) bool { return o.bulkID == p.bulkID }) {
+			return nil, resource.Bad(resource.ErrValue, "the bulkId %q comes twice", p.bulkID)
+		}
+		b.parts = append(b.parts, p)
+	}
+	return b, nil
+}
+
+// part reads one operation. What is wrong with it is its own error.
+func (c *call) part(raw any) *part {
+	p := &part{call: *c}
+	p.match, p.noneMatch, p.query, p.body = "", "", url.Values{}, nil
+	of, ok := raw.(map[string]any)
+	if !ok {
+		p.err = resource.Bad(resource.ErrSyntax, "an operation has to be an object")
+		return p
+	}
+	method, _ := member(of, "method").(string)
+	p.method = strings.ToUpper(method)
+	p.path, _ = member(of, "path").(string)
+	p.bulkID, _ = member(of, "bulkId").(string)
+	p.match, _ = member(of, "version").(string)
+	p.body, _ = member(of, "data").(map[string]any)
+	p.err = p.sound()
+	if _, id, ok := strings.Cut(p.path, "/"+reference); ok {
+		p.needs = append(p.needs, id)
+	}
+	p.needs = references(p.needs, p.body)
+	return p
+}
+
+// sound checks an operation as far as it can be without doing it.
+func (p *part) sound() error {
+	collection, id, deep := strings.Cut(strings.TrimPrefix(p.path, "/"), "/")
+	e, _ := p.endpoint(collection)
+	switch {
+	case e == nil || !strings.HasPrefix(p.path, "/") || deep && (id == "" || id == ".search" || strings.Contains(id, "/")):
+		return resource.Bad(resource.ErrValue, "path is /Users or /Groups, and what follows")
+	case p.method == http.MethodPost && deep, p.method != http.MethodPost && !deep:
+		return resource.Bad(resource.ErrValue, "POST takes the path of a collection, and PUT, PATCH and DELETE that of a resource")
+	case p.method == http.MethodPost && p.bulkID == "":
+		return resource.Bad(resource.ErrValue, "POST takes a bulkId")
+	case p.method == http.MethodDelete:
+	case p.method != http.MethodPost && p.method != http.MethodPut && p.method != http.MethodPatch:
+		return resource.Bad(resource.ErrValue, "method is POST, PUT, PATCH or DELETE")
+	case p.body == nil:
+		return resource.Bad(resource.ErrSyntax, "data has to be an object")
+	}
+	return nil
+}
+
+// references adds the bulkIds that a value refers to.
+func references(to []string, v any) []string {
+	switch v := v.(type) {
+	case string:
+		if id, ok := strings.CutPrefix(v, reference); ok {
+			to = append(to, id)
+		}
+	case []any:
+		for _, e := range v {
+			to = references(to, e)
+		}
+	case map[string]any:
+		for _, e := range v {
+			to = references(to, e)
+		}
+	}
+	return to
+}
+
+// run does every operation once what it refers to is there.
+func (b *bulk) run(ctx context.Context, c *call) error {
+	for left := b.parts; len(left) > 0; {
+		var later []*part
+		for _, p := range left {
+			if b.over() {
+				return nil
+			}
+			ready, err := b.ready(ctx, p)
+			if err != nil {
+				return err
+			}
+			if !ready {
+				later = append(later, p)
+				continue
+			}
+			if err := b.do(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := b.flush(ctx); err != nil {
+			return err
+		}
+		if len(later) == len(left) {
+			return b.circle(ctx, later)
+		}
+		left = later
+	}
+	return nil
+}
+
+// circle refuses operations that wait for each other.
+func (b *bulk) circle(ctx context.Context, all []*part) error {
+	for _, p := range all {
+		if b.over() {
+			return nil
+		}
+		p.err = resource.Bad(errBulkID, "the operation waits for a bulkId that waits for it")
+		if err := b.do(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failed reports whether the operation came to nothing.
+func (p *part) failed() bool { return p.err != nil }
+
+// over reports whether there were as many errors as the client takes.
+func (b *bulk) over() bool { return b.stop > 0 && b.errors >= b.stop }
+
+// ready reports whether all that p refers to is there. What never will be is p's error.
+func (b *bulk) ready(ctx context.Context, p *part) (bool, error) {
+	for _, id := range p.needs {
+		i := slices.IndexFunc(b.parts, func(o *part) bool { return o.bulkID == id })
+		if i < 0 || b.parts[i].method != http.MethodPost {
+			p.err = resource.Bad(errBulkID, "no operation makes the bulkId %q", id)
+			return true, nil
+		}
+		of := b.parts[i]
+		if slices.Contains(b.waiting, of) {
+			if err := b.flush(ctx); err != nil {
+				return false, err
+			}
+		}
+		if !of.done {
+			return false, nil
+		}
+		if of.failed() {
+			p.err = resource.Bad(errBulkID, "the operation with the bulkId %q failed", id)
+			return true, nil
+		}
+	}
+	return true, nil
+}
+
+// do does one operation, or puts it with those that go to the store together. Where the
+// rest is left after some errors, each is done for itself: nothing happens after them.
+func (b *bulk) do(ctx context.Context, p *part) error {
+	if p.err == nil {
+		if at, id, ok := strings.Cut(p.path, "/"+reference); ok {
+			p.path = at + "/" + b.ids[id]
+		}
+		p.body, _ = b.resolved(p.body).(map[string]any)
+		if p.method == http.MethodPost && b.stop == 0 {
+			b.waiting = append(b.waiting, p)
+			return nil
+		}
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	if p.err == nil {
+		p.a, p.err = p.run(ctx)
+	} else {
+		p.begin()
+		p.note(ctx, answer{}, p.err)
+	}
+	b.finish(p)
+	return nil
+}
+
+// resolved is v with ids where it referred to what was made.
+func (b *bulk) resolved(v any) any {
+	switch v := v.(type) {
+	case string:
+		if id, ok := strings.CutPrefix(v, reference); ok {
+			return b.ids[id]
+		}
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = b.resolved(e)
+		}
+		return list
+	case map[string]any:
+		of := make(map[string]any, len(v))
+		for k, e := range v {
+			of[k] = b.resolved(e)
+		}
+		return of
+	}
+	return v
+}
+
+// flush makes what waits to be made.
+func (b *bulk) flush(ctx context.Context) error {
+	var news []record.New
+	var of []*part
+	for _, p := range b.waiting {
+		n, err := p.creation()
+		if err != nil {
+			p.err = err
+			continue
+		}
+		news, of = append(news, n), append(of, p)
+	}
+	if len(news) > 0 {
+		made, err := of[0].o.Batch.Create(ctx, of[0].connection, news)
+		if err != nil {
+			return err
+		}
+		for i, p := range of {
+			p.made(made[i])
+		}
+	}
+	for _, p := range b.waiting {
+		p.note(ctx, p.a, p.err)
+		b.finish(p)
+	}
+	b.waiting = nil
+	return nil
+}
+
+// creation is what an operation makes.
+func (p *part) creation() (record.New, error) {
+	p.begin()
+	n := record.New{Operation: p.op}
+	_, t := p.endpoint(strings.TrimPrefix(p.path, "/"))
+	steps, err := patch.Body(p.body, t)
+	if err != nil {
+		return n, err
+	}
+	if t == p.profile.user {
+		u, err := newUser(&p.call, steps)
+		n.User = &u
+		return n, err
+	}
+	g, has, err := newGroup(&p.call, steps)
+	n.Group, n.Members = &g, has
+	return n, err
+}
+
+// made takes what became of a creation.
+func (p *part) made(m record.Made) {
+	id, external, t, n := m.User.ID, m.User.ExternalID, p.profile.user, m.User.Version
+	if _, of := p.endpoint(strings.TrimPrefix(p.path, "/")); of == p.profile.group {
+		id, external, t, n = m.Group.ID, m.Group.ExternalID, p.profile.group, m.Group.Version
+	}
+	switch {
+	case m.Err != nil:
+		p.err = m.Err
+	case m.Existed && external == "":
+		p.err = record.ErrTaken
+	default:
+		p.a = answer{status: http.StatusCreated, version: version(n), location: p.location(t, id), resource: t.Name + "/" + id, changed: !m.Existed}
+	}
+}
+
+// finish counts an operation as done.
+func (b *bulk) finish(p *part) {
+	p.done = true
+	if p.err != nil {
+		b.errors++
+		return
+	}
+	if p.method == http.MethodPost {
+		_, b.ids[p.bulkID], _ = strings.Cut(p.a.resource, "/")
+	}
+}
+
+// result is what the answer says of an operation.
+func (p *part) result() map[string]any {
+	of := map[string]any{"method": p.method}
+	if p.bulkID != "" {
+		of["bulkId"] = p.bulkID
+	}
+	if p.err != nil {
+		e := scimError(p.err)
+		of["status"], of["response"] = strconv.Itoa(e.Status), e
+		if p.method != http.MethodPost {
+			of["location"] = p.base() + p.path
+		}
+		return of
+	}
+	of["status"] = strconv.Itoa(p.a.status)
+	if of["location"] = p.a.location; p.a.location == "" {
+		of["location"] = p.base() + p.path
+	}
+	if p.a.version != "" {
+		of["version"] = p.a.version
+	}
+	return of
+}

@@ -1,0 +1,170 @@
+package scim
+
+import (
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
+	"github.com/gatehouse-io/gatehouse/internal/scim/patch"
+	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
+)
+
+// maxMemberID bounds what a client calls a member, in bytes.
+const maxMemberID = 255
+
+// membersOf takes the steps about members out and makes one change of the set of them,
+// which comes to what the steps do one after the other. current returns the members as
+// they are; it is only asked where a path selects them by anything but their value.
+func membersOf(steps []patch.Step, current func() ([]record.Member, error)) ([]patch.Step, record.Members, error) {
+	var rest []patch.Step
+	set := memberSet{add: map[string]record.Member{}, remove: map[string]bool{}, current: current}
+	for _, s := range steps {
+		if s.Path.Path != hasMembers {
+			rest = append(rest, s)
+			continue
+		}
+		if err := set.step(s); err != nil {
+			return nil, record.Members{}, err
+		}
+	}
+	return rest, set.members(), nil
+}
+
+// none is for a group whose members are not asked for.
+func none() ([]record.Member, error) { return nil, nil }
+
+// memberSet collects what happens to members.
+type memberSet struct {
+	replace bool
+	add     map[string]record.Member
+	remove  map[string]bool
+	order   []string // of what was added or removed, as it first came
+	current func() ([]record.Member, error)
+}
+
+func (m *memberSet) step(s patch.Step) error {
+	if s.Path.Where != nil {
+		return m.selected(s)
+	}
+	named, err := memberList(s.Value)
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.Op == patch.Replace, s.Op == patch.Remove && !s.Given:
+		m.replace, m.add, m.remove = true, map[string]record.Member{}, map[string]bool{}
+	case s.Op == patch.Remove:
+		for _, n := range named {
+			m.takes(n.Value)
+		}
+		return nil
+	}
+	for _, n := range named {
+		m.adds(n)
+	}
+	return nil
+}
+
+func (m *memberSet) adds(n record.Member) {
+	m.order = append(m.order, n.Value)
+	m.add[n.Value] = n
+	delete(m.remove, n.Value)
+}
+
+func (m *memberSet) takes(value string) {
+	m.order = append(m.order, value)
+	m.remove[value] = true
+	delete(m.add, value)
+}
+
+// selected is a step with a value filter: "members[value eq "…"]".
+func (m *memberSet) selected(s patch.Step) error {
+	if s.Op != patch.Remove {
+		return resource.Bad(resource.ErrMutability, "a member is added or removed, never changed")
+	}
+	if values, ok := valuesIn(s.Path.Where); ok {
+		for _, v := range values {
+			m.takes(v)
+		}
+		return nil
+	}
+	all, err := m.current()
+	if err != nil {
+		return err
+	}
+	if m.replace {
+		all = nil
+	}
+	for _, n := range m.add {
+		all = append(all, n)
+	}
+	for _, n := range all {
+		if filter.MatchElement(s.Path.Where, s.Path.Path, map[string]any{"value": n.Value, "type": typeOf(n.Kind), "display": n.Display}) {
+			m.takes(n.Value)
+		}
+	}
+	return nil
+}
+
+func typeOf(k record.Kind) string {
+	if k == record.KindGroup {
+		return "Group"
+	}
+	return "User"
+}
+
+// valuesIn returns the values that a filter asks for, if it asks for nothing else.
+func valuesIn(x filter.Expr) ([]string, bool) {
+	switch x := x.(type) {
+	case filter.Compare:
+		ok := x.Op == filter.Eq && x.Path.Sub == "value" && x.Value.Kind == filter.Text
+		return []string{x.Value.Text}, ok
+	case filter.Or:
+		l, fine := valuesIn(x.L)
+		r, ok := valuesIn(x.R)
+		return append(l, r...), fine && ok
+	}
+	return nil, false
+}
+
+// members is the change, in the order that the request had.
+func (m *memberSet) members() record.Members {
+	out := record.Members{Replace: m.replace}
+	seen := map[string]bool{}
+	for _, v := range m.order {
+		if seen[v] {
+			continue
+		}
+		seen[v] = true
+		if n, ok := m.add[v]; ok {
+			out.Add = append(out.Add, n)
+		} else if m.remove[v] && !m.replace {
+			out.Remove = append(out.Remove, record.Member{Value: v})
+		}
+	}
+	return out
+}
+
+// memberList reads members as they come in.
+func memberList(v any) ([]record.Member, error) {
+	list, _ := v.([]any)
+	all := make([]record.Member, 0, len(list))
+	for _, e := range list {
+		of, _ := e.(map[string]any)
+		value, _ := of["value"].(string)
+		if value == "" || len(value) > maxMemberID {
+			return nil, resource.Bad(resource.ErrValue, "a member has a value of 1 to %d bytes, the id of a user or group", maxMemberID)
+		}
+		m := record.Member{Value: value}
+		switch kind, _ := of["type"].(string); {
+		case strings.EqualFold(kind, "User"):
+			m.Kind = record.KindUser
+		case strings.EqualFold(kind, "Group"):
+			m.Kind = record.KindGroup
+		case kind != "":
+			return nil, resource.Bad(resource.ErrValue, "a member is of type User or Group, not %q", kind)
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
