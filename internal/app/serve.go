@@ -125,6 +125,7 @@ func (p *parts) around(mux http.Handler) http.Handler {
 func (b *Broker) leave(ctx context.Context, servers []*http.Server) error {
 	b.parts.going.Store(true)
 	time.Sleep(b.cfg.Shutdown.Delay)
+	b.parts.revocations.Release()
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	errs := make([]error, len(servers))

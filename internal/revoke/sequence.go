@@ -62,12 +62,17 @@ type Sequence struct {
 	broken  atomic.Bool // a gap was met and is not closed yet
 	hint    chan struct{}
 
-	mu      sync.Mutex // held while catching up
-	watch   []func(Entry)
-	entries []Entry // in order, for forgetting
+	mu    sync.Mutex // held while catching up
+	watch []func(Entry)
 
+	// raisedMu guards what is known. It is written with mu held as well.
 	raisedMu sync.RWMutex
 	raised   map[identity.Ref]uint64
+	entries  []Entry       // in order: for forgetting, and for those who follow from outside
+	moved    chan struct{} // closed, and made anew, with every entry
+
+	released sync.Once
+	over     chan struct{} // closed when nobody is to wait for entries any more
 }
 
 // New returns a Sequence. Call Start before anything is asked of it.
@@ -81,7 +86,9 @@ func New(o Options) *Sequence {
 	if o.Keep == 0 {
 		o.Keep = 20 * time.Minute
 	}
-	return &Sequence{o: o, raised: map[identity.Ref]uint64{}, hint: make(chan struct{}, 1)}
+	return &Sequence{
+		o: o, raised: map[identity.Ref]uint64{}, hint: make(chan struct{}, 1), moved: make(chan struct{}), over: make(chan struct{}),
+	}
 }
 
 // Watch registers a function that is called for every entry in order, before
@@ -229,8 +236,10 @@ func (s *Sequence) apply(entries []Entry) error {
 		}
 		s.raisedMu.Lock()
 		s.raised[e.Ref] = e.Number
-		s.raisedMu.Unlock()
 		s.entries = append(s.entries, e)
+		close(s.moved)
+		s.moved = make(chan struct{})
+		s.raisedMu.Unlock()
 		for _, f := range s.watch {
 			f(e)
 		}
@@ -248,13 +257,13 @@ func (s *Sequence) forget(before time.Time) {
 	if n == 0 {
 		return
 	}
-	s.floor.Store(s.entries[n-1].Number)
 	s.raisedMu.Lock()
+	defer s.raisedMu.Unlock()
+	s.floor.Store(s.entries[n-1].Number)
 	for _, e := range s.entries[:n] {
 		if s.raised[e.Ref] == e.Number {
 			delete(s.raised, e.Ref)
 		}
 	}
-	s.raisedMu.Unlock()
 	s.entries = append(s.entries[:0], s.entries[n:]...)
 }
