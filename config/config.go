@@ -186,6 +186,10 @@ type Limits struct {
 	Address int64 `yaml:"address"`
 	// APIToken bounds the requests of one API token. Default 30000.
 	APIToken int64 `yaml:"api_token"`
+	// Follower bounds how often one API asks one replica for what was revoked. Each of its
+	// own replicas asks every two seconds, and more often while there is something to
+	// tell. Default 6000.
+	Follower int64 `yaml:"follower"`
 }
 
 // Audit tunes the audit log, and says where it is exported to: every sealed entry,

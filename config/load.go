@@ -88,7 +88,7 @@ func defaults() Config {
 		Metrics:      Metrics{Allow: loopback},
 		Tracing:      Tracing{Ratio: 1},
 		Session:      Session{Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
-		Limits:       Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000},
+		Limits:       Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000, Follower: 6000},
 		SignInTraces: SignInTraces{Keep: 7 * 24 * time.Hour},
 		Revocation:   Revocation{Staleness: 5 * time.Second},
 		Audit:        Audit{Window: time.Millisecond, File: File{MaxBytes: 100 << 20}, Syslog: Syslog{Facility: "audit"}},

@@ -10,13 +10,14 @@ import (
 
 // standards names the specification of each endpoint of the discovery document.
 var standards = map[string]string{ //nolint:gosec // G101: names of specifications
-	"authorization_endpoint": "OpenID Connect Core 3.1.2, RFC 7636, RFC 8707, RFC 9207",
-	"token_endpoint":         "RFC 6749, RFC 7523, RFC 9068",
-	"userinfo_endpoint":      "OpenID Connect Core 5.3",
-	"jwks_uri":               "RFC 7517",
-	"introspection_endpoint": "RFC 7662",
-	"revocation_endpoint":    "RFC 7009",
-	"end_session_endpoint":   "OpenID Connect RP-Initiated Logout",
+	"authorization_endpoint":   "OpenID Connect Core 3.1.2, RFC 7636, RFC 8707, RFC 9207",
+	"token_endpoint":           "RFC 6749, RFC 7523, RFC 9068",
+	"userinfo_endpoint":        "OpenID Connect Core 5.3",
+	"jwks_uri":                 "RFC 7517",
+	"introspection_endpoint":   "RFC 7662",
+	"revocation_endpoint":      "RFC 7009",
+	"end_session_endpoint":     "OpenID Connect RP-Initiated Logout",
+	"revocation_feed_endpoint": "our own: [protect an API](../guide/protect-an-api.md#what-was-revoked-for-programs-in-other-languages)",
 }
 
 // operation is what the page tells of an operation of the management API.

@@ -85,7 +85,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.provider, err = oidc.New(oidc.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
-		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Extensions: []oidc.Extension{exchange}, Revocations: p.revocations, UI: f.ui, HTTP: p.client,
+		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Extensions: []oidc.Extension{exchange}, Revocations: p.revocations, Feed: p.revocations, UI: f.ui, HTTP: p.client,
 		Limits: limits.provider, Leave: f.apps.Leave,
 		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})

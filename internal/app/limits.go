@@ -33,10 +33,14 @@ func (p *parts) openLimits() limits {
 			Shared: shared, Local: local, Purpose: cache.Purpose("limit-" + name), PerMinute: perMinute, Now: p.now, Refused: p.metrics.Limited(name),
 		})
 	}
+	// A follower stays with one replica mostly, and asks often: replicas count alone.
+	follower := httpx.NewLimiter(httpx.LimiterOptions{
+		Local: local, Purpose: "limit-follower", PerMinute: c.Follower, Now: p.now, Refused: p.metrics.Limited("follower"),
+	})
 	return limits{
 		provider: oidc.Limits{
 			ClientFailures: limit("client_failures", c.ClientFailures), AddressFailures: limit("address_failures", c.AddressFailures),
-			Client: limit("client", c.Client), Address: limit("address", c.Address), Person: limit("person", c.Person),
+			Client: limit("client", c.Client), Address: limit("address", c.Address), Person: limit("person", c.Person), Follower: follower,
 		},
 		signIns: limit("sign_ins", c.SignIns), apiToken: limit("api_token", c.APIToken),
 	}

@@ -24,6 +24,9 @@ type metadata struct {
 	BackChannelSession  bool     `json:"backchannel_logout_session_supported"`
 	RequestParameter    bool     `json:"request_parameter_supported"`
 	RequestURIParameter bool     `json:"request_uri_parameter_supported"`
+	// RevocationFeed is where resource servers follow what was revoked: a member of our
+	// own (RFC 8414, section 2, allows them).
+	RevocationFeed string `json:"revocation_feed_endpoint"`
 }
 
 // document is a constant JSON answer that browsers and apps may keep.
@@ -61,7 +64,7 @@ func discovery(issuer string, extensions []Extension) (document, error) {
 			},
 		},
 		ResponseModes: []string{"query", "form_post"}, Prompts: []string{"none", "login", "consent", "select_account"},
-		SendsIssuer: true, BackChannel: true, BackChannelSession: true,
+		SendsIssuer: true, BackChannel: true, BackChannelSession: true, RevocationFeed: issuer + "/revocations",
 	}
 	body, err := json.Marshal(m)
 	if err != nil {

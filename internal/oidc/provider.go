@@ -94,9 +94,9 @@ type Limiter interface {
 }
 
 // Limits are what is bounded: failed proofs of a client by one address, of any
-// client by one address, requests of a client, requests of an address, and codes for
-// one person.
-type Limits struct{ ClientFailures, AddressFailures, Client, Address, Person Limiter }
+// client by one address, requests of a client, requests of an address, codes for one
+// person, and questions of one client for what was revoked.
+type Limits struct{ ClientFailures, AddressFailures, Client, Address, Person, Follower Limiter }
 
 // Options are what a Provider needs. All are required.
 type Options struct {
@@ -122,6 +122,8 @@ type Options struct {
 		Applied() uint64
 		Check(rev uint64, refs ...identity.Ref) error
 	}
+	// Feed is where resource servers follow what was revoked.
+	Feed Feed
 	// Limits bound what fails, and how often one person gets a code.
 	Limits Limits
 	// Leave signs the person out where only the browser can tell of it, and goes on to
@@ -177,6 +179,7 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("/userinfo", p.cors(p.userinfo))
 	mux.HandleFunc("/introspect", p.introspect)
 	mux.HandleFunc("/revoke", p.cors(p.revoke))
+	mux.HandleFunc("/revocations", p.revocations)
 	mux.HandleFunc("GET /logout", p.logout)
 	mux.HandleFunc("POST /logout", p.logout)
 	mux.Handle("POST /logout/confirm", p.o.UI.SameOrigin().Handler(http.HandlerFunc(p.confirmLogout)))
