@@ -76,8 +76,8 @@ func parseClaims(raw []byte, kid string) (*Claims, error) {
 		AuthTime: m.time("auth_time"), ACR: m.text("acr"), AMR: m.list("amr"), Session: m.text("sid"),
 		connection: m.text("cnx"), era: m.text("era"), rev: m.whole("rev"),
 	}
-	if c.Audience, err = audience(o["aud"]); err != nil {
-		return nil, err
+	if c.Audience = audience(o["aud"]); c.Audience == "" {
+		return nil, errAudience
 	}
 	may := &members{object: m.inner("may_act")}
 	c.MayAct = may.text("sub")
@@ -103,17 +103,14 @@ func parseClaims(raw []byte, kid string) (*Claims, error) {
 	return c, nil
 }
 
-// audience reads aud: a string, or a list of exactly one. The broker mints no token for
-// two, and one for two would be good at the other.
-func audience(value any) (string, error) {
+// audience reads aud: a string, or a list of exactly one, and otherwise none. The broker
+// mints no token for two, and one for two would be good at the other.
+func audience(value any) string {
 	if list, ok := value.([]any); ok && len(list) == 1 {
 		value = list[0]
 	}
-	text, ok := value.(string)
-	if !ok || text == "" {
-		return "", errAudience
-	}
-	return text, nil
+	text, _ := value.(string)
+	return text
 }
 
 // actors lists nested act claims, the outermost first.
@@ -166,15 +163,20 @@ func (c *Claims) grewFrom(m *members, kid string) error {
 
 // link adds what one token of the line names.
 func (c *Claims) link(m *members, kid string) {
-	app := m.text("app")
-	c.add("app", app)
-	if c.Person() && app != "" {
-		c.add("install", c.Subject+"/"+app)
-	}
+	c.add("app", m.text("app"))
+	c.has(m.text("app"))
+	c.has(audience(m.object["aud"]))
 	c.add("client", m.text("client_id"))
 	c.add("grant", m.text("gnt"))
 	c.add("key", kid)
 	c.add("grant", m.text("agt"))
+}
+
+// has adds what the person has at an app or API, which may be taken away.
+func (c *Claims) has(place string) {
+	if c.Person() && place != "" {
+		c.add("install", c.Subject+"/"+place)
+	}
 }
 
 func (c *Claims) add(kind, id string) {
