@@ -79,6 +79,7 @@ func newPair(t *testing.T, name string) saml.KeyPair {
 // world is a broker around the provider: everything that it asks is arranged by hand.
 type world struct {
 	seen     struct{ cache.Once } // a test may lose it
+	memory   struct{ cache.Cache }
 	t        *testing.T
 	now      time.Time
 	provider *idp.Provider
@@ -113,9 +114,9 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	memory := cache.NewMemory(w.clock, time.Time{})
-	w.seen.Once = memory
+	w.memory.Cache, w.seen.Once = memory, memory
 	w.provider, err = idp.New(idp.Options{
-		Issuer: issuer, Authenticator: w, Apps: w, People: w, Entitlements: w, Sessions: w, Participants: w, Memory: memory, Seen: &w.seen,
+		Issuer: issuer, Authenticator: w, Apps: w, People: w, Entitlements: w, Sessions: w, Participants: w, Memory: &w.memory, Seen: &w.seen,
 		Revocations: revocations{w}, Keys: w, Onward: w.leaveFor, Limits: idp.Limits{Address: unlimited{}, Person: unlimited{}}, UI: pages,
 		Actor:  func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
 		Issued: func(string) {}, Now: w.clock, Log: slog.New(slog.DiscardHandler),
