@@ -17,6 +17,10 @@ import (
 // Keep is how long an hour's figures are kept.
 const Keep = 90 * 24 * time.Hour
 
+// late is how long after a day its figures may come: a broker of an older version,
+// which may count beside this one, adds nothing to the sum of a day.
+const late = 2 * time.Hour
+
 // The outcomes of sign-ins.
 const (
 	Success = "success"
@@ -79,6 +83,10 @@ type Store interface {
 	// AddFigures adds a batch whose seal is the one after CountedSeal, in one
 	// transaction; any other is refused with a Conflict fault.
 	AddFigures(ctx context.Context, b Batch) error
+	// CloseDay sums the tokens of the first day that is over at until and not summed, so
+	// that totals need not add up its hours, and reports whether there was one. What is
+	// added to such a day later is added to its sum.
+	CloseDay(ctx context.Context, until time.Time) (closed bool, err error)
 	// ForgetFigures removes a bounded part of the hours before t and reports whether
 	// that was all.
 	ForgetFigures(ctx context.Context, t time.Time) (all bool, err error)
@@ -132,6 +140,11 @@ func (c *Counter) Run(ctx context.Context) error {
 		}
 		if err := c.Store.AddFigures(ctx, s.batch(n)); err != nil {
 			return fmt.Errorf("count activity: %w", err)
+		}
+	}
+	for closed := true; closed; {
+		if closed, err = c.Store.CloseDay(ctx, c.Now().Add(-late)); err != nil {
+			return fmt.Errorf("close a day of figures: %w", err)
 		}
 	}
 	for {

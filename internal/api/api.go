@@ -101,7 +101,7 @@ type Sessions interface {
 	Of(ctx context.Context, person string) ([]session.Session, error)
 	Find(ctx context.Context, id string) (session.Session, error)
 	Search(ctx context.Context, q session.Query) (page []session.Found, next string, err error)
-	Count(ctx context.Context, q session.Query) (int64, error)
+	Count(ctx context.Context, of session.Whose) (int64, error)
 	End(ctx context.Context, id string, actor identity.Actor, reason string) error
 	EndAll(ctx context.Context, person string, actor identity.Actor, reason string) error
 }

@@ -84,7 +84,7 @@ func (a *API) overview(r *http.Request) (any, error) {
 	}
 	for _, read := range []func() error{
 		func() error { o.People, err = a.o.Directory.CountPeople(ctx); return err },
-		func() error { o.Sessions, err = a.o.Sessions.Count(ctx, session.Query{}); return err },
+		func() error { o.Sessions, err = a.o.Sessions.Count(ctx, session.Whose{}); return err },
 		func() error { o.Outbox, err = a.o.Outbox.Backlog(ctx); return err },
 		func() error { o.Jobs, err = a.o.Jobs.Backlog(ctx); return err },
 		func() error { o.Audit, err = audit.ReadState(ctx, a.o.Audit); return err },

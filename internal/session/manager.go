@@ -301,9 +301,9 @@ func (m *Manager) Search(ctx context.Context, q Query) (page []Found, next strin
 	return page, next, nil
 }
 
-// Count returns how many sessions q selects in all.
-func (m *Manager) Count(ctx context.Context, q Query) (int64, error) {
-	n, err := m.o.Store.CountSessions(ctx, q, m.now())
+// Count returns how many of these sessions may be in use.
+func (m *Manager) Count(ctx context.Context, of Whose) (int64, error) {
+	n, err := m.o.Store.CountSessions(ctx, of, m.now())
 	if err != nil {
 		return 0, fmt.Errorf("count sessions: %w", err)
 	}

@@ -88,7 +88,7 @@ func (*memory) SearchSessions(context.Context, session.Query, time.Time) ([]sess
 	return nil, "", errors.New("these tests search for nothing")
 }
 
-func (*memory) CountSessions(context.Context, session.Query, time.Time) (int64, error) {
+func (*memory) CountSessions(context.Context, session.Whose, time.Time) (int64, error) {
 	return 0, errors.New("these tests count nothing")
 }
 

@@ -26,3 +26,7 @@ type Found struct {
 	// Apps are the internal ids of the apps that got tokens in it, sorted.
 	Apps []string `json:"apps,omitempty"`
 }
+
+// Whose selects the sessions of a person, those over a connection, or both; without
+// either all.
+type Whose struct{ Person, Connection string }

@@ -100,6 +100,7 @@ type Store interface {
 	// ended nor are over at now, newest first, and the cursor of the page after it,
 	// empty at the end. It fails with ErrCursor.
 	SearchSessions(ctx context.Context, q Query, now time.Time) (page []Found, next string, err error)
-	// CountSessions returns how many sessions q selects in all.
-	CountSessions(ctx context.Context, q Query, now time.Time) (int64, error)
+	// CountSessions returns how many of these sessions neither ended nor are over at
+	// now.
+	CountSessions(ctx context.Context, of Whose, now time.Time) (int64, error)
 }

@@ -57,6 +57,9 @@ func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
 				ON CONFLICT (hour, app, client, grant_type) DO UPDATE SET count = token_hours.count + excluded.count`,
 				micros(k.Hour), k.App, k.Client, k.GrantType, k.Count)
 		}
+		if err == nil {
+			err = t.addToDays(ctx, b.Tokens)
+		}
 		if err != nil {
 			return err
 		}
@@ -75,11 +78,13 @@ func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
 // ForgetFigures implements activity.Store.
 func (db *DB) ForgetFigures(ctx context.Context, before time.Time) (all bool, err error) {
 	all = true
-	for _, statement := range []string{
-		`DELETE FROM signin_hours WHERE (hour, connection, outcome, reason) IN (SELECT hour, connection, outcome, reason FROM signin_hours WHERE hour < $1 LIMIT $2)`,
-		`DELETE FROM token_hours WHERE (hour, app, client, grant_type) IN (SELECT hour, app, client, grant_type FROM token_hours WHERE hour < $1 LIMIT $2)`,
+	before = before.Truncate(time.Hour)
+	for statement, end := range map[string]time.Time{
+		`DELETE FROM signin_hours WHERE (hour, connection, outcome, reason) IN (SELECT hour, connection, outcome, reason FROM signin_hours WHERE hour < $1 LIMIT $2)`: before,
+		`DELETE FROM token_hours WHERE (hour, app, client, grant_type) IN (SELECT hour, app, client, grant_type FROM token_hours WHERE hour < $1 LIMIT $2)`:           before,
+		`DELETE FROM token_days WHERE (day, app, client, grant_type) IN (SELECT day, app, client, grant_type FROM token_days WHERE day <= $1 LIMIT $2)`:               before.Add(-aDay),
 	} {
-		r, err := db.write.ExecContext(ctx, statement, micros(before.Truncate(time.Hour)), pruneBatch)
+		r, err := db.write.ExecContext(ctx, statement, micros(end), pruneBatch)
 		if err != nil {
 			return false, translate(err)
 		}
@@ -92,13 +97,15 @@ func (db *DB) ForgetFigures(ctx context.Context, before time.Time) (all bool, er
 	return all, nil
 }
 
+// wholeHours widens a span to the hours that it touches.
+func wholeHours(from, to time.Time) (time.Time, time.Time) {
+	return from.Truncate(time.Hour), to.Add(time.Hour - 1).Truncate(time.Hour)
+}
+
 // hours returns the condition of a span of hours.
 func hours(from, to time.Time) (condition string, args []any) {
-	end := to.Truncate(time.Hour)
-	if end.Before(to) {
-		end = end.Add(time.Hour)
-	}
-	return ` WHERE hour >= $1 AND hour < $2 `, []any{micros(from.Truncate(time.Hour)), micros(end)}
+	from, to = wholeHours(from, to)
+	return ` WHERE hour >= $1 AND hour < $2 `, []any{micros(from), micros(to)}
 }
 
 // mostKinds bounds a list of totals.
@@ -126,24 +133,17 @@ func (db *DB) SignInTotals(ctx context.Context, from, to time.Time) ([]activity.
 		`GROUP BY connection, outcome, reason ORDER BY total DESC, connection, outcome, reason LIMIT `+strconv.Itoa(mostKinds), from, to)
 }
 
-func (db *DB) tokens(ctx context.Context, columns, rest string, from, to time.Time) ([]activity.Tokens, error) {
-	condition, args := hours(from, to)
-	return collect(ctx, db.read, func(rows *sql.Rows) (activity.Tokens, error) {
-		var k activity.Tokens
-		var hour int64
-		err := rows.Scan(&hour, &k.App, &k.Client, &k.GrantType, &k.Count)
-		k.Hour = fromMicros(hour)
-		return k, err
-	}, `SELECT `+columns+`, CAST(sum(count) AS BIGINT) AS total FROM token_hours`+condition+rest, args...)
+func scanTokens(rows *sql.Rows) (activity.Tokens, error) {
+	var k activity.Tokens
+	var hour int64
+	err := rows.Scan(&hour, &k.App, &k.Client, &k.GrantType, &k.Count)
+	k.Hour = fromMicros(hour)
+	return k, err
 }
 
 // TokenHours implements activity.Figures.
 func (db *DB) TokenHours(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
-	return db.tokens(ctx, `hour, '', '', grant_type`, `GROUP BY hour, grant_type ORDER BY hour, grant_type`, from, to)
-}
-
-// TokenTotals implements activity.Figures.
-func (db *DB) TokenTotals(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
-	return db.tokens(ctx, `0, app, client, grant_type`,
-		`GROUP BY app, client, grant_type ORDER BY total DESC, app, client, grant_type LIMIT `+strconv.Itoa(mostKinds), from, to)
+	condition, args := hours(from, to)
+	return collect(ctx, db.read, scanTokens, `SELECT hour, '', '', grant_type, CAST(sum(count) AS BIGINT) FROM token_hours`+condition+
+		`GROUP BY hour, grant_type ORDER BY hour, grant_type`, args...)
 }

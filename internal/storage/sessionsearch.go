@@ -17,16 +17,12 @@ import (
 // among all: see fewPeople.
 const fewSessions = 5_000
 
-// What sessions of an app meet that has many: looked for in each session of a page,
-// and in all at once to count them.
-const (
-	inSession  = `(SELECT 1 FROM participants WHERE session = s.id AND app = ? LIMIT 1) = 1`
-	inSessions = `s.id IN (SELECT session FROM participants WHERE app = ?)`
-)
+// inSession is met by the sessions of an app that has many.
+const inSession = `(SELECT 1 FROM participants WHERE session = s.id AND app = ? LIMIT 1) = 1`
 
 // sessionWhere returns what to read sessions from, after a WITH clause, and the
-// conditions; many is one of the two above.
-func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time, many string) (with, from string, w *where, err error) {
+// conditions.
+func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) (with, from string, w *where, err error) {
 	w, from = &where{}, `sessions s`
 	if q.App != "" {
 		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (SELECT 1 FROM participants WHERE app = $1 LIMIT `+strconv.Itoa(fewSessions)+`) AS matched`, q.App)
@@ -38,23 +34,28 @@ func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time, 
 			from = `found CROSS JOIN sessions s`
 			w.add(`s.id = found.session`)
 		} else {
-			w.add(many, q.App)
+			w.add(inSession, q.App)
 		}
 	}
+	live(w, session.Whose{Person: q.Person, Connection: q.Connection}, now)
+	return with, from, w, nil
+}
+
+// live adds the conditions of sessions s that may be in use.
+func live(w *where, of session.Whose, now time.Time) {
 	w.add(`s.ended = 0`)
-	if q.Person != "" {
-		w.add(`s.person = ?`, q.Person)
+	if of.Person != "" {
+		w.add(`s.person = ?`, of.Person)
 	}
-	if q.Connection != "" {
-		w.add(`s.connection = ?`, q.Connection)
+	if of.Connection != "" {
+		w.add(`s.connection = ?`, of.Connection)
 	}
 	w.add(`s.expires > ?`, micros(now))
-	return with, from, w, nil
 }
 
 // SearchSessions implements session.Store.
 func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time) (sessions []session.Found, next string, err error) {
-	with, from, w, err := db.sessionWhere(ctx, q, now, inSession)
+	with, from, w, err := db.sessionWhere(ctx, q, now)
 	if err != nil {
 		return nil, "", err
 	}
@@ -127,12 +128,10 @@ func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
 }
 
 // CountSessions implements session.Store.
-func (db *DB) CountSessions(ctx context.Context, q session.Query, now time.Time) (int64, error) {
-	with, from, w, err := db.sessionWhere(ctx, q, now, inSessions)
-	if err != nil {
-		return 0, err
-	}
-	n, err := listing(ctx, db, scanCount, with+`SELECT count(*) FROM `+from+w.String(), w.args...)
+func (db *DB) CountSessions(ctx context.Context, of session.Whose, now time.Time) (int64, error) {
+	w := &where{}
+	live(w, of, now)
+	n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM sessions s`+w.String(), w.args...)
 	if err != nil {
 		return 0, err
 	}

@@ -82,11 +82,13 @@ func (f *filler) useLists(db *storage.DB) (all []list) {
 	} {
 		all = append(all, list{name, counted(q, func(ctx context.Context, q session.Query) ([]session.Found, string, error) {
 			return db.SearchSessions(ctx, q, now)
-		})},
-			list{"number of " + name, func(ctx context.Context) (int, error) {
-				n, err := db.CountSessions(ctx, q, now)
-				return int(n), err
-			}})
+		})})
+	}
+	for name, of := range map[string]session.Whose{"sessions": {}, "sessions, of a person": {Person: f.people[3]}, "sessions, of a small connection": {Connection: "partner"}} {
+		all = append(all, list{"number of " + name, func(ctx context.Context) (int, error) {
+			n, err := db.CountSessions(ctx, of, now)
+			return int(n), err
+		}})
 	}
 	for name, q := range map[string]grant.Query{"access": {}, "access, of a person": {Person: f.people[3]}, "access, of an app": {App: "app-3"}} {
 		all = append(all, list{name, counted(q, func(ctx context.Context, q grant.Query) ([]grant.Held, string, error) {

@@ -20,7 +20,7 @@ import (
 // are looked for in each.
 var grows = []string{
 	"people", "person_words", "identities", "memberships", "sessions", "participants", "families", "consents", "outbox", "jobs", "audit", "issued_tokens", "seals",
-	"signin_hours", "token_hours",
+	"signin_hours", "token_hours", "token_days",
 }
 
 // counts are the lists that are numbers: of what is live, which an index has alone.

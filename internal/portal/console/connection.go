@@ -113,7 +113,7 @@ func (c *Console) connectionSessions(v *visit, one Connection) (block, error) {
 	if !v.who.May(admin.ReadSessions) {
 		return block{}, nil
 	}
-	n, err := c.o.Sessions.Count(v.r.Context(), session.Query{Connection: one.ID})
+	n, err := c.o.Sessions.Count(v.r.Context(), session.Whose{Connection: one.ID})
 	if err != nil {
 		return block{}, err
 	}
@@ -169,7 +169,7 @@ func (c *Console) askDisableConnection(v *visit) (confirmation, error) {
 	if err != nil {
 		return confirmation{}, err
 	}
-	sessions, err := c.sessionsHit(ctx, ui.T("Sessions that end"), session.Query{Connection: one.ID})
+	sessions, err := c.sessionsHit(ctx, ui.T("Sessions that end"), session.Whose{Connection: one.ID})
 	if err != nil {
 		return confirmation{}, err
 	}

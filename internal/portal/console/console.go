@@ -84,7 +84,7 @@ type Options struct {
 	CertificatesEnd func(connection string) time.Time
 	Sessions        interface {
 		Search(ctx context.Context, q session.Query) (page []session.Found, next string, err error)
-		Count(ctx context.Context, q session.Query) (int64, error)
+		Count(ctx context.Context, of session.Whose) (int64, error)
 		Find(ctx context.Context, id string) (session.Session, error)
 	}
 	// Participants lists the clients of a session.

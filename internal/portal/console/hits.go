@@ -18,14 +18,13 @@ const (
 	counted    = 1000
 )
 
-// sessionsHit counts the sessions that q selects and names whose some of them are.
-func (c *Console) sessionsHit(ctx context.Context, label ui.Text, q session.Query) (hit, error) {
-	n, err := c.o.Sessions.Count(ctx, q)
+// sessionsHit counts sessions and names whose some of them are.
+func (c *Console) sessionsHit(ctx context.Context, label ui.Text, of session.Whose) (hit, error) {
+	n, err := c.o.Sessions.Count(ctx, of)
 	if err != nil {
 		return hit{}, err
 	}
-	q.Limit = namesShown
-	page, _, err := c.o.Sessions.Search(ctx, q)
+	page, _, err := c.o.Sessions.Search(ctx, session.Query{Person: of.Person, Connection: of.Connection, Limit: namesShown})
 	if err != nil {
 		return hit{}, err
 	}

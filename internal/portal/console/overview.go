@@ -86,7 +86,7 @@ func (c *Console) appFigures(v *visit, page *overviewView, _ string) error {
 
 func (c *Console) sessionFigures(v *visit, page *overviewView, _ string) error {
 	if v.who.May(admin.ReadSessions) {
-		n, err := c.o.Sessions.Count(v.r.Context(), session.Query{})
+		n, err := c.o.Sessions.Count(v.r.Context(), session.Whose{})
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ func (c *Console) aboutPerson(v *visit) (directory.Person, confirmation, error) 
 		return p, confirmation{}, err
 	}
 	q := confirmation{back: strings.TrimPrefix(c.personPath(p.ID), c.path("")), state: p.ID}
-	sessions, err := c.sessionsHit(v.r.Context(), ui.T("Sessions that end"), session.Query{Person: p.ID})
+	sessions, err := c.sessionsHit(v.r.Context(), ui.T("Sessions that end"), session.Whose{Person: p.ID})
 	q.hits = []hit{sessions}
 	return p, q, err
 }

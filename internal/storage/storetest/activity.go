@@ -90,3 +90,82 @@ func countedRight(t *testing.T, db *storage.DB, at time.Time) {
 		t.Errorf("what is too old: %+v, %v", old, err)
 	}
 }
+
+// daysSummed sees that totals are the same over whole days and parts of them, before and
+// after days are closed, and with what is counted late.
+func daysSummed(t *testing.T, db *storage.DB) {
+	ctx, day := t.Context(), time.Date(2031, 5, 10, 0, 0, 0, 0, time.UTC)
+	seal, err := db.CountedSeal(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(at time.Time, app string, n int64) {
+		t.Helper()
+		seal++
+		if err := db.AddFigures(ctx, activity.Batch{Seal: seal, Tokens: []activity.Tokens{{Hour: at.Truncate(time.Hour), App: app, Client: "days", GrantType: "g", Count: n}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for hour := range 72 { // three days, and the hour's number is the count
+		add(day.Add(time.Duration(hour)*time.Hour), "a", int64(hour))
+	}
+	total := func(from, to int) (sum int64) {
+		t.Helper()
+		all, err := db.TokenTotals(ctx, day.Add(time.Duration(from)*time.Hour), day.Add(time.Duration(to)*time.Hour))
+		if err != nil || len(all) > 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		for _, one := range all {
+			sum += one.Count
+		}
+		return sum
+	}
+	spans := [][2]int{{0, 72}, {0, 24}, {24, 48}, {5, 70}, {5, 20}, {23, 25}, {30, 31}, {-100, 200}, {24, 24}, {48, 72}, {10, 48}, {24, 60}}
+	right := func(when string, extra int64, at int) {
+		t.Helper()
+		for _, s := range spans {
+			want := int64(0)
+			for hour := max(s[0], 0); hour < min(s[1], 72); hour++ {
+				if want += int64(hour); hour == at {
+					want += extra
+				}
+			}
+			if got := total(s[0], s[1]); got != want {
+				t.Errorf("%s, hours %d to %d: %d, want %d", when, s[0], s[1], got, want)
+			}
+		}
+	}
+	closeDays := func(until time.Time) (n int) {
+		t.Helper()
+		for {
+			closed, err := db.CloseDay(ctx, until)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !closed {
+				return n
+			}
+			n++
+		}
+	}
+	right("open", 0, 0)
+	closeDays(day) // what other tests left
+	if n := closeDays(day.Add(24*time.Hour - 1)); n != 0 {
+		t.Errorf("%d days are closed that are not over", n)
+	}
+	if n := closeDays(day.Add(48 * time.Hour)); n != 2 {
+		t.Errorf("%d days are closed, want 2", n)
+	}
+	right("two days closed", 0, 0)
+	add(day.Add(30*time.Hour), "a", 1000)
+	right("and one hour counted late", 1000, 30)
+	closeDays(day.Add(72 * time.Hour))
+	right("all closed", 1000, 30)
+	kept, whole := total(36, 72), total(24, 48)
+	if all, err := db.ForgetFigures(ctx, day.Add(36*time.Hour)); err != nil || !all {
+		t.Fatalf("%v %v", all, err)
+	}
+	if total(0, 24) != 0 || total(24, 48) != whole || total(36, 72) != kept || kept == 0 {
+		t.Errorf("after the first day and a half are forgotten: %d, %d, %d", total(0, 24), total(24, 48), total(36, 72))
+	}
+}

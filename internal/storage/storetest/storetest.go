@@ -69,6 +69,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("traces are found until they expire", func(t *testing.T) { tracesFound(t, db) })
 	t.Run("of many traces of a connection the newest are kept", func(t *testing.T) { tracesBounded(t, db) })
 	t.Run("of two who export the audit log one moves on", func(t *testing.T) { exported(t, db) })
+	t.Run("issued tokens are the same by hours and by days", func(t *testing.T) { daysSummed(t, db) })
 }
 
 // Fill puts people, sessions, codes and refresh families into a database, three of
