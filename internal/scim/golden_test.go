@@ -20,14 +20,15 @@ import (
 
 var update = flag.Bool("update", false, "write what the golden files should have, to be looked at")
 
-// bench is a server over a store in memory. Its connections are "acme" and "other";
-// "off" is disabled. The token of a connection is its name.
+// stage is a server over a store in memory. Its connections are "acme" and "other";
+// "off" is disabled.
 type stage struct {
 	*scimtest.Memory
 	server *httptest.Server
 	at     scimtest.Target
 }
 
+// doors lets in who has the token of a connection, which is its name and "-token".
 type doors struct{ profile *scim.Profile }
 
 func (doors) Authenticate(_ context.Context, connection, token, _ string) (identity.Ref, error) {

@@ -129,8 +129,8 @@ func changesIn(body map[string]any, noun string) changes {
 			c.change(strings.ToLower(op), path, value, noun)
 			continue
 		}
-		c.pathless = true
-		object, _ := value.(map[string]any)
+		object, ok := value.(map[string]any)
+		c.pathless = c.pathless || ok
 		for _, name := range slices.Sorted(maps.Keys(object)) {
 			c.dotted = c.dotted || strings.ContainsAny(name, ".:[")
 			c.change(strings.ToLower(op), name, object[name], noun)

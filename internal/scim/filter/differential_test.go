@@ -103,6 +103,7 @@ func written(v filter.Value) string {
 		return strconv.FormatFloat(v.Number, 'g', -1, 64)
 	case filter.Time:
 		return strconv.Quote(v.Time.Format("2006-01-02T15:04:05.999999999Z07:00"))
+	case filter.Null:
 	}
 	return "null"
 }
