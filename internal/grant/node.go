@@ -78,6 +78,9 @@ func (n Node) Refs() []identity.Ref {
 			refs = append(refs, ref)
 		}
 	}
+	if n.Person != "" {
+		refs = identity.AppendInstalls(refs, n.Person, n.App, n.Audience)
+	}
 	return refs
 }
 
@@ -126,6 +129,11 @@ func NodeFacts(datum func(name string) string) []NodeFact {
 // AppNodes are the nodes that an app has a part in: it got the token, its API is what
 // the token is for, or the token that was exchanged was its own.
 type AppNodes struct{ App, Client, Audience string }
+
+// Has reports whether the app has a part in n.
+func (a AppNodes) Has(n Node) bool {
+	return n.App == a.App || a.Audience != "" && n.Audience == a.Audience || a.Client != "" && n.ParentClient == a.Client
+}
 
 // NodeQuery selects nodes: all that every field which is set selects.
 type NodeQuery struct {

@@ -138,6 +138,50 @@ func below(live []Node, n Node) []Branch {
 	return all
 }
 
+// mostPeople bounds whose nodes are looked at to find what hangs from some.
+const mostPeople = 100
+
+// Hit returns the live nodes that end with those which q selects and ends picks, nil
+// for all: these, and what hangs from them. more says that there are others.
+func (t *Tree) Hit(ctx context.Context, q NodeQuery, ends func(Node) bool) (hit []Node, more bool, err error) {
+	nodes, more, err := t.Live(ctx, q)
+	if err != nil || ends == nil {
+		return nodes, more, err
+	}
+	if q.Person != "" {
+		return hanging(nodes, ends), more, nil
+	}
+	people := map[string]bool{}
+	for _, n := range nodes {
+		if !ends(n) || people[n.Person] {
+			continue
+		}
+		if len(people) == mostPeople {
+			return hit, true, nil
+		}
+		people[n.Person] = true
+		all, others, err := t.Live(ctx, NodeQuery{Person: n.Person})
+		if err != nil {
+			return nil, false, err
+		}
+		hit, more = append(hit, hanging(all, ends)...), more || others
+	}
+	return hit, more, nil
+}
+
+// hanging picks, of one person's nodes, those that ends picks and what hangs from them.
+func hanging(nodes []Node, ends func(Node) bool) (hit []Node) {
+	over := map[string]bool{}
+	for _, n := range slices.Backward(nodes) { // a parent is older
+		if over[n.Parent] || ends(n) {
+			over[n.ID] = true
+			hit = append(hit, n)
+		}
+	}
+	slices.Reverse(hit)
+	return hit
+}
+
 // judge says of every node that has not expired what ended it.
 func (t *Tree) judge(ctx context.Context, nodes []Node) error {
 	known := map[string]Node{}

@@ -135,6 +135,7 @@ func TestANodeIsOverWithWhateverEndsItsLine(t *testing.T) {
 	for _, ref := range []identity.Ref{
 		identity.Person("alice"), identity.Session("s"), identity.Connection("acme"), identity.App("desk"), identity.Client("client-desk"),
 		identity.Grant("family-root"), identity.Key("k"), identity.App("travel"), identity.Grant("pay"), identity.App("payroll"), identity.Client("client-ledger"),
+		identity.Install("alice", "desk"), identity.Install("alice", "api-pay"),
 	} {
 		g, tree := newGrove()
 		_ = g.Record(t.Context(), []event.Event{{Revokes: []identity.Ref{ref}}})
@@ -185,5 +186,60 @@ func TestOnlyLiveNodesArePruned(t *testing.T) {
 	}
 	if _, err := tree.Node(t.Context(), "none"); !errors.Is(err, grant.ErrNodeNotFound) || len(g.events) > 0 {
 		t.Errorf("%v, %v", err, g.events)
+	}
+}
+
+func TestWhatEndsWithATokenIsFoundWhereverItHangs(t *testing.T) {
+	_, tree := newGrove()
+	ids := func(q grant.NodeQuery, ends func(grant.Node) bool) string {
+		hit, more, err := tree.Hit(t.Context(), q, ends)
+		if err != nil || more {
+			t.Fatal(more, err)
+		}
+		var all []string
+		for _, n := range hit {
+			all = append(all, n.ID)
+		}
+		slices.Sort(all)
+		return strings.Join(all, " ")
+	}
+	of := func(app string) func(grant.Node) bool { return func(n grant.Node) bool { return n.App == app } }
+	for want, got := range map[string]string{
+		"bank ledger mint pay vault": ids(grant.NodeQuery{Person: "alice"}, nil),
+		"bank ledger vault":          ids(grant.NodeQuery{Person: "alice"}, of("payroll")),
+		"vault":                      ids(grant.NodeQuery{App: "ledger"}, of("ledger")),
+		"":                           ids(grant.NodeQuery{Person: "bob"}, of("ledger")),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := ids(grant.NodeQuery{App: "travel"}, of("travel")); got != "bank ledger mint pay vault" {
+		t.Errorf("an app's, with what hangs from them: %q", got)
+	}
+}
+
+func TestARevocationNamesWhatItEndsAndWhy(t *testing.T) {
+	now := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
+	for kind, typ := range map[identity.Kind]string{
+		identity.KindPerson: "person.revoked", identity.KindConnection: "connection.revoked", identity.KindApp: "app.revoked", identity.KindClient: "client.revoked",
+		identity.KindSession: "session.ended", identity.KindGrant: "grant.revoked", identity.KindInstall: "install.revoked",
+	} {
+		ref := identity.Ref{Kind: kind, ID: "x"}
+		e, err := grant.Revocation(now, []identity.Ref{ref}, identity.System("test"), "  lost device ")
+		if err != nil || e.Type != typ || e.Subject != ref || !slices.Equal(e.Revokes, []identity.Ref{ref}) || e.Data["reason"] != "lost device" {
+			t.Errorf("%s: %+v, %v", kind, e, err)
+		}
+	}
+	if len(grant.Revocable()) != 7 {
+		t.Error(grant.Revocable())
+	}
+	if _, err := grant.Revocation(now, []identity.Ref{identity.Key("k")}, identity.Actor{}, "a reason"); !errors.Is(err, grant.ErrNotRevocable) {
+		t.Error(err)
+	}
+	for _, reason := range []string{"", " ab ", "two\nlines", strings.Repeat("é", 301)} {
+		if _, err := grant.Revocation(now, []identity.Ref{identity.Person("p")}, identity.Actor{}, reason); !errors.Is(err, grant.ErrReason) {
+			t.Errorf("%q: %v", reason, err)
+		}
 	}
 }

@@ -17,6 +17,7 @@ var hitColumns = map[identity.Kind][2]string{
 	identity.KindApp:        {"", "app"},
 	identity.KindClient:     {"", "client"},
 	identity.KindGrant:      {"", "id"},
+	identity.KindInstall:    {"", "person"},
 }
 
 // Hit counts what carries an id and is in use at now: people with a session or a
@@ -26,11 +27,16 @@ func (db *DB) Hit(ctx context.Context, ref identity.Ref, now time.Time) (people,
 	if !ok {
 		return 0, 0, 0, nil, fmt.Errorf("nothing carries a %s", ref.Kind)
 	}
+	args := []any{ref.ID, micros(now)}
 	families := ` FROM families WHERE ended = 0 AND expires > $2 AND ` + columns[1] + ` = $1`
+	if person, app, ok := identity.SplitInstall(ref); ok {
+		args = []any{person, micros(now), app}
+		families += ` AND app = $3`
+	}
 	if ref.Kind == identity.KindSession {
 		families += ` AND NOT offline` // those outlive it
 	}
-	who := `SELECT person` + families
+	who := `SELECT DISTINCT person` + families
 	if columns[0] != "" {
 		live := ` FROM sessions WHERE ended = 0 AND expires > $2 AND ` + columns[0] + ` = $1`
 		who += ` UNION SELECT person` + live
@@ -38,11 +44,11 @@ func (db *DB) Hit(ctx context.Context, ref identity.Ref, now time.Time) (people,
 			return 0, 0, 0, nil, translate(err)
 		}
 	}
-	if err = db.read.QueryRowContext(ctx, `SELECT count(*)`+families, ref.ID, micros(now)).Scan(&grants); err == nil {
-		err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM (`+who+`) AS hit`, ref.ID, micros(now)).Scan(&people)
+	if err = db.read.QueryRowContext(ctx, `SELECT count(*)`+families, args...).Scan(&grants); err == nil {
+		err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM (`+who+`) AS hit`, args...).Scan(&people)
 	}
 	if err == nil {
-		apps, err = collect(ctx, db.read, scanID, `SELECT DISTINCT app`+families+` ORDER BY app`, ref.ID, micros(now))
+		apps, err = collect(ctx, db.read, scanID, `SELECT DISTINCT app`+families+` ORDER BY app`, args...)
 	}
 	return people, sessions, grants, apps, translate(err)
 }

@@ -133,6 +133,7 @@ func hits(t *testing.T, db *storage.DB) {
 	redeem(t, db, s, true)
 	for ref, want := range map[identity.Ref][3]int{
 		identity.Person(s.Person): {1, 1, 2}, identity.Session(s.Session): {1, 1, 1}, identity.Person("nobody"): {0, 0, 0},
+		identity.Install(s.Person, s.App): {1, 0, 2}, identity.Install(s.Person, "none"): {0, 0, 0},
 	} {
 		people, sessions, grants, apps, err := db.Hit(t.Context(), ref, now)
 		if err != nil || [3]int{people, sessions, grants} != want || len(apps) != min(grants, 1) {

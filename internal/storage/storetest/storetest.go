@@ -61,6 +61,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("changes that wait are listed", func(t *testing.T) { waitingChanges(t, db) })
 	t.Run("an idempotency key is one caller's and keeps its answer", func(t *testing.T) { claimedOnce(t, db) })
 	t.Run("what a switch would hit is counted", func(t *testing.T) { hits(t, db) })
+	t.Run("the consequences of a revocation are followed", func(t *testing.T) { revocationFollowed(t, db) })
 	t.Run("a session keeps what an app was told first", func(t *testing.T) { attended(t, db) })
 	t.Run("keys for SAML and for tokens never meet", func(t *testing.T) { samlKeysApart(t, db) })
 	t.Run("a lock is one holder's", func(t *testing.T) { lockShared(t, db) })

@@ -1,0 +1,46 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+)
+
+// Progress tells how far the consequences of a revocation are, by the id of its event;
+// queue is that of the jobs which tell apps of the end of a session.
+func (db *DB) Progress(ctx context.Context, id, queue string) (p grant.Progress, err error) {
+	var state event.State
+	switch err = db.read.QueryRowContext(ctx, `SELECT state FROM outbox WHERE id = $1`, id).Scan(&state); {
+	case errors.Is(err, sql.ErrNoRows): // nobody waits for it, or it was done long ago
+		p.Queued = true
+	case err != nil:
+		return p, translate(err)
+	default:
+		p.Queued = state != event.Waiting
+	}
+	if err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE ended <> 0 AND ended_by = $1`, id).Scan(&p.Sessions); err != nil {
+		return p, translate(err)
+	}
+	// The keys of jobs begin with the session that ended, or with the event that took an
+	// app from somebody.
+	_, err = collect(ctx, db.read, func(rows *sql.Rows) (none struct{}, err error) {
+		var state event.State
+		var n int
+		err = rows.Scan(&state, &n)
+		switch state {
+		case event.Done:
+			p.Told += n
+		case event.Waiting, event.Retrying:
+			p.Waiting += n
+		case event.Buried, event.Discarded:
+			p.Failed += n
+		}
+		return none, err
+	}, `SELECT state, count(*) FROM (
+			SELECT j.state FROM sessions s CROSS JOIN jobs j WHERE s.ended <> 0 AND s.ended_by = $1 AND j.queue = $2 AND j.dedup >= s.id || '/' AND j.dedup < s.id || '0'
+			UNION ALL SELECT state FROM jobs WHERE queue = $2 AND dedup >= $1 || '/' AND dedup < $1 || '0') AS logouts GROUP BY state`, id, queue)
+	return p, err
+}
