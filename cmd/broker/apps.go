@@ -9,6 +9,10 @@ type appCommand struct {
 	Enable  one             `cmd:"" help:"Let people in again." api:"POST /apps/{}/enable" set:"thing=The app's name."`
 	SAML    plain           `cmd:"" name:"saml" help:"Show what an app that speaks SAML has to know of the broker." api:"GET /saml"`
 	Secret  ending          `cmd:"" help:"Make another client secret and show it once. The one before stays good until the next." api:"POST /apps/{}/secret" set:"thing=The app's name."`
+
+	Exchanges appExchangesCommand `cmd:"" help:"List the exchanged tokens that an app has a part in, newest first." api:"GET /apps/{}/exchanges" columns:"ID=id,STATE=state,PERSON=person,CLIENT=client,AUDIENCE=audience,SCOPES=scopes,EXPIRES=expires,FROM=parent_client,PURPOSE=purpose"`
+	Exchange  appExchangeCommand  `cmd:"" help:"Show an exchanged token that an app has a part in." api:"GET /apps/{}/exchanges/{}"`
+	Prune     appPruneCommand     `cmd:"" help:"End an exchanged token that an app has a part in, and all that hangs from it." api:"DELETE /apps/{}/exchanges/{}"`
 }
 
 type appListCommand struct {

@@ -85,6 +85,13 @@ func TestCommandsAskWhatTheyDeclare(t *testing.T) {
 		"change approve c":                    {method: "POST", target: "/api/v1/changes/c/approve"},
 		"job retry j":                         {method: "POST", target: "/api/v1/jobs/j/retry"},
 		"outbox list --state buried":          {method: "GET", target: "/api/v1/outbox?state=buried"},
+		"exchange list --person p --live":     {method: "GET", target: "/api/v1/exchanges?live=true&person=p"},
+		"exchange prune j --reason odd":       {method: "DELETE", target: "/api/v1/exchanges/j?reason=odd"},
+		"exchange prune j --preview":          {method: "GET", target: "/api/v1/exchanges/j/preview"},
+		"app exchanges x":                     {method: "GET", target: "/api/v1/apps/x/exchanges"},
+		"app prune x j":                       {method: "DELETE", target: "/api/v1/apps/x/exchanges/j"},
+		"revoke install p/x --reason lost":    {method: "POST", target: "/api/v1/revocations/install/p%2Fx", body: `{"reason":"lost"}`},
+		"revoke person p --preview":           {method: "GET", target: "/api/v1/revocations/person/p/preview"},
 		"whoami":                              {method: "GET", target: "/api/v1/me"},
 		"token create x --role auditor":       {method: "POST", target: "/api/v1/tokens", body: `{"apps":[],"days":90,"name":"x","roles":["auditor"]}`},
 	} {
@@ -151,6 +158,20 @@ func TestAnswersAreTablesFactsOrJSON(t *testing.T) {
 	}
 	if _, out := output(t, "session", "end", "s", "-o", "json"); strings.TrimSpace(out) != "{}" {
 		t.Errorf("%q", out)
+	}
+}
+
+// TestRevokeSaysWhyAndWaitsUntilTheAppsWereTold plays a broker that has told all.
+func TestRevokeSaysWhyAndWaitsUntilTheAppsWereTold(t *testing.T) {
+	got := play(t, http.StatusCreated, `{"id":"r1","progress":{"queued":true,"sessions":2,"told":3}}`)
+	if code, _ := output(t, "revoke", "person", "p"); code != client.Usage || len(*got) != 0 {
+		t.Errorf("without a reason: exit %d, asked %v", code, *got)
+	}
+	if code, _ := output(t, "revoke", "key", "k", "--reason", "odd"); code != client.Usage || len(*got) != 0 {
+		t.Errorf("what is no kind: exit %d, asked %v", code, *got)
+	}
+	if code, out := output(t, "revoke", "person", "p", "--reason", "lost", "--wait"); code != client.OK || !strings.Contains(out, "r1") || len(*got) != 1 {
+		t.Errorf("exit %d, %s, asked %v", code, out, *got)
 	}
 }
 

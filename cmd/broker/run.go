@@ -177,16 +177,26 @@ type risky struct {
 
 // run shows what it would hit and, on a terminal, asks.
 func (s risky) run(c connected, r client.Request) error {
-	preview := client.Request{Method: http.MethodGet, Path: r.Path + "/preview"}
 	if s.Preview {
-		return c.ask(preview, client.PrintFacts)
+		return c.ask(previewOf(r), client.PrintFacts)
 	}
-	if !s.Yes && isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()) {
-		if err := confirm(c, preview); err != nil {
-			return err
-		}
+	if err := s.agree(c, r); err != nil {
+		return err
 	}
 	return c.asked(r)
+}
+
+// agree asks on a terminal, unless that was answered already, and fails for a no.
+func (s risky) agree(c connected, r client.Request) error {
+	if s.Yes || !isatty.IsTerminal(os.Stdin.Fd()) || !isatty.IsTerminal(os.Stderr.Fd()) {
+		return nil
+	}
+	return confirm(c, previewOf(r))
+}
+
+// previewOf asks what a request would hit.
+func previewOf(r client.Request) client.Request {
+	return client.Request{Method: http.MethodGet, Path: r.Path + "/preview"}
 }
 
 func confirm(c connected, preview client.Request) error {

@@ -62,7 +62,8 @@ func reading() []Right {
 }
 
 // Rights lists what the role may do everywhere. An app's owner may also WriteApps
-// and SwitchApps of their own apps: see Principal.MayApp.
+// and SwitchApps of their own apps, and read and end what these do in people's names:
+// see Principal.MayApp.
 func (r Role) Rights() []Right {
 	switch r {
 	case Admin:
@@ -124,5 +125,5 @@ func (p Principal) MayApp(right Right, name, team string) bool {
 		return true
 	}
 	owns := slices.Contains(p.Apps, name) || team != "" && slices.Contains(p.Teams, team)
-	return owns && p.Has(AppOwner) && (right == WriteApps || right == SwitchApps)
+	return owns && p.Has(AppOwner) && slices.Contains([]Right{WriteApps, SwitchApps, ReadSessions, EndSessions}, right)
 }

@@ -56,6 +56,10 @@ type Options struct {
 	}
 	Sessions Sessions
 	Grants   grant.Store
+	// Exchanges is the exchange tree.
+	Exchanges *grant.Tree
+	// Progress tells how far the consequences of a revocation are, by the id of its event.
+	Progress func(ctx context.Context, id string) (grant.Progress, error)
 	Keys     Keys
 	// SAML is what apps that speak SAML have to know of the broker, Certified its keys
 	// for them, the signing one first.

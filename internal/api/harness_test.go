@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
@@ -168,7 +169,8 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),
-		Keys: ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		Keys: ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: b.clock}),
+		Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") }, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

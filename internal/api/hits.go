@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -10,25 +12,139 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/session"
 )
 
-// hit counts what carries an id, with the names of its apps.
+// hit counts what carries an id, with the names of its apps and of the first people.
 func (a *API) hit(ctx context.Context, operation string, ref identity.Ref, notes ...string) (rest.Hits, error) {
-	h := rest.Hits{Operation: operation, Apps: []string{}, Notes: append([]string{}, notes...)}
+	h := rest.Hits{Operation: operation, Names: []string{}, Apps: []string{}, Notes: append([]string{}, notes...)}
 	people, sessions, grants, ids, err := a.o.Hit(ctx, ref, a.o.Now())
 	if err != nil {
 		return h, err
 	}
 	h.People, h.Sessions, h.Grants = people, sessions, grants
 	apps, err := a.o.Apps.Apps(ctx)
+	if err != nil {
+		return h, err
+	}
 	for _, app := range apps {
 		if slices.Contains(ids, app.ID) {
 			h.Apps = append(h.Apps, app.Name)
 		}
 	}
+	exchanged, err := a.exchangedBy(ctx, ref, apps)
+	if err != nil {
+		return h, err
+	}
+	h.Exchanged = len(exchanged)
+	h.Names, err = a.names(ctx, ref, exchanged)
 	return h, err
+}
+
+// exchangedBy returns the live exchanged tokens that end with a thing, as far as that
+// can be looked up by it.
+func (a *API) exchangedBy(ctx context.Context, ref identity.Ref, apps []catalog.App) (nodes []grant.Node, err error) {
+	var q grant.NodeQuery
+	var ends func(grant.Node) bool
+	switch ref.Kind {
+	case identity.KindPerson:
+		q.Person = ref.ID
+	case identity.KindConnection:
+		q.Connection = ref.ID
+	case identity.KindSession:
+		s, err := a.o.Sessions.Find(ctx, ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		q.Person, ends = s.Person, func(n grant.Node) bool { return n.Session == ref.ID }
+	case identity.KindGrant:
+		if q.Person, err = a.personOf(ctx, ref.ID); err != nil || q.Person == "" {
+			return nil, err
+		}
+		ends = func(n grant.Node) bool { return n.Grant == ref.ID || n.ParentGrant == ref.ID }
+	case identity.KindInstall:
+		person, id, _ := identity.SplitInstall(ref)
+		part := partOf(apps, func(app catalog.App) bool { return app.ID == id })
+		q.Person, ends = person, part.Has
+	case identity.KindApp, identity.KindClient:
+		part := partOf(apps, func(app catalog.App) bool { return app.ID == ref.ID || app.ClientID() == ref.ID })
+		part.Audience = "" // others hold the tokens for its API
+		q.Of, ends = &part, part.Has
+	default:
+		return nil, nil
+	}
+	nodes, _, err = a.o.Exchanges.Hit(ctx, q, ends)
+	return nodes, err
+}
+
+// partOf is the part of an app in the exchange tree; that of none has no node.
+func partOf(apps []catalog.App, is func(catalog.App) bool) grant.AppNodes {
+	if i := slices.IndexFunc(apps, is); i >= 0 {
+		return nodesOf(apps[i])
+	}
+	return grant.AppNodes{App: "-"}
+}
+
+// personOf returns whom a grant is about, "" for one that nothing is known of.
+func (a *API) personOf(ctx context.Context, id string) (string, error) {
+	f, err := a.o.Grants.Family(ctx, id)
+	if err == nil || !errors.Is(err, grant.ErrUnknown) {
+		return f.Subject.Person, err
+	}
+	n, err := a.o.Exchanges.Node(ctx, id)
+	if errors.Is(err, grant.ErrNodeNotFound) {
+		return "", nil
+	}
+	return n.Person, err
+}
+
+// firstNames is how many people of those that are hit are named.
+const firstNames = 10
+
+// names are those of the first people with a session, a grant or an exchanged token
+// that ends with a thing.
+func (a *API) names(ctx context.Context, ref identity.Ref, exchanged []grant.Node) ([]string, error) {
+	names, seen := []string{}, map[string]bool{}
+	add := func(id, name string) {
+		if !seen[id] && len(names) < firstNames && id != "" {
+			seen[id], names = true, append(names, cmp.Or(name, id))
+		}
+	}
+	var sessions []session.Found
+	var held []grant.Held
+	var err error
+	switch ref.Kind {
+	case identity.KindConnection:
+		sessions, _, err = a.o.Sessions.Search(ctx, session.Query{Connection: ref.ID, Limit: 10 * firstNames})
+	case identity.KindPerson:
+		sessions, _, err = a.o.Sessions.Search(ctx, session.Query{Person: ref.ID, Limit: 1})
+	case identity.KindApp:
+		held, _, err = a.o.Grants.SearchAccess(ctx, grant.Query{App: ref.ID, Limit: firstNames}, a.o.Now())
+	default:
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sessions {
+		add(s.Person, s.Name)
+	}
+	for _, h := range held {
+		add(h.Person, h.Name)
+	}
+	for _, n := range exchanged {
+		if seen[n.Person] || len(names) == firstNames {
+			continue
+		}
+		p, err := a.o.Directory.Person(ctx, n.Person)
+		if err != nil && !errors.Is(err, directory.ErrPersonNotFound) {
+			return nil, err
+		}
+		add(n.Person, cmp.Or(p.Profile.Name, p.Profile.Username, p.Profile.Email))
+	}
+	return names, nil
 }
 
 func (a *API) hitsApp(operation, note string) func(*http.Request) (any, error) {
@@ -51,7 +167,7 @@ func (a *API) hitsSecret(r *http.Request) (any, error) {
 	if client := app.Manifest.Spec.Identity.OIDC; client == nil || len(app.Secrets) == 0 {
 		return nil, catalog.ErrNoSecret
 	}
-	h := rest.Hits{Operation: "rotateAppSecret", Apps: []string{app.Name}, Notes: []string{"The secret of now stays good until the next rotation; the one before it does not."}}
+	h := rest.Hits{Operation: "rotateAppSecret", Names: []string{}, Apps: []string{app.Name}, Notes: []string{"The secret of now stays good until the next rotation; the one before it does not."}}
 	return h, nil
 }
 
@@ -86,7 +202,7 @@ func (a *API) hitsGrant(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := rest.Hits{Operation: "withdrawGrant", People: 1, Apps: []string{}, Notes: []string{"The person is asked again where the app needs consent."}}
+	h := rest.Hits{Operation: "withdrawGrant", People: 1, Names: []string{}, Apps: []string{}, Notes: []string{"The person is asked again where the app needs consent."}}
 	for _, f := range families {
 		if f.Subject.App == r.PathValue("app") && a.o.Now().Before(f.Expires) {
 			h.Grants++
@@ -136,7 +252,7 @@ func (a *API) hitsMapping(r *http.Request) (any, error) {
 		return nil, err
 	}
 	m, _ := found.(directory.Mapping)
-	h := rest.Hits{Operation: "unmapGroup", Apps: []string{}, Notes: []string{}}
+	h := rest.Hits{Operation: "unmapGroup", Names: []string{}, Apps: []string{}, Notes: []string{}}
 	members, err := a.o.Directory.Group(r.Context(), m.Group)
 	if err != nil {
 		return nil, err
@@ -169,7 +285,7 @@ func (a *API) hitsKey(r *http.Request) (any, error) {
 	if k.Algorithm == keys.SAML {
 		note = "Apps that speak SAML let nobody in until they have the next certificate: from the metadata, or from whoever set them up."
 	}
-	h := rest.Hits{Operation: "killKey", Apps: []string{}, Notes: []string{note}}
+	h := rest.Hits{Operation: "killKey", Names: []string{}, Apps: []string{}, Notes: []string{note}}
 	apps, err := a.o.Apps.Apps(r.Context())
 	for _, app := range apps {
 		if !app.SignedBy(k.Algorithm) {
@@ -201,7 +317,7 @@ func (a *API) hitsRole(r *http.Request) (any, error) {
 	if !slices.ContainsFunc(has, lost) {
 		return nil, admin.ErrNotAssigned
 	}
-	h := rest.Hits{Operation: "unassignRole", People: 1, Apps: []string{}, Notes: []string{}}
+	h := rest.Hits{Operation: "unassignRole", People: 1, Names: []string{}, Apps: []string{}, Notes: []string{}}
 	if slices.ContainsFunc(has, func(h admin.Holder) bool { return h.Role == wanted && !lost(h) }) {
 		h.Notes = append(h.Notes, "The person keeps the role by a group.")
 	}
@@ -220,5 +336,5 @@ func (a *API) hitsToken(r *http.Request) (any, error) {
 	if !t.LastUsed.IsZero() {
 		note = "The token was used last at " + t.LastUsed.Format("2006-01-02 15:04 MST") + "."
 	}
-	return rest.Hits{Operation: "revokeToken", Apps: append([]string{}, t.Apps...), Notes: []string{note}}, nil
+	return rest.Hits{Operation: "revokeToken", Names: []string{}, Apps: append([]string{}, t.Apps...), Notes: []string{note}}, nil
 }

@@ -75,7 +75,7 @@ func (a *API) hitsEvent(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.Hits{Operation: "discardEvent", Apps: []string{}, Notes: []string{
+	return rest.Hits{Operation: "discardEvent", Names: []string{}, Apps: []string{}, Notes: []string{
 		"What " + e.Event.Type + " of " + e.Event.Subject.String() + " leads to outside of the database does not happen, such as back-channel logout.",
 	}}, nil
 }
@@ -85,5 +85,5 @@ func (a *API) hitsJob(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.Hits{Operation: "discardJob", Apps: []string{}, Notes: []string{"The job of " + j.Queue + " is not tried again; it was tried " + times(j.Attempts) + "."}}, nil
+	return rest.Hits{Operation: "discardJob", Names: []string{}, Apps: []string{}, Notes: []string{"The job of " + j.Queue + " is not tried again; it was tried " + times(j.Attempts) + "."}}, nil
 }

@@ -22,6 +22,8 @@ func (a *API) table() []rest.Route {
 		{"Apps", a.appRoutes()},
 		{"People", a.peopleRoutes()},
 		{"Sessions and grants", a.sessionRoutes()},
+		{"Exchanged tokens", a.exchangeRoutes()},
+		{"Revocations", a.revocationRoutes()},
 		{"Connections", append(a.connectionRoutes(), a.traceRoutes()...)},
 		{"Groups", a.groupRoutes()},
 		{"Keys", a.keyRoutes()},
@@ -51,6 +53,7 @@ func schemas() rest.Schemas {
 	rest.Words(s, connection.Configured, connection.Stored)
 	rest.Words(s, trace.SignIn, trace.SignOut, trace.Test)
 	rest.Words(s, identity.Kinds()...)
+	rest.Words(s, nodeLive, nodeEnded, nodeExpired)
 	return s
 }
 
@@ -59,6 +62,7 @@ func values() map[string]rest.Value {
 	return map[string]rest.Value{
 		"name":       {About: "The app's name.", Example: "expense-bot"},
 		"id":         {About: "The thing's id: of a person the sub of tokens, of a session the sid.", Example: exampleID},
+		"kind":       {About: "What kind of thing: person, connection, app, client, session, grant or install.", Example: "person"},
 		"app":        {About: "The app's internal id.", Example: exampleApp.ID},
 		"connection": {About: "The connection's id.", Example: "acme"},
 		"group":      {About: "The group's id at the identity provider.", Example: "00g1emaKYZTWRYYRRTSK"},

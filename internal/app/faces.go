@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -119,9 +120,14 @@ func (p *parts) management() api.Options {
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
 		Connections: p.connections, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
-		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit,
+		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
+}
+
+// progress tells how far the consequences of a revocation are.
+func (p *parts) progress(ctx context.Context, id string) (grant.Progress, error) {
+	return p.db.Progress(ctx, id, oidc.LogoutQueue)
 }
 
 // titles are what people call the connections, by id.

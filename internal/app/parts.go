@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
@@ -38,10 +39,10 @@ import (
 )
 
 // endingEvents are the events that end sessions, and so lead to back-channel logout.
-var endingEvents = []string{"session.ended", "person.disabled", "connection.disabled", "connection.removed"}
+var endingEvents = []string{"session.ended", "person.disabled", "connection.disabled", "connection.removed", "person.revoked", "connection.revoked"}
 
 // lostEvents are the events that take an app from a person, which its clients hear of.
-var lostEvents = []string{"access.lost"}
+var lostEvents = []string{"access.lost", "install.revoked"}
 
 // parts are everything that a broker is made of, in the order it is assembled.
 type parts struct {
@@ -71,6 +72,7 @@ type parts struct {
 	outbox      *event.Dispatcher
 	jobs        *job.Runner
 	minter      *token.Minter
+	exchanges   *grant.Tree
 	verifier    *token.Verifier
 
 	connections  *connection.Service
@@ -248,6 +250,7 @@ func (p *parts) openServices(context.Context, Options) error {
 		Store: p.db, People: p.people, Revocations: p.revocations, Era: p.db.Era(), Now: p.now,
 		Idle: p.cfg.Session.Idle, Absolute: p.cfg.Session.Absolute, Cookie: "gatehouse", Secure: p.secure(), Prefix: p.issuer.Path, Actor: httpx.Actor,
 	})
+	p.exchanges = grant.NewTree(grant.TreeOptions{Nodes: p.db, Record: p.db.Record, Revocations: p.revocations, Now: p.now})
 	p.minter = token.NewMinter(token.MinterOptions{Issuer: p.cfg.Issuer, Ring: p.ring, Now: p.now})
 	p.verifier = token.NewVerifier(token.VerifierOptions{
 		Issuer: p.cfg.Issuer, Era: p.db.Era, Keys: p.ring, Revocations: p.revocations, Now: p.now,

@@ -18,7 +18,7 @@ func claimsOf(issuer string) claims { return claims{issuer: issuer, owners: map[
 
 // add records what an app claims.
 func (c claims) add(a App) {
-	for _, name := range []string{a.ClientID(), a.audience()} {
+	for _, name := range []string{a.ClientID(), a.Audience()} {
 		if name != "" {
 			c.owners[name] = append(c.owners[name], a.Name)
 		}
@@ -56,10 +56,10 @@ func (c claims) clashes(m Manifest) []clash {
 	if other := c.other(me.ClientID(), me.Name); other != "" {
 		found = append(found, clash{atClient, taken(clientTaken, other)})
 	}
-	if a := me.audience(); a != "" && strings.TrimSuffix(a, "/") == strings.TrimSuffix(c.issuer, "/") {
+	if a := me.Audience(); a != "" && strings.TrimSuffix(a, "/") == strings.TrimSuffix(c.issuer, "/") {
 		found = append(found, clash{atAudience, ErrAudienceReserved})
 	}
-	if other := c.other(me.audience(), me.Name); other != "" {
+	if other := c.other(me.Audience(), me.Name); other != "" {
 		found = append(found, clash{atAudience, taken(ErrAudienceTaken, other)})
 	}
 	return found

@@ -337,8 +337,8 @@ func (a App) SignedBy(alg keys.Algorithm) bool {
 	return id.OIDC != nil && (id.OIDC.SigningAlg == string(alg) || id.OIDC.SigningAlg == "" && alg == keys.ES256)
 }
 
-// audience returns what the app serves, or "".
-func (a App) audience() string {
+// Audience is the API that the app serves, or "".
+func (a App) Audience() string {
 	if a.Manifest.Spec.Identity.Resource == nil {
 		return ""
 	}

@@ -104,6 +104,10 @@ type Hits struct {
 	Sessions int `json:"sessions"`
 	// Grants end, or must be refreshed.
 	Grants int `json:"grants"`
+	// Exchanged are tokens out of exchanges that stop, of which 1000 are counted.
+	Exchanged int `json:"exchanged"`
+	// Names are those of the first people that are hit.
+	Names []string `json:"names"`
 	// Apps are the names of the apps that are concerned.
 	Apps []string `json:"apps"`
 	// Notes are further consequences, a sentence each.
@@ -112,6 +116,6 @@ type Hits struct {
 
 // HitsExample is an example of Hits.
 var HitsExample = Hits{
-	Operation: "disableApp", People: 12, Sessions: 0, Grants: 14, Apps: []string{"expense-bot"},
+	Operation: "disableApp", People: 12, Sessions: 0, Grants: 14, Exchanged: 3, Names: []string{"Alice Moreau"}, Apps: []string{"expense-bot"},
 	Notes: []string{"Nobody can sign in to the app until it is enabled."},
 }

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// whyRevoke is what revoke reads.
+type whyRevoke struct {
+	// Reason stays in the audit log.
+	Reason string `json:"reason"`
+}
+
+// revocation is a revocation that is in force, and how far its consequences are.
+type revocation struct {
+	// ID is that of its entry in the audit log.
+	ID       string         `json:"id"`
+	Subject  identity.Ref   `json:"subject"`
+	By       identity.Actor `json:"by"`
+	Reason   string         `json:"reason"`
+	Time     time.Time      `json:"time"`
+	Progress grant.Progress `json:"progress"`
+}
+
+// Location is where its progress is told.
+func (r revocation) Location() string { return "/revocations/" + r.ID }
+
+func (a *API) revocationRoutes() []rest.Route {
+	return []rest.Route{
+		{
+			ID: "revoke", Method: "POST", Path: "/revocations/{kind}/{id}", Summary: "Revoke every token of a person, a connection, an app, a client, a session, a grant, or a person's at an app.",
+			About: "At once and everywhere: whatever carries the id is refused, with all that was exchanged for it; its sessions and refresh tokens end. " +
+				"Nothing is switched off: people may sign in again. The kind is person, connection, app, client, session, grant or install; an app is named by its name, an install as PERSON/APP.",
+			Right: admin.EndSessions, Body: whyRevoke{"lost laptop, ticket 4711"}, Answer: exampleRevocation, Status: http.StatusCreated, Do: a.revoke, Hits: a.hitsRevoke,
+		},
+		{
+			ID: "getRevocation", Method: "GET", Path: "/revocations/{id}", Summary: "Show a revocation, and how many apps have yet to hear that their sessions ended.",
+			Right: admin.ReadSessions, Answer: exampleRevocation, Do: a.revocation,
+		},
+	}
+}
+
+// errNoTarget is for what a path names and there is not.
+var errNoTarget = fault.New(fault.NotFound, "revocation_target_not_found", "there is no such thing to revoke")
+
+// target finds what the path names; the first ref is the thing itself.
+func (a *API) target(r *http.Request) ([]identity.Ref, error) {
+	ctx, kind, id := r.Context(), identity.Kind(r.PathValue("kind")), r.PathValue("id")
+	ref := []identity.Ref{{Kind: kind, ID: id}}
+	var err error
+	switch kind {
+	case identity.KindPerson:
+		_, err = a.o.Directory.Person(ctx, id)
+	case identity.KindConnection:
+		_, err = a.connection(ctx, id)
+	case identity.KindSession:
+		_, err = a.o.Sessions.Find(ctx, id)
+	case identity.KindApp:
+		var app catalog.App
+		app, err = a.o.Apps.App(ctx, id)
+		ref[0].ID = app.ID
+	case identity.KindClient:
+		err = a.knownClient(ctx, id)
+	case identity.KindInstall:
+		return a.install(ctx, id)
+	case identity.KindGrant: // a token may carry one that nothing else is known of
+	default:
+		err = grant.ErrNotRevocable
+	}
+	return ref, err
+}
+
+func (a *API) knownClient(ctx context.Context, id string) error {
+	apps, err := a.o.Apps.Apps(ctx)
+	if err == nil && !slices.ContainsFunc(apps, func(app catalog.App) bool { return app.ClientID() == id }) {
+		err = errNoTarget
+	}
+	return err
+}
+
+// install is what a person has at an app, and at its API.
+func (a *API) install(ctx context.Context, id string) ([]identity.Ref, error) {
+	person, name, _ := strings.Cut(id, "/")
+	if _, err := a.o.Directory.Person(ctx, person); err != nil {
+		return nil, err
+	}
+	app, err := a.o.Apps.App(ctx, name)
+	refs := []identity.Ref{identity.Install(person, app.ID)}
+	if api := app.Audience(); api != "" {
+		refs = append(refs, identity.Install(person, api))
+	}
+	return refs, err
+}
+
+func (a *API) revoke(r *http.Request) (any, error) {
+	var why whyRevoke
+	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &why); err != nil {
+		return nil, err
+	}
+	refs, err := a.target(r)
+	if err != nil {
+		return nil, err
+	}
+	e, err := grant.Revocation(a.o.Now(), refs, by(r), why.Reason)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.o.Grants.Record(r.Context(), []event.Event{e}); err != nil {
+		return nil, err
+	}
+	return a.revocationOf(r.Context(), e)
+}
+
+func (a *API) revocationOf(ctx context.Context, e event.Event) (any, error) {
+	p, err := a.o.Progress(ctx, e.ID)
+	return revocation{ID: e.ID, Subject: e.Subject, By: e.Actor, Reason: e.Data["reason"], Time: e.Time, Progress: p}, err
+}
+
+func (a *API) revocation(r *http.Request) (any, error) {
+	entry, err := a.o.Audit.Entry(r.Context(), r.PathValue("id"))
+	if errors.Is(err, audit.ErrEntryNotFound) || err == nil && len(entry.Revokes) == 0 {
+		err = grant.ErrRevocationNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.revocationOf(r.Context(), entry.Event)
+}
+
+func (a *API) hitsRevoke(r *http.Request) (any, error) {
+	refs, err := a.target(r)
+	if err != nil {
+		return nil, err
+	}
+	h, err := a.hit(r.Context(), "revoke", refs[0], revokeNotes(refs[0].Kind)...)
+	if refs[0].Kind == identity.KindPerson {
+		h.People = 1
+	}
+	return h, err
+}
+
+// revokeNotes say what does not show in figures.
+func revokeNotes(kind identity.Kind) []string {
+	switch kind {
+	case identity.KindPerson, identity.KindConnection:
+		return []string{"Nobody is switched off: whoever may still sign in can do so again.", "Grants with offline access end as well."}
+	case identity.KindSession:
+		return []string{"Grants with offline access go on."}
+	case identity.KindApp, identity.KindClient:
+		return []string{"The app is not switched off: it gets new tokens when people come back.", "Tokens that other apps hold for its API go on."}
+	case identity.KindGrant:
+		return []string{"An access token can carry a grant that is not counted here."}
+	default:
+		return []string{"The person may still use the app, and gets new tokens there."}
+	}
+}
+
+var exampleRevocation = revocation{
+	ID: exampleEntry.ID, Subject: identity.Person(exampleID), By: exampleActor, Reason: "lost laptop, ticket 4711", Time: exampleTime,
+	Progress: grant.Progress{Queued: true, Sessions: 2, Told: 3, Waiting: 1},
+}
