@@ -46,7 +46,7 @@ func TestEveryFormIsRefusedFromAnotherSite(t *testing.T) {
 	}
 	cookie := alice.CookieHeader(issuer)
 	forms := []string{
-		"/account/sign-out", "/account/sign-out-everywhere", "/account/sessions/x/end", "/account/apps/x/withdraw", "/logout/confirm", "/login/flow/x/consent",
+		"/account/sign-out", "/account/sign-out-everywhere", "/account/sessions/x/end", "/account/apps/x/withdraw", "/account/exchanges/x/prune", "/logout/confirm", "/login/flow/x/consent",
 		"/admin/new-app", "/admin/apps/expense-bot/manifest", "/admin/tokens/new", "/admin/apps/expense-bot/enable",
 	}
 	for _, form := range forms {

@@ -41,6 +41,9 @@ func (p *Portal) accountPage(w http.ResponseWriter, r *http.Request, v visitor) 
 		data["Access"], err = p.access(r.Context(), v.Person.ID)
 	}
 	if err == nil {
+		data["Exchanges"], err = p.exchanges(r.Context(), v.Person.ID)
+	}
+	if err == nil {
 		data["Groups"], err = p.o.People.GroupNames(r.Context(), v.Person)
 	}
 	if err != nil {

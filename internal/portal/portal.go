@@ -1,5 +1,6 @@
 // Package portal serves the pages of the people: my apps (/), an app's page
-// (/apps/{name}) and the account (/account). They need no script. Whoever is not
+// (/apps/{name}), the account (/account) and
+// what apps did in the person's name (/account/exchanges). They need no script. Whoever is not
 // signed in is sent to sign in and comes back.
 package portal
 
@@ -20,7 +21,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-//go:embed apps.html app.html account.html out.html de.yaml
+//go:embed apps.html app.html account.html exchanged.html out.html de.yaml
 var files embed.FS
 
 // Options are what a Portal needs. All are required.
@@ -44,9 +45,12 @@ type Options struct {
 	}
 	Clients interface {
 		Clients(ctx context.Context) ([]*registry.Client, error)
+		Audience(ctx context.Context, name string) (*registry.Audience, error)
 	}
 	// Grants are what apps hold of people.
-	Grants       grant.Store
+	Grants grant.Store
+	// Exchanges is the exchange tree.
+	Exchanges    *grant.Tree
 	Now          func() time.Time
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
@@ -64,8 +68,8 @@ type Options struct {
 
 // Portal serves people's pages.
 type Portal struct {
-	o                       Options
-	apps, app, account, out *ui.Template
+	o                                  Options
+	apps, app, account, exchanged, out *ui.Template
 }
 
 // visitor is who looks at a page.
@@ -84,7 +88,7 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, v visitor, page ui
 // New returns a Portal.
 func New(o Options) (*Portal, error) {
 	p := &Portal{o: o}
-	for name, to := range map[string]**ui.Template{"apps.html": &p.apps, "app.html": &p.app, "account.html": &p.account, "out.html": &p.out} {
+	for name, to := range map[string]**ui.Template{"apps.html": &p.apps, "app.html": &p.app, "account.html": &p.account, "exchanged.html": &p.exchanged, "out.html": &p.out} {
 		t, err := o.UI.Parse(files, name)
 		if err != nil {
 			return nil, err
@@ -100,11 +104,13 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", p.page(p.myApps))
 	mux.HandleFunc("GET /apps/{name}", p.page(p.appPage))
 	mux.HandleFunc("GET /account", p.page(p.accountPage))
+	mux.HandleFunc("GET /account/exchanges", p.page(p.exchangedPage))
 	mux.HandleFunc("GET /signed-out", p.signedOut)
 	mux.Handle("POST /account/sign-out", same.Handler(p.page(p.signOut)))
 	mux.Handle("POST /account/sign-out-everywhere", same.Handler(p.page(p.signOutEverywhere)))
 	mux.Handle("POST /account/sessions/{id}/end", same.Handler(p.page(p.endSession)))
 	mux.Handle("POST /account/apps/{app}/withdraw", same.Handler(p.page(p.withdraw)))
+	mux.Handle("POST /account/exchanges/{id}/prune", same.Handler(p.page(p.prune)))
 }
 
 // signedOut is where a sign-out that led through other sites ends.
