@@ -141,7 +141,7 @@ func (a *API) node(r *http.Request) (n grant.Node, part *grant.AppNodes, err err
 	if n, err = a.o.Exchanges.Node(r.Context(), r.PathValue("id")); err != nil {
 		return n, nil, err
 	}
-	if part != nil && !(n.Exchanged() && part.Has(n)) {
+	if part != nil && (!n.Exchanged() || !part.Has(n)) {
 		return grant.Node{}, nil, grant.ErrNodeNotFound
 	}
 	return n, part, nil
