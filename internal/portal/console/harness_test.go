@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
@@ -96,10 +97,13 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	lock := func(ctx context.Context, name string) (func(), error) {
 		return job.Lock(ctx, db.Jobs(), name, time.Now)
 	}
+	exchanges := grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: time.Now})
 	operations, err := api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
 		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions,
-		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Exchanges: exchanges, Traces: db,
+		Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
+		Test:     invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)
