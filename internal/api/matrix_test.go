@@ -85,7 +85,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 func (b *broker) person(t *testing.T, id string, groups ...string) directory.Person {
 	t.Helper()
 	now := b.clock()
-	p, err := b.db.SignIn(t.Context(), "acme", id, func(*directory.Person) (directory.Person, []event.Event, error) {
+	p, err := b.db.SignIn(t.Context(), directory.Key{Connection: "acme", Subject: id}, func(*directory.Person) (directory.Person, []event.Event, error) {
 		p := directory.Person{ID: id, Created: now, Updated: now, Identities: []directory.Identity{{Connection: "acme", Subject: id}}}
 		for _, g := range groups {
 			p.Groups = append(p.Groups, directory.Membership{Group: identity.GroupRef{Connection: "acme", ID: g}, Source: "sign-in", ValidUntil: now.Add(time.Hour)})

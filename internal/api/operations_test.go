@@ -18,7 +18,7 @@ import (
 func signedIn(t *testing.T, db *storage.DB, ids ...string) directory.Person {
 	t.Helper()
 	now := time.Now()
-	p, err := db.SignIn(t.Context(), "acme", "subject", func(*directory.Person) (directory.Person, []event.Event, error) {
+	p, err := db.SignIn(t.Context(), directory.Key{Connection: "acme", Subject: "subject"}, func(*directory.Person) (directory.Person, []event.Event, error) {
 		return directory.Person{ID: "alice", Created: now, Identities: []directory.Identity{{Connection: "acme", Subject: "subject"}}}, nil, nil
 	})
 	if err != nil {

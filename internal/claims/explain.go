@@ -24,7 +24,7 @@ type Explained struct {
 // Explain does what Map does, and tells of each field what it got from where. It
 // goes on after a rule that fails.
 func (r *Rules) Explain(a identity.Assertion) []Explained {
-	all := make([]Explained, 0, len(standard)+1)
+	all := make([]Explained, 0, len(standard)+2)
 	var address any
 	for _, field := range append(slices.Sorted(maps.Keys(standard)), fieldGroups) {
 		claim := standard[field]
@@ -50,6 +50,11 @@ func (r *Rules) Explain(a identity.Assertion) []Explained {
 		if field == "email" {
 			address = v
 		}
+		all = append(all, e)
+	}
+	if text, ok := r.o.Expressions[fieldExternal]; ok {
+		e := Explained{Field: fieldExternal, From: text}
+		e.Value, e.Failed = r.ExternalID(a)
 		all = append(all, e)
 	}
 	return all

@@ -35,6 +35,9 @@ var ErrRule = fault.New(fault.Denied, "claim_rule_failed", "what the identity pr
 const (
 	fieldGroups   = "groups"
 	fieldVerified = "email_verified"
+	// fieldExternal names the person's SCIM record. It has no standard claim: without a
+	// rule, the upstream subject does.
+	fieldExternal = "external_id"
 )
 
 // standard are the OpenID Connect claims (Core, section 5.1) that a field takes
@@ -47,7 +50,7 @@ var standard = map[string]string{
 // Options describe the mapping of one connection.
 type Options struct {
 	// Expressions are CEL by target field: username, name, given_name, family_name,
-	// email, email_verified, locale, picture, department, groups.
+	// email, email_verified, locale, picture, department, groups, external_id.
 	Expressions map[string]string
 	// GroupsClaim lists the person's groups where there is no rule for groups.
 	GroupsClaim string
@@ -76,7 +79,7 @@ func Compile(o Options) (*Rules, error) {
 		return nil, fmt.Errorf("claim rules: %w", err)
 	}
 	for field, text := range o.Expressions {
-		if _, known := standard[field]; !known && field != fieldGroups {
+		if _, known := standard[field]; !known && field != fieldGroups && field != fieldExternal {
 			return nil, fault.New(fault.Invalid, "claim_rule_field", "there is no field %q", field).At("claims." + field)
 		}
 		ast, issues := env.Compile(text)
@@ -118,6 +121,32 @@ func (r *Rules) Map(a identity.Assertion) (directory.Profile, []string, error) {
 	}
 	groups, err := texts(list)
 	return p, groups, err
+}
+
+// ExternalID returns what the connection's SCIM records call whoever the assertion is
+// of, byte for byte: what the rule for external_id yields, or without one the upstream
+// subject. Nothing, which is no rule's fault, is empty.
+func (r *Rules) ExternalID(a identity.Assertion) (string, error) {
+	if _, ok := r.programs[fieldExternal]; !ok {
+		return a.Authentication.Subject, nil
+	}
+	v, err := r.value(fieldExternal, "", a)
+	if err != nil {
+		return "", err
+	}
+	return external(v)
+}
+
+func external(v any) (string, error) {
+	switch id := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		if len(id) <= maxText && id == clean(id) {
+			return id, nil
+		}
+	}
+	return "", fault.New(ErrRule.Kind, ErrRule.Code, "external_id is no text, too long, or has control characters or a space at its ends")
 }
 
 // value evaluates the field's rule, or takes the claim where there is none.

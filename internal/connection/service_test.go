@@ -229,7 +229,7 @@ func TestAChangeThatChangesNothingIsNone(t *testing.T) {
 func TestAnIDWithPeopleOfAnUnknownIssuerIsNobodyElses(t *testing.T) {
 	a, _ := replicas(t, vault(t, 1))
 	text := []byte(`{"id":"old","issuer":"https://old.example"}`)
-	if _, err := a.db.SignIn(t.Context(), "old", "x", func(*directory.Person) (directory.Person, []event.Event, error) {
+	if _, err := a.db.SignIn(t.Context(), directory.Key{Connection: "old", Subject: "x"}, func(*directory.Person) (directory.Person, []event.Event, error) {
 		return directory.Person{ID: "x", Identities: []directory.Identity{{Connection: "old", Subject: "x"}}}, nil, nil
 	}); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -26,8 +27,15 @@ var (
 	ErrPersonDisabled     = fault.New(fault.Denied, "person_disabled", "this account is disabled")
 	ErrConnectionRemoved  = fault.New(fault.Denied, "connection_removed", "this identity provider is no longer connected")
 	ErrConnectionDisabled = fault.New(fault.Denied, "connection_disabled", "this identity provider is disabled")
-	ErrGroupNotFound      = fault.New(fault.NotFound, "group_not_found", "no such group was seen or mapped")
-	ErrMappingNotFound    = fault.New(fault.NotFound, "mapping_not_found", "no such group mapping")
+	// ErrLeft refuses whom the connection's identity provider switched off or removed
+	// over SCIM.
+	ErrLeft = fault.New(fault.Denied, "person_left", "your organisation switched this account off, or removed it: ask the people who look after accounts there")
+	// ErrNotProvisioned refuses whom the connection's identity provider did not tell of
+	// over SCIM, where only those sign in whom it did.
+	ErrNotProvisioned = fault.New(fault.Denied, "person_not_provisioned", "your organisation has not set up an account here for you: ask the people who look after accounts there")
+
+	ErrGroupNotFound   = fault.New(fault.NotFound, "group_not_found", "no such group was seen or mapped")
+	ErrMappingNotFound = fault.New(fault.NotFound, "mapping_not_found", "no such group mapping")
 )
 
 // Identity is one upstream account of a person.
@@ -89,25 +97,93 @@ type Membership struct {
 func (m Membership) Holds(at time.Time) bool { return m.ValidUntil.IsZero() || at.Before(m.ValidUntil) }
 
 // Memberships tells which groups a person is in by what connections push, directly or
-// by groups within groups, at any time that is kept. What sign-ins told is in the
-// Person.
+// by groups within groups, at any time that is kept. Those of now are in the Person,
+// beside what sign-ins told.
 type Memberships interface {
 	MembershipsOf(ctx context.Context, person string, at time.Time) ([]Membership, error)
 }
 
+// Record is one of a person's SCIM records: package record has what is in it.
+type Record struct {
+	Connection string `json:"connection"`
+	ID         string `json:"id"`
+	// Active says that it lets the person come over its connection. One that was deleted
+	// never does.
+	Active bool `json:"active"`
+}
+
+// Provisioning says who signs in over a connection.
+type Provisioning string
+
+// The ways of provisioning. The zero value means JITAndSCIM.
+const (
+	// JIT makes a person of whoever signs in. There is no SCIM.
+	JIT Provisioning = "jit"
+	// JITAndSCIM makes a person of whoever signs in, too; where there is a SCIM record
+	// of somebody, it decides.
+	JITAndSCIM Provisioning = "jit+scim"
+	// SCIM lets those in alone who have an active SCIM record: SCIM says who, the
+	// sign-in proves it.
+	SCIM Provisioning = "scim"
+)
+
 // Person is somebody who signs in.
 type Person struct {
-	ID         string       `json:"id"`
-	Identities []Identity   `json:"identities"`
-	Profile    Profile      `json:"profile"`
-	Groups     []Membership `json:"groups,omitempty"`
-	Disabled   bool         `json:"disabled,omitempty"`
-	Created    time.Time    `json:"created"`
-	Updated    time.Time    `json:"updated"`
+	ID         string     `json:"id"`
+	Identities []Identity `json:"identities"`
+	Profile    Profile    `json:"profile"`
+	// Groups are those of sign-ins and of active records.
+	Groups   []Membership `json:"groups,omitempty"`
+	Records  []Record     `json:"records,omitempty"`
+	Disabled bool         `json:"disabled,omitempty"`
+	Created  time.Time    `json:"created"`
+	Updated  time.Time    `json:"updated"`
 	// Version is the compare-and-swap counter; the store advances it.
 	Version int64 `json:"version"`
-	// complete says that Groups has what connections push, too: see Recently.
-	complete bool
+}
+
+// Over fails unless the person's SCIM records let them come over the connection, by
+// the connection's way of provisioning.
+func (p Person) Over(connection string, by Provisioning) error {
+	has := false
+	for _, r := range p.Records {
+		if r.Connection != connection {
+			continue
+		}
+		if r.Active {
+			return nil
+		}
+		has = true
+	}
+	switch {
+	case has:
+		return ErrLeft
+	case by == SCIM:
+		return ErrNotProvisioned
+	}
+	return nil
+}
+
+// Left reports whether the person's SCIM records keep them from coming over every
+// connection that they have.
+func (p Person) Left() bool {
+	if len(p.Records) == 0 {
+		return false
+	}
+	for _, i := range p.Identities {
+		if p.Over(i.Connection, JITAndSCIM) == nil {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.Records, func(r Record) bool { return r.Active })
+}
+
+// Key is how a sign-in names its person.
+type Key struct {
+	Connection, Subject string
+	// ExternalID finds the SCIM record of the connection that is the person's; empty
+	// finds none.
+	ExternalID string
 }
 
 // Mapping gives an upstream group the name that manifests use. Several upstream
@@ -132,10 +208,11 @@ type Store interface {
 	// PersonByIdentity returns the person who owns the upstream subject, or
 	// ErrPersonNotFound. Subjects compare byte by byte.
 	PersonByIdentity(ctx context.Context, connection, subject string) (Person, error)
-	// SignIn creates or updates the owner of (connection, subject) in one
-	// transaction. change gets nil when nobody owns it yet; two first sign-ins
-	// at once make one person.
-	SignIn(ctx context.Context, connection, subject string, change func(*Person) (Person, []event.Event, error)) (Person, error)
+	// SignIn creates or updates the owner of the key's subject in one transaction. Where
+	// nobody owns it and the connection has a SCIM record of the key's external id, its
+	// person becomes the owner; where somebody does, the record becomes theirs. change
+	// gets nil when there is neither; two first sign-ins at once make one person.
+	SignIn(ctx context.Context, key Key, change func(*Person) (Person, []event.Event, error)) (Person, error)
 	// UpdatePerson changes the person with this id in one transaction.
 	UpdatePerson(ctx context.Context, id string, change func(Person) (Person, []event.Event, error)) (Person, error)
 	// People returns up to limit people with an id above after, in id order.

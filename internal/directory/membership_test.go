@@ -1,8 +1,6 @@
 package directory_test
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -10,18 +8,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
-
-var errLost = errors.New("no answer")
-
-// pushed are memberships that connections push.
-type pushed map[string][]directory.Membership
-
-func (p pushed) MembershipsOf(_ context.Context, person string, _ time.Time) ([]directory.Membership, error) {
-	if person == "" {
-		return nil, errLost
-	}
-	return p[person], nil
-}
 
 func TestAMembershipSaysWhatItBeganWithAndGoesOn(t *testing.T) {
 	h := newHouse()
@@ -50,23 +36,12 @@ func TestWhatConnectionsPushCountsLikeWhatSignInsTell(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	both := directory.NewService(directory.Options{
-		People: h.memory, Groups: h.memory, Connections: h.memory, Now: func() time.Time { return h.now },
-		Pushed: pushed{p.ID: {{Group: identity.GroupRef{Connection: "acme", ID: "g2"}, Source: directory.SourceSCIM}}},
-	})
-	if names, err := both.GroupNames(t.Context(), p); err != nil || !slices.Equal(names, []string{"pushed", "told"}) {
-		t.Errorf("%v %v", names, err)
-	}
-	if lately, _, err := both.Recently(t.Context(), p.ID, "acme"); err != nil || len(lately.Groups) != 2 {
-		t.Errorf("lately: %+v %v", lately, err)
-	} else if names, err := both.GroupNames(t.Context(), lately); err != nil || !slices.Equal(names, []string{"pushed", "told"}) {
-		t.Errorf("lately: %v %v", names, err)
+	p.Groups = append(p.Groups, directory.Membership{Group: identity.GroupRef{Connection: "acme", ID: "g2"}, Source: directory.SourceSCIM})
+	if got := h.names(t, p); !slices.Equal(got, []string{"pushed", "told"}) {
+		t.Errorf("%v", got)
 	}
 	h.now = h.now.Add(24 * time.Hour)
-	if names, err := both.GroupNames(t.Context(), p); err != nil || !slices.Equal(names, []string{"pushed"}) {
-		t.Errorf("a day later, without a sign-in: %v %v", names, err)
-	}
-	if names, err := both.GroupNames(t.Context(), directory.Person{}); !errors.Is(err, errLost) || names != nil {
-		t.Errorf("when nobody can tell: %v %v", names, err)
+	if got := h.names(t, p); !slices.Equal(got, []string{"pushed"}) {
+		t.Errorf("a day later, without a sign-in: %v", got)
 	}
 }

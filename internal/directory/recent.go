@@ -31,6 +31,7 @@ type recentPerson struct {
 	Person
 	rev  uint64
 	read time.Time
+	over string // the connection that they may come over
 }
 
 // Recently is Usable from what was read lately, at most 5 seconds ago and never before
@@ -46,10 +47,10 @@ func (s *Service) Recently(ctx context.Context, person, connection string) (Pers
 	known, ok := s.recent.people[person]
 	gone := s.recent.gone
 	s.recent.mu.RUnlock()
-	if ok && now.Sub(known.read) < recentLife && !now.Before(known.read) {
+	if ok && now.Sub(known.read) < recentLife && !now.Before(known.read) && known.over == connection {
 		return known.Person, known.rev, nil
 	}
-	fresh := recentPerson{read: now}
+	fresh := recentPerson{read: now, over: connection}
 	if s.o.Applied != nil {
 		fresh.rev = s.o.Applied()
 	}
@@ -60,10 +61,13 @@ func (s *Service) Recently(ctx context.Context, person, connection string) (Pers
 	if fresh.Disabled {
 		return Person{}, 0, ErrPersonDisabled
 	}
-	if fresh.Groups, err = s.memberships(ctx, fresh.Person, now); err != nil {
+	by, err := s.provisioning(ctx, connection)
+	if err == nil {
+		err = fresh.Over(connection, by)
+	}
+	if err != nil {
 		return Person{}, 0, err
 	}
-	fresh.complete = true
 	if s.o.Applied != nil {
 		s.recent.remember(person, fresh, gone)
 	}

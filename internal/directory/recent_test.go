@@ -74,7 +74,7 @@ func TestWhatIsTakenFromSomebodyIsKnownAtOnce(t *testing.T) {
 		},
 		"signed in with other groups": func(s *directory.Service, _ *house, _ string) {
 			again := identity.Authentication{Connection: "acme", Subject: "1"}
-			if _, err := s.SignIn(t.Context(), again, directory.Profile{}, nil, actor); err != nil {
+			if _, err := s.SignIn(t.Context(), directory.Arrival{Authentication: again}, actor); err != nil {
 				t.Fatal(err)
 			}
 		},

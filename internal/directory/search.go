@@ -44,7 +44,8 @@ type Query struct {
 	Connection string
 	// Group selects the members of the upstream groups that are mapped to this name,
 	// Upstream those of one upstream group: whom the identity provider last named as
-	// one, whether or not that still holds (Membership.ValidUntil).
+	// one, whether or not that still holds (Membership.Holds), also by groups within
+	// groups.
 	Group    string
 	Upstream identity.GroupRef
 	Sort     Sort

@@ -28,7 +28,7 @@ var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 // ErrGroupName refuses a mapping to a name that no manifest could use.
 var ErrGroupName = fault.New(fault.Invalid, "group_name", "a group's name has letters, digits and . _ : - only, at most 128").At("name")
 
-// Options are what a Service needs. All but Known, Pushed and Applied are required.
+// Options are what a Service needs. All but Known, Provisioning and Applied are required.
 type Options struct {
 	People      Store
 	Groups      GroupStore
@@ -36,8 +36,8 @@ type Options struct {
 	// Known reports whether there is a connection: whoever came over one that there is
 	// no longer may not act. Nil takes every connection.
 	Known func(ctx context.Context, connection string) (bool, error)
-	// Pushed tells of memberships that connections push; nil means that none does.
-	Pushed Memberships
+	// Provisioning says who signs in over a connection; nil means JITAndSCIM for all.
+	Provisioning func(ctx context.Context, connection string) (Provisioning, error)
 	// Applied is the highest revocation number that this replica has applied; nil has
 	// Recently remember nobody.
 	Applied func() uint64
@@ -61,29 +61,52 @@ func NewService(o Options) *Service { return &Service{o: o} }
 
 func (s *Service) now() time.Time { return s.o.Now().UTC().Truncate(time.Microsecond) }
 
+// Arrival is what a sign-in brings.
+type Arrival struct {
+	Authentication identity.Authentication
+	// Profile and Groups, upstream group ids, are what the claim rules made of it.
+	Profile Profile
+	Groups  []string
+	// ExternalID is what the connection's SCIM records call the person.
+	ExternalID string
+}
+
 // SignIn records that the owner of an upstream subject signed in: with what the
 // claim rules made of the assertion, in one transaction. A first sign-in makes
-// the person. groups are upstream group ids; they replace what an earlier sign-in
-// over the same connection told. A disabled person or connection is refused.
-func (s *Service) SignIn(ctx context.Context, a identity.Authentication, profile Profile, groups []string, actor identity.Actor) (Person, error) {
+// the person, unless there is one whose SCIM record it is. The groups replace what an
+// earlier sign-in over the same connection told. A disabled person or connection is
+// refused, and so is who has left, or was to come by SCIM and did not.
+func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) (Person, error) {
+	a := in.Authentication
 	if err := s.connectionUsable(ctx, a.Connection); err != nil {
 		return Person{}, err
 	}
+	by, err := s.provisioning(ctx, a.Connection)
+	if err != nil {
+		return Person{}, err
+	}
+	key := Key{Connection: a.Connection, Subject: a.Subject}
+	if by != JIT {
+		key.ExternalID = in.ExternalID
+	}
 	now := s.now()
-	p, err := s.o.People.SignIn(ctx, a.Connection, a.Subject, func(old *Person) (Person, []event.Event, error) {
+	p, err := s.o.People.SignIn(ctx, key, func(old *Person) (Person, []event.Event, error) {
 		if old != nil && old.Disabled {
 			return Person{}, nil, ErrPersonDisabled
 		}
 		var p Person
 		var events []event.Event
 		if old == nil {
-			p = Person{ID: identity.NewID(), Created: now, Identities: []Identity{{Connection: a.Connection, Subject: a.Subject}}}
+			p = Person{ID: identity.NewID(), Created: now}
 			events = append(events, event.New(now, "person.created", actor, identity.Person(p.ID), "connection", a.Connection))
 		} else {
 			p = *old
 		}
+		if err := p.Over(a.Connection, by); err != nil {
+			return Person{}, nil, err
+		}
 		e := event.New(now, "person.signed_in", actor, identity.Person(p.ID), "connection", a.Connection)
-		p.signedIn(a, profile, groups, e)
+		p.signedIn(a, in.Profile, in.Groups, e)
 		return p, append(events, e), nil
 	})
 	if err != nil {
@@ -97,11 +120,11 @@ func (p *Person) signedIn(a identity.Authentication, profile Profile, groups []s
 	now := e.Time
 	p.Profile, p.Updated = profile, now
 	p.Identities = slices.Clone(p.Identities)
-	for i := range p.Identities {
-		if p.Identities[i].Connection == a.Connection && p.Identities[i].Subject == a.Subject {
-			p.Identities[i].LastSignIn = now
-		}
+	own := slices.IndexFunc(p.Identities, func(i Identity) bool { return i.Connection == a.Connection && i.Subject == a.Subject })
+	if own < 0 {
+		p.Identities, own = append(p.Identities, Identity{Connection: a.Connection, Subject: a.Subject}), len(p.Identities)
 	}
+	p.Identities[own].LastSignIn = now
 	told := map[identity.GroupRef]Membership{}
 	kept := slices.DeleteFunc(slices.Clone(p.Groups), func(m Membership) bool {
 		replaced := m.Group.Connection == a.Connection && m.Source == SourceSignIn
@@ -121,6 +144,13 @@ func (p *Person) signedIn(a identity.Authentication, profile Profile, groups []s
 	p.Groups = kept
 }
 
+func (s *Service) provisioning(ctx context.Context, connection string) (Provisioning, error) {
+	if s.o.Provisioning == nil {
+		return JITAndSCIM, nil
+	}
+	return s.o.Provisioning(ctx, connection)
+}
+
 // Usable returns the person if they and the connection may act.
 func (s *Service) Usable(ctx context.Context, person, connection string) (Person, error) {
 	if err := s.connectionUsable(ctx, connection); err != nil {
@@ -132,6 +162,13 @@ func (s *Service) Usable(ctx context.Context, person, connection string) (Person
 	}
 	if p.Disabled {
 		return Person{}, ErrPersonDisabled
+	}
+	by, err := s.provisioning(ctx, connection)
+	if err != nil {
+		return Person{}, err
+	}
+	if err := p.Over(connection, by); err != nil {
+		return Person{}, err
 	}
 	return p, nil
 }
@@ -237,20 +274,7 @@ func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.now()
-	if p.Groups, err = s.memberships(ctx, p, now); err != nil {
-		return nil, err
-	}
-	return NamesOf(p, names, now), nil
-}
-
-// memberships returns those that sign-ins told of and those that connections push.
-func (s *Service) memberships(ctx context.Context, p Person, at time.Time) ([]Membership, error) {
-	if s.o.Pushed == nil || p.complete {
-		return p.Groups, nil
-	}
-	pushed, err := s.o.Pushed.MembershipsOf(ctx, p.ID, at)
-	return append(slices.Clip(p.Groups), pushed...), err
+	return NamesOf(p, names, s.now()), nil
 }
 
 // NamesOf returns what names makes of those of the person's groups that hold at

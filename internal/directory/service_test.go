@@ -30,10 +30,10 @@ func (m *memory) Person(_ context.Context, id string) (directory.Person, error) 
 	return p, m.fails
 }
 
-func (m *memory) SignIn(_ context.Context, connection, subject string, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+func (m *memory) SignIn(_ context.Context, key directory.Key, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	var old *directory.Person
 	for _, p := range m.people {
-		if slices.ContainsFunc(p.Identities, func(i directory.Identity) bool { return i.Connection == connection && i.Subject == subject }) {
+		if slices.ContainsFunc(p.Identities, func(i directory.Identity) bool { return i.Connection == key.Connection && i.Subject == key.Subject }) {
 			old = &p
 		}
 	}
@@ -90,7 +90,7 @@ var actor = identity.System("test")
 
 func (h *house) arrive(t *testing.T, connection, subject, email string, groups ...string) directory.Person {
 	t.Helper()
-	p, err := h.Service.SignIn(t.Context(), identity.Authentication{Connection: connection, Subject: subject}, directory.Profile{Email: email}, groups, actor)
+	p, err := h.Service.SignIn(t.Context(), directory.Arrival{Authentication: identity.Authentication{Connection: connection, Subject: subject}, Profile: directory.Profile{Email: email}, Groups: groups}, actor)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestWhoIsSwitchedOffDoesNotSignInAndIsRevoked(t *testing.T) {
 		t.Errorf("the event is %+v", last)
 	}
 	again := identity.Authentication{Connection: "acme", Subject: "1"}
-	if _, err := h.Service.SignIn(t.Context(), again, directory.Profile{}, nil, actor); !errors.Is(err, directory.ErrPersonDisabled) {
+	if _, err := h.Service.SignIn(t.Context(), directory.Arrival{Authentication: again}, actor); !errors.Is(err, directory.ErrPersonDisabled) {
 		t.Errorf("signs in: %v", err)
 	}
 	if _, err := h.Usable(t.Context(), p.ID, "acme"); !errors.Is(err, directory.ErrPersonDisabled) {
@@ -198,7 +198,7 @@ func TestWhoIsSwitchedOffDoesNotSignInAndIsRevoked(t *testing.T) {
 	if err := h.SetConnectionDisabled(t.Context(), "acme", true, actor); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Service.SignIn(t.Context(), again, directory.Profile{}, nil, actor); !errors.Is(err, directory.ErrConnectionDisabled) {
+	if _, err := h.Service.SignIn(t.Context(), directory.Arrival{Authentication: again}, actor); !errors.Is(err, directory.ErrConnectionDisabled) {
 		t.Errorf("over a connection that is off: %v", err)
 	}
 	if _, err := h.Usable(t.Context(), p.ID, "acme"); !errors.Is(err, directory.ErrConnectionDisabled) {

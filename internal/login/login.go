@@ -96,7 +96,7 @@ type Resumer interface {
 
 // Directory is the part of directory.Service that signs people in.
 type Directory interface {
-	SignIn(ctx context.Context, a identity.Authentication, p directory.Profile, groups []string, actor identity.Actor) (directory.Person, error)
+	SignIn(ctx context.Context, in directory.Arrival, actor identity.Actor) (directory.Person, error)
 	Usable(ctx context.Context, person, connection string) (directory.Person, error)
 	ConnectionEnabled(ctx context.Context, id string) (bool, error)
 	GroupNames(ctx context.Context, p directory.Person) ([]string, error)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/claims"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -225,12 +226,16 @@ func (l *Login) admit(w http.ResponseWriter, r *http.Request, f flow, c Connecti
 		l.passTest(w, r, f, c, a)
 		return
 	}
-	profile, groups, err := c.Rules.Map(a)
+	in := directory.Arrival{Authentication: a.Authentication}
+	var err error
+	if in.Profile, in.Groups, err = c.Rules.Map(a); err == nil {
+		in.ExternalID, err = c.Rules.ExternalID(a)
+	}
 	if err != nil {
 		l.fail(w, r, f, after(err, a))
 		return
 	}
-	p, err := l.o.Directory.SignIn(r.Context(), a.Authentication, profile, groups, l.o.Actor(r, identity.Connection(c.ID)))
+	p, err := l.o.Directory.SignIn(r.Context(), in, l.o.Actor(r, identity.Connection(c.ID)))
 	if err != nil {
 		l.fail(w, r, f, after(err, a))
 		return

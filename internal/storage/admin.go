@@ -213,22 +213,38 @@ func (t *tx) keepAdmin(ctx context.Context, keep admin.Admins, change func() err
 	return err
 }
 
-// hasAdmin reports whether anybody is an admin who is enabled.
+// hasAdmin reports whether anybody is an admin who is enabled and has not left.
 func (t *tx) hasAdmin(ctx context.Context, who admin.Admins) (has bool, err error) {
-	err = t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignments a JOIN people p ON p.id = a.person WHERE a.role = $1 AND NOT p.disabled)`,
-		string(admin.Admin)).Scan(&has)
+	has, err = t.hasHolder(ctx, func(directory.Person, identity.GroupRef) bool { return true }, `SELECT p.body, p.version, '', '' FROM role_assignments a
+		JOIN people p ON p.id = a.person WHERE a.role = $1 AND NOT p.disabled`, string(admin.Admin))
 	for i := 0; err == nil && !has && i < len(who.Groups); i++ {
 		has, err = t.hasMember(ctx, who.Groups[i], who.Now)
 	}
 	return has, err
 }
 
-// hasMember reports whether an enabled person is a member of a group of this name.
-// Until when a membership holds is in the person's row alone.
-func (t *tx) hasMember(ctx context.Context, name string, now time.Time) (has bool, err error) {
-	rows, err := t.QueryContext(ctx, `SELECT p.body, p.version, m.connection, m.group_id FROM group_mappings g
+// hasMember reports whether an enabled person who has not left is a member of a group
+// of this name. Until when a membership holds that a sign-in told of is in the person's
+// row alone.
+func (t *tx) hasMember(ctx context.Context, name string, now time.Time) (bool, error) {
+	has, err := t.hasHolder(ctx, func(p directory.Person, g identity.GroupRef) bool {
+		return slices.ContainsFunc(p.Groups, func(m directory.Membership) bool { return m.Group == g && m.Holds(now) })
+	}, `SELECT p.body, p.version, m.connection, m.group_id FROM group_mappings g
 		CROSS JOIN memberships m CROSS JOIN people p WHERE g.name = $1 AND m.connection = g.connection AND m.group_id = g.group_id
 		AND p.id = m.person AND NOT p.disabled`, name)
+	if err != nil || has {
+		return has, err
+	}
+	in := recordedIn(`SELECT connection, group_id AS id FROM group_mappings WHERE name = ?`, name)
+	var w where
+	return t.hasHolder(ctx, func(directory.Person, identity.GroupRef) bool { return true }, `SELECT p.body, p.version, '', '' FROM (`+w.bind(in.people, in.args...)+
+		`) AS recorded JOIN people p ON p.id = recorded.person WHERE NOT p.disabled`, w.args...)
+}
+
+// hasHolder reports whether one of the people whom a query selects, each with a group,
+// has not left and is one that is meant.
+func (t *tx) hasHolder(ctx context.Context, meant func(directory.Person, identity.GroupRef) bool, query string, args ...any) (has bool, err error) {
+	rows, err := t.QueryContext(ctx, query, args...)
 	if err != nil {
 		return false, err
 	}
@@ -239,7 +255,7 @@ func (t *tx) hasMember(ctx context.Context, name string, now time.Time) (has boo
 		if err != nil {
 			return false, err
 		}
-		has = slices.ContainsFunc(p.Groups, func(m directory.Membership) bool { return m.Group == g && m.Holds(now) })
+		has = !p.Left() && meant(p, g)
 	}
 	return has, rows.Err()
 }

@@ -58,14 +58,21 @@ func (t *tx) saveDerived(ctx context.Context, d *derivation) error {
 	return t.saveGroups(ctx, d.groups)
 }
 
-// mostRows is how many rows one statement inserts.
-const mostRows = 128
+// How many rows one statement inserts: up to fewRows as many as there are, above that
+// 32, 64 or mostRows.
+const (
+	fewRows  = 16
+	mostRows = 128
+)
 
-// insertRows inserts rows of one table with statements of 1, 2, 4, … rows: few
-// enough to stay prepared. rest stands after the rows.
+// insertRows inserts rows of one table with statements of so many rows that their texts
+// are few enough to stay prepared. rest stands after the rows.
 func (t *tx) insertRows(ctx context.Context, insert, rest string, rows [][]any) error {
 	for len(rows) > 0 {
-		n := min(1<<(bits.Len(uint(len(rows)))-1), mostRows)
+		n := len(rows)
+		if n > fewRows {
+			n = min(1<<(bits.Len(uint(n))-1), mostRows)
+		}
 		if _, err := t.ExecContext(ctx, insert+marks(t.db.o.Driver, n, len(rows[0]))+rest, slices.Concat(rows[:n]...)...); err != nil {
 			return err
 		}

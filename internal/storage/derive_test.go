@@ -28,7 +28,7 @@ func TestWhatAnOlderBrokerWroteIsFoundLater(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = db.Close() })
-			_, err = db.SignIn(t.Context(), "acme", "1", func(*directory.Person) (directory.Person, []event.Event, error) {
+			_, err = db.SignIn(t.Context(), directory.Key{Connection: "acme", Subject: "1"}, func(*directory.Person) (directory.Person, []event.Event, error) {
 				return directory.Person{
 					ID: "p1", Created: now, Updated: now, Profile: directory.Profile{Name: "Olda Name"}, Identities: []directory.Identity{{Connection: "acme", Subject: "1"}},
 					Groups: []directory.Membership{{Group: identity.GroupRef{Connection: "acme", ID: "group-before"}, ValidUntil: now.Add(time.Hour)}},

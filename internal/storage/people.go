@@ -56,31 +56,49 @@ func scanOne(row row, derived *int64) (directory.Person, error) {
 
 // Person implements directory.Store.
 func (db *DB) Person(ctx context.Context, id string) (directory.Person, error) {
-	return scanPerson(db.read.QueryRowContext(ctx, selectPerson, id))
+	p, err := scanPerson(db.read.QueryRowContext(ctx, selectPerson, id))
+	if err == nil {
+		err = db.withGroups(ctx, db.read, &p)
+	}
+	return p, err
 }
 
 const selectByIdentity = `SELECT p.body, p.version, p.derived FROM identities i JOIN people p ON p.id = i.person WHERE i.connection = $1 AND i.subject = $2`
 
 // PersonByIdentity implements directory.Store.
 func (db *DB) PersonByIdentity(ctx context.Context, connection, subject string) (directory.Person, error) {
-	return scanPerson(db.read.QueryRowContext(ctx, selectByIdentity, connection, subject))
+	p, err := scanPerson(db.read.QueryRowContext(ctx, selectByIdentity, connection, subject))
+	if err == nil {
+		err = db.withGroups(ctx, db.read, &p)
+	}
+	return p, err
 }
 
 // SignIn implements directory.Store.
-func (db *DB) SignIn(ctx context.Context, connection, subject string, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+func (db *DB) SignIn(ctx context.Context, key directory.Key, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	for try := 1; ; try++ {
-		p, err := db.signIn(ctx, connection, subject, change)
+		p, err := db.signIn(ctx, key, change)
 		if _, raced := isDuplicate(err); raced && try < signInTries {
 			continue
+		}
+		if err == nil {
+			err = db.withGroups(ctx, db.read, &p)
 		}
 		return p, err
 	}
 }
 
-func (db *DB) signIn(ctx context.Context, connection, subject string, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+func (db *DB) signIn(ctx context.Context, key directory.Key, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	var next directory.Person
 	err := db.change(ctx, func(t *tx) error {
-		old, current, err := t.owner(ctx, connection, subject)
+		named, err := t.recordOf(ctx, key)
+		if err != nil {
+			return err
+		}
+		old, current, err := t.owner(ctx, key.Connection, key.Subject)
+		if err == nil {
+			old, current, err = t.adopt(ctx, named, old, current)
+		}
 		if err != nil {
 			return err
 		}
@@ -108,6 +126,7 @@ func (t *tx) owner(ctx context.Context, connection, subject string) (*directory.
 }
 
 func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
+	ownGroups(p)
 	p.Version = 1
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -127,6 +146,7 @@ func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
 // updatePerson replaces old, of which current tells whether what is derived from it
 // is that of its version.
 func (t *tx) updatePerson(ctx context.Context, old *directory.Person, current bool, p *directory.Person) error {
+	ownGroups(p)
 	p.Version++
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -199,10 +219,7 @@ func scanID(rows *sql.Rows) (id string, err error) {
 }
 
 // collect runs a query and scans every row.
-func collect[T any](ctx context.Context, on interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}, scan func(*sql.Rows) (T, error), query string, args ...any,
-) ([]T, error) {
+func collect[T any](ctx context.Context, on querier, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	if b, ok := on.(bounded); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = b.bound(ctx)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 )
 
 // Search has two ways. It walks the people in the order of the list and looks for
@@ -48,13 +50,31 @@ func conditions(q directory.Query) []condition {
 		all = append(all, membersOf(q.Group))
 	}
 	if q.Upstream.Connection != "" || q.Upstream.ID != "" {
-		all = append(all, condition{
+		told := condition{
 			`SELECT person FROM memberships WHERE connection = ? AND group_id = ?`,
 			`SELECT 1 FROM memberships WHERE person = @ AND connection = ? AND group_id = ?`,
 			[]any{q.Upstream.Connection, q.Upstream.ID},
-		})
+		}
+		all = append(all, either(told, recordedIn(`SELECT connection, id FROM record_groups WHERE connection = ? AND id = ?`, q.Upstream.Connection, q.Upstream.ID)))
 	}
 	return all
+}
+
+// either is met by those who meet one of two.
+func either(a, b condition) condition {
+	return condition{
+		a.people + ` UNION ALL ` + b.people, `SELECT CASE WHEN EXISTS (` + a.meets + `) OR EXISTS (` + b.meets + `) THEN 1 END`, slices.Concat(a.args, b.args),
+	}
+}
+
+// recordedIn is met by those whose SCIM record is in one of the groups that a query
+// selects, or in a group within one.
+func recordedIn(groups string, args ...any) condition {
+	walk := ` JOIN (WITH RECURSIVE below (connection, id, depth) AS (SELECT connection, id, 1 FROM (` + groups + `) AS top UNION
+		SELECT m.connection, m.member, below.depth + 1 FROM below JOIN record_members m ON m.group_id = below.id AND m.connection = below.connection
+		AND m.kind = 'group' AND m.until = 0 WHERE below.depth <= ` + strconv.Itoa(record.MaxDepth) + `) SELECT DISTINCT connection, id FROM below) AS b
+		ON m.group_id = b.id AND m.connection = b.connection WHERE m.until = 0 AND m.person <> ''`
+	return condition{`SELECT m.person FROM record_members m` + walk, `SELECT 1 FROM record_members m` + walk + ` AND m.person = @ LIMIT 1`, args}
 }
 
 // membersOf is met by the members of the groups that are mapped to one of the names.
@@ -64,12 +84,13 @@ func membersOf(names ...string) condition {
 		args[i] = n
 	}
 	named := `name IN (?` + strings.Repeat(`, ?`, len(names)-1) + `)`
-	return condition{
+	told := condition{
 		`SELECT m.person FROM group_mappings g CROSS JOIN memberships m WHERE g.` + named + ` AND m.connection = g.connection AND m.group_id = g.group_id`,
 		`SELECT 1 FROM memberships m CROSS JOIN group_mappings g WHERE m.person = @ AND g.connection = m.connection AND g.group_id = m.group_id AND g.` +
 			named + ` LIMIT 1`,
 		args,
 	}
+	return either(told, recordedIn(`SELECT connection, group_id AS id FROM group_mappings WHERE `+named, args...))
 }
 
 // CountPeople returns how many people have signed in.
@@ -119,7 +140,11 @@ func (s *peopleSearch) run(ctx context.Context, db *DB) ([]directory.Person, str
 		return nil, "", err
 	}
 	cut, next := page(people, limit, func(p directory.Person) string { return encodeCursor(string(s.sort), last, p.ID) })
-	return cut, next, nil
+	all := make([]*directory.Person, len(cut))
+	for i := range cut {
+		all[i] = &cut[i]
+	}
+	return cut, next, db.withGroups(ctx, db.read, all...)
 }
 
 // driver returns the condition that the fewest people meet, or -1 if it is better

@@ -20,8 +20,37 @@ type Operation struct {
 	Path   string `json:"path"`
 	// Actor is the token that the request came with.
 	Actor identity.Actor `json:"actor"`
-	Time  time.Time      `json:"time"`
+	// Time is when it came. The rows that it changes carry it.
+	Time time.Time `json:"time"`
+	// Policy is what its connection may do. Service sets it, and Connection.
+	Policy Policy `json:"-"`
 }
+
+// Policy is what a connection may do over SCIM.
+type Policy struct {
+	// Touch lets it change protected people and groups.
+	Touch bool
+	// Roles are the names of the groups that give a role: who is in one is protected,
+	// and so is each group that is mapped to one.
+	Roles []string
+	// Admins are those of them that make admins, of whom one has to remain.
+	Admins []string
+	// Domains are the e-mail domains that the connection has proved.
+	Domains []string
+	Guard   Guard
+}
+
+// Guard bounds how much a connection takes away within a window.
+type Guard struct {
+	// Share is the part, above 0 and up to 1, of the people, and of the memberships,
+	// that the connection had when the window began. Minimum is how many may always go.
+	Share   float64
+	Minimum int64
+	Window  time.Duration
+}
+
+// Most is how many of n may go within a window.
+func (g Guard) Most(n int64) int64 { return max(g.Minimum, int64(g.Share*float64(n))) }
 
 // Outcome is how an operation ended, for the list of the latest ones.
 type Outcome struct {

@@ -67,7 +67,7 @@ type User struct {
 	Active     bool   `json:"active"`
 	// Attributes are the validated resource in the schema's spelling, extensions below
 	// their URN, without id, externalId, userName, active, meta, schemas, groups and
-	// password.
+	// password. Values are of the types that encoding/json makes.
 	Attributes map[string]any `json:"attributes,omitempty"`
 	// Person is the internal id of the person whose record it is. The store sets it.
 	Person  string    `json:"person"`

@@ -168,7 +168,7 @@ func (s *stage) current(*http.Request) (session.Session, error) {
 func (s *stage) person(id, name string, groups ...string) directory.Person {
 	s.t.Helper()
 	now := time.Now()
-	p, err := s.db.SignIn(s.t.Context(), "acme", id, func(*directory.Person) (directory.Person, []event.Event, error) {
+	p, err := s.db.SignIn(s.t.Context(), directory.Key{Connection: "acme", Subject: id}, func(*directory.Person) (directory.Person, []event.Event, error) {
 		p := directory.Person{
 			ID: id, Created: now, Updated: now, Profile: directory.Profile{Name: name, Username: id, Email: id + "@acme.example"},
 			Identities: []directory.Identity{{Connection: "acme", Subject: id, LastSignIn: now}},

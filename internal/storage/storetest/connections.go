@@ -15,7 +15,7 @@ import (
 )
 
 // record returns the stored connection with this id.
-func record(t *testing.T, db *storage.DB, id string) (r connection.Record, ok bool) {
+func stored(t *testing.T, db *storage.DB, id string) (r connection.Record, ok bool) {
 	t.Helper()
 	all, err := db.Connections(t.Context())
 	if err != nil {
@@ -44,7 +44,7 @@ func connectionsKept(t *testing.T, db *storage.DB) {
 		Settings: connection.Settings{ID: id, Issuer: "https://idp.example", Claims: map[string]string{"name": "claims.n"}},
 	}}
 	put(t, db, connection.Change{Record: made, Disabled: &yes, Events: []event.Event{event.New(now, "connection.added", identity.System("test"), identity.Connection(id)).Revoking(identity.Settings(id))}})
-	r, ok := record(t, db, id)
+	r, ok := stored(t, db, id)
 	if !ok || r.Version != 1 || !bytes.Equal(r.Secret, made.Secret) || r.Settings.Claims["name"] != "claims.n" || !r.Created.Equal(now) || !r.HasSecret {
 		t.Fatalf("%+v", r)
 	}
@@ -64,7 +64,7 @@ func connectionsKept(t *testing.T, db *storage.DB) {
 		t.Error(err)
 	}
 	put(t, db, connection.Change{}) // nothing
-	if again, _ := record(t, db, id); again.Version != 1 {
+	if again, _ := stored(t, db, id); again.Version != 1 {
 		t.Error("a change that failed, or none, was stored")
 	}
 	if has, err := db.HasPeople(t.Context(), id); err != nil || has {
@@ -76,7 +76,7 @@ func connectionsKept(t *testing.T, db *storage.DB) {
 	}
 	r.Secret, r.Removed = nil, now
 	put(t, db, connection.Change{Record: r})
-	if again, _ := record(t, db, id); again.Version != 2 || again.Secret != nil || !again.Removed.Equal(now) {
+	if again, _ := stored(t, db, id); again.Version != 2 || again.Secret != nil || !again.Removed.Equal(now) {
 		t.Errorf("%+v", again)
 	}
 	if _, there := states(); there {
@@ -101,7 +101,7 @@ func connectionsChangedOneByOne(t *testing.T, db *storage.DB) {
 		})
 	}
 	wg.Wait()
-	if r, _ := record(t, db, id); len(r.Settings.Title) != writers || r.Version != writers+1 {
+	if r, _ := stored(t, db, id); len(r.Settings.Title) != writers || r.Version != writers+1 {
 		t.Errorf("%d writers left %q at version %d", writers, r.Settings.Title, r.Version)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func signIn(ctx context.Context, db *storage.DB, subject string) (directory.Person, error) {
-	return db.SignIn(ctx, "acme", subject, func(old *directory.Person) (directory.Person, []event.Event, error) {
+	return db.SignIn(ctx, directory.Key{Connection: "acme", Subject: subject}, func(old *directory.Person) (directory.Person, []event.Event, error) {
 		if old != nil {
 			return *old, nil, nil
 		}
@@ -62,7 +62,7 @@ func exactSubjects(t *testing.T, db *storage.DB) {
 // that a change that fails leaves nobody behind.
 func connectionsApart(t *testing.T, db *storage.DB) {
 	at := func(connection string, fails error) (directory.Person, error) {
-		return db.SignIn(t.Context(), connection, "same", func(old *directory.Person) (directory.Person, []event.Event, error) {
+		return db.SignIn(t.Context(), directory.Key{Connection: connection, Subject: "same"}, func(old *directory.Person) (directory.Person, []event.Event, error) {
 			if old != nil {
 				return *old, nil, fails
 			}

@@ -17,7 +17,7 @@ import (
 // enroll signs somebody in over the connection, as a member of the groups.
 func enroll(t *testing.T, db *storage.DB, connection, subject string, profile directory.Profile, at time.Time, groups ...string) directory.Person {
 	t.Helper()
-	p, err := db.SignIn(t.Context(), connection, subject, func(old *directory.Person) (directory.Person, []event.Event, error) {
+	p, err := db.SignIn(t.Context(), directory.Key{Connection: connection, Subject: subject}, func(old *directory.Person) (directory.Person, []event.Event, error) {
 		p := directory.Person{ID: identity.NewID(), Created: at, Identities: []directory.Identity{{Connection: connection, Subject: subject}}}
 		if old != nil {
 			p = *old

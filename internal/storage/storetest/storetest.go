@@ -71,6 +71,12 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("of many traces of a connection the newest are kept", func(t *testing.T) { tracesBounded(t, db) })
 	t.Run("of two who export the audit log one moves on", func(t *testing.T) { exported(t, db) })
 	t.Run("issued tokens are the same by hours and by days", func(t *testing.T) { daysSummed(t, db) })
+	t.Run("users of a connection are its own", func(t *testing.T) { usersKept(t, db) })
+	t.Run("who leaves over SCIM is out, and back without anything", func(t *testing.T) { leaversLeave(t, db) })
+	t.Run("members are changed as a set", func(t *testing.T) { membersAreASet(t, db) })
+	t.Run("groups are within groups, and not within themselves", func(t *testing.T) { groupsNest(t, db) })
+	t.Run("filters find what they say", func(t *testing.T) { filtersFind(t, db) })
+	t.Run("records are paged in every order", func(t *testing.T) { recordsPaged(t, db) })
 }
 
 // Fill puts people, sessions, codes and refresh families into a database, three of

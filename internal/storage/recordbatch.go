@@ -1,0 +1,366 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+var _ record.Batcher = Records{}
+
+// createTries bounds how often a batch begins anew when somebody else was faster with
+// one of its users.
+const createTries = 3
+
+// Create implements record.Batcher. Users are made together, as far as there is no
+// group between them, which may name them.
+func (db Records) Create(ctx context.Context, connection string, all []record.New) ([]record.Made, error) {
+	for try := 1; ; try++ {
+		made := make([]record.Made, len(all))
+		err := db.change(ctx, func(t *tx) error {
+			if err := t.isHalted(ctx, connection); err != nil {
+				return err
+			}
+			b := batch{t: t, connection: connection, all: all, made: made}
+			return b.run(ctx)
+		})
+		if _, raced := isDuplicate(err); raced && try < createTries {
+			continue
+		}
+		return made, taken(err)
+	}
+}
+
+// batch is a Create under way.
+type batch struct {
+	t          *tx
+	connection string
+	all        []record.New
+	made       []record.Made
+
+	people, users, absences, operations, values [][]any
+	derived                                     derivation
+	arrivals                                    []arrival
+	last                                        record.Operation
+}
+
+func (b *batch) run(ctx context.Context) error {
+	for begin := 0; begin < len(b.all); {
+		end := begin
+		for end < len(b.all) && b.all[end].User != nil {
+			end++
+		}
+		if err := b.createUsers(ctx, begin, end); err != nil {
+			return err
+		}
+		if end < len(b.all) {
+			if err := b.createGroup(ctx, end); err != nil {
+				return err
+			}
+			end++
+		}
+		begin = end
+	}
+	return nil
+}
+
+func (b *batch) createGroup(ctx context.Context, i int) error {
+	n, m := b.all[i], &b.made[i]
+	if _, err := b.t.ExecContext(ctx, `SAVEPOINT one`); err != nil {
+		return err
+	}
+	told := len(b.t.events)
+	var err error
+	m.Group, m.Existed, err = b.t.createGroup(ctx, n.Operation, *n.Group, n.Members)
+	for _, refused := range []error{record.ErrTaken, record.ErrNesting, record.ErrProtected} {
+		if errors.Is(err, refused) {
+			b.t.events, m.Err = b.t.events[:told], err
+			_, err = b.t.ExecContext(ctx, `ROLLBACK TO SAVEPOINT one`)
+			break
+		}
+	}
+	if err == nil {
+		_, err = b.t.ExecContext(ctx, `RELEASE SAVEPOINT one`)
+	}
+	return err
+}
+
+// createUsers makes the users from begin up to end.
+func (b *batch) createUsers(ctx context.Context, begin, end int) error {
+	if begin == end {
+		return nil
+	}
+	known, err := b.look(ctx, b.all[begin:end])
+	if err != nil {
+		return err
+	}
+	b.derived = derivation{groups: map[identity.GroupRef]seen{}}
+	b.people, b.users, b.absences, b.operations, b.values, b.arrivals = nil, nil, nil, nil, nil, nil
+	for i := begin; i < end; i++ {
+		if err := b.createUser(ctx, known, i); err != nil {
+			return err
+		}
+	}
+	return b.write(ctx)
+}
+
+// createUser adds what one user is made of to what is written.
+func (b *batch) createUser(ctx context.Context, known *knownUsers, i int) error {
+	op, u, m := b.all[i].Operation, *b.all[i].User, &b.made[i]
+	u.Connection, u.Created, u.Updated, u.Version = b.connection, op.Time, op.Time, 1
+	there, err := b.there(ctx, known, u)
+	if err != nil {
+		return err
+	}
+	if there != nil {
+		m.User, m.Existed, m.Err = there.user, there.same, there.err
+		return nil
+	}
+	u.Person = known.person[u.ExternalID]
+	if u.ExternalID == "" || u.Person == "" {
+		u.Person = identity.NewID()
+		err = b.newPerson(u, op)
+	} else {
+		err = b.ownPerson(ctx, u, op)
+	}
+	if errors.Is(err, record.ErrProtected) {
+		m.Err = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	known.add(u)
+	m.User = u
+	return b.add(op, u)
+}
+
+func (b *batch) add(op record.Operation, u record.User) error {
+	body, err := json.Marshal(u.Attributes)
+	if err != nil {
+		return fmt.Errorf("encode user: %w", err)
+	}
+	left := int64(0)
+	if !u.Active {
+		left = micros(op.Time)
+		b.absences = append(b.absences, absence(op, u.ID))
+	}
+	b.users = append(b.users, []any{
+		u.ID, u.Connection, u.Person, []byte(u.ExternalID), u.UserName, nameKey(u.UserName), u.Active, string(body), micros(u.Created), micros(u.Updated), left, 1,
+	})
+	b.values = valueRows(b.values, b.connection, u.ID, userValues(u))
+	row, err := operationRow(record.Outcome{Operation: op, Status: 201, Resource: "User/" + u.ID, Changed: true})
+	if err != nil {
+		return err
+	}
+	b.operations = append(b.operations, row)
+	b.arrivals = append(b.arrivals, arrival{id: u.ID, external: u.ExternalID, person: u.Person, kind: record.KindUser})
+	b.last = op
+	b.t.tell(op.Event(record.PersonProvisioned, identity.Person(u.Person), "record", u.ID))
+	return nil
+}
+
+// newPerson makes the person of a record.
+func (b *batch) newPerson(u record.User, op record.Operation) error {
+	p := directory.Person{
+		ID: u.Person, Profile: u.Profile(op.Policy.Domains), Created: op.Time, Updated: op.Time, Version: 1,
+		Records: []directory.Record{{Connection: u.Connection, ID: u.ID, Active: u.Active}},
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode person: %w", err)
+	}
+	b.people = append(b.people, []any{p.ID, string(body), false, 1, folded(&p), micros(p.Updated), 1})
+	for _, w := range wordsOf(&p) {
+		b.derived.words = append(b.derived.words, []any{[]byte(w), p.ID})
+	}
+	return nil
+}
+
+// ownPerson gives a record to who signed in with its external id before it came, or
+// whose record of the same external id was deleted.
+func (b *batch) ownPerson(ctx context.Context, u record.User, op record.Operation) error {
+	if err := b.t.mayTouch(ctx, op, u.Person); err != nil {
+		return err
+	}
+	return b.t.updateRecorded(ctx, u.Person, func(p *directory.Person) {
+		kept := p.Records[:0]
+		for _, r := range p.Records {
+			if r.Connection != u.Connection || r.Active {
+				kept = append(kept, r)
+			}
+		}
+		p.Records = append(kept, directory.Record{Connection: u.Connection, ID: u.ID, Active: u.Active})
+		if len(p.Identities) == 0 {
+			p.Profile = u.Profile(op.Policy.Domains)
+		}
+		p.Updated = op.Time
+	})
+}
+
+// write writes what was gathered, with few statements.
+func (b *batch) write(ctx context.Context) error {
+	for _, of := range []struct {
+		insert, rest string
+		rows         [][]any
+	}{
+		{`INSERT INTO people (id, body, disabled, version, folded, updated, derived) VALUES `, ``, b.people},
+		{`INSERT INTO record_users (id, connection, person, external_id, user_name, name_key, active, body, created, updated, left_at, version) VALUES `, ``, b.users},
+		{insertValue, ``, b.values},
+		{insertOperation, onOperation, b.operations},
+	} {
+		if err := b.t.insertRows(ctx, of.insert, of.rest, of.rows); err != nil {
+			return err
+		}
+	}
+	if err := b.t.absent(ctx, b.absences); err != nil {
+		return err
+	}
+	if err := b.t.saveDerived(ctx, &b.derived); err != nil {
+		return err
+	}
+	return b.t.arrived(ctx, b.last, b.arrivals)
+}
+
+// knownUsers are the users that a connection has, by what is unique of them, and whose
+// the external ids are.
+type knownUsers struct {
+	names, externals map[string]string // to the id of a user
+	person           map[string]string // by external id
+	fresh            map[string]record.User
+}
+
+func (k *knownUsers) add(u record.User) {
+	k.names[string(nameKey(u.UserName))], k.fresh[u.ID] = u.ID, u
+	if u.ExternalID != "" {
+		k.externals[u.ExternalID] = u.ID
+	}
+}
+
+// look finds what there is of the users to be made.
+func (b *batch) look(ctx context.Context, all []record.New) (*knownUsers, error) {
+	k := &knownUsers{names: map[string]string{}, externals: map[string]string{}, person: map[string]string{}, fresh: map[string]record.User{}}
+	for part := range slices.Chunk(all, mostValues) {
+		var names, externals []string
+		for _, n := range part {
+			names = append(names, string(nameKey(n.User.UserName)))
+			if n.User.ExternalID != "" {
+				externals = append(externals, n.User.ExternalID)
+			}
+		}
+		if err := b.lookNames(ctx, k, names); err != nil {
+			return nil, err
+		}
+		if len(externals) > 0 {
+			if err := b.lookExternals(ctx, k, externals); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return k, nil
+}
+
+func (b *batch) lookNames(ctx context.Context, k *knownUsers, names []string) error {
+	args := []any{b.connection}
+	for _, n := range padded(names) {
+		args = append(args, []byte(n))
+	}
+	_, err := collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
+		var key, id string
+		err := rows.Scan(&key, &id)
+		k.names[key] = id
+		return struct{}{}, err
+	}, `SELECT name_key, id FROM record_users WHERE connection = $1 AND deleted = 0 AND name_key IN (`+numbered(2, len(args)-1)+`)`, args...)
+	return err
+}
+
+// lookExternals finds users by external id; and the people who own it as a subject, or
+// had a record of it, the last one who had.
+func (b *batch) lookExternals(ctx context.Context, k *knownUsers, externals []string) error {
+	args := []any{b.connection}
+	wanted := padded(externals)
+	for _, e := range wanted {
+		args = append(args, []byte(e))
+	}
+	for _, e := range wanted {
+		args = append(args, e)
+	}
+	n := len(wanted)
+	_, err := collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
+		var external []byte
+		var subject, id, person string
+		var deleted int64
+		err := rows.Scan(&external, &subject, &id, &person, &deleted)
+		switch {
+		case err != nil:
+		case id == "":
+			k.person[subject] = person
+		case deleted == 0:
+			k.externals[string(external)] = id
+		case k.person[string(external)] == "":
+			k.person[string(external)] = person
+		}
+		return struct{}{}, err
+	}, `SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND external_id IN (`+numbered(2, n)+`)
+		UNION ALL SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted <> 0 AND external_id IN (`+numbered(2, n)+`)
+		UNION ALL SELECT NULL, subject, '', person, 0 FROM identities WHERE connection = $1 AND subject IN (`+numbered(2+n, n)+`) ORDER BY 5 DESC`, args...)
+	return err
+}
+
+// existing is a user that is there already.
+type existing struct {
+	user record.User
+	same bool
+	err  error
+}
+
+// there returns the user that has what is unique of u, nil for none.
+func (b *batch) there(ctx context.Context, k *knownUsers, u record.User) (*existing, error) {
+	at := "userName"
+	id, ok := k.names[string(nameKey(u.UserName))]
+	if !ok && u.ExternalID != "" {
+		id, ok = k.externals[u.ExternalID]
+		at = "externalId"
+	}
+	if !ok {
+		return nil, nil
+	}
+	is, fresh := k.fresh[id]
+	if !fresh {
+		var err error
+		if is, err = scanUser(b.t.QueryRowContext(ctx, selectUser, id, b.connection).Scan); err != nil {
+			return nil, missingUser(err)
+		}
+	}
+	same, err := sameUser(is, u)
+	if err != nil {
+		return nil, err
+	}
+	if !same {
+		return &existing{err: record.ErrTaken.At(at)}, nil
+	}
+	return &existing{user: is, same: true}, nil
+}
+
+func sameUser(a, b record.User) (bool, error) {
+	if a.ExternalID != b.ExternalID || a.UserName != b.UserName || a.Active != b.Active {
+		return false, nil
+	}
+	was, err := json.Marshal(a.Attributes)
+	if err != nil {
+		return false, fmt.Errorf("encode user: %w", err)
+	}
+	is, err := json.Marshal(b.Attributes)
+	if err != nil {
+		return false, fault.Wrap(err, fault.Invalid, "record_attributes", "the attributes have no JSON")
+	}
+	return string(was) == string(is), nil
+}

@@ -1,0 +1,192 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+)
+
+// How long an operation is kept: one that changed something for who asks why, others
+// for who looks at what goes wrong.
+const (
+	keepChange    = 400 * 24 * time.Hour
+	keepOperation = 7 * 24 * time.Hour
+)
+
+// operation keeps an operation that changed something.
+func (t *tx) operation(ctx context.Context, op record.Operation, resource string) error {
+	row, err := operationRow(record.Outcome{Operation: op, Status: 200, Resource: resource, Changed: true})
+	if err != nil {
+		return err
+	}
+	return t.insertRows(ctx, insertOperation, onOperation, [][]any{row})
+}
+
+// An operation of which a part was kept before, such as a change within a bulk, is
+// what it ended as.
+const (
+	insertOperation = `INSERT INTO record_operations (id, connection, body, changed, expires) VALUES `
+	onOperation     = ` ON CONFLICT (id) DO UPDATE SET body = excluded.body, changed = excluded.changed, expires = excluded.expires`
+)
+
+func operationRow(o record.Outcome) ([]any, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("encode operation: %w", err)
+	}
+	keep := keepOperation
+	if o.Changed {
+		keep = keepChange
+	}
+	return []any{o.ID, o.Connection, string(body), o.Changed, micros(o.Time.Add(keep))}, nil
+}
+
+// anyRole is met by whoever has a role by an assignment or by a group, at the time, or
+// is protected by name.
+func (t *tx) anyRole(ctx context.Context, op record.Operation, person string) (bool, error) {
+	var has bool
+	err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignments WHERE person = $1)
+		OR EXISTS (SELECT 1 FROM record_protected WHERE kind = 'person' AND ref = $1)`, person).Scan(&has)
+	if err != nil || has || len(op.Policy.Roles) == 0 {
+		return has, err
+	}
+	p, err := scanPerson(t.QueryRowContext(ctx, selectPerson, person))
+	if err != nil {
+		return false, err
+	}
+	if err := t.db.withGroups(ctx, t, &p); err != nil {
+		return false, err
+	}
+	for _, m := range p.Groups {
+		if !m.Holds(op.Time) {
+			continue
+		}
+		args := []any{m.Group.Connection, m.Group.ID}
+		for _, r := range padded(op.Policy.Roles) {
+			args = append(args, r)
+		}
+		err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM group_mappings WHERE connection = $1 AND group_id = $2 AND name IN (`+
+			numbered(3, len(args)-2)+`))`, args...).Scan(&has)
+		if err != nil || has {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
+// mayTouch fails unless the connection may change the person.
+func (t *tx) mayTouch(ctx context.Context, op record.Operation, person string) error {
+	if op.Policy.Touch {
+		return nil
+	}
+	has, err := t.anyRole(ctx, op, person)
+	if err == nil && has {
+		err = record.ErrProtected
+	}
+	return err
+}
+
+// mayTouchGroup fails unless the connection may change the group: neither it nor one
+// that it is in is protected, or makes a role.
+func (t *tx) mayTouchGroup(ctx context.Context, op record.Operation, group string) error {
+	if op.Policy.Touch {
+		return nil
+	}
+	names := op.Policy.Roles
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	args := []any{group, record.MaxDepth, op.Connection}
+	for _, r := range padded(names) {
+		args = append(args, r)
+	}
+	var protected bool
+	err := t.QueryRowContext(ctx, walkUp+`SELECT EXISTS (SELECT 1 FROM up JOIN group_mappings g ON g.connection = $3 AND g.group_id = up.id AND g.name IN (`+numbered(4, len(args)-3)+`))
+		OR EXISTS (SELECT 1 FROM up JOIN record_protected p ON p.kind = 'group' AND p.ref = $3 || '/' || up.id)`, args...).Scan(&protected)
+	if err == nil && protected {
+		err = record.ErrProtected
+	}
+	return err
+}
+
+// lastAdmin makes a change of a person: where the connection may change admins, one of
+// them has to remain.
+func (t *tx) lastAdmin(ctx context.Context, op record.Operation, change func() error) error {
+	if !op.Policy.Touch {
+		return change()
+	}
+	return t.keepAdmin(ctx, admin.Admins{Groups: op.Policy.Admins, Now: op.Time}, change)
+}
+
+// guard is what a connection took away within its window.
+type guard struct {
+	halted, openUntil, began                 int64
+	people, members, peopleGone, membersGone int64
+}
+
+const guardColumns = `halted, open_until, began, people, members, people_gone, members_gone`
+
+func scanGuard(scan func(...any) error) (g guard, err error) {
+	err = scan(&g.halted, &g.openUntil, &g.began, &g.people, &g.members, &g.peopleGone, &g.membersGone)
+	return g, err
+}
+
+// gone counts what a connection takes away, and fails with record.ErrHalted where that
+// is too much.
+func (t *tx) gone(ctx context.Context, op record.Operation, people, members int64) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO record_guards (connection) VALUES ($1) ON CONFLICT DO NOTHING`, op.Connection)
+	if err != nil {
+		return err
+	}
+	g, err := scanGuard(t.QueryRowContext(ctx, `SELECT `+guardColumns+` FROM record_guards WHERE connection = $1`+t.db.forUpdate(), op.Connection).Scan)
+	if err != nil {
+		return err
+	}
+	now := micros(op.Time)
+	if now >= g.began+op.Policy.Guard.Window.Microseconds() {
+		if g, err = t.window(ctx, op.Connection, g, now, people); err != nil {
+			return err
+		}
+	}
+	g.peopleGone += people
+	g.membersGone += members
+	most := op.Policy.Guard
+	if now >= g.openUntil && most.Share > 0 && (people > 0 && g.peopleGone > most.Most(g.people) || members > 0 && g.membersGone > most.Most(g.members)) {
+		return record.ErrHalted
+	}
+	_, err = t.ExecContext(ctx, `UPDATE record_guards SET began = $2, people = $3, members = $4, people_gone = $5, members_gone = $6 WHERE connection = $1`,
+		op.Connection, g.began, g.people, g.members, g.peopleGone, g.membersGone)
+	return err
+}
+
+// window begins a new window with what the connection has now. Who left in this
+// transaction was there when it began.
+func (t *tx) window(ctx context.Context, connection string, g guard, now, people int64) (guard, error) {
+	next := guard{halted: g.halted, openUntil: g.openUntil, began: now}
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM record_users WHERE connection = $1 AND deleted = 0 AND active`, connection).Scan(&next.people)
+	if err == nil {
+		err = t.QueryRowContext(ctx, `SELECT coalesce(sum(members), 0) FROM upstream_groups u WHERE connection = $1
+			AND EXISTS (SELECT 1 FROM record_groups r WHERE r.id = u.group_id)`, connection).Scan(&next.members)
+	}
+	next.people += people
+	return next, err
+}
+
+// isHalted reports whether the connection may change nothing.
+func (t *tx) isHalted(ctx context.Context, connection string) error {
+	var halted int64
+	err := t.QueryRowContext(ctx, `SELECT halted FROM record_guards WHERE connection = $1`, connection).Scan(&halted)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err == nil && halted != 0:
+		return record.ErrHalted
+	}
+	return err
+}

@@ -1,0 +1,265 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
+)
+
+var _ record.UserStore = Records{}
+
+// Records are what SCIM connections keep, as package record wants it.
+type Records struct{ *DB }
+
+// Records returns what SCIM connections keep.
+func (db *DB) Records() Records { return Records{db} }
+
+// Transactions take locks in one order, so that none waits for one that waits for it:
+// users by id, groups by id, the admins' counter, people, what is derived from groups,
+// the connection's guard, the revocation counter.
+
+const userColumns = `r.id, r.connection, r.external_id, r.user_name, r.active, r.body, r.person, r.created, r.updated, r.version`
+
+func scanUser(scan func(...any) error, also ...any) (record.User, error) {
+	var u record.User
+	var external []byte
+	var body string
+	var created, updated int64
+	err := scan(append([]any{&u.ID, &u.Connection, &external, &u.UserName, &u.Active, &body, &u.Person, &created, &updated, &u.Version}, also...)...)
+	if err != nil {
+		return u, err
+	}
+	u.ExternalID, u.Created, u.Updated = string(external), fromMicros(created), fromMicros(updated)
+	if err := json.Unmarshal([]byte(body), &u.Attributes); err != nil {
+		return u, fmt.Errorf("decode user: %w", err)
+	}
+	return u, nil
+}
+
+const selectUser = `SELECT ` + userColumns + ` FROM record_users r WHERE r.id = $1 AND r.connection = $2 AND r.deleted = 0`
+
+// User implements record.UserStore.
+func (db Records) User(ctx context.Context, connection, id string) (record.User, error) {
+	u, err := scanUser(db.read.QueryRowContext(ctx, selectUser, id, connection).Scan)
+	return u, missingUser(err)
+}
+
+func missingUser(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return record.ErrUserNotFound
+	}
+	return translate(err)
+}
+
+// CreateUser implements record.UserStore.
+func (db Records) CreateUser(ctx context.Context, op record.Operation, u record.User) (record.User, bool, error) {
+	made, err := db.Create(ctx, op.Connection, []record.New{{Operation: op, User: &u}})
+	if err != nil {
+		return record.User{}, false, err
+	}
+	return made[0].User, made[0].Existed, made[0].Err
+}
+
+// taken turns a broken unique constraint into ErrTaken.
+func taken(err error) error {
+	detail, ok := isDuplicate(err)
+	switch {
+	case !ok:
+		return err
+	case strings.Contains(detail, "external"):
+		return record.ErrTaken.At("externalId")
+	case strings.Contains(detail, "display"), strings.Contains(detail, "only_name"):
+		return record.ErrTaken.At("displayName")
+	case strings.Contains(detail, "name"):
+		return record.ErrTaken.At("userName")
+	}
+	return err
+}
+
+// UpdateUser implements record.UserStore.
+func (db Records) UpdateUser(ctx context.Context, op record.Operation, connection, id string, want record.Match, change func(record.User) (record.User, error)) (record.User, error) {
+	var next record.User
+	err := db.change(ctx, func(t *tx) error {
+		old, err := t.lockUser(ctx, connection, id, want)
+		if err != nil {
+			return err
+		}
+		if next, err = change(old); err != nil {
+			return err
+		}
+		next.ID, next.Connection, next.Person, next.Created, next.Version = old.ID, old.Connection, old.Person, old.Created, old.Version
+		body, err := json.Marshal(next.Attributes)
+		if err != nil {
+			return fmt.Errorf("encode user: %w", err)
+		}
+		before, err := json.Marshal(old.Attributes)
+		if err != nil {
+			return fmt.Errorf("encode user: %w", err)
+		}
+		if string(before) == string(body) && next.ExternalID == old.ExternalID && next.UserName == old.UserName && next.Active == old.Active {
+			next = old
+			return nil
+		}
+		return t.updateUser(ctx, op, old, &next, string(body))
+	})
+	return next, taken(err)
+}
+
+// lockUser returns a user that nobody else changes meanwhile.
+func (t *tx) lockUser(ctx context.Context, connection, id string, want record.Match) (record.User, error) {
+	u, err := scanUser(t.QueryRowContext(ctx, selectUser+t.db.forUpdate(), id, connection).Scan)
+	if err != nil {
+		return u, missingUser(err)
+	}
+	if want != 0 && int64(want) != u.Version {
+		return u, record.ErrVersion
+	}
+	return u, nil
+}
+
+func (t *tx) updateUser(ctx context.Context, op record.Operation, old record.User, next *record.User, body string) error {
+	if err := t.mayTouch(ctx, op, old.Person); err != nil {
+		return err
+	}
+	next.Updated = op.Time
+	next.Version++
+	left := int64(0)
+	if !next.Active {
+		left = micros(op.Time)
+	}
+	_, err := t.ExecContext(ctx, `UPDATE record_users SET external_id = $2, user_name = $3, name_key = $4, active = $5, body = $6, updated = $7, version = $8,
+		left_at = CASE WHEN $5 = active THEN left_at ELSE $9 END WHERE id = $1`,
+		next.ID, []byte(next.ExternalID), next.UserName, nameKey(next.UserName), next.Active, body, micros(next.Updated), next.Version, left)
+	if err != nil {
+		return err
+	}
+	if err := t.revalue(ctx, op.Connection, next.ID, userValues(old), userValues(*next)); err != nil {
+		return err
+	}
+	if err := t.operation(ctx, op, "User/"+next.ID); err != nil {
+		return err
+	}
+	return t.userChanged(ctx, op, old, *next)
+}
+
+// userChanged does what the change of a record means for its person.
+func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next record.User) error {
+	t.tell(op.Event(record.PersonChanged, identity.Person(next.Person), "record", next.ID))
+	switch {
+	case old.Active && !next.Active:
+		return t.leave(ctx, op, next, "inactive")
+	case !old.Active && next.Active:
+		_, err := t.ExecContext(ctx, `UPDATE record_absences SET until = $2, closed = $3 WHERE record = $1 AND until = 0`, next.ID, micros(op.Time), op.ID)
+		if err != nil {
+			return err
+		}
+		t.tell(op.Event(record.PersonReturned, identity.Person(next.Person), "record", next.ID))
+	}
+	was, is := old.Profile(op.Policy.Domains), next.Profile(op.Policy.Domains)
+	if was == is && old.Active == next.Active {
+		return nil
+	}
+	return t.updateRecorded(ctx, next.Person, func(p *directory.Person) {
+		if was != is {
+			p.Profile, p.Updated = is, op.Time
+		}
+		setRecord(p, directory.Record{Connection: next.Connection, ID: next.ID, Active: next.Active})
+	})
+}
+
+// updateRecorded changes a person to whom a record belongs.
+func (t *tx) updateRecorded(ctx context.Context, id string, change func(*directory.Person)) error {
+	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), id))
+	if err != nil {
+		return err
+	}
+	next := old
+	next.Records = append([]directory.Record(nil), old.Records...)
+	change(&next)
+	return t.updatePerson(ctx, &old, current, &next)
+}
+
+// setRecord adds a record to a person, or replaces it.
+func setRecord(p *directory.Person, r directory.Record) {
+	for i := range p.Records {
+		if p.Records[i].ID == r.ID {
+			p.Records[i] = r
+			return
+		}
+	}
+	p.Records = append(p.Records, r)
+}
+
+// leave makes a person leave over a connection: their sessions and refresh families
+// end with the revocation, and their API tokens.
+func (t *tx) leave(ctx context.Context, op record.Operation, u record.User, why string) error {
+	if err := t.lastAdmin(ctx, op, func() error {
+		return t.updateRecorded(ctx, u.Person, func(p *directory.Person) {
+			setRecord(p, directory.Record{Connection: u.Connection, ID: u.ID})
+			p.Updated = op.Time
+		})
+	}); err != nil {
+		return err
+	}
+	if err := t.endTokens(ctx, identity.Person(u.Person)); err != nil {
+		return err
+	}
+	if err := t.absent(ctx, [][]any{absence(op, u.ID)}); err != nil {
+		return err
+	}
+	if err := t.gone(ctx, op, 1, 0); err != nil {
+		return err
+	}
+	t.tell(op.Event(record.PersonLeft, identity.Person(u.Person), "record", u.ID, "by", why).Revoking(identity.Person(u.Person)))
+	return nil
+}
+
+// absence is a row that says from when on a user is not active.
+func absence(op record.Operation, id string) []any { return []any{id, micros(op.Time), op.ID} }
+
+func (t *tx) absent(ctx context.Context, rows [][]any) error {
+	return t.insertRows(ctx, `INSERT INTO record_absences (record, since, opened) VALUES `, ``, rows)
+}
+
+// DeleteUser implements record.UserStore.
+func (db Records) DeleteUser(ctx context.Context, op record.Operation, connection, id string, want record.Match) error {
+	return db.change(ctx, func(t *tx) error {
+		u, err := t.lockUser(ctx, connection, id, want)
+		if err != nil {
+			return err
+		}
+		if err := t.mayTouch(ctx, op, u.Person); err != nil {
+			return err
+		}
+		if err := t.closeAll(ctx, op, id); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = $3, updated = $3, version = version + 1,
+			left_at = CASE WHEN left_at = 0 THEN $3 ELSE left_at END WHERE id = $1`, id, false, micros(op.Time))
+		if err == nil {
+			_, err = t.ExecContext(ctx, `DELETE FROM record_values WHERE record = $1`, id)
+		}
+		if err == nil {
+			err = t.operation(ctx, op, "User/"+id)
+		}
+		if err != nil {
+			return err
+		}
+		if !u.Active { // left before
+			t.tell(op.Event(record.PersonChanged, identity.Person(u.Person), "record", id, "by", "deleted"))
+			return nil
+		}
+		return t.leave(ctx, op, u, "deleted")
+	})
+}
+
+// nameKey is what user names and display names are unique by.
+func nameKey(name string) []byte { return []byte(filter.Fold(name)) }
