@@ -18,24 +18,19 @@ const (
 
 // discovery is what the server says of itself (RFC 7644, section 4).
 func (c *call) discovery(first, rest string, deep bool) (answer, error) {
-	var all []map[string]any
-	switch {
-	case first == "ServiceProviderConfig" && !deep:
-	case first == "Schemas":
-		all = c.schemas()
-	case first == "ResourceTypes":
-		all = []map[string]any{c.resourceType(c.profile.user), c.resourceType(c.profile.group)}
-	default:
-		return answer{}, errPath
-	}
-	switch {
-	case c.method != http.MethodGet:
-		return answer{}, only("GET")
-	case c.query.Has("filter"):
+	if c.query.Has("filter") {
 		return answer{}, errSearch
-	case first == "ServiceProviderConfig":
+	}
+	var all []map[string]any
+	switch first {
+	case "ServiceProviderConfig":
 		return answer{status: http.StatusOK, body: c.config()}, nil
-	case !deep:
+	case "Schemas":
+		all = c.schemas()
+	case "ResourceTypes":
+		all = []map[string]any{c.resourceType(c.profile.user), c.resourceType(c.profile.group)}
+	}
+	if !deep {
 		return answer{status: http.StatusOK, body: map[string]any{
 			"schemas": []string{listURN}, "totalResults": len(all), "itemsPerPage": len(all), "startIndex": 1, "Resources": all,
 		}}, nil

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
 	"github.com/gatehouse-io/gatehouse/internal/scim/patch"
 	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
@@ -33,52 +35,86 @@ func (c *call) endpoint(collection string) (endpoint, *resource.Type) {
 	return nil, nil
 }
 
+// methods lists what can be done at a path, by its first part and whether something
+// follows; empty for a path that leads nowhere.
+func methods(path string) string {
+	first, rest, deep := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch first {
+	case "Users", "Groups":
+		switch {
+		case !deep:
+			return "GET, POST"
+		case rest == ".search":
+			return "POST"
+		case rest != "" && !strings.Contains(rest, "/"):
+			return "GET, PUT, PATCH, DELETE"
+		}
+	case "ServiceProviderConfig":
+		if !deep {
+			return "GET"
+		}
+	case "Schemas", "ResourceTypes":
+		return "GET"
+	case "":
+		if !deep {
+			return "GET"
+		}
+	case ".search", "Bulk":
+		if !deep {
+			return "POST"
+		}
+	}
+	return ""
+}
+
+// known refuses a path or a method that there is not.
+func (c *call) known() error {
+	if first, _, _ := strings.Cut(strings.TrimPrefix(c.path, "/"), "/"); first == "Me" {
+		return errMe
+	}
+	all := methods(c.path)
+	if all == "" {
+		return errPath
+	}
+	for m := range strings.SplitSeq(all, ", ") {
+		if m == c.method {
+			return nil
+		}
+	}
+	return fault.Wrap(methodError(all), httpx.ErrMethod.Kind, httpx.ErrMethod.Code, "%s", httpx.ErrMethod.Detail)
+}
+
 // dispatch does what the path and the method say.
 func (c *call) dispatch(ctx context.Context) (answer, error) {
 	first, rest, deep := strings.Cut(strings.TrimPrefix(c.path, "/"), "/")
-	if e, t := c.endpoint(first); e != nil {
-		switch {
-		case !deep:
-			return c.collection(ctx, e, t)
-		case rest == ".search":
-			return c.searched(ctx, func(s search) (page, error) { return c.listed(ctx, e, t, s) })
-		case rest == "" || strings.Contains(rest, "/"):
-			return answer{}, errPath
-		}
-		return c.one(ctx, e, t, rest)
-	}
+	e, t := c.endpoint(first)
 	switch {
+	case e != nil && !deep:
+		return c.collection(ctx, e, t)
+	case e != nil && rest == ".search":
+		return c.searched(func(s search) (page, error) { return c.listed(ctx, e, t, s) })
+	case e != nil:
+		return c.one(ctx, e, t, rest)
 	case c.path == "/":
-		if c.method != http.MethodGet {
-			return answer{}, only("GET")
-		}
 		return c.answerList(c.query, func(s search) (page, error) { return c.everything(ctx, s) })
 	case c.path == "/.search":
-		return c.searched(ctx, func(s search) (page, error) { return c.everything(ctx, s) })
+		return c.searched(func(s search) (page, error) { return c.everything(ctx, s) })
 	case c.path == "/Bulk":
-		if c.method != http.MethodPost {
-			return answer{}, only("POST")
-		}
 		return c.bulk(ctx)
-	case first == "Me":
-		return answer{}, errMe
 	}
 	return c.discovery(first, rest, deep)
 }
 
 // collection is a request to /Users or /Groups.
 func (c *call) collection(ctx context.Context, e endpoint, t *resource.Type) (answer, error) {
-	switch c.method {
-	case http.MethodGet:
+	if c.method == http.MethodGet {
 		return c.answerList(c.query, func(s search) (page, error) { return c.listed(ctx, e, t, s) })
-	case http.MethodPost:
-		steps, err := patch.Body(c.body, t)
-		if err != nil {
-			return answer{}, err
-		}
-		return e.create(ctx, c, steps)
 	}
-	return answer{}, only("GET, POST")
+	steps, err := patch.Body(c.body, t)
+	if err != nil {
+		return answer{}, err
+	}
+	return e.create(ctx, c, steps)
 }
 
 // one is a request to a resource.
@@ -94,21 +130,16 @@ func (c *call) one(ctx context.Context, e endpoint, t *resource.Type, id string)
 			return answer{}, err
 		}
 		return e.put(ctx, c, id, steps)
-	case http.MethodPatch:
-		steps, err := patch.Parse(c.body, t)
-		if err != nil {
-			return answer{}, err
-		}
-		return e.patch(ctx, c, id, steps)
 	}
-	return answer{}, only("GET, PUT, PATCH, DELETE")
+	steps, err := patch.Parse(c.body, t)
+	if err != nil {
+		return answer{}, err
+	}
+	return e.patch(ctx, c, id, steps)
 }
 
 // searched answers a POST to a /.search (RFC 7644, section 3.4.3).
-func (c *call) searched(_ context.Context, list func(search) (page, error)) (answer, error) {
-	if c.method != http.MethodPost {
-		return answer{}, only("POST")
-	}
+func (c *call) searched(list func(search) (page, error)) (answer, error) {
 	query, err := searchRequest(c.body)
 	if err != nil {
 		return answer{}, err

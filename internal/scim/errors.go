@@ -106,10 +106,6 @@ type methodError string
 // Error implements error.
 func (m methodError) Error() string { return "only " + string(m) }
 
-func only(methods string) error {
-	return fault.Wrap(methodError(methods), httpx.ErrMethod.Kind, httpx.ErrMethod.Code, "%s", httpx.ErrMethod.Detail)
-}
-
 func allowed(err error) string {
 	var m methodError
 	_ = errors.As(err, &m) // without any, nothing is allowed

@@ -221,9 +221,6 @@ func (c *call) members(in []record.Member) []any {
 		default:
 			of["type"], of["$ref"] = "User", c.location(c.profile.user, m.Value)
 		}
-		if m.Display != "" {
-			of["display"] = m.Display
-		}
 		list = append(list, of)
 	}
 	return list

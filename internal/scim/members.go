@@ -99,7 +99,7 @@ func (m *memberSet) selected(s patch.Step) error {
 		all = append(all, n)
 	}
 	for _, n := range all {
-		if filter.MatchElement(s.Path.Where, s.Path.Path, map[string]any{"value": n.Value, "type": typeOf(n.Kind), "display": n.Display}) {
+		if filter.MatchElement(s.Path.Where, s.Path.Path, map[string]any{"value": n.Value, "type": typeOf(n.Kind)}) {
 			m.takes(n.Value)
 		}
 	}

@@ -169,6 +169,9 @@ func (s *Server) open(r *http.Request) (*call, error) {
 		Server: s, connection: connection, profile: profile, actor: httpx.Actor(r, who), agent: r.UserAgent(), method: r.Method,
 		path: "/" + r.PathValue("rest"), match: header(r, "If-Match"), noneMatch: header(r, "If-None-Match"),
 	}
+	if err := c.known(); err != nil {
+		return nil, err
+	}
 	if c.query, err = httpx.Query(r); err != nil {
 		return nil, err
 	}

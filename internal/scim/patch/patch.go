@@ -205,6 +205,9 @@ func (r reader) whole(value any) ([]Step, error) {
 func (r reader) members(prefix string, of map[string]any) ([]Step, error) {
 	var steps []Step
 	for _, name := range slices.Sorted(maps.Keys(of)) {
+		if strings.EqualFold(name, "schemas") {
+			continue // also of an extension
+		}
 		path, err := filter.ParsePath(prefix+name, r.t.Paths)
 		if err != nil || !r.strict && path.Where != nil {
 			if r.strict {

@@ -48,7 +48,8 @@ func body(operations string) string {
 	return `{"schemas": ["` + patch.URN + `"], "Operations": [` + operations + `]}`
 }
 
-// change applies operations to a resource, as JSON.
+// change applies operations to an active user, and returns as JSON what it is beside
+// that.
 func change(t testing.TB, of *resource.Type, before, operations string) (string, error) {
 	t.Helper()
 	steps, err := patch.Parse(object(t, body(operations)), of)
@@ -56,13 +57,16 @@ func change(t testing.TB, of *resource.Type, before, operations string) (string,
 		return "", err
 	}
 	was := object(t, before)
-	after, err := patch.Apply(of, was, steps)
+	was["active"] = true
+	is := resource.Copy(was)
+	after, err := patch.Apply(of, is, steps)
 	if err != nil {
 		return "", err
 	}
-	if !reflect.DeepEqual(was, object(t, before)) {
+	if !reflect.DeepEqual(was, is) {
 		t.Errorf("%s changed the resource that it was applied to", operations)
 	}
+	delete(after, "active")
 	raw, err := json.Marshal(after)
 	if err != nil {
 		t.Fatal(err)
@@ -207,6 +211,8 @@ func TestOperationsThatCannotBeAreRefused(t *testing.T) {
 		`{"op":"add","path":"urn:acme:2.0:Badge:issued","value":"x"}`:                          resource.ErrMutability,
 		`{"op":"replace","path":"urn:acme:2.0:Badge:sealed","value":"x"}`:                      resource.ErrMutability,
 		`{"op":"remove","path":"urn:acme:2.0:Badge"}`:                                          resource.ErrMutability,
+		`{"op":"remove","path":"active"}`:                                                      resource.ErrMutability,
+		`{"op":"add","path":"emails","value":[{"bogus":"x"}]}`:                                 resource.ErrValue,
 		`{"op":"remove","path":"userName"}`:                                                    resource.ErrMutability,
 		`{"op":"replace","path":"userName","value":null}`:                                      resource.ErrMutability,
 		`{"op":"replace","path":"userName","value":""}`:                                        resource.ErrValue,
@@ -250,7 +256,8 @@ func TestABodyIsReadAsAResource(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		r, err := patch.Apply(u, map[string]any{}, steps)
+		r, err := patch.Apply(u, map[string]any{"active": true}, steps)
+		delete(r, "active")
 		raw, _ := json.Marshal(r)
 		if err != nil || string(raw) != want {
 			t.Errorf("%s is %s (%v)", text, raw, err)
@@ -268,7 +275,7 @@ func TestABodyIsReadAsAResource(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, steps, err)
 		}
 	}
-	if _, err := patch.Apply(u, map[string]any{}, nil); !errors.Is(err, resource.ErrValue) {
+	if _, err := patch.Apply(u, map[string]any{"active": true}, nil); !errors.Is(err, resource.ErrValue) {
 		t.Errorf("a user without a name: %v", err)
 	}
 }

@@ -83,7 +83,7 @@ func draw(t *rapid.T, m model) string {
 func TestAnyOperationsInAnyDialectEndAsTheModelDoes(t *testing.T) {
 	u := userType(t)
 	rapid.Check(t, func(t *rapid.T) {
-		m, r := model{}, map[string]any{"userName": "a"}
+		m, r := model{}, map[string]any{"userName": "a", "active": true}
 		for range rapid.IntRange(1, 5).Draw(t, "requests") {
 			var operations []string
 			for range rapid.IntRange(1, 6).Draw(t, "operations") {
@@ -104,7 +104,7 @@ func TestAnyOperationsInAnyDialectEndAsTheModelDoes(t *testing.T) {
 				t.Fatalf("after %v there is %v (%v), not %v", operations, got, r, m)
 			}
 		}
-		if r["userName"] != "a" || r["id"] != nil {
+		if r["userName"] != "a" || r["active"] != true || r["id"] != nil {
 			t.Fatalf("something else changed: %v", r)
 		}
 	})

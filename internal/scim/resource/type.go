@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/elimity-com/scim/optional"
 	"github.com/elimity-com/scim/schema"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -62,14 +63,38 @@ type Type struct {
 func NewUser(extensions ...schema.Schema) (*Type, error) {
 	core := schema.CoreUserSchema()
 	core.Attributes = without(core.Attributes, "password")
+	for i, a := range core.Attributes {
+		if a.Name() == "active" { // it is true when nobody says otherwise, and nothing takes it away
+			core.Attributes[i] = a.WithRequired(true)
+		}
+	}
 	t := &Type{Name: "User", Endpoint: "/Users", Description: "Somebody who works here", Core: core}
 	return t, t.fill(append([]schema.Schema{schema.ExtensionEnterpriseUser()}, extensions...))
 }
 
 // NewGroup returns the type of groups with these extensions.
 func NewGroup(extensions ...schema.Schema) (*Type, error) {
-	t := &Type{Name: "Group", Endpoint: "/Groups", Description: "A group of users and groups", Core: schema.CoreGroupSchema()}
+	core := schema.CoreGroupSchema()
+	core.Attributes = append(without(core.Attributes, "members"), membersAttribute())
+	t := &Type{Name: "Group", Endpoint: "/Groups", Description: "A group of users and groups", Core: core}
 	return t, t.fill(extensions)
+}
+
+// membersAttribute is that of RFC 7643, section 8.7.1: a member's name is not kept here.
+func membersAttribute() schema.CoreAttribute {
+	once := schema.AttributeMutabilityImmutable()
+	return schema.ComplexCoreAttribute(schema.ComplexParams{
+		Name: "members", MultiValued: true, Description: optional.NewString("The users and groups that are in the group."),
+		SubAttributes: []schema.SimpleParams{
+			schema.SimpleStringParams(schema.StringParams{Name: "value", Mutability: once, CaseExact: true, Description: optional.NewString("The id of the member.")}),
+			schema.SimpleReferenceParams(schema.ReferenceParams{
+				Name: "$ref", Mutability: once, ReferenceTypes: []schema.AttributeReferenceType{"User", "Group"}, Description: optional.NewString("The address of the member."),
+			}),
+			schema.SimpleStringParams(schema.StringParams{
+				Name: "type", Mutability: once, CanonicalValues: []string{"User", "Group"}, Description: optional.NewString("What the member is."),
+			}),
+		},
+	})
 }
 
 func without(all schema.Attributes, name string) schema.Attributes {

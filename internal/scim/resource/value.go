@@ -111,9 +111,10 @@ func (t *Type) complex(p filter.Path, a schema.CoreAttribute, v any) (any, error
 		return nil, Bad(ErrValue, "%s takes %s", p, wants["complex"])
 	}
 	kept := map[string]any{}
+	known := len(object) == 0
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		sub, _, ok := t.Paths.Resolve(filter.Path{URN: p.URN, Attribute: p.Attribute, Sub: name})
-		if !ok || name == "" || t.attributes[sub].Mutability() == "readOnly" {
+		if known = known || ok; !ok || name == "" || t.attributes[sub].Mutability() == "readOnly" {
 			continue
 		}
 		if _, twice := kept[sub.Sub]; twice {
@@ -127,7 +128,10 @@ func (t *Type) complex(p filter.Path, a schema.CoreAttribute, v any) (any, error
 			kept[sub.Sub] = one
 		}
 	}
-	if len(kept) == 0 {
+	switch {
+	case !known && a.MultiValued():
+		return nil, Bad(ErrValue, "%s has a value with nothing in it that is known", p)
+	case len(kept) == 0:
 		return nil, nil
 	}
 	return kept, nil
