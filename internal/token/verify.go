@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -49,14 +50,28 @@ type VerifierOptions struct {
 
 // Verifier checks tokens that the broker minted itself. It is safe for
 // concurrent use.
-type Verifier struct{ o VerifierOptions }
+type Verifier struct {
+	o VerifierOptions
+	// headers are those that were looked at before, as they are encoded, by typ; there is
+	// a handful for every key.
+	headers sync.Map
+}
+
+// knownHeader is a header of a type of token, as it is encoded, and knownKey what it says.
+type (
+	knownHeader struct{ typ, encoded string }
+	knownKey    struct {
+		kid       string
+		algorithm keys.Algorithm
+	}
+)
 
 // NewVerifier returns a Verifier.
 func NewVerifier(o VerifierOptions) *Verifier {
 	if o.Leeway == 0 {
 		o.Leeway = 30 * time.Second
 	}
-	return &Verifier{o}
+	return &Verifier{o: o}
 }
 
 // Access returns what a good access token says. It fails with ErrInvalid or
@@ -168,7 +183,7 @@ func (v *Verifier) open(raw, typ string, lookup func(string) (keys.PublicKey, bo
 	if !ok1 || !ok2 {
 		return nil, "", refuse("the token does not have three parts")
 	}
-	key, err := headerKey(header, typ, lookup)
+	key, err := v.headerKey(header, typ, lookup)
 	if err != nil {
 		return nil, "", err
 	}
@@ -186,6 +201,20 @@ func (v *Verifier) open(raw, typ string, lookup func(string) (keys.PublicKey, bo
 
 // headerKey finds the key that the header names, and refuses any header that is
 // not byte for byte what that key's Signer writes for typ.
+func (v *Verifier) headerKey(encoded, typ string, lookup func(string) (keys.PublicKey, bool)) (keys.PublicKey, error) {
+	if known, ok := v.headers.Load(knownHeader{typ, encoded}); ok {
+		said := known.(knownKey) //nolint:forcetypeassert // nothing else is stored
+		if key, ok := lookup(said.kid); ok && key.Algorithm == said.algorithm {
+			return key, nil
+		}
+	}
+	key, err := headerKey(encoded, typ, lookup)
+	if err == nil {
+		v.headers.Store(knownHeader{typ, strings.Clone(encoded)}, knownKey{key.ID, key.Algorithm})
+	}
+	return key, err
+}
+
 func headerKey(encoded, typ string, lookup func(string) (keys.PublicKey, bool)) (keys.PublicKey, error) {
 	if len(encoded) > base64.RawURLEncoding.EncodedLen(maxHeader) {
 		return keys.PublicKey{}, refuse("the header is too long")
