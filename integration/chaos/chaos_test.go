@@ -25,18 +25,18 @@ func TestAKilledBrokerKeepsWhatItAcknowledged(t *testing.T) {
 // broker ever did, and each of it must be found.
 func TestWhatABrokerDidNotKeepIsReported(t *testing.T) {
 	err := onStage(t.Context(), func(s *stage) error {
-		address, err := s.address()
+		address, err := s.Address()
 		if err != nil {
 			return err
 		}
 		r := newReport(io.Discard)
 		r.begin("lies")
-		p := s.newProcess("broker", address)
+		p := s.Process("broker", address)
 		w, err := s.open(p, options{workers: minWorkers}, r)
 		if err != nil {
 			return err
 		}
-		s.Cleanup(func() { _ = p.stop() })
+		s.Cleanup(func() { _ = p.Stop() })
 		if err := w.verify(t.Context()); err != nil || r.failed() {
 			t.Errorf("control: %v, %s", err, r.sum())
 		}

@@ -31,7 +31,7 @@ const (
 // which gives it the clock that a file moves.
 func clockMoves(ctx context.Context, o options, r *report) error {
 	return onStage(ctx, func(s *stage) error {
-		address, err := s.address()
+		address, err := s.Address()
 		if err != nil {
 			return err
 		}
@@ -39,8 +39,8 @@ func clockMoves(ctx context.Context, o options, r *report) error {
 		if err != nil {
 			return err
 		}
-		p, hands := s.newProcess("broker", address), filepath.Join(s.dir, "clock")
-		p.args = []string{self, "-serve", p.config, "-clock", hands}
+		p, hands := s.Process("broker", address), filepath.Join(s.Dir, "clock")
+		p.Args = []string{self, "-serve", p.Config, "-clock", hands}
 		move := func(by time.Duration) func() error {
 			return func() error { return os.WriteFile(hands, []byte(by.String()), 0o600) }
 		}
@@ -75,7 +75,7 @@ func early(a *answered) bool {
 func (f *faulting) shortTokens(ctx context.Context) {
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {shortScope}, "resource": {shortAPI}}
 	for ctx.Err() == nil {
-		t, err := f.tokensOf("client_credentials", f.c.post(f.s.ctx, "/token", form, shortClient, f.s.secret))
+		t, err := f.tokensOf("client_credentials", f.c.post(f.s.Context(), "/token", form, shortClient, f.s.secret))
 		if err != nil {
 			f.excuse(err)
 		} else {

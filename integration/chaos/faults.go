@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/integration/live"
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
@@ -37,7 +38,7 @@ type fault struct {
 // faulting is a broker that faults are done to.
 type faulting struct {
 	*load
-	p       *process
+	p       *live.Process
 	network *testkit.Relay // to PostgreSQL, if there is one
 	workers int
 	current atomic.Pointer[fault] // nil while all is well
@@ -60,18 +61,18 @@ func (f *faulting) trouble(a *answered) bool {
 	default:
 		f.r.violation("during %s: %v", now.name, a)
 	}
-	pause(f.s.ctx, 50*time.Millisecond)
+	pause(f.s.Context(), 50*time.Millisecond)
 	return true
 }
 
 // suffer does one fault under load and holds the broker to what is documented.
 func (f *faulting) suffer(bad fault) error {
 	before := f.l.count()
-	held, err := f.hold(f.s.ctx)
+	held, err := f.hold(f.s.Context())
 	if err != nil {
 		return fmt.Errorf("before %s: %w", bad.name, err)
 	}
-	ctx, stop := context.WithCancel(f.s.ctx)
+	ctx, stop := context.WithCancel(f.s.Context())
 	defer stop()
 	var group sync.WaitGroup
 	group.Go(func() { f.run(ctx, f.load.workers(f.workers)) })
@@ -107,10 +108,10 @@ func (f *faulting) suffer(bad fault) error {
 	f.r.count(acks, f.l.count()-before)
 	f.r.took("recovery", took)
 	f.r.note("%s for %s: recovered %s after its end; went on: %s; paused: %s", bad.name, bad.lasts, round(took), strings.Join(on, ", "), strings.Join(off, ", "))
-	if err := f.verify(f.s.ctx); err != nil {
+	if err := f.verify(f.s.Context()); err != nil {
 		return fmt.Errorf("after %s: %w", bad.name, err)
 	}
-	auditWhole(f.s.ctx, f.p, f.r)
+	auditWhole(f.s.Context(), f.p, f.r)
 	return nil
 }
 
@@ -118,7 +119,7 @@ func (f *faulting) suffer(bad fault) error {
 func (f *faulting) probe(ctx context.Context) {
 	for ctx.Err() == nil {
 		if what, try, ok := f.l.forbidden(); ok {
-			got := try(f.s.ctx)
+			got := try(f.s.Context())
 			if got.ok() {
 				f.r.wrong(twice, "%s: %s", what, got)
 			}
@@ -132,11 +133,11 @@ func (f *faulting) probe(ctx context.Context) {
 func (f *faulting) watch(ctx context.Context, held string) {
 	for ctx.Err() == nil {
 		for _, path := range []string{"/jwks", "/.well-known/openid-configuration", "/healthz"} {
-			if got := f.c.get(f.s.ctx, f.c.issuer+path, "", ""); !got.ok() {
+			if got := f.c.get(f.s.Context(), f.c.issuer+path, "", ""); !got.ok() {
 				f.r.wrong(refused, "%s: %s", path, got)
 			}
 		}
-		got, now := f.c.userinfo(f.s.ctx, held), f.current.Load()
+		got, now := f.c.userinfo(f.s.Context(), held), f.current.Load()
 		switch {
 		case got.ok():
 		case now == nil || now.tokens:
@@ -161,7 +162,7 @@ func (f *faulting) hold(ctx context.Context) (string, error) {
 }
 
 // begun is a broker under faults on this stage.
-func (s *stage) begun(o options, r *report, p *process) (*faulting, error) {
+func (s *stage) begun(o options, r *report, p *live.Process) (*faulting, error) {
 	w, err := s.open(p, o, r)
 	if err != nil {
 		return nil, err
@@ -169,8 +170,8 @@ func (s *stage) begun(o options, r *report, p *process) (*faulting, error) {
 	f := &faulting{load: w, p: p, workers: o.workers}
 	w.trouble = f.trouble
 	s.Cleanup(func() {
-		if err := p.stop(); err != nil {
-			r.violation("stop: %v: %s", err, p.tail())
+		if err := p.Stop(); err != nil {
+			r.violation("stop: %v: %s", err, p.Tail())
 		}
 	})
 	return f, nil

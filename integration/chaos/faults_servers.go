@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/integration/live"
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
@@ -57,12 +58,12 @@ func (s *stage) behindRelay(o options, r *report, pg *testkit.PostgresServer, re
 	}
 	network := testkit.NewRelay(s, dsn.Host)
 	dsn.Host = network.Address
-	address, err := s.address()
+	address, err := s.Address()
 	if err != nil {
 		return nil, err
 	}
 	behind := &testkit.PostgresServer{DSN: dsn.String()}
-	f, err := s.begun(o, r, s.newProcess("broker", address, s.external(behind, redis)...))
+	f, err := s.begun(o, r, s.Process("broker", address, live.External(behind, redis)...))
 	if err == nil {
 		f.network = network
 	}
@@ -75,23 +76,23 @@ const diskSize = 96 << 20
 // diskFull fills the disk that SQLite and its log are on: a small tmpfs.
 func diskFull(ctx context.Context, o options, r *report) error {
 	return onStage(ctx, func(s *stage) error {
-		address, err := s.address()
+		address, err := s.Address()
 		if err != nil {
 			return err
 		}
-		p := s.newProcess("broker", address)
-		if err := os.MkdirAll(p.data, 0o700); err != nil {
+		p := s.Process("broker", address)
+		if err := os.MkdirAll(p.Data, 0o700); err != nil {
 			return err
 		}
-		if err := syscall.Mount("tmpfs", p.data, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", diskSize)); err != nil {
+		if err := syscall.Mount("tmpfs", p.Data, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", diskSize)); err != nil {
 			return fmt.Errorf("mount a small disk, which takes root: %w", err)
 		}
-		s.Cleanup(func() { _ = syscall.Unmount(p.data, syscall.MNT_DETACH) })
+		s.Cleanup(func() { _ = syscall.Unmount(p.Data, syscall.MNT_DETACH) })
 		f, err := s.begun(o, r, p)
 		if err != nil {
 			return err
 		}
-		ballast := filepath.Join(p.data, "ballast")
+		ballast := filepath.Join(p.Data, "ballast")
 		return f.sufferAll(fault{
 			name: "disk full", begin: func() error { return fill(ballast) }, over: func() error { return os.Remove(ballast) },
 		})

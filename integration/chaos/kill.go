@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/integration/live"
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
@@ -27,36 +28,31 @@ func killSQLite(ctx context.Context, o options, r *report) error {
 // killPostgres kills a broker on PostgreSQL and Redis, which stay.
 func killPostgres(ctx context.Context, o options, r *report) error {
 	return onStage(ctx, func(s *stage) error {
-		return s.kills(o, r, false, s.external(testkit.NewPostgres(s), testkit.Redis(s))...)
+		return s.kills(o, r, false, live.External(testkit.NewPostgres(s), testkit.Redis(s))...)
 	})
-}
-
-// external are the variables of a broker on these servers.
-func (s *stage) external(pg *testkit.PostgresServer, redis *testkit.RedisServer) []string {
-	return []string{"GATEHOUSE_DATABASE_DRIVER=postgres", "GATEHOUSE_DATABASE_DSN=" + pg.DSN, "GATEHOUSE_REDIS_URL=" + redis.URL}
 }
 
 // killing is a series of kills.
 type killing struct {
 	*load
-	p       *process
+	p       *live.Process
 	forgets bool         // its memory ends with the process
 	dead    atomic.Bool  // it was killed
 	started atomic.Int64 // when it was ready last, as UnixNano
 }
 
 func (s *stage) kills(o options, r *report, forgets bool, env ...string) error {
-	address, err := s.address()
+	address, err := s.Address()
 	if err != nil {
 		return err
 	}
-	k := &killing{p: s.newProcess("broker", address, env...), forgets: forgets}
+	k := &killing{p: s.Process("broker", address, env...), forgets: forgets}
 	w, err := s.open(k.p, o, r)
 	if err != nil {
 		return err
 	}
 	k.load = w
-	s.Cleanup(func() { _ = k.p.stop() })
+	s.Cleanup(func() { _ = k.p.Stop() })
 	w.trouble, w.fresh = k.trouble, k.young
 	for i := range o.rounds {
 		if err := k.round(i, o); err != nil {
@@ -67,23 +63,23 @@ func (s *stage) kills(o options, r *report, forgets bool, env ...string) error {
 }
 
 // open starts a broker, brings the apps in and signs everybody in once.
-func (s *stage) open(p *process, o options, r *report) (*load, error) {
-	if _, err := p.start(s.ctx); err != nil {
+func (s *stage) open(p *live.Process, o options, r *report) (*load, error) {
+	if _, err := p.Start(s.Context()); err != nil {
 		return nil, err
 	}
-	w := &load{s: s, r: r, l: newLedger(), c: newClient(s.Issuer(), p.socket(), o.workers), people: map[string]string{}}
+	w := &load{s: s, r: r, l: newLedger(), c: newClient(s.Issuer(), p.Socket(), o.workers), people: map[string]string{}}
 	w.fresh = func() bool { return false }
-	if err := s.populate(w.c, p.socket()); err != nil {
+	if err := s.populate(w.c, p.Socket()); err != nil {
 		return nil, err
 	}
-	pause(s.ctx, s.settle)
+	pause(s.Context(), s.settle)
 	return w, w.meet()
 }
 
 // meet signs the people in, so that the directory has them.
 func (w *load) meet() error {
 	for _, name := range []string{"alice", "bob", "ada"} {
-		cookie, err := w.s.signIn(w.s.ctx, name)
+		cookie, err := w.s.signIn(w.s.Context(), name)
 		if err != nil {
 			return err
 		}
@@ -93,7 +89,7 @@ func (w *load) meet() error {
 		page, err := list[struct {
 			ID      string
 			Profile struct{ Email string }
-		}](w.s.ctx, w.c, "/people")
+		}](w.s.Context(), w.c, "/people")
 		if err != nil {
 			return err
 		}
@@ -117,8 +113,8 @@ func (k *killing) trouble(a *answered) bool {
 		return false
 	}
 	k.r.wrong(refused, "%v", a)
-	pause(k.s.ctx, 100*time.Millisecond)
-	return k.s.ctx.Err() == nil && !k.dead.Load()
+	pause(k.s.Context(), 100*time.Millisecond)
+	return k.s.Context().Err() == nil && !k.dead.Load()
 }
 
 // round lets the workers work, kills, looks at the audit log, starts and verifies.
@@ -126,25 +122,25 @@ func (k *killing) round(i int, o options) error {
 	before := k.l.count()
 	k.started.CompareAndSwap(0, time.Now().UnixNano())
 	done := make(chan struct{})
-	go func() { k.run(k.s.ctx, k.workers(o.workers)); close(done) }()
+	go func() { k.run(k.s.Context(), k.workers(o.workers)); close(done) }()
 	for k.l.count() < before+o.writes {
-		if err := k.s.ctx.Err(); err != nil {
+		if err := k.s.Context().Err(); err != nil {
 			return err
 		}
-		pause(k.s.ctx, time.Millisecond)
+		pause(k.s.Context(), time.Millisecond)
 	}
-	pause(k.s.ctx, rand.N(50*time.Millisecond))
+	pause(k.s.Context(), rand.N(50*time.Millisecond))
 	k.dead.Store(true)
-	k.p.kill()
+	k.p.Kill()
 	<-done
 	k.c.forget()
 	k.r.count(kills, 1)
 	k.r.count(acks, k.l.count()-before)
 	if i < 10 || i%10 == 9 || i == o.rounds-1 {
-		auditWhole(k.s.ctx, k.p, k.r)
+		auditWhole(k.s.Context(), k.p, k.r)
 	}
 	paused := time.Now()
-	if _, err := k.p.start(k.s.ctx); err != nil {
+	if _, err := k.p.Start(k.s.Context()); err != nil {
 		return err
 	}
 	k.r.took("start after a kill", time.Since(paused))
@@ -153,12 +149,12 @@ func (k *killing) round(i int, o options) error {
 	if i%20 == 19 {
 		k.r.note("%d kills, %s acknowledged writes", i+1, grouped(k.l.count()))
 	}
-	return k.verify(k.s.ctx)
+	return k.verify(k.s.Context())
 }
 
 // auditWhole asks the product itself whether the audit log is whole.
-func auditWhole(ctx context.Context, p *process, r *report) {
-	out, err := p.command(ctx, "audit", "verify")
+func auditWhole(ctx context.Context, p *live.Process, r *report) {
+	out, err := p.Command(ctx, "audit", "verify")
 	if err != nil || !strings.Contains(out, "is whole") {
 		r.wrong(broken, "%v: %s", err, out)
 		return
@@ -168,16 +164,16 @@ func auditWhole(ctx context.Context, p *process, r *report) {
 
 // finish stops the broker in good order and looks for every token there ever was.
 func (k *killing) finish() error {
-	if err := k.p.stop(); err != nil {
+	if err := k.p.Stop(); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
-	auditWhole(k.s.ctx, k.p, k.r)
-	out, err := k.p.command(k.s.ctx, "audit", "export", "--type", "token.issued")
+	auditWhole(k.s.Context(), k.p, k.r)
+	out, err := k.p.Command(k.s.Context(), "audit", "export", "--type", "token.issued")
 	if err != nil {
 		return fmt.Errorf("export: %w: %.300s", err, out)
 	}
 	k.recorded([]byte(out))
-	if log, err := os.ReadFile(filepath.Clean(k.p.log)); err != nil || bytes.Contains(log, []byte(`"panic"`)) {
+	if log, err := os.ReadFile(filepath.Clean(k.p.Log)); err != nil || bytes.Contains(log, []byte(`"panic"`)) {
 		return errors.Join(errors.New("the log tells of a panic"), err)
 	}
 	return nil

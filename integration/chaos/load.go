@@ -74,7 +74,7 @@ func (w *load) run(ctx context.Context, workers []worker) {
 	for _, one := range workers {
 		group.Go(func() {
 			for ctx.Err() == nil {
-				err := one.do(w.s.ctx) // what is under way at the end is answered
+				err := one.do(w.s.Context()) // what is under way at the end is answered
 				var a *answered
 				switch {
 				case err == nil:

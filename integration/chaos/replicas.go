@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatehouse-io/gatehouse/integration/live"
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
@@ -29,7 +30,7 @@ const (
 // cluster is two replicas behind a balancer.
 type cluster struct {
 	*load
-	replicas [2]*process
+	replicas [2]*live.Process
 	balancer *balancer
 }
 
@@ -65,7 +66,7 @@ func replicasUnderLoad(ctx context.Context, o options, r *report) error {
 
 // cluster starts two replicas on PostgreSQL and Redis.
 func (s *stage) cluster(o options, r *report) (*cluster, error) {
-	env := append(s.external(testkit.NewPostgres(s), testkit.Redis(s)),
+	env := append(live.External(testkit.NewPostgres(s), testkit.Redis(s)),
 		"GATEHOUSE_TRUSTED_PROXIES=127.0.0.1/32", "GATEHOUSE_KEYS_LEAD="+lead.String(), "GATEHOUSE_SHUTDOWN_DELAY=1s")
 	c := &cluster{}
 	for i := range c.replicas {
@@ -76,18 +77,18 @@ func (s *stage) cluster(o options, r *report) (*cluster, error) {
 		if err := l.Close(); err != nil {
 			return nil, err
 		}
-		p := s.newProcess(fmt.Sprintf("broker-%d", i), l.Addr().String(), env...)
+		p := s.Process(fmt.Sprintf("broker-%d", i), l.Addr().String(), env...)
 		c.replicas[i] = p
 		s.Cleanup(func() {
-			if err := p.stop(); err != nil {
-				r.violation("stop: %v: %s", err, p.tail())
+			if err := p.Stop(); err != nil {
+				r.violation("stop: %v: %s", err, p.Tail())
 			}
 		})
 	}
-	if _, err := c.replicas[1].start(s.ctx); err != nil {
+	if _, err := c.replicas[1].Start(s.Context()); err != nil {
 		return nil, err
 	}
-	c.balancer = newBalancer(s.ctx, s.Listener(), c.replicas[0].address, c.replicas[1].address)
+	c.balancer = newBalancer(s.Context(), s.Listener(), c.replicas[0].Address, c.replicas[1].Address)
 	s.Cleanup(c.balancer.close)
 	s.settle = 2 * lagLimit
 	var err error
@@ -95,7 +96,7 @@ func (s *stage) cluster(o options, r *report) (*cluster, error) {
 		return nil, err
 	}
 	c.trouble, c.lag = c.refused, lagLimit
-	if err := c.overNetwork(s.ctx); err != nil {
+	if err := c.overNetwork(s.Context()); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -112,7 +113,7 @@ func (c *cluster) overNetwork(ctx context.Context) error {
 // refused counts everything that is not the good answer.
 func (c *cluster) refused(a *answered) bool {
 	c.r.wrong(refused, "%v", a)
-	pause(c.s.ctx, 100*time.Millisecond)
+	pause(c.s.Context(), 100*time.Millisecond)
 	return true
 }
 
@@ -147,11 +148,11 @@ func (c *cluster) turnAndRestart(ctx context.Context) error {
 func (c *cluster) roll(ctx context.Context) error {
 	for _, p := range c.replicas {
 		began := time.Now()
-		if err := p.stop(); err != nil {
-			return fmt.Errorf("stop a replica: %w: %s", err, p.tail())
+		if err := p.Stop(); err != nil {
+			return fmt.Errorf("stop a replica: %w: %s", err, p.Tail())
 		}
 		c.r.took("drain", time.Since(began))
-		if _, err := p.start(ctx); err != nil {
+		if _, err := p.Start(ctx); err != nil {
 			return err
 		}
 		pause(ctx, time.Second)
@@ -166,7 +167,7 @@ func (c *cluster) resourceServer(ctx context.Context) {
 	var read, until time.Time
 	for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
 		if !time.Now().Before(until) {
-			got := c.c.get(c.s.ctx, c.c.issuer+"/jwks", "", "")
+			got := c.c.get(c.s.Context(), c.c.issuer+"/jwks", "", "")
 			if err := json.Unmarshal(got.body, &set); err != nil {
 				c.r.wrong(refused, "jwks: %v", err)
 				continue
@@ -178,7 +179,7 @@ func (c *cluster) resourceServer(ctx context.Context) {
 			}
 			read, until = time.Now(), time.Now().Add(time.Duration(age)*time.Second)
 		}
-		t, err := c.tokensOf("client_credentials", c.clientToken(c.s.ctx))
+		t, err := c.tokensOf("client_credentials", c.clientToken(c.s.Context()))
 		if err != nil {
 			c.r.wrong(refused, "%v", err)
 			continue

@@ -9,30 +9,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
-	"github.com/gatehouse-io/gatehouse/internal/demo"
-	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/integration/live"
 )
 
-// stage is everything around a broker: the identity provider and the sample apps
-// of the demo, which live in this process, and a folder. It is a testkit.T, so
-// that it can start servers.
+// stage is what a part plays on, with apps of ours.
 type stage struct {
-	*demo.Demo
-	ctx      context.Context // as a test's
-	dir      string
-	program  string // the built broker
-	cleanups []func()
-	settle   time.Duration     // how long every replica may take to know an app
-	key      *ecdsa.PrivateKey // of jobClient
-	secret   string            // of shortClient
+	*live.Stage
+	settle time.Duration     // how long every replica may take to know an app
+	key    *ecdsa.PrivateKey // of jobClient
+	secret string            // of shortClient
 }
 
 // jobClient is an app of ours that proves itself with private_key_jwt.
@@ -51,77 +39,20 @@ const (
 	shortLife   = 10 * time.Second
 )
 
-// failure ends a part from within Fatal.
-type failure struct{ error }
-
 // onStage runs a part on a stage of its own.
-func onStage(ctx context.Context, play func(*stage) error) (err error) {
-	s := &stage{ctx: ctx}
-	defer func() {
-		if p := recover(); p != nil {
-			f, ours := p.(failure)
-			if !ours {
-				panic(p)
-			}
-			err = f.error
+func onStage(ctx context.Context, play func(*stage) error) error {
+	return live.Play(ctx, "", func(on *live.Stage) error {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return fmt.Errorf("key: %w", err)
 		}
-		for i := len(s.cleanups) - 1; i >= 0; i-- {
-			s.cleanups[i]()
-		}
-	}()
-	if err := s.set(); err != nil {
-		return err
-	}
-	return play(s)
-}
-
-// Helper implements testkit.T.
-func (s *stage) Helper() {}
-
-// Fatal implements testkit.T: it ends the part.
-func (s *stage) Fatal(args ...any) { panic(failure{errors.New(fmt.Sprint(args...))}) }
-
-// Fatalf implements testkit.T.
-func (s *stage) Fatalf(format string, args ...any) { panic(failure{fmt.Errorf(format, args...)}) }
-
-// Cleanup implements testkit.T.
-func (s *stage) Cleanup(f func()) { s.cleanups = append(s.cleanups, f) }
-
-// Context implements testkit.T.
-func (s *stage) Context() context.Context { return s.ctx }
-
-// set builds the broker and starts the cast.
-func (s *stage) set() (err error) {
-	if s.dir, err = os.MkdirTemp("", "gatehouse-chaos-"); err != nil {
-		return fmt.Errorf("temporary folder: %w", err)
-	}
-	s.Cleanup(func() { _ = os.RemoveAll(s.dir) })
-	s.program = filepath.Join(s.dir, "gatehouse")
-	build := exec.CommandContext(s.ctx, "go", "build", "-o", s.program, "github.com/gatehouse-io/gatehouse/cmd/broker")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the broker: %w: %s", err, out)
-	}
-	s.Demo, err = demo.New(demo.Options{Addr: "127.0.0.1:0", Data: filepath.Join(s.dir, "demo"), Exact: true, Now: time.Now})
-	if err != nil {
-		return err
-	}
-	s.Cleanup(s.Close)
-	s.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	return err
-}
-
-// address is where the broker is reached; its listener is given up for the process.
-func (s *stage) address() (string, error) {
-	address := s.Listener().Addr().String()
-	if err := s.Listener().Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return "", fmt.Errorf("give the address up: %w", err)
-	}
-	return address, nil
+		return play(&stage{Stage: on, key: key})
+	})
 }
 
 // populate applies the sample apps and ours.
 func (s *stage) populate(c *client, socket string) error {
-	if err := s.Populate(s.ctx, socket); err != nil {
+	if err := s.Populate(s.Context(), socket); err != nil {
 		return err
 	}
 	point, err := s.key.PublicKey.Bytes()
@@ -147,7 +78,7 @@ func (s *stage) populate(c *client, socket string) error {
 		var applied struct {
 			Secret string `json:"client_secret"`
 		}
-		if err := c.manage(s.ctx, http.MethodPut, "/apps/"+name, []byte(manifest)).decode(&applied); err != nil {
+		if err := c.manage(s.Context(), http.MethodPut, "/apps/"+name, []byte(manifest)).decode(&applied); err != nil {
 			return fmt.Errorf("apply %s: %w", name, err)
 		}
 		if name == shortApp {
@@ -160,23 +91,9 @@ func (s *stage) populate(c *client, socket string) error {
 // signIn signs a person in to expense-bot in a new browser and returns the
 // broker's cookies in it.
 func (s *stage) signIn(ctx context.Context, username string) (cookie string, err error) {
-	who, b := s.Facts().Person(username), browser.New()
-	page, err := b.Get(ctx, s.Facts().App("expense-bot").URL+"login?idp="+s.Facts().IDPs[0].ID)
-	if err != nil {
-		return "", err
+	cookie, err = s.SignIn(ctx, username)
+	if page, ok := errors.AsType[*live.SignInError](err); ok {
+		err = &answered{what: "sign-in", reply: reply{status: page.Status, header: page.Header, body: []byte(page.Text)}}
 	}
-	if page.Status != http.StatusOK {
-		return "", &answered{what: "sign-in", reply: reply{status: page.Status, header: page.Header, body: []byte(page.Text())}}
-	}
-	if page, err = b.Submit(ctx, page, "", url.Values{"username": {who.Username}, "password": {who.Password}}); err != nil {
-		return "", err
-	}
-	if said, _ := page.ByID("who"); said != who.Email {
-		return "", &answered{what: "sign-in", reply: reply{status: page.Status, header: page.Header, body: []byte(page.Text())}}
-	}
-	issuer, err := url.Parse(s.Issuer())
-	if err != nil {
-		return "", fmt.Errorf("issuer: %w", err)
-	}
-	return b.CookieHeader(issuer), nil
+	return cookie, err
 }

@@ -1,4 +1,4 @@
-package main
+package live
 
 import (
 	"context"
@@ -16,47 +16,48 @@ import (
 // startLimit is how long a broker may take to be ready.
 const startLimit = 60 * time.Second
 
-// process is a broker as a process of its own, and how to start it again.
-type process struct {
-	program string // the built broker
-	config  string
-	args    []string // how it is started
-	env     []string // GATEHOUSE_ variables
-	address string
-	data    string
-	log     string
-	cmd     *exec.Cmd
-	ended   chan error
+// Process is a broker as a process of its own, and how to start it again.
+type Process struct {
+	// Program is the built broker and Config its configuration; Args is how it is started,
+	// and Env are its GATEHOUSE_ variables.
+	Program, Config string
+	Args, Env       []string
+	// Address is where it listens, Data its folder and Log the file of what it prints.
+	Address, Data, Log string
+
+	cmd   *exec.Cmd
+	ended chan error
 }
 
-// newProcess describes a broker of this stage. It is not started.
-func (s *stage) newProcess(name, address string, env ...string) *process {
-	data := filepath.Join(s.dir, name)
-	return &process{
-		program: s.program, config: s.ConfigFile(), args: []string{s.program, "serve", "--config", s.ConfigFile()}, address: address, data: data, log: data + ".log",
+// Process describes a broker of this stage. It is not started.
+func (s *Stage) Process(name, address string, env ...string) *Process {
+	data := filepath.Join(s.Dir, name)
+	return &Process{
+		Program: s.Program, Config: s.ConfigFile(), Args: []string{s.Program, "serve", "--config", s.ConfigFile()}, Address: address, Data: data, Log: data + ".log",
 		// No limits: what is replayed on purpose fails, and alice enters one app all the time.
-		env: append([]string{
+		Env: append([]string{
 			"GATEHOUSE_DATA_DIR=" + data, "GATEHOUSE_LISTEN=" + address, "GATEHOUSE_LOG_LEVEL=warn", "GATEHOUSE_LIMITS_CLIENT_FAILURES=0",
 			"GATEHOUSE_LIMITS_ADDRESS_FAILURES=0", "GATEHOUSE_LIMITS_SIGN_INS=0", "GATEHOUSE_LIMITS_PERSON=0", "GATEHOUSE_LIMITS_API_TOKEN=0",
 		}, env...),
 	}
 }
 
-func (p *process) socket() string { return filepath.Join(p.data, "broker.sock") }
+// Socket is where operators reach it.
+func (p *Process) Socket() string { return filepath.Join(p.Data, "broker.sock") }
 
-// start starts the process and returns once it is ready, with how long it took.
-func (p *process) start(ctx context.Context) (time.Duration, error) {
+// Start starts the process and returns once it is ready, with how long it took.
+func (p *Process) Start(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
-	if err := os.MkdirAll(p.data, 0o700); err != nil {
+	if err := os.MkdirAll(p.Data, 0o700); err != nil {
 		return 0, fmt.Errorf("data directory: %w", err)
 	}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, fmt.Errorf("log: %w", err)
 	}
 	defer func() { _ = log.Close() }() // the process has its own
-	p.cmd = exec.Command(p.args[0], p.args[1:]...)
-	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd = exec.Command(p.Args[0], p.Args[1:]...)
+	p.cmd.Env = append(os.Environ(), p.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
@@ -67,28 +68,28 @@ func (p *process) start(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), p.awaitReady(ctx, began.Add(startLimit))
 }
 
-func (p *process) awaitReady(ctx context.Context, until time.Time) error {
+func (p *Process) awaitReady(ctx context.Context, until time.Time) error {
 	for !p.ready(ctx) {
 		select {
 		case err := <-p.ended:
 			p.ended <- err
-			return fmt.Errorf("the broker ended: %w: %s", err, p.tail())
+			return fmt.Errorf("the broker ended: %w: %s", err, p.Tail())
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(2 * time.Millisecond):
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("the broker is not ready: %s", p.tail())
+			return fmt.Errorf("the broker is not ready: %s", p.Tail())
 		}
 	}
 	return nil
 }
 
 // ready asks whether it takes traffic.
-func (p *process) ready(ctx context.Context) bool {
+func (p *Process) ready(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address+"/readyz", nil)
 	if err != nil {
 		return false
 	}
@@ -100,15 +101,15 @@ func (p *process) ready(ctx context.Context) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// kill ends it without any chance to clean up.
-func (p *process) kill() {
+// Kill ends it without any chance to clean up.
+func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended already
 	err := <-p.ended
 	p.ended <- err // for whoever asks next
 }
 
-// stop asks it to end, and fails when it does not end well.
-func (p *process) stop() error {
+// Stop asks it to end, and fails when it does not end well.
+func (p *Process) Stop() error {
 	if p.cmd == nil {
 		return nil
 	}
@@ -120,22 +121,22 @@ func (p *process) stop() error {
 		p.ended <- nil
 		return err
 	case <-time.After(startLimit):
-		p.kill()
+		p.Kill()
 		return errors.New("the broker did not end when it was asked to")
 	}
 }
 
-// command runs a subcommand of the binary on the same configuration.
-func (p *process) command(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, p.program, append(args, "--config", p.config)...)
-	cmd.Env = append(os.Environ(), p.env...)
+// Command runs a subcommand of the binary on the same configuration.
+func (p *Process) Command(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, p.Program, append(args, "--config", p.Config)...)
+	cmd.Env = append(os.Environ(), p.Env...)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 
-// tail is the end of its log.
-func (p *process) tail() string {
-	text, err := os.ReadFile(p.log)
+// Tail is the end of its log.
+func (p *Process) Tail() string {
+	text, err := os.ReadFile(p.Log)
 	if err != nil {
 		return err.Error()
 	}
