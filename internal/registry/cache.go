@@ -20,10 +20,10 @@ type Store interface {
 	Generation(ctx context.Context) (int64, error)
 }
 
-// The rhythm of Run, and the age at which a snapshot answers no more.
+// The rhythm of Run, and for how long a snapshot answers that was not seen to be the
+// catalog's.
 const (
 	poll   = 250 * time.Millisecond
-	renew  = 30 * time.Second
 	oldest = time.Minute
 )
 
@@ -44,8 +44,8 @@ type Options struct {
 
 // Registry answers from a snapshot of the catalog, without a lock and without
 // the store. The snapshot is read again when the catalog's generation has moved
-// (Run), before it answers after an app or client was revoked (Invalidate), and
-// once a minute in any case; when that fails, nothing is answered.
+// (Run), and before it answers after an app or client was revoked (Invalidate). When
+// nobody could tell for a minute whether it has moved, nothing is answered.
 type Registry struct {
 	o       Options
 	current atomic.Pointer[snapshot]
@@ -181,7 +181,7 @@ func (r *Registry) fresh(ctx context.Context) (*snapshot, uint64, error) {
 
 // good reports whether a snapshot may answer now.
 func (r *Registry) good(s *snapshot) bool {
-	return s != nil && s.covers >= r.wanted.Load() && r.o.Now().Sub(s.read) < oldest
+	return s != nil && s.covers >= r.wanted.Load() && r.o.Now().Sub(time.Unix(0, s.seen.Load())) < oldest
 }
 
 // load reads the catalog, unless enough says that the snapshot which another
@@ -203,7 +203,8 @@ func (r *Registry) load(ctx context.Context, enough func(*snapshot) bool) error 
 		return unavailable(err)
 	}
 	s := derive(apps, rev, r.o)
-	s.generation, s.covers, s.read = generation, covers, now
+	s.generation, s.covers = generation, covers
+	s.seen.Store(now.UnixNano())
 	r.current.Store(s)
 	return nil
 }
@@ -215,14 +216,15 @@ func unavailable(cause error) error {
 // Refresh reads the catalog if it has moved since the snapshot, so that a change
 // which was just made is in force here when it returns.
 func (r *Registry) Refresh(ctx context.Context) error {
+	asked := r.o.Now()
 	generation, err := r.o.Store.Generation(ctx)
 	if err != nil {
 		return unavailable(err)
 	}
-	now := r.o.Now()
-	return r.load(ctx, func(s *snapshot) bool {
-		return r.good(s) && s.generation >= generation && now.Sub(s.read) < renew
-	})
+	if s := r.current.Load(); s != nil && s.generation == generation {
+		s.seen.Store(asked.UnixNano())
+	}
+	return r.load(ctx, func(s *snapshot) bool { return r.good(s) && s.generation >= generation })
 }
 
 // Run refreshes until ctx ends, four times a second. A store that does not answer

@@ -3,6 +3,7 @@ package registry
 import (
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -20,9 +21,10 @@ type snapshot struct {
 	all       []*Client
 	// origins of the public clients that run in browsers.
 	origins map[string]bool
-	// generation of the catalog, and when it was read.
+	// generation of the catalog, and when it was last seen to be that one still, in
+	// nanoseconds since 1970.
 	generation int64
-	read       time.Time
+	seen       atomic.Int64
 	// covers is the highest revocation of an app or client that was known
 	// before the reading: see Registry.Invalidate.
 	covers uint64
