@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -23,6 +22,8 @@ import (
 
 // target is a broker under load and what the rows need of it.
 type target struct {
+	pid     int
+	servers []int // what else works for it
 	process *process
 	dir     string // removed when it stops
 	facts   demo.Facts
@@ -68,30 +69,34 @@ func endpoints() []endpoint {
 	}
 }
 
-// broker measures every endpoint that is wanted. It builds the product and starts
-// its demo.
-func (b *bench) broker(ctx context.Context, wanted *regexp.Regexp) (measure part, stop func(), err error) {
+// broker measures the endpoints of the product's demo, which it builds and starts.
+func (b *bench) broker(ctx context.Context, wanted func(string) bool) (measure part, stop func(), err error) {
 	t, err := startTarget(ctx, b.binary)
 	if err != nil {
 		return nil, nil, err
 	}
+	return b.endpoints(t, endpoints(), wanted), t.stop, nil
+}
+
+// endpoints measures those rows of a broker that are wanted.
+func (b *bench) endpoints(t *target, rows []endpoint, wanted func(string) bool) part {
 	return func() error {
-		for _, e := range endpoints() {
-			if !wanted.MatchString(e.name) {
+		for _, e := range rows {
+			if !wanted(e.name) {
 				continue
 			}
 			if e.stock > 0 {
 				if err := t.stock(b.workers, int(float64(e.stock)*(warmUp+b.length/time.Duration(b.rounds)).Seconds())); err != nil {
-					return err
+					return fmt.Errorf("%s: %w", e.name, err)
 				}
 			}
 			row := Row{Name: e.name, FloorOf: strings.Join(e.floor, " + ")}
-			if err := b.measure(t.process.pid(), row, func(worker int) func(*http.Client) error { return e.each(t, worker) }); err != nil {
+			if err := b.measure(t.pid, t.servers, row, func(worker int) func(*http.Client) error { return e.each(t, worker) }); err != nil {
 				return fmt.Errorf("%s: %w", e.name, err)
 			}
 		}
 		return nil
-	}, t.stop, nil
+	}
 }
 
 // startTarget starts the demo of a binary, or of the product, which it then builds,
@@ -119,7 +124,7 @@ func startTarget(ctx context.Context, binary string) (t *target, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t.process = p
+	t.process, t.pid = p, p.pid()
 	go func() { _, _ = new(bytes.Buffer).ReadFrom(out) }() // what the demo prints is for people
 	if t.facts, err = waitForFacts(ctx, factsFile); err != nil {
 		return nil, err
@@ -175,7 +180,7 @@ func (t *target) signIn(ctx context.Context) error {
 		return err
 	}
 	t.exchangers = &exchangers{}
-	return t.exchangers.apply(ctx, t.facts.Issuer, t.facts.Admin.APIToken)
+	return t.exchangers.apply(ctx, http.DefaultClient, t.facts.Issuer, t.facts.Admin.APIToken)
 }
 
 func (t *target) jwks(int) func(*http.Client) error { return t.get("/jwks", "") }

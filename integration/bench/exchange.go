@@ -43,8 +43,8 @@ type exchangers struct {
 	families []tokens // what subjects are made from
 }
 
-// apply has the broker know the apps.
-func (x *exchangers) apply(ctx context.Context, issuer, token string) error {
+// apply has the broker know the apps, by its management API at base.
+func (x *exchangers) apply(ctx context.Context, c *http.Client, base, token string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
@@ -69,7 +69,7 @@ func (x *exchangers) apply(ctx context.Context, issuer, token string) error {
 			"spec:\n  version: 1.0.0\n  owner: {team: finance, primary: ada@acme.example, contacts: {chat: \"#bench\"}}\n" +
 			"  entitlements: [{name: user, description: Use it, groups: [all-employees]}]\n" +
 			"  identity: {protocol: oidc, oidc: {clientId: " + app[0] + ", " + app[1] + "}\n"
-		if x.secrets[app[0]], err = applied(ctx, issuer, token, app[0], manifest); err != nil {
+		if x.secrets[app[0]], err = applied(ctx, c, base, token, app[0], manifest); err != nil {
 			return err
 		}
 	}
@@ -77,14 +77,16 @@ func (x *exchangers) apply(ctx context.Context, issuer, token string) error {
 }
 
 // applied applies a manifest and returns the secret of its client.
-func applied(ctx context.Context, issuer, token, name, manifest string) (secret string, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, issuer+"/api/v1/apps/"+name, bytes.NewBufferString(manifest))
+func applied(ctx context.Context, c *http.Client, base, token, name, manifest string) (secret string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, base+"/api/v1/apps/"+name, bytes.NewBufferString(manifest))
 	if err != nil {
 		return "", fmt.Errorf("apply %s: %w", name, err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	req.Header.Set("Content-Type", "application/yaml")
-	body, err := read(http.DefaultClient, req, http.StatusOK)
+	body, err := read(c, req, http.StatusOK)
 	if err != nil {
 		return "", fmt.Errorf("apply %s: %w", name, err)
 	}

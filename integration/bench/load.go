@@ -25,7 +25,7 @@ type operation func(*http.Client) error
 
 // measure adds row with what load from all workers costs the server in a round, in
 // CPU time per operation. each makes the operation of one worker.
-func (b *bench) measure(pid int, row Row, each func(worker int) func(*http.Client) error) error {
+func (b *bench) measure(pid int, servers []int, row Row, each func(worker int) func(*http.Client) error) error {
 	client := &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: b.workers, MaxConnsPerHost: b.workers},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -44,6 +44,10 @@ func (b *bench) measure(pid int, row Row, each func(worker int) func(*http.Clien
 	if err != nil {
 		return err
 	}
+	beside, err := cpuOfServers(servers)
+	if err != nil {
+		return err
+	}
 	took, err := drive(client, ops, length)
 	if err != nil {
 		return err
@@ -52,12 +56,17 @@ func (b *bench) measure(pid int, row Row, each func(worker int) func(*http.Clien
 	if err != nil {
 		return err
 	}
+	besides, err := cpuOfServers(servers)
+	if err != nil {
+		return err
+	}
 	slices.Sort(took)
 	n := len(took)
 	if n == 0 {
 		return errors.New("nothing was answered")
 	}
-	row.CPU, row.RPS = float64((after-before).Microseconds())/float64(n), float64(n)/time.Since(began).Seconds()
+	row.CPU, row.Servers = float64((after-before).Microseconds())/float64(n), float64((besides-beside).Microseconds())/float64(n)
+	row.RPS = float64(n) / time.Since(began).Seconds()
 	row.P50, row.P99 = ms(took[n/2]), ms(took[n*99/100])
 	b.add(row)
 	return nil
@@ -171,20 +180,23 @@ func (p *process) stop() {
 }
 
 // cpuOf returns the CPU time that a process has used, user and system.
-func cpuOf(pid int) (time.Duration, error) {
+func cpuOf(pid int) (time.Duration, error) { return cpuIn(pid, 11, 13) }
+
+// cpuIn sums fields of what the system says of a process, after its name.
+func cpuIn(pid, from, to int) (time.Duration, error) {
 	body, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0, fmt.Errorf("CPU time of the server: %w", err)
 	}
-	// The name in parentheses may hold spaces; utime and stime are the 12th and
-	// 13th field after it, in ticks of 10 ms.
+	// The name in parentheses may hold spaces; utime and stime are the 12th and 13th
+	// field after it, those of children that have ended the next two, in ticks of 10 ms.
 	_, rest, _ := strings.Cut(string(body), ") ")
 	fields := strings.Fields(rest)
-	if len(fields) < 13 {
+	if len(fields) < to {
 		return 0, errors.New("CPU time of the server: /proc/PID/stat is not as expected")
 	}
 	var ticks int64
-	for _, f := range fields[11:13] {
+	for _, f := range fields[from:to] {
 		n, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("CPU time of the server: %w", err)

@@ -37,6 +37,8 @@ type Row struct {
 	P99     float64 `json:"p99_ms"`
 	// Alloc is the memory that one operation allocates, in KB, where it is measured.
 	Alloc float64 `json:"alloc_kb_per_op,omitempty"`
+	// Servers is the CPU time of PostgreSQL and Redis per operation, in microseconds.
+	Servers float64 `json:"servers_us_per_op,omitempty"`
 }
 
 // bench is one run.
@@ -46,7 +48,8 @@ type bench struct {
 	length time.Duration
 	rounds int
 	binary string // the broker's; built when empty
-	rows   []Row  // in the order of the first round, one for each round
+	many   size
+	rows   []Row // in the order of the first round, one for each round
 }
 
 // part is what a round measures: it adds its rows.
@@ -60,6 +63,9 @@ func main() {
 	length := flag.Duration("length", 5*time.Second, "how long each row is measured")
 	rounds := flag.Int("rounds", 5, "in how many rounds")
 	binary := flag.String("broker", "", "the broker's binary; built when not given")
+	many := size{name: "_many"}
+	flag.IntVar(&many.apps, "apps", 100_000, "how many apps are many")
+	flag.IntVar(&many.people, "people", 1_000_000, "how many people are many")
 	flag.Parse()
 	if *echo != "" {
 		fail(serveEcho(*echo))
@@ -67,12 +73,12 @@ func main() {
 	}
 	wanted, err := regexp.Compile(*run)
 	fail(err)
-	b := &bench{workers: *workers, length: *length, rounds: *rounds, binary: *binary}
-	fail(b.run(context.Background(), wanted))
+	b := &bench{workers: *workers, length: *length, rounds: *rounds, binary: *binary, many: many}
+	fail(b.run(context.Background(), wanted.MatchString))
 	fail(b.write(*out))
 }
 
-func (b *bench) run(ctx context.Context, wanted *regexp.Regexp) error {
+func (b *bench) run(ctx context.Context, wanted func(string) bool) error {
 	raw, err := b.rawCrypto()
 	if err != nil {
 		return err
@@ -91,15 +97,19 @@ func (b *bench) run(ctx context.Context, wanted *regexp.Regexp) error {
 		return err
 	}
 	defer stopBroker()
-	for range b.rounds {
-		for _, measure := range []part{raw, saml, bare, broker} {
-			if err := measure(); err != nil {
-				return err
+	err = b.onCluster(ctx, wanted, func(clusters []part) error {
+		parts := append([]part{raw, saml, bare, broker}, clusters...)
+		for range b.rounds {
+			for _, measure := range parts {
+				if err := measure(); err != nil {
+					return err
+				}
 			}
 		}
-	}
+		return nil
+	})
 	b.settle()
-	return nil
+	return err
 }
 
 // settle makes one row of those of all rounds.
@@ -111,6 +121,7 @@ func (b *bench) settle() {
 		}
 		r.CPU, r.RPS = b.median(r.Name, func(r Row) float64 { return r.CPU }), b.median(r.Name, func(r Row) float64 { return r.RPS })
 		r.P50, r.P99 = b.median(r.Name, func(r Row) float64 { return r.P50 }), b.median(r.Name, func(r Row) float64 { return r.P99 })
+		r.Servers = b.median(r.Name, func(r Row) float64 { return r.Servers })
 		for name := range strings.SplitSeq(r.FloorOf, " + ") {
 			r.Floor += b.median(name, func(r Row) float64 { return r.CPU })
 		}
@@ -141,9 +152,9 @@ func (b *bench) add(r Row) { b.rows = append(b.rows, r) }
 
 func (b *bench) write(file string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "name\tcpu µs/op\tfloor µs\tratio\trps\tp50 ms\tp99 ms\talloc KB\tfloor\t")
+	_, _ = fmt.Fprintln(w, "name\tcpu µs/op\tfloor µs\tratio\trps\tp50 ms\tp99 ms\talloc KB\tservers µs\tfloor\t")
 	for _, r := range b.rows {
-		_, _ = fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t%.0f\t%.2f\t%.2f\t%.0f\t%s\t\n", r.Name, r.CPU, r.Floor, r.Ratio, r.RPS, r.P50, r.P99, r.Alloc, r.FloorOf)
+		_, _ = fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t%.0f\t%.2f\t%.2f\t%.0f\t%.1f\t%s\t\n", r.Name, r.CPU, r.Floor, r.Ratio, r.RPS, r.P50, r.P99, r.Alloc, r.Servers, r.FloorOf)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print rows: %w", err)

@@ -101,6 +101,9 @@ func (p *Process) ready(ctx context.Context) bool {
 	return res.StatusCode == http.StatusOK
 }
 
+// PID is the process id of a broker that runs.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Kill ends it without any chance to clean up.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended already

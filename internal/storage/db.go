@@ -36,9 +36,14 @@ const (
 	Postgres = "postgres"
 )
 
-// readers is how many connections read at once on SQLite, and how many there are
-// at all on PostgreSQL.
-const readers = 16
+// readers is how many connections read at once, writers how many change something at
+// once on PostgreSQL: SQLite has one. They are apart, since a change that is under way
+// reads what it depends on: with one pool, as many changes as it has connections would
+// each wait for one more.
+const (
+	readers = 16
+	writers = 16
+)
 
 // ErrUnavailable is what every method fails with when the database does not answer.
 var ErrUnavailable = fault.New(fault.Unavailable, "store_unavailable", "the database does not answer, try again")
@@ -150,7 +155,7 @@ func connect(o Options) (*DB, error) {
 		var c *pgx.ConnConfig
 		if c, err = postgresConfig(o); err == nil {
 			db.read = newPool(stdlib.OpenDB(*c), readers, o)
-			db.write = db.read
+			db.write = newPool(stdlib.OpenDB(*c), writers, o)
 		}
 	default:
 		err = fmt.Errorf("unknown driver %q", o.Driver)
@@ -234,7 +239,7 @@ func (db *DB) Close() error {
 	if db.read != nil {
 		err = db.read.Close()
 	}
-	if db.write != nil && db.write != db.read {
+	if db.write != nil {
 		err = errors.Join(err, db.write.Close())
 	}
 	if err != nil {

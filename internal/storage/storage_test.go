@@ -7,10 +7,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
@@ -142,4 +145,32 @@ func TestADatabaseThatStandsStillIsUnavailable(t *testing.T) {
 			t.Errorf("the network is back: %v", err)
 		}
 	}
+}
+
+// A change that is under way asks for more, as many at once as there can be.
+func TestChangesThatReadMeanwhileDoNotWaitForEachOther(t *testing.T) {
+	db, err := storage.Open(t.Context(), storage.Options{
+		Driver: storage.Postgres, DSN: testkit.Postgres(t), AnswerTime: 5 * time.Second, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	const changes = 40
+	var group sync.WaitGroup
+	for i := range changes {
+		group.Go(func() {
+			_, err := db.SignIn(t.Context(), directory.Key{Connection: "acme", Subject: strconv.Itoa(i)}, func(*directory.Person) (directory.Person, []event.Event, error) {
+				id := identity.NewID()
+				if _, err := db.Person(t.Context(), id); !errors.Is(err, directory.ErrPersonNotFound) {
+					return directory.Person{}, nil, err
+				}
+				return directory.Person{ID: id, Identities: []directory.Identity{{Connection: "acme", Subject: strconv.Itoa(i)}}}, nil, nil
+			})
+			if err != nil {
+				t.Errorf("change %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -75,6 +75,9 @@ func (s *PostgresServer) Start() {
 	await(s.t, s.DSN)
 }
 
+// PID is the process id of a server that runs.
+func (s *PostgresServer) PID() int { return s.process.Process.Pid }
+
 // Stop ends the server and every connection to it, in good order.
 func (s *PostgresServer) Stop() {
 	if s.process == nil {

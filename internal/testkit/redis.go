@@ -77,6 +77,9 @@ func (s *RedisServer) Pause() { s.signal(syscall.SIGSTOP) }
 // Resume lets a paused server go on.
 func (s *RedisServer) Resume() { s.signal(syscall.SIGCONT) }
 
+// PID is the process id of a server that runs.
+func (s *RedisServer) PID() int { return s.process.Process.Pid }
+
 func (s *RedisServer) signal(sig syscall.Signal) {
 	s.t.Helper()
 	if err := s.process.Process.Signal(sig); err != nil {
