@@ -15,9 +15,12 @@ func Verify(raw []byte, w Want) (m Message, err error) {
 	if err := shaped(root, w.Kind); err != nil {
 		return Message{Hints: m.Hints}, err
 	}
-	if w.Kind == Response {
+	switch w.Kind {
+	case Response:
 		err = w.response(root, ids, &m)
-	} else {
+	case Bare:
+		err = w.bare(root, ids, &m)
+	case AuthnRequest, LogoutRequest, LogoutResponse, Metadata:
 		err = w.single(root, &m)
 	}
 	if err != nil {
@@ -37,7 +40,9 @@ func (w Want) sensible() error {
 		return refuse("saml_want", "what must be signed", "%d", w.Signed)
 	case w.Kind == Response && w.Signed == None:
 		return refuse("saml_want", "a response that must be signed", "none that must")
-	case w.Kind != Response && w.Signed == Assertion:
+	case w.Kind == Bare && w.Signed != Assertion:
+		return refuse("saml_want", "an assertion that must be signed", "%s", w.Signed)
+	case w.Kind != Response && w.Kind != Bare && w.Signed == Assertion:
 		return refuse("saml_want", "a kind with assertions", "%s", w.Kind)
 	}
 	return nil
@@ -94,6 +99,20 @@ func (w Want) response(root *node, ids map[string]struct{}, m *Message) (err err
 	}
 	inherit(assertion)
 	m.Assertion, err = canonicalForm(assertion.el, "")
+	return err
+}
+
+// bare verifies an assertion that came without a response: its own signature is all
+// that can vouch for it.
+func (w Want) bare(root *node, ids map[string]struct{}, m *Message) (err error) {
+	if root.name == encryptedName {
+		if root, m.Encrypted, err = w.decrypted(root, ids); err != nil {
+			return err
+		}
+	}
+	if m.Assertion, m.AssertionSignature, err = w.verify(root); err == nil && m.AssertionSignature == nil {
+		err = refuse("saml_assertion_unsigned", "a signed assertion", "one without a signature of its own")
+	}
 	return err
 }
 

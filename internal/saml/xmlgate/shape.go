@@ -11,6 +11,7 @@ var rootNames = map[Kind][]name{
 	LogoutRequest:  {{nsProtocol, "LogoutRequest"}},
 	LogoutResponse: {{nsProtocol, "LogoutResponse"}},
 	Metadata:       {{nsMetadata, "EntityDescriptor"}, {nsMetadata, "EntitiesDescriptor"}},
+	Bare:           {assertionName, encryptedName},
 	plainAssertion: {assertionName},
 }
 
@@ -54,8 +55,10 @@ func shaped(root *node, kind Kind) error {
 	if kind == Metadata {
 		return nil
 	}
-	if err := identified(root); err != nil {
-		return err
+	if root.name != encryptedName { // which has neither
+		if err := identified(root); err != nil {
+			return err
+		}
 	}
 	if err := conforms(root); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (c *census) one(root *node, kind Kind) error {
 	switch status, _ := root.status(); {
 	case kind == Response && status != "" && status != statusSuccess:
 		words = "no assertion beside an error status"
-	case kind == Response, kind == plainAssertion:
+	case kind == Response, kind == Bare, kind == plainAssertion:
 		want, words = 1, "one assertion"
 	}
 	if len(c.assertions) != want {

@@ -16,12 +16,13 @@ const (
 	LogoutRequest                  // samlp:LogoutRequest
 	LogoutResponse                 // samlp:LogoutResponse
 	Metadata                       // md:EntityDescriptor or md:EntitiesDescriptor
+	Bare                           // saml:Assertion or saml:EncryptedAssertion, without a Response (RFC 7522)
 )
 
 // kindNames are the names of the kinds, which are those of their root elements.
 var kindNames = map[Kind]string{
 	Response: "Response", AuthnRequest: "AuthnRequest", LogoutRequest: "LogoutRequest", LogoutResponse: "LogoutResponse",
-	Metadata: "EntityDescriptor or EntitiesDescriptor", plainAssertion: "Assertion",
+	Metadata: "EntityDescriptor or EntitiesDescriptor", Bare: "Assertion or EncryptedAssertion", plainAssertion: "Assertion",
 }
 
 // String returns the name of the root element; Metadata has two and says so.
@@ -39,7 +40,7 @@ type Signed int
 // and the envelope of a Response, the root element of anything else.
 const (
 	Both      Signed = iota // the Response and its assertion; of other kinds the root
-	Assertion               // the assertion, whether or not the Response is signed too
+	Assertion               // the assertion, whether or not the Response is signed too; all that a Bare one has
 	Envelope                // the root element, or the query of the redirect binding
 	Either                  // the Response or its assertion, at least one
 	None                    // nothing: never good enough for a Response
@@ -83,8 +84,9 @@ type Message struct {
 	// Envelope is the canonical form of the root element, without its signature,
 	// nil when no signature covers it.
 	Envelope []byte
-	// Assertion is the canonical form of a Response's one assertion, without its
-	// own signature: decrypted, and covered by its own signature or the envelope's.
+	// Assertion is the canonical form of a Response's one assertion, or of one that came
+	// Bare, without its own signature: decrypted, and covered by its own signature or
+	// the envelope's.
 	Assertion []byte
 	// Unsigned is the canonical form of a document that no signature covers, and
 	// that needed none.
@@ -146,7 +148,7 @@ type Limits struct {
 func defaults(k Kind) Limits {
 	l := Limits{Bytes: 64 << 10, Depth: 32, Elements: 500, Attributes: 32, Namespaces: 32}
 	switch k {
-	case Response, plainAssertion:
+	case Response, Bare, plainAssertion:
 		l.Bytes, l.Elements = 256<<10, 5_000
 	case Metadata:
 		l.Bytes, l.Elements = 4<<20, 50_000

@@ -59,7 +59,7 @@ func (l *Lab) Attacks() []Attack {
 	for _, group := range []func() []Attack{
 		l.wrapping, l.hiding, l.naming, l.referring, l.transforming, l.algorithms, l.keys, l.tampering,
 		l.markup, l.entities, l.malformed, l.namespaces, l.limits, l.contents, l.kinds, l.wants,
-		l.encryption, l.ciphers, l.queries, l.deflation, l.metadata,
+		l.encryption, l.ciphers, l.queries, l.deflation, l.metadata, l.alone,
 	} {
 		all = append(all, group()...)
 	}

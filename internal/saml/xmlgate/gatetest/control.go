@@ -13,7 +13,7 @@ import (
 // apps write them.
 func (l *Lab) Controls() []Control {
 	var all []Control
-	for _, group := range []func() []Control{l.plain, l.rewritten, l.encrypted, l.others, l.redirects} {
+	for _, group := range []func() []Control{l.plain, l.rewritten, l.encrypted, l.others, l.redirects, l.bares} {
 		all = append(all, group()...)
 	}
 	return all
