@@ -303,6 +303,9 @@ type Connection struct {
 	Claims map[string]string `yaml:"claims"`
 	// Groups says where the person's upstream groups are.
 	Groups Groups `yaml:"groups"`
+	// Exchange says which tokens or assertions of this provider apps may bring to act for
+	// whom they are about (RFC 8693). None, unless told.
+	Exchange Exchange `yaml:"exchange"`
 	// SAML is for Type saml, which takes none of the fields of OpenID Connect:
 	// client_id, client_secret, scopes, algorithms, userinfo, allowed_tenants.
 	SAML SAML `yaml:"saml"`

@@ -59,6 +59,7 @@ func (k *checker) connection(n *Connection, path string, t taken) {
 	default:
 		k.fail(join(path, "type"), "must be oidc or saml")
 	}
+	k.exchange(n, join(path, "exchange"))
 	for j, d := range n.Domains {
 		if !domain.MatchString(d) {
 			k.fail(at(join(path, "domains"), j), "must be a domain in lower case, such as acme.example")

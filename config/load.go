@@ -118,6 +118,7 @@ func (n *Connection) complete() {
 	if n.Groups.Claim == "" {
 		n.Groups.Claim = "groups"
 	}
+	n.Exchange.complete(n.Type)
 	if n.Type == TypeSAML {
 		n.SAML.complete()
 		return

@@ -100,7 +100,7 @@ func (c *connectors) make(ctx context.Context, one connection.Connection) connec
 	}
 	speaks := upstream.New(upstream.Options{
 		ID: cfg.ID, Issuer: cfg.Issuer, Tenants: cfg.AllowedTenants, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret.Reveal(), Scopes: cfg.Scopes,
-		Algorithms: cfg.Algorithms, UserInfo: cfg.UserInfo, HTTP: c.http, Now: c.now, Log: c.log,
+		Algorithms: cfg.Algorithms, UserInfo: cfg.UserInfo, Subjects: subjectsOf(cfg.Exchange, c.saml.issuer), Seen: c.saml.seen, HTTP: c.http, Now: c.now, Log: c.log,
 	})
 	made.speaks, made.login.Connector = speaks, speaks
 	return made
@@ -208,7 +208,8 @@ func ruleFaults(c config.Connection, now time.Time) (faults strictyaml.Faults) {
 func settingsOf(c config.Connection) connection.Settings {
 	return connection.Settings{
 		ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, ClientID: c.ClientID, Scopes: c.Scopes, Domains: c.Domains, Algorithms: c.Algorithms,
-		UserInfo: c.UserInfo, AllowedTenants: c.AllowedTenants, Claims: c.Claims, Groups: &connection.Groups{Claim: c.Groups.Claim}, SAML: samlSettings(c),
+		UserInfo: c.UserInfo, AllowedTenants: c.AllowedTenants, Claims: c.Claims, Groups: &connection.Groups{Claim: c.Groups.Claim},
+		Exchange: exchangeSettings(c.Exchange), SAML: samlSettings(c),
 	}
 }
 

@@ -82,6 +82,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.login.SetResumer(identity.SAML, f.apps)
 	exchange := tokenexchange.New(tokenexchange.Options{
 		Issuer: p.cfg.Issuer, Verifier: p.verifier, Clients: p.registry, People: p.people, Entitlements: p.entitlements,
+		Foreign: tokenexchange.Foreign{Verifier: subjects{f.connectors, p.people.ConnectionEnabled}, Owners: p.people, Revocations: p.db},
 	})
 	f.provider, err = oidc.New(oidc.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,

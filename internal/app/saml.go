@@ -40,11 +40,13 @@ func (c *connectors) samlOptions(n config.Connection) upstream.SAMLOptions {
 	if entity == "" {
 		entity = base + "/metadata"
 	}
+	subjects := subjectsOf(n.Exchange, entity, tokenEndpoint(c.saml.issuer))
+	subjects.Recipients = append([]string{tokenEndpoint(c.saml.issuer)}, n.Exchange.Recipients...)
 	return upstream.SAMLOptions{
 		ID: n.ID, EntityID: entity, ACS: base + "/acs", SLO: base + "/slo", Issuer: n.Issuer,
 		Metadata: upstream.MetadataSource{URL: s.MetadataURL, File: s.MetadataFile, Document: s.Metadata, Trusted: trustedBy(s), Refresh: s.Refresh, MaxAge: s.MaxAge},
 		Signed:   signedBy[s.Signed], Encrypted: s.Encrypted, Post: s.Binding == config.BindingPost, NameIDFormat: s.NameIDFormat, Subject: s.Subject,
-		Attributes: s.Attributes, Contexts: s.AuthnContexts, Unsolicited: s.IDPInitiated, Skew: s.Skew,
+		Attributes: s.Attributes, Contexts: s.AuthnContexts, Unsolicited: s.IDPInitiated, Subjects: subjects, Skew: s.Skew,
 		Keys: c.saml.pairs, Seen: c.saml.seen, HTTP: c.http, Now: c.now, Log: c.log, Learned: c.saml.learned,
 	}
 }

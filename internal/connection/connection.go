@@ -59,7 +59,21 @@ type Settings struct {
 	AllowedTenants []string          `json:"allowed_tenants,omitempty"`
 	Claims         map[string]string `json:"claims,omitempty"`
 	Groups         *Groups           `json:"groups,omitempty"`
+	Exchange       *Exchange         `json:"exchange,omitempty"`
 	SAML           *SAML             `json:"saml,omitempty"`
+}
+
+// Exchange says which of a provider's tokens or assertions apps may bring to act for
+// whom they are about; nil for none. Durations are written as in the configuration.
+type Exchange struct {
+	Clients    map[string][]string `json:"clients,omitempty"`
+	Audiences  []string            `json:"audiences,omitempty"`
+	Recipients []string            `json:"recipients,omitempty"`
+	Types      []string            `json:"types,omitempty"`
+	MaxAge     string              `json:"max_age,omitempty"`
+	Once       bool                `json:"once,omitempty"`
+	ACR        []string            `json:"acr,omitempty"`
+	AMR        []string            `json:"amr,omitempty"`
 }
 
 // Groups says where a person's groups are.

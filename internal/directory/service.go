@@ -151,6 +151,13 @@ func (s *Service) provisioning(ctx context.Context, connection string) (Provisio
 	return s.o.Provisioning(ctx, connection)
 }
 
+// Owner returns the person who is known over a connection by an upstream subject,
+// ErrPersonNotFound for nobody. It makes nobody, and says nothing of whether they and
+// the connection may act: Usable does.
+func (s *Service) Owner(ctx context.Context, connection, subject string) (Person, error) {
+	return s.o.People.PersonByIdentity(ctx, connection, subject)
+}
+
 // Usable returns the person if they and the connection may act.
 func (s *Service) Usable(ctx context.Context, person, connection string) (Person, error) {
 	if err := s.connectionUsable(ctx, connection); err != nil {

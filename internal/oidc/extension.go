@@ -46,9 +46,27 @@ type Decision struct {
 	// Parent is the jti of the token that was brought, and ParentGrant and
 	// ParentClient are its grant and client, where it is one of ours.
 	Parent, ParentGrant, ParentClient string
-	// Mode names the rule that was applied, Reason the one that refused. Purpose is
-	// what the client says that the token is for.
-	Mode, Reason, Purpose string
+	// Origin is where the token came from that was brought, if another issuer made it.
+	Origin Origin
+	// Mode names the rule that was applied, Reason the one that refused; Detail is what
+	// that one expected and what came, where it says so. Purpose is what the client says
+	// that the token is for.
+	Mode, Reason, Detail, Purpose string
+}
+
+// Origin is a token or an assertion of another issuer.
+type Origin struct {
+	// Type is its token type identifier, Connection over which it counts, and ID its jti
+	// or ID.
+	Type, Connection, Issuer, ID string
+}
+
+// told is an event that says where a token of another issuer came from.
+func (o Origin) told(e event.Event) event.Event {
+	if o == (Origin{}) {
+		return e
+	}
+	return e.With("subject_type", o.Type, "subject_connection", o.Connection, "subject_issuer", o.Issuer, "subject_id", o.ID)
 }
 
 // extended makes a grant of an extension.
@@ -87,7 +105,7 @@ func (p *Provider) mintDecided(req *tokenRequest, d Decision) (*tokenAnswer, eve
 		"life", life.String(), "session", a.Session, "connection", a.Connection, "rev", strconv.FormatUint(a.Rev, 10), "key", p.signingKey(req),
 		"mode", d.Mode, "acting", strings.Join(a.Actors, " "), "actor_grant", a.ActorGrant, "purpose", d.Purpose,
 		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient)
-	return answer, issued, nil
+	return answer, d.Origin.told(issued), nil
 }
 
 // refuse records that an extension refused, and why, before the client learns of it.
@@ -99,10 +117,10 @@ func (p *Provider) refuse(req *tokenRequest, d Decision, cause error) error {
 	}
 	a := d.Access
 	e := event.New(req.now, "token.refused", p.o.Actor(req.http, identity.Client(req.client.ID)), identity.App(req.client.App),
-		"grant_type", req.form.Get("grant_type"), "error", f.Code, "reason", d.Reason, "person", a.Person, "audience", a.Audience,
+		"grant_type", req.form.Get("grant_type"), "error", f.Code, "reason", d.Reason, "detail", d.Detail, "person", a.Person, "audience", a.Audience,
 		"scope", strings.Join(a.Scopes, " "), "mode", d.Mode, "acting", strings.Join(a.Actors, " "), "purpose", d.Purpose,
 		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient)
-	if err := p.o.Trail.Record(req.http.Context(), e); err != nil {
+	if err := p.o.Trail.Record(req.http.Context(), d.Origin.told(e)); err != nil {
 		return err
 	}
 	return cause

@@ -51,6 +51,16 @@ type Expect struct {
 	Skew time.Duration
 }
 
+// rules are what an assertion itself must fit.
+type rules struct {
+	Expect
+	// answers says that it is to a request of ours, or to none; signsIn that it must say
+	// how and when the person signed in.
+	answers, signsIn      bool
+	audiences, recipients []string
+	maxAge                time.Duration
+}
+
 // Assertion is what an assertion says that passed.
 type Assertion struct {
 	ID           string
@@ -124,20 +134,29 @@ type beyond struct {
 func Inspect(m xmlgate.Message, e Expect, findings *identity.Findings) (Assertion, error) {
 	i := &inspection{findings: findings}
 	i.envelope(m, e)
+	return i.assertion(m.Assertion, rules{
+		Expect: e, answers: true, signsIn: true, audiences: []string{e.EntityID}, recipients: []string{e.ACS}, maxAge: maxAge,
+	})
+}
+
+// assertion checks the one assertion of a message.
+func (i *inspection) assertion(raw []byte, e rules) (Assertion, error) {
 	var a samllib.Assertion
 	var b beyond
-	if err := cmp.Or(xml.Unmarshal(m.Assertion, &a), xml.Unmarshal(m.Assertion, &b)); err != nil {
+	if err := cmp.Or(xml.Unmarshal(raw, &a), xml.Unmarshal(raw, &b)); err != nil {
 		return Assertion{}, unreadable(err, "an assertion")
 	}
 	i.check(a.Version == "2.0", ErrVersion, "2.0", a.Version)
 	i.check(strings.TrimSpace(a.Issuer.Value) == e.Issuer, ErrIssuer, e.Issuer, a.Issuer.Value)
-	i.check(a.IssueInstant.After(e.Now.Add(-maxAge-e.Skew)) && !a.IssueInstant.After(e.Now.Add(e.Skew)), ErrIssueInstant,
-		"within "+maxAge.String()+" of "+stamp(e.Now), stamp(a.IssueInstant))
+	i.check(a.IssueInstant.After(e.Now.Add(-e.maxAge-e.Skew)) && !a.IssueInstant.After(e.Now.Add(e.Skew)), ErrIssueInstant,
+		"within "+e.maxAge.String()+" of "+stamp(e.Now), stamp(a.IssueInstant))
 	said := Assertion{ID: a.ID, Issued: a.IssueInstant}
 	due := i.subject(&said, a.Subject, e)
 	until := i.conditions(a.Conditions, b, e)
-	said.NotOnOrAfter = earliest(due, until, a.IssueInstant.Add(maxAge))
-	i.statement(&said, a.AuthnStatements, e)
+	said.NotOnOrAfter = earliest(due, until, a.IssueInstant.Add(e.maxAge))
+	if e.signsIn || len(a.AuthnStatements) > 0 || len(e.Contexts) > 0 {
+		i.statement(&said, a.AuthnStatements, e)
+	}
 	said.Attributes = attributes(a.AttributeStatements)
 	if i.failed != nil {
 		return Assertion{}, i.failed
@@ -157,7 +176,7 @@ func (i *inspection) envelope(m xmlgate.Message, e Expect) {
 
 // subject checks whom the assertion is about and who may present it, and returns
 // until when.
-func (i *inspection) subject(said *Assertion, s *samllib.Subject, e Expect) (due time.Time) {
+func (i *inspection) subject(said *Assertion, s *samllib.Subject, e rules) (due time.Time) {
 	if !i.there(s != nil && s.NameID != nil && name(s.NameID.Value), ErrSubject, "a NameID of 1 to 256 bytes, without white space around it or control characters") {
 		return due
 	}
@@ -177,7 +196,7 @@ func name(text string) bool {
 
 // confirmations wants one bearer confirmation that holds (profiles, section 4.1.4.3).
 // Of several, the first that holds counts; if none does, the last tells why.
-func (i *inspection) confirmations(all []samllib.SubjectConfirmation, e Expect) time.Time {
+func (i *inspection) confirmations(all []samllib.SubjectConfirmation, e rules) time.Time {
 	all = slices.DeleteFunc(slices.Clone(all), func(c samllib.SubjectConfirmation) bool {
 		return c.Method != bearer || c.SubjectConfirmationData == nil
 	})
@@ -198,14 +217,16 @@ func (i *inspection) confirmations(all []samllib.SubjectConfirmation, e Expect) 
 	return time.Time{}
 }
 
-func (i *inspection) confirmation(d *samllib.SubjectConfirmationData, e Expect) {
-	i.check(d.Recipient == e.ACS, ErrRecipient, e.ACS, cmp.Or(d.Recipient, "none"))
-	i.check(d.InResponseTo == e.Request, ErrInResponseTo, cmp.Or(e.Request, "none"), cmp.Or(d.InResponseTo, "none"))
+func (i *inspection) confirmation(d *samllib.SubjectConfirmationData, e rules) {
+	i.check(d.Recipient != "" && slices.Contains(e.recipients, d.Recipient), ErrRecipient, strings.Join(e.recipients, " "), cmp.Or(d.Recipient, "none"))
+	if e.answers {
+		i.check(d.InResponseTo == e.Request, ErrInResponseTo, cmp.Or(e.Request, "none"), cmp.Or(d.InResponseTo, "none"))
+	}
 	i.check(d.NotBefore.IsZero() && e.Now.Before(d.NotOnOrAfter.Add(e.Skew)), ErrConfirmationDue, "a time after "+stamp(e.Now)+", and no time before", stamp(d.NotOnOrAfter))
 }
 
 // conditions checks when and where the assertion counts, and returns until when.
-func (i *inspection) conditions(c *samllib.Conditions, b beyond, e Expect) time.Time {
+func (i *inspection) conditions(c *samllib.Conditions, b beyond, e rules) time.Time {
 	if !i.there(c != nil, ErrConditions, "conditions") {
 		return time.Time{}
 	}
@@ -219,17 +240,17 @@ func (i *inspection) conditions(c *samllib.Conditions, b beyond, e Expect) time.
 	// All restrictions must hold, each by one of its audiences (core, section 2.5.1.4).
 	held, got := len(b.Conditions.Restrictions) > 0, "none"
 	for _, r := range b.Conditions.Restrictions {
-		if !slices.ContainsFunc(r.Audiences, func(a string) bool { return strings.TrimSpace(a) == e.EntityID }) {
+		if !slices.ContainsFunc(r.Audiences, func(a string) bool { return slices.Contains(e.audiences, strings.TrimSpace(a)) }) {
 			held = false
 		}
 		got = strings.Join(r.Audiences, " ")
 	}
-	i.check(held, ErrAudience, e.EntityID, got)
+	i.check(held, ErrAudience, strings.Join(e.audiences, " "), got)
 	return c.NotOnOrAfter
 }
 
 // statement checks how and when the person signed in there.
-func (i *inspection) statement(said *Assertion, all []samllib.AuthnStatement, e Expect) {
+func (i *inspection) statement(said *Assertion, all []samllib.AuthnStatement, e rules) {
 	if !i.there(len(all) > 0, ErrAuthnStatement, "an AuthnStatement") {
 		return
 	}

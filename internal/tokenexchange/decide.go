@@ -121,6 +121,7 @@ type refusal struct {
 	// reason is stable, for the audit log.
 	reason string
 	said   *fault.Error
+	detail string // what was expected and what came, for the audit log
 }
 
 // Error implements error.
@@ -130,7 +131,7 @@ func (r *refusal) Error() string { return r.reason + ": " + r.said.Error() }
 func (r *refusal) Unwrap() error { return r.said }
 
 func refuse(reason, code, detail string) *refusal {
-	return &refusal{reason, fault.New(fault.Invalid, code, "%s", detail)}
+	return &refusal{reason: reason, said: fault.New(fault.Invalid, code, "%s", detail)}
 }
 
 // notGood refuses a token that did not verify, unless that could not be told.

@@ -50,6 +50,9 @@ const (
 	TypeID     = "urn:ietf:params:oauth:token-type:id_token"
 )
 
+// subjectTypes are those of a subject.
+var subjectTypes = []string{TypeAccess, TypeID, TypeJWT, TypeSAML}
+
 // SubjectVerifier says what a good token of ours holds: token.Verifier does.
 type SubjectVerifier interface {
 	Access(ctx context.Context, raw string) (token.Access, error)
@@ -80,6 +83,7 @@ type Options struct {
 	Clients      Clients
 	People       People
 	Entitlements Entitlements
+	Foreign      Foreign
 }
 
 // Exchange is the grant.
@@ -95,10 +99,10 @@ func (x *Exchange) GrantType() string { return catalog.GrantExchange }
 func (x *Exchange) Decide(ctx context.Context, req oidc.ExtensionRequest) (oidc.Decision, error) {
 	e := &exchange{Exchange: x, req: req, caller: req.Client, rev: req.Rev}
 	e.decision.IssuedType = TypeAccess
-	for _, step := range []func(context.Context) error{e.read, e.verifySubject, e.target, e.holder, e.line, e.actor, e.scopes, e.entitled} {
+	for _, step := range []func(context.Context) error{e.read, e.verifySubject, e.target, e.holder, e.line, e.actor, e.scopes, e.entitled, e.once} {
 		if err := step(ctx); err != nil {
 			if r, ok := errors.AsType[*refusal](err); ok {
-				e.decision.Reason = r.reason
+				e.decision.Reason, e.decision.Detail = r.reason, r.detail
 			}
 			return e.decision, err
 		}
@@ -118,6 +122,7 @@ type exchange struct {
 	subject token.Access
 	isID    bool // the subject is an id_token
 	expires time.Time
+	use     func(context.Context) error // takes a subject that counts once; nil for none
 	policy  registry.Exchange
 	api     *registry.Audience
 	roles   []string
@@ -149,8 +154,8 @@ func (e *exchange) read(context.Context) error {
 		return refuse("subject_missing", codeRequest, "subject_token is required")
 	case e.asked.subjectType == "":
 		return refuse("subject_type", codeRequest, "subject_token_type is required")
-	case e.asked.subjectType != TypeAccess && e.asked.subjectType != TypeID:
-		return refuse("subject_type", codeRequest, "unsupported token type: subject_token_type must be "+TypeAccess+" or "+TypeID)
+	case !slices.Contains(subjectTypes, e.asked.subjectType):
+		return refuse("subject_type", codeRequest, "unsupported token type: subject_token_type must be one of "+strings.Join(subjectTypes, ", "))
 	case requested != "" && requested != TypeAccess:
 		return refuse("requested_type", codeRequest, "unsupported token type: requested_token_type must be "+TypeAccess)
 	case e.asked.actor == "" && e.asked.actorType != "":
@@ -187,6 +192,9 @@ func target(form url.Values) string {
 
 // verifySubject finds out whom the subject token speaks of.
 func (e *exchange) verifySubject(ctx context.Context) error {
+	if t := e.asked.subjectType; t == TypeJWT || t == TypeSAML {
+		return e.verifyForeign(ctx)
+	}
 	var err error
 	if e.isID = e.asked.subjectType == TypeID; e.isID {
 		var id token.ID
@@ -195,7 +203,10 @@ func (e *exchange) verifySubject(ctx context.Context) error {
 	} else {
 		e.subject, err = e.o.Verifier.Access(ctx, e.asked.subject)
 	}
-	if err != nil {
+	switch {
+	case err != nil && e.ofAnother(err):
+		return e.verifyForeign(ctx)
+	case err != nil:
 		return notGood("subject", err)
 	}
 	s := e.subject

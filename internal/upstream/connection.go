@@ -30,6 +30,7 @@ import (
 
 	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
 
+	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
@@ -48,8 +49,8 @@ const (
 	maxAnswer    = 1 << 20
 )
 
-// Options describe an OpenID Connect connection. All but UserInfo, Tenants and
-// ClientSecret are required.
+// Options describe an OpenID Connect connection. All but UserInfo, Tenants,
+// ClientSecret and Subjects are required.
 type Options struct {
 	ID string
 	// Issuer is exactly what the metadata says. One that contains {tenantid}, as
@@ -64,6 +65,9 @@ type Options struct {
 	Algorithms []string
 	// UserInfo also asks the userinfo endpoint.
 	UserInfo bool
+	// Subjects says which tokens apps may bring; Seen remembers those that count once.
+	Subjects Subjects
+	Seen     cache.Once
 	// HTTP is the guarded client.
 	HTTP *http.Client
 	Now  func() time.Time

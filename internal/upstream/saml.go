@@ -26,7 +26,7 @@ import (
 )
 
 // SAMLOptions describe a SAML connection. All but Subject, Attributes, Contexts,
-// NameIDFormat, Unsolicited, Encrypted and Post are required.
+// NameIDFormat, Unsolicited, Subjects, Encrypted and Post are required.
 type SAMLOptions struct {
 	ID string
 	// EntityID, ACS and SLO are ours; Issuer is the identity provider's entity id.
@@ -47,7 +47,9 @@ type SAMLOptions struct {
 	Contexts []string
 	// Unsolicited lets the provider begin sign-ins.
 	Unsolicited bool
-	Skew        time.Duration
+	// Subjects says which assertions apps may bring.
+	Subjects Subjects
+	Skew     time.Duration
 	// Keys are ours, the signing one first.
 	Keys func() ([]saml.KeyPair, error)
 	// Seen remembers the assertions that were used.

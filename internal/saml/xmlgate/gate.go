@@ -29,6 +29,23 @@ func Verify(raw []byte, w Want) (m Message, err error) {
 	return m, nil
 }
 
+// Peek reads what a document says of itself, within the limits and by the shape of its
+// kind. Nobody vouches for it: it may choose who is asked to verify the document, and
+// nothing else. The error is a *Refusal.
+func Peek(raw []byte, kind Kind) (Hints, error) {
+	if rootNames[kind] == nil || kind == plainAssertion {
+		return Hints{}, refuse("saml_want", "a kind of document", "%d", kind)
+	}
+	root, _, err := parse(raw, kind, Limits{}.within(kind), nil)
+	if err == nil {
+		err = shaped(root, kind)
+	}
+	if err != nil {
+		return Hints{}, err
+	}
+	return hints(root), nil
+}
+
 // sensible refuses a want that could let in what nobody meant.
 func (w Want) sensible() error {
 	switch {

@@ -84,3 +84,27 @@ func gapless(t *testing.T, db *storage.DB) {
 		t.Errorf("head %d and %d, %d recent of %d, %v %v", head, also, len(recent), len(entries), err, recentErr)
 	}
 }
+
+func raisedSince(t *testing.T, db *storage.DB) {
+	raised, other := identity.Connection("since"), identity.Person("since") // one id, two kinds
+	e := event.New(now, "connection.disabled", actor, raised).Revoking(raised)
+	if err := db.Record(t.Context(), []event.Event{e}); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		since time.Time
+		refs  []identity.Ref
+		want  bool
+	}{
+		"before":              {now.Add(-time.Second), []identity.Ref{raised}, true},
+		"at the moment":       {now, []identity.Ref{other, raised}, true},
+		"after":               {now.Add(time.Microsecond), []identity.Ref{raised}, false},
+		"another kind":        {now.Add(-time.Hour), []identity.Ref{other}, false},
+		"another of the kind": {now.Add(-time.Hour), []identity.Ref{identity.Connection("Since")}, false},
+		"nothing asked":       {now.Add(-time.Hour), nil, false},
+	} {
+		if got, err := db.RaisedSince(t.Context(), c.since, c.refs...); err != nil || got != c.want {
+			t.Errorf("%s: %v %v", name, got, err)
+		}
+	}
+}

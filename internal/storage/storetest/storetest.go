@@ -35,6 +35,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("revoking a person ends what carries them", func(t *testing.T) { personEnds(t, db) })
 	t.Run("losing an app ends what the person has there", func(t *testing.T) { installEnds(t, db) })
 	t.Run("revocation numbers have no gap", func(t *testing.T) { gapless(t, db) })
+	t.Run("what was revoked since a time", func(t *testing.T) { raisedSince(t, db) })
 	t.Run("the audit log verifies and shows a change", func(t *testing.T) { auditWhole(t, db) })
 	t.Run("sessions whose time is over are found", func(t *testing.T) { expired(t, db) })
 	t.Run("sessions are found by what the upstream calls their person", func(t *testing.T) { named(t, db) })

@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/upstream"
+)
+
+// tokenEndpoint is where apps exchange tokens: the recipient of assertions that they
+// bring.
+func tokenEndpoint(issuer string) string { return issuer + "/token" }
+
+// subjectsOf says which tokens or assertions of a connection may be brought; ours are
+// the audiences that always count.
+func subjectsOf(e config.Exchange, ours ...string) upstream.Subjects {
+	return upstream.Subjects{
+		Clients: e.Clients, Audiences: append(ours, e.Audiences...), Types: e.Types, MaxAge: e.MaxAge, Once: e.Once, ACR: e.ACR, AMR: e.AMR,
+	}
+}
+
+// exchangeSettings are the same as they are stored and shown; nil where none may be.
+func exchangeSettings(e config.Exchange) *connection.Exchange {
+	if len(e.Clients) == 0 {
+		return nil
+	}
+	return &connection.Exchange{
+		Clients: e.Clients, Audiences: e.Audiences, Recipients: e.Recipients, Types: e.Types, MaxAge: written(e.MaxAge), Once: e.Once, ACR: e.ACR, AMR: e.AMR,
+	}
+}
+
+// subjects verify what apps bring that other issuers made: they implement
+// tokenexchange.Foreign by the connections that allow it.
+type subjects struct {
+	connectors *connectors
+	enabled    func(ctx context.Context, connection string) (bool, error)
+}
+
+// The refusals of what no connection takes.
+var (
+	errNoConnection = fault.New(fault.Denied, "token_client", "the subject_token is of an issuer whose tokens this client may not bring")
+	errTwo          = fault.New(fault.Denied, "token_connection", "the subject_token's issuer is that of two connections whose tokens this client may bring: it cannot be told whose people they are")
+)
+
+// Subject verifies a token or assertion of the type identifier kind for the client that
+// brings it.
+func (s subjects) Subject(ctx context.Context, client, kind, raw string) (identity.SubjectToken, error) {
+	if kind == upstream.KindAssertion {
+		return s.assertion(ctx, client, raw)
+	}
+	issuer := upstream.TokenIssuer(raw)
+	found, err := taking(ctx, s, func(c *upstream.Connection) bool { return c.Subjects().May(client) && c.Issues(issuer) })
+	switch {
+	case err != nil:
+		return identity.SubjectToken{}, err
+	case len(found) == 0:
+		return identity.SubjectToken{}, errNoConnection
+	case len(found) > 1:
+		return identity.SubjectToken{}, errTwo
+	}
+	return found[0].Subject(ctx, client, kind, raw)
+}
+
+// assertion asks the connection whose assertion it is. One that is encrypted does not
+// say: each that the client may bring one of is asked.
+func (s subjects) assertion(ctx context.Context, client, encoded string) (t identity.SubjectToken, err error) {
+	raw, issuer, err := upstream.BroughtAssertion(encoded)
+	if err != nil {
+		return identity.SubjectToken{}, err
+	}
+	found, err := taking(ctx, s, func(c *upstream.SAML) bool { return c.Subjects().May(client) && (issuer == "" || c.Issues(issuer)) })
+	switch {
+	case err != nil:
+		return identity.SubjectToken{}, err
+	case len(found) == 0:
+		return identity.SubjectToken{}, errNoConnection
+	case len(found) > 1 && issuer != "":
+		return identity.SubjectToken{}, errTwo
+	}
+	var refused []error
+	for _, one := range found {
+		if t, err = one.Subject(ctx, client, raw); err == nil {
+			return t, nil
+		}
+		refused = append(refused, err)
+	}
+	return identity.SubjectToken{}, worst(refused)
+}
+
+// worst is the one of several errors that is to be told: that it cannot be said comes
+// before that it is not so.
+func worst(all []error) error {
+	for _, err := range all {
+		if kind := fault.KindOf(err); kind == fault.Unavailable || kind == fault.Internal {
+			return err
+		}
+	}
+	return all[len(all)-1]
+}
+
+// taking are the connections of a protocol that a question picks. Those that are
+// switched off take nothing, and nobody asks their provider for anything.
+func taking[C any](ctx context.Context, s subjects, pick func(C) bool) ([]C, error) {
+	all, err := s.connectors.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []C
+	disabled := false
+	for _, one := range all {
+		c, ok := one.Connector.(C)
+		if !ok || !pick(c) {
+			continue
+		}
+		on, err := s.enabled(ctx, one.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !on {
+			disabled = true
+			continue
+		}
+		found = append(found, c)
+	}
+	if len(found) == 0 && disabled {
+		return nil, directory.ErrConnectionDisabled
+	}
+	return found, nil
+}
