@@ -95,6 +95,7 @@ var (
 	exampleSettings = connection.Settings{
 		ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://acme.okta.com", ClientID: "0oa1gatehouse", Scopes: []string{"openid", "profile", "email", "groups"},
 		Domains: []string{"acme.example"}, Algorithms: []string{"RS256"}, Claims: map[string]string{"department": "claims.dept"}, Groups: &connection.Groups{Claim: "groups"},
+		Exchange: &connection.Exchange{Clients: map[string][]string{"microapp-travel-desk": {"0oa2travel"}}, Types: []string{"at+jwt"}, MaxAge: "10m"},
 	}
 	exampleTrace = trace.Trace{
 		ID: "7K3M-Q2XD-9FTB", Time: exampleTime, Expires: exampleTime.Add(7 * 24 * time.Hour), Connection: "acme", Kind: trace.Test, Rule: "idp_untrusted",

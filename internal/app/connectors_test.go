@@ -30,7 +30,7 @@ func TestAStoredConnectionHasEveryFieldOfTheConfiguration(t *testing.T) {
 	}
 	for configured, stored := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[config.Connection](): reflect.TypeFor[connection.Settings](), reflect.TypeFor[config.SAML](): reflect.TypeFor[connection.SAML](),
-		reflect.TypeFor[config.Groups](): reflect.TypeFor[connection.Groups](),
+		reflect.TypeFor[config.Groups](): reflect.TypeFor[connection.Groups](), reflect.TypeFor[config.Exchange](): reflect.TypeFor[connection.Exchange](),
 	} {
 		if want, got := names(configured, "yaml"), names(stored, "json"); !slices.Equal(want, got) {
 			t.Errorf("the configuration has %q, what is stored %q", want, got)
@@ -41,6 +41,7 @@ func TestAStoredConnectionHasEveryFieldOfTheConfiguration(t *testing.T) {
 func TestSettingsComeBackAsTheyWere(t *testing.T) {
 	partner := config.Connection{
 		ID: "p", Title: "P", Type: config.TypeSAML, Issuer: "urn:partner", Domains: []string{"p.example"}, Groups: config.Groups{Claim: "g"},
+		Exchange: config.Exchange{Clients: map[string][]string{"desk": {"*"}}, Audiences: []string{"urn:a"}, Recipients: []string{"https://a.example/acs"}, MaxAge: 5 * time.Minute, ACR: []string{"urn:mfa"}},
 		SAML: config.SAML{
 			EntityID: "urn:us", MetadataURL: "https://p.example/metadata", Refresh: 2 * time.Hour, MaxAge: 48 * time.Hour, Signed: config.SignedBoth, Encrypted: true,
 			Binding: config.BindingPost, NameIDFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", Subject: "number", IDPInitiated: true, Skew: 90 * time.Second,
@@ -53,6 +54,10 @@ func TestSettingsComeBackAsTheyWere(t *testing.T) {
 	c := config.Connection{
 		ID: "x", Title: "X", Type: config.TypeOIDC, Issuer: "https://idp.example/{tenantid}", ClientID: "c", Scopes: []string{"openid"}, Domains: []string{"x.example"},
 		Algorithms: []string{"ES256"}, UserInfo: true, AllowedTenants: []string{"t"}, Claims: map[string]string{"name": "claims.n"}, Groups: config.Groups{Claim: "g"},
+		Exchange: config.Exchange{
+			Clients: map[string][]string{"desk": {"there", "elsewhere"}, "job": {"*"}}, Audiences: []string{"a"}, Types: []string{"at+jwt", "JWT"}, MaxAge: 90 * time.Second, Once: true,
+			ACR: []string{"mfa"}, AMR: []string{"otp"},
+		},
 	}
 	back, err := configOf(settingsOf(c))
 	if err != nil || !reflect.DeepEqual(back, c) {

@@ -42,7 +42,7 @@ type subjects struct {
 
 // The refusals of what no connection takes.
 var (
-	errNoConnection = fault.New(fault.Denied, "token_client", "the subject_token is of an issuer whose tokens this client may not bring")
+	errNoConnection = fault.New(fault.Denied, "token_not_allowed", "the subject_token is of an issuer whose tokens this client may not bring")
 	errTwo          = fault.New(fault.Denied, "token_connection", "the subject_token's issuer is that of two connections whose tokens this client may bring: it cannot be told whose people they are")
 )
 

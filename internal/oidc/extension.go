@@ -61,14 +61,6 @@ type Origin struct {
 	Type, Connection, Issuer, ID string
 }
 
-// told is an event that says where a token of another issuer came from.
-func (o Origin) told(e event.Event) event.Event {
-	if o == (Origin{}) {
-		return e
-	}
-	return e.With("subject_type", o.Type, "subject_connection", o.Connection, "subject_issuer", o.Issuer, "subject_id", o.ID)
-}
-
 // extended makes a grant of an extension.
 func extended(x Extension) tokenGrant {
 	return func(p *Provider, req *tokenRequest) (*tokenAnswer, error) {
@@ -104,8 +96,9 @@ func (p *Provider) mintDecided(req *tokenRequest, d Decision) (*tokenAnswer, eve
 		"grant_type", req.form.Get("grant_type"), "app", a.App, "person", a.Person, "audience", a.Audience, "scope", answer.Scope, "grant", a.Grant,
 		"life", life.String(), "session", a.Session, "connection", a.Connection, "rev", strconv.FormatUint(a.Rev, 10), "key", p.signingKey(req),
 		"mode", d.Mode, "acting", strings.Join(a.Actors, " "), "actor_grant", a.ActorGrant, "purpose", d.Purpose,
-		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient)
-	return answer, d.Origin.told(issued), nil
+		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient,
+		"subject_type", d.Origin.Type, "subject_issuer", d.Origin.Issuer, "subject_id", d.Origin.ID)
+	return answer, issued, nil
 }
 
 // refuse records that an extension refused, and why, before the client learns of it.
@@ -119,8 +112,9 @@ func (p *Provider) refuse(req *tokenRequest, d Decision, cause error) error {
 	e := event.New(req.now, "token.refused", p.o.Actor(req.http, identity.Client(req.client.ID)), identity.App(req.client.App),
 		"grant_type", req.form.Get("grant_type"), "error", f.Code, "reason", d.Reason, "detail", d.Detail, "person", a.Person, "audience", a.Audience,
 		"scope", strings.Join(a.Scopes, " "), "mode", d.Mode, "acting", strings.Join(a.Actors, " "), "purpose", d.Purpose,
-		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient)
-	if err := p.o.Trail.Record(req.http.Context(), d.Origin.told(e)); err != nil {
+		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient,
+		"connection", d.Origin.Connection, "subject_type", d.Origin.Type, "subject_issuer", d.Origin.Issuer, "subject_id", d.Origin.ID)
+	if err := p.o.Trail.Record(req.http.Context(), e); err != nil {
 		return err
 	}
 	return cause

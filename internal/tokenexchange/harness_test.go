@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -60,6 +62,60 @@ type world struct {
 	events    []event.Event
 	deaf      error // why the audit log takes nothing
 	kid       string
+
+	// abroad are the tokens of other issuers that desk, a and b may bring, by how they are
+	// written; astray is why none can be verified.
+	abroad map[string]identity.SubjectToken
+	astray error
+	// known are the people by connection and subject, raised when what was revoked last.
+	known  map[string]string
+	raised map[identity.Ref]time.Time
+}
+
+// Subject is a connection of package upstream.
+func (w *world) Subject(_ context.Context, client, kind, raw string) (identity.SubjectToken, error) {
+	t, ok := w.abroad[raw]
+	switch {
+	case w.astray != nil:
+		return t, w.astray
+	case !slices.Contains([]string{"desk", "a", "b"}, client):
+		return t, fault.New(fault.Denied, "token_not_allowed", "not by this client")
+	case !ok:
+		return t, identity.Refuse(fault.New(fault.Denied, "token_signature", "the signature does not hold"), "signature", "a good one", "another")
+	}
+	return t, nil
+}
+
+func (w *world) Owner(_ context.Context, connection, subject string) (directory.Person, error) {
+	if id := w.known[connection+"/"+subject]; id != "" {
+		return directory.Person{ID: id}, nil
+	}
+	return directory.Person{}, directory.ErrPersonNotFound
+}
+
+func (w *world) RaisedSince(_ context.Context, since time.Time, refs ...identity.Ref) (bool, error) {
+	if w.unknown {
+		return false, revoke.ErrStale
+	}
+	return slices.ContainsFunc(refs, func(r identity.Ref) bool { at, ok := w.raised[r]; return ok && !at.Before(since) }), nil
+}
+
+// abroadIssuer is an issuer that is not us.
+const abroadIssuer = "https://idp.example"
+
+// foreign has another issuer make a token about a subject, and returns how it is
+// written: a JWT that says so, so that it is known for one of that issuer.
+func (w *world) foreign(subject string, change func(*identity.SubjectToken)) string {
+	t := identity.SubjectToken{
+		Authentication: identity.Authentication{Connection: "acme", Subject: subject, ACR: "mfa", AMR: []string{"otp"}, Time: w.now.Add(-time.Minute)},
+		Issuer:         abroadIssuer, ID: fmt.Sprint("foreign-", len(w.abroad)), Issued: w.now, Expires: w.now.Add(10 * time.Minute),
+	}
+	if change != nil {
+		change(&t)
+	}
+	raw := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"`+abroadIssuer+`","jti":"`+t.ID+`"}`)) + ".AAAA"
+	w.abroad[raw] = t
+	return raw
 }
 
 func (w *world) Client(_ context.Context, id string) (*registry.Client, error) {
@@ -152,6 +208,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, now: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC), clients: map[string]*registry.Client{}, audiences: map[string]*registry.Audience{},
 		barred: map[string]bool{}, revoked: map[identity.Ref]uint64{}, applied: 7,
+		abroad: map[string]identity.SubjectToken{}, known: map[string]string{"acme/alice": "alice"}, raised: map[identity.Ref]time.Time{},
 	}
 	w.add("desk", delegates("payroll"), registry.Exchange{Audience: "mint", Scopes: []string{"mint.read"}, MaxTTL: time.Minute})
 	w.add("payroll", delegates("ledger"), delegates("desk"))
@@ -180,9 +237,11 @@ func newWorld(t testing.TB) *world {
 	verifier := token.NewVerifier(token.VerifierOptions{Issuer: issuer, Era: func() string { return "era" }, Keys: ring, Revocations: sequence{w}, Now: now})
 	provider, err := oidc.New(oidc.Options{
 		Issuer: issuer, Era: "era", Clients: w, People: w, Entitlements: w, Trail: w, Grants: drawer{world: w}, Ring: ring, Minter: w.Minter, Verifier: verifier, Revocations: sequence{w},
-		Extensions: []oidc.Extension{tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: verifier, Clients: w, People: w, Entitlements: w})},
-		Limits:     oidc.Limits{ClientFailures: free{}, AddressFailures: free{}, Client: free{}, Address: free{}, Person: free{}},
-		UI:         pages, Actor: func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
+		Extensions: []oidc.Extension{tokenexchange.New(tokenexchange.Options{
+			Issuer: issuer, Verifier: verifier, Clients: w, People: w, Entitlements: w, Foreign: tokenexchange.Foreign{Verifier: w, Owners: w, Revocations: w},
+		})},
+		Limits: oidc.Limits{ClientFailures: free{}, AddressFailures: free{}, Client: free{}, Address: free{}, Person: free{}},
+		UI:     pages, Actor: func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
 		Issued: func(string) {}, Now: now, Log: log,
 	})
 	if err != nil {

@@ -22,6 +22,9 @@ type held struct {
 	claims map[string]any
 	parent *held
 	client string // whose it is
+	// abroad is a token of another issuer: a and b may bring it, and it ends with nothing
+	// of ours but what it grew into.
+	abroad bool
 }
 
 // reached are the scopes that the line of a token has had at every audience.
@@ -34,9 +37,10 @@ func (h *held) reached() map[string][]string {
 }
 
 // TestNoSequenceOfExchangesLeadsToMore lets apps with manifests of any kind exchange
-// what they hold, and what others hold, as they like.
+// what they hold, and what others hold, as they like: tokens of ours, and tokens and
+// assertions of another issuer.
 func TestNoSequenceOfExchangesLeadsToMore(t *testing.T) {
-	granted := 0
+	granted, fromAbroad := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
 		names := []string{"a", "b", "c", "d", "e", "f"}
@@ -60,6 +64,9 @@ func TestNoSequenceOfExchangesLeadsToMore(t *testing.T) {
 			raw := w.mint(a)
 			all = append(all, &held{raw: raw, claims: w.read(t, raw), client: name})
 		}
+		for range rapid.IntRange(0, 2).Draw(rt, "abroad") {
+			all = append(all, w.drawn(rt))
+		}
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			if rapid.IntRange(0, 3).Draw(rt, "passes") == 0 {
 				w.now = w.now.Add(time.Duration(rapid.IntRange(0, 40).Draw(rt, "time")) * time.Second)
@@ -67,11 +74,17 @@ func TestNoSequenceOfExchangesLeadsToMore(t *testing.T) {
 			from := rapid.SampledFrom(all).Draw(rt, "subject")
 			client, audience := rapid.SampledFrom(names).Draw(rt, "client"), rapid.SampledFrom(names).Draw(rt, "audience")
 			scope := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{audience + ".read", audience + ".write", audience + ".admin"}), 0, 2).Draw(rt, "scope"), " ")
-			status, s := w.exchange(t, client, from.raw, audience, "scope", scope)
+			kind := tokenexchange.TypeAccess
+			if from.abroad {
+				kind = rapid.SampledFrom([]string{tokenexchange.TypeAccess, tokenexchange.TypeID, tokenexchange.TypeJWT, tokenexchange.TypeSAML}).Draw(rt, "kind")
+			}
+			status, s := w.exchange(t, client, from.raw, audience, "scope", scope, "subject_token_type", kind)
 			if status != http.StatusOK {
 				continue
 			}
-			granted++
+			if granted++; from.abroad {
+				fromAbroad++
+			}
 			next := &held{raw: s.Access, claims: w.read(t, s.Access), parent: from, client: client}
 			if err := wider(w, next); err != nil {
 				rt.Fatal(err)
@@ -80,9 +93,26 @@ func TestNoSequenceOfExchangesLeadsToMore(t *testing.T) {
 		}
 		outlived(rt, w, all)
 	})
-	if granted == 0 {
-		t.Error("nothing was ever granted")
+	if granted == 0 || fromAbroad == 0 {
+		t.Errorf("%d exchanges were granted, %d of them for tokens of another issuer", granted, fromAbroad)
 	}
+}
+
+// drawn is a token of another issuer about somebody.
+func (w *world) drawn(rt *rapid.T) *held {
+	var made identity.SubjectToken
+	raw := w.foreign("alice", func(t *identity.SubjectToken) {
+		t.Authentication.ACR = rapid.SampledFrom([]string{"", "mfa"}).Draw(rt, "acr there")
+		t.Expires = w.now.Add(time.Duration(rapid.IntRange(1, 900).Draw(rt, "life there")) * time.Second)
+		made = *t
+	})
+	claims := map[string]any{
+		"sub": "alice", "cnx": "acme", "exp": float64(made.Expires.Unix()), "auth_time": float64(made.Authentication.Time.Unix()), "aud": issuer,
+	}
+	if made.Authentication.ACR != "" {
+		claims["acr"] = made.Authentication.ACR
+	}
+	return &held{raw: raw, claims: claims, abroad: true}
 }
 
 // wider says what a token has more than the one that it was exchanged for.
@@ -91,6 +121,9 @@ func wider(w *world, h *held) error {
 	audience, scopes := is["aud"].(string), strings.Fields(is["scope"].(string))
 	rule, ok := w.clients[h.client].Exchange(audience)
 	owner := was["client_id"] == h.client && h.parent.parent == nil
+	if h.parent.abroad {
+		owner = h.client == "a" || h.client == "b"
+	}
 	if mayAct, _ := was["may_act"].(map[string]any); h.parent.parent != nil {
 		owner = mayAct["sub"] == h.client && was["aud"] == h.client
 	}
@@ -117,7 +150,7 @@ func wider(w *world, h *held) error {
 // outlived revokes the grant of one token: whatever grew from it is good nowhere,
 // whether at an API or as a subject, and everything else is as good as before.
 func outlived(rt *rapid.T, w *world, all []*held) {
-	root := rapid.SampledFrom(all).Draw(rt, "pruned")
+	root := rapid.SampledFrom(slices.DeleteFunc(slices.Clone(all), func(h *held) bool { return h.abroad })).Draw(rt, "pruned")
 	before := make([]bool, len(all))
 	for i, h := range all {
 		before[i] = w.active(w.t, h.client, h.raw)

@@ -6,7 +6,8 @@
 //	the client      its app's manifest names the API, the scopes and the longest life
 //	                (spec.identity.tokenExchange)
 //	the subject     an access token or id_token of ours that speaks of a person, live and
-//	                not revoked; whose it is: see holder
+//	                not revoked; whose it is: see holder. Or a token or assertion of another
+//	                issuer, where a connection lets the client bring it: see verifyForeign
 //	the actor       the client itself, which may prove it once more by an access token of
 //	                its own
 //	the person      may use the app that the token was made for, the client's app and the API,

@@ -64,7 +64,7 @@ func TestWithoutScopeAClientGetsWhatItsManifestAndTheAPIName(t *testing.T) {
 
 // TestEverythingElseIsRefusedByName changes one thing of a request that is good.
 func TestEverythingElseIsRefusedByName(t *testing.T) {
-	jwt, saml := "urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:saml2"
+	const refresh = "urn:ietf:params:oauth:token-type:refresh_token"
 	for name, c := range map[string]struct {
 		change       func(*world, url.Values)
 		code, reason string
@@ -73,11 +73,16 @@ func TestEverythingElseIsRefusedByName(t *testing.T) {
 		// What is asked.
 		"no subject_token":      {func(_ *world, f url.Values) { f.Del("subject_token") }, "invalid_request", "subject_missing"},
 		"no subject_token_type": {func(_ *world, f url.Values) { f.Del("subject_token_type") }, "invalid_request", "subject_type"},
-		"a JWT of anybody":      {func(_ *world, f url.Values) { f.Set("subject_token_type", jwt) }, "invalid_request", "subject_type"},
-		"a SAML assertion":      {func(_ *world, f url.Values) { f.Set("subject_token_type", saml) }, "invalid_request", "subject_type"},
-		"a refresh token wanted": {func(_ *world, f url.Values) {
-			f.Set("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")
-		}, "invalid_request", "requested_type"},
+		"our token as a JWT":    {func(_ *world, f url.Values) { f.Set("subject_token_type", tokenexchange.TypeJWT) }, "invalid_request", "subject_signature"},
+		"our token as SAML":     {func(_ *world, f url.Values) { f.Set("subject_token_type", tokenexchange.TypeSAML) }, "invalid_request", "subject_signature"},
+		"a refresh token":       {func(_ *world, f url.Values) { f.Set("subject_token_type", refresh) }, "invalid_request", "subject_type"},
+		"SAML of version 1": {func(_ *world, f url.Values) {
+			f.Set("subject_token_type", strings.Replace(tokenexchange.TypeSAML, "2", "1", 1))
+		}, "invalid_request", "subject_type"},
+		"no type at all":          {func(_ *world, f url.Values) { f.Set("subject_token_type", "access_token") }, "invalid_request", "subject_type"},
+		"a JWT wanted":            {func(_ *world, f url.Values) { f.Set("requested_token_type", tokenexchange.TypeJWT) }, "invalid_request", "requested_type"},
+		"an assertion wanted":     {func(_ *world, f url.Values) { f.Set("requested_token_type", tokenexchange.TypeSAML) }, "invalid_request", "requested_type"},
+		"a refresh token wanted":  {func(_ *world, f url.Values) { f.Set("requested_token_type", refresh) }, "invalid_request", "requested_type"},
 		"an id_token wanted":      {func(_ *world, f url.Values) { f.Set("requested_token_type", tokenexchange.TypeID) }, "invalid_request", "requested_type"},
 		"no audience":             {func(_ *world, f url.Values) { f.Del("audience") }, "invalid_request", "audience_missing"},
 		"two audiences":           {func(_ *world, f url.Values) { f.Set("resource", "ledger") }, "invalid_target", "audience_two"},
@@ -122,7 +127,12 @@ func TestEverythingElseIsRefusedByName(t *testing.T) {
 			a.Audience = "payroll"
 			return w.mint(a)
 		}), "invalid_request", "actor_audience"},
-		"an id_token as actor": {actor(func(w *world) string { return w.sign(w.identityOf("desk")) }), "invalid_request", "actor_invalid"},
+		"a JWT as actor": {func(w *world, f url.Values) {
+			f.Set("actor_token", w.mint(w.itself("desk")))
+			f.Set("actor_token_type", tokenexchange.TypeJWT)
+		}, "invalid_request", "actor_type"},
+		"a foreign token as actor": {actor(func(w *world) string { return w.foreign("alice", nil) }), "invalid_request", "actor_invalid"},
+		"an id_token as actor":     {actor(func(w *world) string { return w.sign(w.identityOf("desk")) }), "invalid_request", "actor_invalid"},
 		"an actor under impersonation": {func(w *world, f url.Values) {
 			actor(func(w *world) string { return w.mint(w.itself("desk")) })(w, f)
 			f.Set("audience", "mint")

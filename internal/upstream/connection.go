@@ -9,6 +9,10 @@
 // and package saml checks, each assertion once at all replicas, metadata that is read
 // again and weakens no check, single logout both ways (SAMLEndpoints). What a provider
 // says in an error is never shown as it came.
+//
+// Subject verifies a token or an assertion of the provider that an app brings, where
+// Subjects allow it: by the same keys, but for us as audience, once where it has to be,
+// and without a browser.
 package upstream
 
 import (

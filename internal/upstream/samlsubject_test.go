@@ -17,7 +17,7 @@ import (
 // ourToken is the token endpoint, which assertions are meant to go to.
 const ourToken = "https://gate.example.com/token"
 
-const passwordClass = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport" //nolint:gosec // G101: the name of a class
+const passwordClass = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 
 // bringing has assertions of the partner be brought by desk.
 func (p *partner) bringing(change func(*upstream.SAMLOptions)) *upstream.SAML {
@@ -211,7 +211,7 @@ func TestNobodyBringsAnAssertionUnlessTheConnectionNamesThem(t *testing.T) {
 		of     *upstream.SAML
 		client string
 	}{"another client": {p.bringing(nil), "other"}, "no client": {p.connection(), "desk"}} {
-		if _, err := c.of.Subject(t.Context(), c.client, raw); fault.As(err).Code != "token_client" {
+		if _, err := c.of.Subject(t.Context(), c.client, raw); fault.As(err).Code != "token_not_allowed" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -227,6 +227,8 @@ func (c *Connection) subjectFits(t subjectClaims, client string) error {
 		return refusal("issuer", "is of another issuer", strings.Join(c.issuers(), " "), strings.TrimSpace(t.Issuer+" "+t.Tenant))
 	case t.Subject == "" || len(t.Subject) > maxSubject:
 		return refusal("subject", "names no subject", "1 to 255 bytes", count(len(t.Subject), "byte"))
+	case t.Subject == party:
+		return refusal("subject", "speaks of a client: only a person can be acted for", "a person", "the client that it was issued to")
 	case !slices.ContainsFunc(t.Audience, func(a string) bool { return slices.Contains(s.Audiences, a) }):
 		return refusal("audience", "is for another audience", strings.Join(s.Audiences, " "), strings.Join(t.Audience, " "))
 	case said(t.Events):
@@ -293,5 +295,5 @@ func refusal(check, what, expected, came string) error {
 }
 
 func notAllowed() error {
-	return refusal("client", "is of an issuer whose tokens this client may not bring", "a client that the connection names", "another")
+	return refusal("not_allowed", "is of an issuer whose tokens this client may not bring", "a client that the connection names", "another")
 }

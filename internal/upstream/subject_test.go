@@ -134,6 +134,7 @@ func TestABroughtTokenIsRefusedByItsRule(t *testing.T) {
 		"another issuer":                 {p.brought(t, nil, "iss", "https://evil.example"), "issuer"},
 		"an issuer with a slash":         {p.brought(t, nil, "iss", p.URL+"/"), "issuer"},
 		"no issuer":                      {p.brought(t, nil, "iss", nil), "issuer"},
+		"about a client":                 {p.brought(t, nil, "sub", "desk-there"), "subject"},
 		"no subject":                     {p.brought(t, nil, "sub", nil), "subject"},
 		"a subject without end":          {p.brought(t, nil, "sub", strings.Repeat("a", 256)), "subject"},
 		"expired":                        {p.brought(t, nil, "exp", past), "expired"},
@@ -238,12 +239,12 @@ func TestNobodyBringsATokenUnlessTheConnectionNamesThem(t *testing.T) {
 	p := newProvider(t)
 	raw := p.brought(t, nil, "client_id", "whoever-there")
 	c := p.bringing(nil)
-	for client, want := range map[string]string{"anyone": "", "desk": "token_party", "other": "token_client", "": "token_client"} {
+	for client, want := range map[string]string{"anyone": "", "desk": "token_party", "other": "token_not_allowed", "": "token_not_allowed"} {
 		if _, err := c.Subject(t.Context(), client, upstream.KindAccess, raw); err != nil && fault.As(err).Code != want || err == nil && want != "" {
 			t.Errorf("%q: %v, want %q", client, err, want)
 		}
 	}
-	if _, err := upstream.New(p.options()).Subject(t.Context(), "anyone", upstream.KindAccess, raw); fault.As(err).Code != "token_client" {
+	if _, err := upstream.New(p.options()).Subject(t.Context(), "anyone", upstream.KindAccess, raw); fault.As(err).Code != "token_not_allowed" {
 		t.Errorf("a connection that allows nothing: %v", err)
 	}
 }
@@ -374,6 +375,6 @@ func FuzzSubject(f *testing.F) {
 
 // algorithmAllowed reports whether a header has the one algorithm and a typ that counts.
 func algorithmAllowed(raw string) bool {
-	jws, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
 	return err == nil && len(jws.Signatures) == 1
 }

@@ -76,7 +76,8 @@ func settingFacts(one Connection, ends time.Time) []fact {
 	for _, field := range slices.Sorted(maps.Keys(s.Claims)) {
 		rules.Values = append(rules.Values, cell{Text: field + " = " + s.Claims[field], Code: true})
 	}
-	return append(facts, rules, fact{ui.T("Added"), []cell{{Time: one.Created}}}, fact{ui.T("Changed"), []cell{{Time: one.Updated}}})
+	facts = append(append(facts, rules), subjectFacts(s)...)
+	return append(facts, fact{ui.T("Added"), []cell{{Time: one.Created}}}, fact{ui.T("Changed"), []cell{{Time: one.Updated}}})
 }
 
 // toldFacts are what the provider has to be told of us.

@@ -104,7 +104,7 @@ func settingsOf(protocol string) []setting {
 	if protocol == typeSAML {
 		own = samlSettings()
 	}
-	return slices.Concat(general(), own, mapping())
+	return slices.Concat(general(), own, mapping(), subjectSettings(protocol))
 }
 
 // formField is a field as the template shows it.

@@ -27,12 +27,15 @@ func TestAConnectionIsAddedChangedTestedAndRemovedByPages(t *testing.T) {
 	form := map[string]string{
 		"type": "oidc", "id": "partner", "title": "Partner", "issuer": "https://partner.example", "client_id": "gatehouse", "client_secret": "planted-secret", "closed": "yes",
 		"scopes": "openid, email", "claims": "department = claims.dept == 'a=b' ? 'x' : 'y'\n\n", "groups.claim": "roles", "userinfo": "yes",
+		"exchange.clients": "microapp-desk = travel-web, travel-app\nmicroapp-job = *", "exchange.once": "yes", "exchange.max_age": "10m", "exchange.audiences": "urn:a", "exchange.types": "at+jwt JWT", "exchange.amr": "otp",
 	}
 	if made := s.upload("/new-connection", form); made.status != http.StatusSeeOther || !strings.Contains(made.header.Get("Location"), "/connections/partner?notice=connection-applied") {
 		t.Fatalf("%d %s", made.status, made.body)
 	}
 	page := s.get("/connections/partner")
-	for _, text := range []string{"Disabled", "https://partner.example", "claims.dept == &#39;a=b&#39;", "Kept encrypted", "Added here", "https://login.example/auth/login/callback/partner", "/partner/test", "/partner/remove"} {
+	for _, text := range []string{"Disabled", "https://partner.example", "claims.dept == &#39;a=b&#39;", "Kept encrypted", "Added here", "https://login.example/auth/login/callback/partner", "/partner/test", "/partner/remove",
+		"microapp-desk = travel-web, travel-app", "microapp-job = *", "Take each token once", "<code>urn:a</code>", "<code>10m</code>", "<code>JWT</code>", "<code>otp</code>",
+	} {
 		if !strings.Contains(page.body, text) {
 			t.Errorf("the page does not say %q", text)
 		}
@@ -41,7 +44,10 @@ func TestAConnectionIsAddedChangedTestedAndRemovedByPages(t *testing.T) {
 		t.Error("the secret is shown")
 	}
 	change := s.get("/connections/partner/change")
-	for _, text := range []string{`value="openid email"`, `name="userinfo" value="yes" checked`, `name="issuer" type="text" value="https://partner.example"`, "readonly", `value="roles"`} {
+	for _, text := range []string{
+		`value="openid email"`, `name="userinfo" value="yes" checked`, `name="issuer" type="text" value="https://partner.example"`, "readonly", `value="roles"`,
+		"microapp-desk = travel-web, travel-app\nmicroapp-job = *", `name="exchange.once" value="yes" checked`, `value="at&#43;jwt JWT"`,
+	} {
 		if !strings.Contains(change.body, text) {
 			t.Errorf("the form does not have %q", text)
 		}

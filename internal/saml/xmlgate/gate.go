@@ -20,7 +20,7 @@ func Verify(raw []byte, w Want) (m Message, err error) {
 		err = w.response(root, ids, &m)
 	case Bare:
 		err = w.bare(root, ids, &m)
-	case AuthnRequest, LogoutRequest, LogoutResponse, Metadata:
+	case AuthnRequest, LogoutRequest, LogoutResponse, Metadata, plainAssertion:
 		err = w.single(root, &m)
 	}
 	if err != nil {
