@@ -33,7 +33,8 @@ func TestAConnectionIsAddedChangedTestedAndRemovedByPages(t *testing.T) {
 		t.Fatalf("%d %s", made.status, made.body)
 	}
 	page := s.get("/connections/partner")
-	for _, text := range []string{"Disabled", "https://partner.example", "claims.dept == &#39;a=b&#39;", "Kept encrypted", "Added here", "https://login.example/auth/login/callback/partner", "/partner/test", "/partner/remove",
+	for _, text := range []string{
+		"Disabled", "https://partner.example", "claims.dept == &#39;a=b&#39;", "Kept encrypted", "Added here", "https://login.example/auth/login/callback/partner", "/partner/test", "/partner/remove",
 		"microapp-desk = travel-web, travel-app", "microapp-job = *", "Take each token once", "<code>urn:a</code>", "<code>10m</code>", "<code>JWT</code>", "<code>otp</code>",
 	} {
 		if !strings.Contains(page.body, text) {
