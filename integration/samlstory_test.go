@@ -104,6 +104,27 @@ func samlInBrowser(w *window, s *stage, name string, scripts bool) {
 		w.t.Fatalf("still signed in at the broker: %v", err)
 	}
 
+	// Out of everything from Partner Corp, which knows who is signed in there.
+	corp := strings.TrimSuffix(facts.IDPs[1].SAML.IDPMetadataURL, "saml/metadata")
+	w.do("choose Partner Corp again", chromedp.Navigate(facts.IDPs[1].SAML.StartURL), chromedp.WaitVisible(chromedp.CSS("#password")))
+	w.person(s, "dora")
+	w.carry(scripts, "#who")
+	w.do("open the wiki once more", chromedp.Navigate(wiki.URL+"login"), chromedp.WaitReady(chromedp.CSS("body")))
+	w.carry(scripts, "#who")
+	w.do("visit Partner Corp", chromedp.Navigate(corp), chromedp.WaitVisible(chromedp.CSS("#says")))
+	w.reads("#says", "You are signed in as dora@partner.example.")
+	shot("partner-home")
+	w.leave("sign out there", "form button")
+	w.carry(scripts, "#says")
+	w.reads("#says", "You are signed out.")
+	shot("partner-out")
+	for address, gone := range map[string]string{facts.Account: "#signed-in-as", wiki.URL: "#who"} {
+		w.do("look at "+address, chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS("main")))
+		if there, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool](`!!document.querySelector("`+gone+`")`)); err != nil || there {
+			w.t.Fatalf("still signed in at %s: %v", address, err)
+		}
+	}
+
 	// And from the portal out of the app of SAML.
 	w.do("open the wiki anew", chromedp.Navigate(wiki.URL+"login"), chromedp.WaitVisible(chromedp.CSS("main")))
 	w.leave("choose Acme", `a[href*="idp=acme"]`)

@@ -8,17 +8,23 @@ import (
 )
 
 // maxPosts bounds the forms on the way of a SAML message.
-const maxPosts = 6
+const maxPosts = 8
 
-// carry posts the forms that carry SAML messages, as a person does whose browser runs
-// no scripts, until there is a page that is none.
+// carry posts the forms that carry SAML messages and follows the pages that lead on, as
+// a person does whose browser runs no scripts, until there is a page that is neither.
 func carry(ctx context.Context, b *browser.Browser, page *browser.Page) (*browser.Page, error) {
 	for range maxPosts {
+		var err error
+		if onward, ok := page.Link("Continue"); ok {
+			if page, err = b.Get(ctx, onward); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		form, ok := page.Form("")
 		if !ok || !form.Values.Has("SAMLRequest") && !form.Values.Has("SAMLResponse") || form.Values.Has("username") {
 			return page, nil
 		}
-		var err error
 		if page, err = b.Submit(ctx, page, "", nil); err != nil {
 			return nil, err
 		}

@@ -2,23 +2,12 @@ package idp
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
-	_ "embed"
-	"html/template"
 	"net/http"
 	"net/url"
 )
 
-//go:embed form.html
-var formHTML string
-
-// formPage asks for a user name and a password.
-var formPage = template.Must(template.New("form").Parse(formHTML))
-
-type formData struct {
-	Title, State, Nonce, Challenge, Username, Problem string
-	People                                            []Person
-}
+// carried are the parameters of a request that the form brings back.
+var carried = []string{"state", "nonce", "challenge"}
 
 // askPassword shows the form for a valid authorization request.
 func (p *Provider) askPassword(w http.ResponseWriter, r *http.Request) {
@@ -31,50 +20,41 @@ func (p *Provider) askPassword(w http.ResponseWriter, r *http.Request) {
 		p.redirect(w, r, url.Values{"error": {"invalid_request"}, "state": {q.Get("state")}})
 		return
 	}
-	p.render(w, http.StatusOK, formData{
-		State: q.Get("state"), Nonce: q.Get("nonce"), Challenge: q.Get("code_challenge"), Username: q.Get("login_hint"),
-	})
+	q.Set("challenge", q.Get("code_challenge"))
+	p.form(q, q.Get("login_hint")).Write(w, http.StatusOK)
+}
+
+// form asks for a password, for what values bring.
+func (p *Provider) form(values url.Values, username string) Form {
+	f := Form{Look: Look{Title: p.o.Title, Lead: "The identity provider of the demo."}, Hidden: map[string]string{}, Username: username, People: p.o.People}
+	for _, name := range carried {
+		f.Hidden[name] = values.Get(name)
+	}
+	return f
 }
 
 // checkPassword answers the form: back to the broker with a code, or the form again.
 func (p *Provider) checkPassword(w http.ResponseWriter, r *http.Request) {
-	data := formData{
-		State: r.PostFormValue("state"), Nonce: r.PostFormValue("nonce"),
-		Challenge: r.PostFormValue("challenge"), Username: r.PostFormValue("username"),
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "no form", http.StatusBadRequest)
+		return
 	}
-	who, ok := p.person(data.Username, r.PostFormValue("password"))
+	username := r.PostForm.Get("username")
+	who, ok := Known(p.o.People, username, r.PostForm.Get("password"))
 	if !ok {
-		data.Problem = "That user name and password do not match."
-		p.render(w, http.StatusUnauthorized, data)
+		f := p.form(r.PostForm, username)
+		f.Problem = "That user name and password do not match."
+		f.Write(w, http.StatusUnauthorized)
 		return
 	}
 	code := rand.Text()
 	p.mu.Lock()
-	p.codes[code] = request{Nonce: data.Nonce, Challenge: data.Challenge, person: who, expires: p.o.Now().Add(codeLife)}
+	p.codes[code] = request{Nonce: r.PostForm.Get("nonce"), Challenge: r.PostForm.Get("challenge"), person: who, expires: p.o.Now().Add(codeLife)}
 	p.mu.Unlock()
-	p.redirect(w, r, url.Values{"code": {code}, "state": {data.State}})
-}
-
-func (p *Provider) person(username, password string) (Person, bool) {
-	for _, who := range p.o.People {
-		if who.Username == username || who.Email == username {
-			return who, subtle.ConstantTimeCompare([]byte(who.Password), []byte(password)) == 1
-		}
-	}
-	return Person{}, false
+	p.redirect(w, r, url.Values{"code": {code}, "state": {r.PostForm.Get("state")}})
 }
 
 func (p *Provider) redirect(w http.ResponseWriter, r *http.Request, answer url.Values) {
 	answer.Set("iss", p.o.Issuer)
 	http.Redirect(w, r, p.o.RedirectURI+"?"+answer.Encode(), http.StatusSeeOther)
-}
-
-func (p *Provider) render(w http.ResponseWriter, status int, data formData) {
-	data.Title, data.People = p.o.Title, p.o.People
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-	w.WriteHeader(status)
-	_ = formPage.Execute(w, data) // the peer has gone: nobody is left to tell
 }

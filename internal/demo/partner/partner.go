@@ -1,14 +1,14 @@
 // Package partner is the second identity provider of the demo: "Partner Corp", which
 // speaks SAML, on the identity provider's role of github.com/crewjam/saml. It knows
-// one service provider, the broker, and asks for the password every time.
+// one service provider, the broker. Who has given their password is signed in until
+// they sign out, here or at the broker: single logout goes both ways, by redirect.
 //
-// Routes: /saml/metadata, /saml/sso (a plain HTML form with the fields username and
-// password).
+// Routes: / (who is signed in, and signing out), /saml/metadata, /saml/sso (a plain
+// HTML form with the fields username and password), /saml/slo.
 package partner
 
 import (
 	"crypto/rsa"
-	"crypto/subtle"
 	"crypto/x509"
 	_ "embed"
 	"encoding/base64"
@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	samllib "github.com/crewjam/saml"
@@ -31,13 +32,8 @@ const NameIDFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 // formatBasic is the format of attribute names (core, section 8.2.3).
 const formatBasic = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 
-//go:embed form.html
-var formHTML string
-
 //go:embed post.html
 var postHTML string
-
-var formPage = template.Must(template.New("form").Parse(formHTML))
 
 // postPage is what the library shows to have a response posted: with a button for
 // browsers without scripts.
@@ -49,16 +45,19 @@ type Options struct {
 	BaseURL, Title string
 	Key            *rsa.PrivateKey
 	Certificate    *x509.Certificate
-	// SPEntityID and ACS are the broker's.
-	SPEntityID, ACS string
-	People          []idp.Person
-	Now             func() time.Time
+	// SPEntityID, which is the address of its metadata, ACS and SLO are the broker's.
+	SPEntityID, ACS, SLO string
+	People               []idp.Person
+	Now                  func() time.Time
 }
 
 // Provider is a running identity provider.
 type Provider struct {
 	o    Options
 	saml *samllib.IdentityProvider
+
+	mu       sync.Mutex
+	sessions map[string]signedIn // by the value of the cookie
 }
 
 // EntityID is the provider's entity id, and the address of its metadata.
@@ -67,20 +66,22 @@ func EntityID(base string) string { return base + "/saml/metadata" }
 // SSO is where it takes requests.
 func SSO(base string) string { return base + "/saml/sso" }
 
+// SLO is where it takes what is said about signing out.
+func SLO(base string) string { return base + "/saml/slo" }
+
 // New returns a provider.
 func New(o Options) (*Provider, error) {
-	metadata, err := url.Parse(EntityID(o.BaseURL))
-	if err != nil {
-		return nil, err
-	}
-	sso, err := url.Parse(SSO(o.BaseURL))
-	if err != nil {
-		return nil, err
-	}
-	p := &Provider{o: o}
+	p := &Provider{o: o, sessions: map[string]signedIn{}}
 	p.saml = &samllib.IdentityProvider{
-		Key: o.Key, Certificate: o.Certificate, MetadataURL: *metadata, SSOURL: *sso, ServiceProviderProvider: p, SessionProvider: p,
+		Key: o.Key, Certificate: o.Certificate, ServiceProviderProvider: p, SessionProvider: p,
 		SignatureMethod: dsig.RSASHA256SignatureMethod, ResponseFormTemplate: postPage, Logger: log.New(os.Stderr, "partner: ", 0),
+	}
+	for address, to := range map[string]*url.URL{EntityID(o.BaseURL): &p.saml.MetadataURL, SSO(o.BaseURL): &p.saml.SSOURL, SLO(o.BaseURL): &p.saml.LogoutURL} {
+		u, err := url.Parse(address)
+		if err != nil {
+			return nil, err
+		}
+		*to = *u
 	}
 	return p, nil
 }
@@ -90,6 +91,9 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /saml/metadata", p.saml.ServeMetadata)
 	mux.HandleFunc("GET /saml/sso", p.sso)
 	mux.HandleFunc("POST /saml/sso", p.sso)
+	mux.HandleFunc("GET /saml/slo", p.slo)
+	mux.HandleFunc("GET /{$}", p.home)
+	mux.HandleFunc("POST /sign-out", p.signOut)
 }
 
 // sso answers a request; the pages of the library have no headers of their own.
@@ -112,43 +116,35 @@ func (p *Provider) GetServiceProvider(_ *http.Request, id string) (*samllib.Enti
 	}}}, nil
 }
 
-// GetSession implements samllib.SessionProvider: it asks for the password, or answers the
-// form that asked.
+// GetSession implements samllib.SessionProvider: it takes whoever is signed in, asks for
+// the password, or answers the form that asked.
 func (p *Provider) GetSession(w http.ResponseWriter, r *http.Request, req *samllib.IdpAuthnRequest) *samllib.Session {
-	data := formData{Request: base64.StdEncoding.EncodeToString(req.RequestBuffer), RelayState: req.RelayState, Username: r.PostFormValue("username")}
-	if data.Username != "" {
-		if who, ok := p.person(data.Username, r.PostFormValue("password")); ok {
-			return p.session(who)
-		}
-		data.Problem = "That user name and password do not match."
+	username, again := r.PostFormValue("username"), req.Request.ForceAuthn != nil && *req.Request.ForceAuthn
+	if s, ok := p.current(r); ok && username == "" && !again {
+		return p.session(s)
 	}
-	data.Title, data.People = p.o.Title, p.o.People
-	if data.Problem != "" {
-		w.WriteHeader(http.StatusUnauthorized)
+	f := idp.Form{
+		Look: p.look(), Action: "/saml/sso", Username: username, People: p.o.People,
+		Hidden: map[string]string{"SAMLRequest": base64.StdEncoding.EncodeToString(req.RequestBuffer), "RelayState": req.RelayState},
 	}
-	_ = formPage.Execute(w, data) // the peer has gone: nobody is left to tell
-	return nil
-}
-
-type formData struct {
-	Title, Request, RelayState, Username, Problem string
-	People                                        []idp.Person
-}
-
-func (p *Provider) person(username, password string) (idp.Person, bool) {
-	for _, who := range p.o.People {
-		if who.Username == username || who.Email == username {
-			return who, subtle.ConstantTimeCompare([]byte(who.Password), []byte(password)) == 1
-		}
+	if username == "" {
+		f.Write(w, http.StatusOK)
+		return nil
 	}
-	return idp.Person{}, false
+	who, ok := idp.Known(p.o.People, username, r.PostFormValue("password"))
+	if !ok {
+		f.Problem = "That user name and password do not match."
+		f.Write(w, http.StatusUnauthorized)
+		return nil
+	}
+	return p.session(p.begin(w, who))
 }
 
 // session is what is asserted about somebody.
-func (p *Provider) session(who idp.Person) *samllib.Session {
-	now := p.o.Now()
+func (p *Provider) session(s signedIn) *samllib.Session {
+	now, who := p.o.Now(), s.person
 	return &samllib.Session{
-		ID: who.Subject, Index: who.Subject, CreateTime: now, ExpireTime: now.Add(8 * time.Hour), NameID: who.Subject, NameIDFormat: NameIDFormat,
+		ID: s.index, Index: s.index, CreateTime: s.since, ExpireTime: now.Add(sessionLife), NameID: who.Subject, NameIDFormat: NameIDFormat,
 		CustomAttributes: []samllib.Attribute{
 			attribute("email", who.Email), attribute("email_verified", "true"), attribute("name", who.Name), attribute("username", who.Username),
 			attribute("groups", who.Groups...),
