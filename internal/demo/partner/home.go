@@ -31,12 +31,8 @@ func (p *Provider) begin(w http.ResponseWriter, who idp.Person) signedIn {
 	p.mu.Lock()
 	p.sessions[secret] = s
 	p.mu.Unlock()
-	http.SetCookie(w, cookie(secret, 0)) //nolint:gosec // G124: loopback has no TLS, for which Secure would be
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // G124: loopback has no TLS, for which Secure would be
 	return s
-}
-
-func cookie(secret string, age int) *http.Cookie {
-	return &http.Cookie{Name: cookieName, Value: secret, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
 // current returns who is signed in at the browser.
