@@ -3,6 +3,7 @@ package xmlgate_test
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,29 @@ func TestWhatIsMadeWellIsLetInHoweverItIsWritten(t *testing.T) {
 		}
 		if asserts(c.Want.Kind) && !bytes.Contains(m.Assertion, []byte(">"+gatetest.NameID+"<")) {
 			t.Errorf("%s: another subject: %s", c.Name, m.Assertion)
+		}
+	}
+}
+
+// Who asks for no signature and knows certificates still learns whether there was one,
+// and is not told of a bad one as if there were none.
+func TestASignatureThatNobodyAskedForIsVerifiedAllTheSame(t *testing.T) {
+	l := labOf(t)
+	w := want(l, xmlgate.LogoutRequest, xmlgate.None)
+	plain := gatetest.Query("SAMLRequest", gatetest.Unplaced(gatetest.LogoutRequest()), "state")
+	signed := gatetest.SignQuery(plain, gatetest.RSASHA256, l.RSA)
+	if m, err := xmlgate.VerifyRedirect(plain, w); err != nil || m.Unsigned == nil || m.Envelope != nil {
+		t.Errorf("control, none: %+v %v", m, err)
+	}
+	if m, err := xmlgate.VerifyRedirect(signed, w); err != nil || m.Envelope == nil || m.EnvelopeSignature == nil || m.Unsigned != nil {
+		t.Errorf("a good one: %+v %v", m, err)
+	}
+	for name, query := range map[string]string{
+		"a stranger's": gatetest.SignQuery(plain, gatetest.RSASHA256, l.Stranger), "of another state": strings.Replace(signed, "=state", "=other", 1),
+	} {
+		var refusal *xmlgate.Refusal
+		if m, err := xmlgate.VerifyRedirect(query, w); !errors.As(err, &refusal) || refusal.Check != "saml_signature_invalid" || m.Unsigned != nil {
+			t.Errorf("%s: %+v %v", name, m, err)
 		}
 	}
 }

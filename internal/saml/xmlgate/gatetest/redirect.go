@@ -132,6 +132,13 @@ func (l *Lab) deflation() []Attack {
 		return packed(deflated(Unplaced(LogoutRequest()) + strings.Repeat(" ", mb<<20)))
 	}
 	text := base64.StdEncoding.EncodeToString(request)
+	for spaces := " "; !strings.HasSuffix(text, "="); spaces += " " { // so that bits are left over
+		request = deflated(Unplaced(LogoutRequest()) + spaces)
+		text = base64.StdEncoding.EncodeToString(request)
+	}
+	letters := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	last := strings.IndexByte(text, '=') - 1
+	spare := text[:last] + string(letters[strings.IndexByte(letters, text[last])|1]) + text[last+1:]
 	return against("deflate", good,
 		row{"a bomb of 100 MB, larger than a query", "saml_size", bomb(100)},
 		row{"a bomb of 30 MB", "saml_size", bomb(30)},
@@ -144,6 +151,7 @@ func (l *Lab) deflation() []Attack {
 		row{"with a zlib header", "saml_deflate", packed(append([]byte{0x78, 0x9c}, request...))},
 		row{"nothing compressed", "saml_empty", packed(deflated(""))},
 		row{"base64 with line ends", "saml_base64", SignQuery("SAMLRequest="+url.QueryEscape(text[:8]+"\n"+text[8:]), RSASHA256, l.RSA)},
+		row{"base64 with bits that are left over", "saml_base64", SignQuery("SAMLRequest="+url.QueryEscape(spare), RSASHA256, l.RSA)},
 		row{"base64 of URLs", "saml_base64", SignQuery("SAMLRequest=_-"+url.QueryEscape(text), RSASHA256, l.RSA)},
 		row{"no base64", "saml_base64", SignQuery("SAMLRequest=%3Cxml%3E", RSASHA256, l.RSA)},
 		row{"a query of 300 KB", "saml_size", "SAMLRequest=" + strings.Repeat("A", 300<<10)},
