@@ -9,9 +9,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 )
 
-// How long and how many people are remembered who were asked for lately. What is
-// taken from somebody is known at once, since it is revoked; only what is given may
-// be known this much later, and whoever is about to refuse looks again.
+// How long and how many people are remembered who were asked for lately, and how long
+// mappings go on while the store does not answer. What is taken from somebody is known
+// at once, since it is revoked; only what is given may be known this much later, and
+// whoever is about to refuse looks again.
 const (
 	recentLife = 5 * time.Second
 	recentMost = 20_000

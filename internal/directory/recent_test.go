@@ -3,10 +3,12 @@ package directory_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 )
@@ -112,5 +114,36 @@ func TestWhoLosesSomethingWhileTheyAreReadIsNotRemembered(t *testing.T) {
 	}
 	if _, _, err := s.Recently(t.Context(), person, "acme"); err != nil || store.reads != 2 {
 		t.Errorf("control: read %d times: %v", store.reads, err)
+	}
+}
+
+func TestMappingsGoOnForAWhileWhenTheStoreDoesNotAnswer(t *testing.T) {
+	h, _, s, person, _ := remembering(t)
+	group := identity.GroupRef{Connection: "acme", ID: "g"}
+	if err := s.Map(t.Context(), directory.Mapping{Group: group, Name: "staff"}, actor); err != nil {
+		t.Fatal(err)
+	}
+	p := directory.Person{ID: person, Groups: []directory.Membership{{Group: group}}}
+	names := func() ([]string, error) { return s.GroupNames(t.Context(), p) }
+	if got, err := names(); err != nil || !slices.Equal(got, []string{"staff"}) {
+		t.Fatalf("control: %v %v", got, err)
+	}
+	h.fails = fault.New(fault.Unavailable, "store_unavailable", "no answer")
+	h.now = h.now.Add(4 * time.Second)
+	if got, err := names(); err != nil || !slices.Equal(got, []string{"staff"}) {
+		t.Errorf("after 4 seconds: %v %v", got, err)
+	}
+	h.now = h.now.Add(time.Second)
+	if got, err := names(); err == nil {
+		t.Errorf("after 5 seconds: %v", got)
+	}
+	h.fails = nil
+	if _, err := names(); err != nil {
+		t.Errorf("when it answers again: %v", err)
+	}
+	h.fails = fault.New(fault.Unavailable, "store_unavailable", "no answer")
+	s.Forget()
+	if got, err := names(); err == nil {
+		t.Errorf("after a change that was made here: %v", got)
 	}
 }

@@ -305,20 +305,25 @@ func (s *Service) Forget() {
 }
 
 // facts returns the mappings and which connections are disabled. The maps are
-// replaced, never changed.
+// replaced, never changed. While the store does not answer, what was read lately goes
+// on: who is not known to be revoked is not locked out by a database that restarts.
 func (s *Service) facts(ctx context.Context) (names map[identity.GroupRef]string, disabled map[string]bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.o.Now()
-	if !s.read.IsZero() && now.Sub(s.read) < cacheLife {
+	age := now.Sub(s.read)
+	if !s.read.IsZero() && age < cacheLife {
 		return s.names, s.disabled, nil
 	}
 	mappings, err := s.o.Groups.Mappings(ctx)
-	if err != nil {
-		return nil, nil, err
+	var states []ConnectionState
+	if err == nil {
+		states, err = s.o.Connections.ConnectionStates(ctx)
 	}
-	states, err := s.o.Connections.ConnectionStates(ctx)
-	if err != nil {
+	switch {
+	case err != nil && fault.KindOf(err) == fault.Unavailable && !s.read.IsZero() && age < recentLife:
+		return s.names, s.disabled, nil
+	case err != nil:
 		return nil, nil, err
 	}
 	s.names, s.disabled, s.read = map[identity.GroupRef]string{}, map[string]bool{}, now

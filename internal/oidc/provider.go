@@ -52,6 +52,7 @@ type Clients interface {
 // People is the part of directory.Service that the provider asks.
 type People interface {
 	Usable(ctx context.Context, person, connection string) (directory.Person, error)
+	Recently(ctx context.Context, person, connection string) (directory.Person, uint64, error)
 }
 
 // Entitlements is the part of entitlement.Checker that the provider asks.

@@ -82,12 +82,19 @@ func (p *Provider) claimsOf(r *http.Request, a token.Access, scopes []string) (m
 }
 
 // stillEntitled decides anew whether the person may use every app of the token's line,
-// and the API that it was exchanged for.
+// and the API that it was exchanged for. Nobody is refused by what was read a while ago.
 func (p *Provider) stillEntitled(ctx context.Context, a token.Access) error {
+	if person, _, err := p.o.People.Recently(ctx, a.Person, a.Connection); err == nil && p.entitledAt(ctx, person, a) == nil {
+		return nil
+	}
 	person, err := p.o.People.Usable(ctx, a.Person, a.Connection)
 	if err != nil {
 		return err
 	}
+	return p.entitledAt(ctx, person, a)
+}
+
+func (p *Provider) entitledAt(ctx context.Context, person directory.Person, a token.Access) error {
 	line := append(slices.Clip(a.Via), a.Link())
 	for i, l := range line {
 		if l.Client == "" || i > 0 && l.Client == line[i-1].Client {
