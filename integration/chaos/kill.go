@@ -69,6 +69,9 @@ func (s *stage) open(p *live.Process, o options, r *report) (*load, error) {
 	}
 	w := &load{s: s, r: r, l: newLedger(), c: newClient(s.Issuer(), p.Socket(), o.workers), people: map[string]string{}}
 	w.fresh = func() bool { return false }
+	for !w.c.get(s.Context(), s.Issuer()+"/readyz", "", "").ok() && s.Context().Err() == nil {
+		pause(s.Context(), checkEvery) // a balancer before it has yet to see that it is ready
+	}
 	if err := s.populate(w.c, p.Socket()); err != nil {
 		return nil, err
 	}

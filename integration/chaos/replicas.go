@@ -85,14 +85,14 @@ func (s *stage) cluster(o options, r *report) (*cluster, error) {
 			}
 		})
 	}
-	if _, err := c.replicas[1].Start(s.Context()); err != nil {
-		return nil, err
-	}
 	c.balancer = newBalancer(s.Context(), s.Listener(), c.replicas[0].Address, c.replicas[1].Address)
 	s.Cleanup(c.balancer.close)
 	s.settle = 2 * lagLimit
 	var err error
-	if c.load, err = s.open(c.replicas[0], o, r); err != nil {
+	if c.load, err = s.open(c.replicas[0], o, r); err != nil { // alone: the other would not know the apps at once
+		return nil, err
+	}
+	if _, err := c.replicas[1].Start(s.Context()); err != nil {
 		return nil, err
 	}
 	c.trouble, c.lag = c.refused, lagLimit
