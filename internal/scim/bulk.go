@@ -344,7 +344,7 @@ func (p *part) made(m record.Made) {
 	case m.Err != nil:
 		p.err = m.Err
 	case m.Existed && external == "":
-		p.err = record.ErrTaken
+		p.err = record.ErrTaken.At(userName)
 	default:
 		p.a = answer{status: http.StatusCreated, version: version(n), location: p.location(t, id), resource: t.Name + "/" + id, changed: !m.Existed}
 	}

@@ -68,7 +68,7 @@ func newGroup(c *call, steps []patch.Step) (record.Group, []record.Member, error
 // createdGroup answers a POST: see createdUser.
 func createdGroup(ctx context.Context, c *call, made record.Group, existed bool) (answer, error) {
 	if existed && made.ExternalID == "" {
-		return answer{}, record.ErrTaken
+		return answer{}, record.ErrTaken.At(displayName)
 	}
 	a, err := groups{}.answer(ctx, c, made, http.StatusCreated)
 	a.changed = !existed

@@ -81,7 +81,7 @@ func newUser(c *call, steps []patch.Step) (record.User, error) {
 // a second user of one name, which RFC 7644, section 3.3 refuses.
 func createdUser(ctx context.Context, c *call, made record.User, existed bool) (answer, error) {
 	if existed && made.ExternalID == "" {
-		return answer{}, record.ErrTaken
+		return answer{}, record.ErrTaken.At(userName)
 	}
 	a, err := users{}.answer(ctx, c, made, http.StatusCreated)
 	a.changed = !existed

@@ -26,7 +26,7 @@ func (m *Memory) createGroup(op record.Operation, g record.Group, members []reco
 		if is := m.groups[i]; is.DisplayName == g.DisplayName && equal(is.Attributes, g.Attributes) {
 			return is, true, nil
 		}
-		return g, false, record.ErrTaken
+		return g, false, record.ErrTaken.At("externalId")
 	}
 	g.ID, g.Created, g.Updated, g.Version = identity.NewID(), op.Time, op.Time, 1
 	if m.members == nil {
@@ -67,7 +67,7 @@ func (m *Memory) UpdateGroup(_ context.Context, op record.Operation, connection,
 		}
 	}
 	if m.groupTwin(g) >= 0 {
-		return record.Group{}, record.ErrTaken
+		return record.Group{}, record.ErrTaken.At("externalId")
 	}
 	for _, a := range change.Members.Add {
 		if a.Value == id || slices.Contains(m.below(connection, a.Value), id) {

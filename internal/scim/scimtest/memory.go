@@ -46,12 +46,18 @@ func (m *Memory) group(connection, id string) int {
 	return slices.IndexFunc(m.groups, func(g record.Group) bool { return g.Connection == connection && g.ID == id })
 }
 
-// twin finds another user with the user name or external id of u.
-func (m *Memory) twin(u record.User) int {
-	return slices.IndexFunc(m.users, func(o record.User) bool {
-		return o.Connection == u.Connection && o.ID != u.ID &&
-			(filter.Fold(o.UserName) == filter.Fold(u.UserName) || u.ExternalID != "" && o.ExternalID == u.ExternalID)
-	})
+// twin finds another user with the user name or external id of u, and says which.
+func (m *Memory) twin(u record.User) (at int, taken error) {
+	for i, o := range m.users {
+		switch {
+		case o.Connection != u.Connection || o.ID == u.ID:
+		case filter.Fold(o.UserName) == filter.Fold(u.UserName):
+			return i, record.ErrTaken.At("userName")
+		case u.ExternalID != "" && o.ExternalID == u.ExternalID:
+			return i, record.ErrTaken.At("externalId")
+		}
+	}
+	return -1, nil
 }
 
 func (m *Memory) groupTwin(g record.Group) int {
@@ -68,12 +74,12 @@ func (m *Memory) CreateUser(_ context.Context, op record.Operation, u record.Use
 }
 
 func (m *Memory) createUser(op record.Operation, u record.User) (record.User, bool, error) {
-	if i := m.twin(u); i >= 0 {
+	if i, taken := m.twin(u); taken != nil {
 		is := m.users[i]
 		if is.ExternalID == u.ExternalID && is.UserName == u.UserName && is.Active == u.Active && equal(is.Attributes, u.Attributes) {
 			return is, true, nil
 		}
-		return u, false, record.ErrTaken
+		return u, false, taken
 	}
 	u.ID, u.Created, u.Updated, u.Version = identity.NewID(), op.Time, op.Time, 1
 	m.users = append(m.users, u)
@@ -106,8 +112,8 @@ func (m *Memory) UpdateUser(_ context.Context, op record.Operation, connection, 
 	if err != nil {
 		return record.User{}, err
 	}
-	if m.twin(u) >= 0 {
-		return record.User{}, record.ErrTaken
+	if _, taken := m.twin(u); taken != nil {
+		return record.User{}, taken
 	}
 	if u.UserName == was.UserName && u.ExternalID == was.ExternalID && u.Active == was.Active && equal(u.Attributes, was.Attributes) {
 		return was, nil
