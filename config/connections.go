@@ -122,7 +122,7 @@ func ParseConnection(data []byte, others []Connection) (Connection, error) {
 	k.noFiles(reflect.ValueOf(n), "")
 	k.connection(&n, "", t)
 	for _, f := range k.found {
-		if placed := document.Fault(f.path, "%s", f.message); !faults.Covers(placed.File, f.path) {
+		if placed := document.Fault(f.path, f.format, f.args...); !faults.Covers(placed.File, f.path) {
 			faults = append(faults, placed)
 		}
 	}

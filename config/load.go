@@ -43,7 +43,7 @@ func Parse(file string, data []byte, environ []string) (Config, error) {
 	c.complete()
 	for _, f := range c.faults() {
 		if !slices.Contains(r.unread, f.path) {
-			r.complain(f.path, f.message)
+			r.complain(f.path, f.message())
 		}
 	}
 	return c, r.faults.Err()

@@ -20,19 +20,25 @@ import (
 func (c Config) Validate() error {
 	var faults strictyaml.Faults
 	for _, f := range c.faults() {
-		faults = append(faults, strictyaml.Fault{File: "configuration", Path: f.path, Message: f.message})
+		faults = append(faults, strictyaml.Fault{File: "configuration", Path: f.path, Message: f.message()})
 	}
 	return faults.Err()
 }
 
 // complaint is a fault without its place in a file.
-type complaint struct{ path, message string }
+type complaint struct {
+	path, format string
+	args         []any
+}
+
+// message is the complaint in words.
+func (c complaint) message() string { return fmt.Sprintf(c.format, c.args...) }
 
 // checker collects complaints.
 type checker struct{ found []complaint }
 
 func (k *checker) fail(path, message string, args ...any) {
-	k.found = append(k.found, complaint{path, fmt.Sprintf(message, args...)})
+	k.found = append(k.found, complaint{path, message, args})
 }
 
 // between checks that a duration is within bounds, which are included.

@@ -49,6 +49,30 @@ type Fault struct {
 	// Path is dotted, with [n] for list items; empty for the whole document.
 	Path    string `json:"path,omitempty"`
 	Message string `json:"message"`
+	// format and args are what Message was made of.
+	format string
+	args   []any
+}
+
+// say words the fault.
+func (f Fault) say(format string, args ...any) Fault {
+	f.Message, f.format, f.args = fmt.Sprintf(format, args...), format, args
+	return f
+}
+
+// said is f, worded.
+func said(f Fault, format string, args ...any) *Fault {
+	f = f.say(format, args...)
+	return &f
+}
+
+// Words are what the message was made of, for who says it in another language: a text
+// with the verbs of fmt, and its arguments.
+func (f Fault) Words() (format string, args []any) {
+	if f.format == "" {
+		return f.Message, nil
+	}
+	return f.format, f.args
 }
 
 // Error returns "file:line:column: path: message", without what is not known.
@@ -111,7 +135,7 @@ type position struct{ line, column int }
 
 // Fault returns a fault at path, or at the nearest parent that is present.
 func (d *Document) Fault(path, message string, args ...any) Fault {
-	f := Fault{File: d.file, Path: path, Message: fmt.Sprintf(message, args...)}
+	f := Fault{File: d.file, Path: path}.say(message, args...)
 	for at := path; ; at = parent(at) {
 		if p, ok := d.positions[at]; ok {
 			f.Line, f.Column = p.line, p.column
@@ -138,7 +162,7 @@ func Decode(data []byte, target any, o Options) (*Document, Faults) {
 		limit = 1 << 20
 	}
 	if len(data) > limit {
-		w.faults = append(w.faults, Fault{File: o.File, Message: fmt.Sprintf("is larger than %d bytes", limit)})
+		w.faults = append(w.faults, Fault{File: o.File}.say("is larger than %d bytes", limit))
 		return w.doc, w.faults
 	}
 	root, fault := parse(data, o.File)
@@ -161,21 +185,21 @@ func parse(data []byte, file string) (*yaml.Node, *Fault) {
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(2*maxDepth))))
 	if err != nil {
-		return nil, &Fault{File: file, Message: err.Error()}
+		return nil, said(Fault{File: file}, "%s", err)
 	}
 	var first, second yaml.Node
 	if err := loader.Load(&first); errors.Is(err, io.EOF) {
-		return nil, &Fault{File: file, Message: "is empty"}
+		return nil, said(Fault{File: file}, "is empty")
 	} else if err != nil {
 		return nil, syntaxFault(err, file)
 	}
 	if err := loader.Load(&second); err == nil {
-		return nil, &Fault{File: file, Line: second.Line, Column: second.Column, Message: "has more than one document"}
+		return nil, said(Fault{File: file, Line: second.Line, Column: second.Column}, "has more than one document")
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxFault(err, file)
 	}
 	if first.Kind != yaml.DocumentNode || len(first.Content) != 1 {
-		return nil, &Fault{File: file, Message: "is empty"}
+		return nil, said(Fault{File: file}, "is empty")
 	}
 	return first.Content[0], nil
 }
@@ -184,7 +208,7 @@ func parse(data []byte, file string) (*yaml.Node, *Fault) {
 func syntaxFault(err error, file string) *Fault {
 	var at *yaml.LoadError
 	if errors.As(err, &at) {
-		return &Fault{File: file, Line: at.Mark.Line, Column: max(at.Mark.Column, 1), Message: "is not valid YAML: " + at.Message}
+		return said(Fault{File: file, Line: at.Mark.Line, Column: max(at.Mark.Column, 1)}, "is not valid YAML: %s", at.Message)
 	}
-	return &Fault{File: file, Message: "is not valid YAML: " + err.Error()}
+	return said(Fault{File: file}, "is not valid YAML: %s", err)
 }

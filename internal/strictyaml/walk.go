@@ -20,9 +20,7 @@ type walker struct {
 }
 
 func (w *walker) fault(n *yaml.Node, path, message string, args ...any) {
-	w.faults = append(w.faults, Fault{
-		File: w.options.File, Line: n.Line, Column: n.Column, Path: path, Message: fmt.Sprintf(message, args...),
-	})
+	w.faults = append(w.faults, Fault{File: w.options.File, Line: n.Line, Column: n.Column, Path: path}.say(message, args...))
 }
 
 // enter notes where n stands, counts it, follows it when it is an alias, and reports whether the walk

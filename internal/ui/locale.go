@@ -67,7 +67,9 @@ func (l *locale) text(what any, args ...any) (string, error) {
 		return t.key, nil
 	}
 	format := t.key
-	if s, ok := l.own.Texts[t.key]; ok {
+	if s, ok := l.shared.Rules[t.key]; t.rule && ok {
+		format = s
+	} else if s, ok := l.own.Texts[t.key]; ok {
 		format = s
 	} else if s, ok := l.shared.Texts[t.key]; ok {
 		format = s

@@ -20,7 +20,9 @@ import (
 type Text struct {
 	key   string
 	plain bool
-	args  []any
+	// rule says that it is one of strictyaml's, whose German stands by itself.
+	rule bool
+	args []any
 }
 
 // T is a text of ours: key is English, with the verbs of fmt for args. An
@@ -59,6 +61,8 @@ type catalogue struct {
 	// Faults are sentences by fault code. Where a code has none, a sentence about
 	// its kind is said.
 	Faults map[string]string `yaml:"faults"`
+	// Rules are what documents break, by the English of who reads those: see Rule.
+	Rules map[string]string `yaml:"rules"`
 }
 
 // german reads de.yaml of a package; without the file there are no texts.

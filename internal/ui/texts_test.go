@@ -26,6 +26,7 @@ type speech struct {
 	german struct {
 		Texts  map[string]string `yaml:"texts"`
 		Faults map[string]string `yaml:"faults"`
+		Rules  map[string]string `yaml:"rules"`
 	}
 }
 

@@ -127,6 +127,7 @@ func (u *UI) funcs(l *locale) template.FuncMap {
 		"door":    door,                                                           // the sign of an app, by its title
 		"contact": contact,                                                        // where a contact leads
 		"device":  device,                                                         // a User-Agent header in words
+		"rule":    Rule,                                                           // what a document breaks, in words
 		"scopes":  scopes,                                                         // names of scopes in words
 		"t":       l.text,                                                         // our own words: a literal with arguments, or a Text
 		"tn":      l.plural,                                                       // one of two literals by a number

@@ -114,7 +114,7 @@ type formField struct {
 	Required, Checked bool
 	Choices           []ui.Option
 	Fixed             bool
-	Faults            []string
+	Faults            []ui.Text
 }
 
 // connectionForm is the page that adds or changes a connection.
@@ -260,7 +260,7 @@ func (c *Console) refusedConnection(v *visit, form connectionForm, err error) (a
 		}
 		for _, one := range form.Faults {
 			if rest, within := strings.CutPrefix(one.Path, f.Path); within && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-				f.Faults = append(f.Faults, one.Message)
+				f.Faults = append(f.Faults, ui.Rule(one))
 			}
 		}
 	}

@@ -69,6 +69,7 @@ func (l *Lab) queries() []Attack {
 		row{"RelayState before the message", "saml_query", join(relay, message, alg, signature)},
 		row{"RelayState behind SigAlg", "saml_query", join(message, alg, relay, signature)},
 		row{"RelayState behind Signature", "saml_query", join(message, alg, signature, relay)},
+		row{"no message", "saml_query", join(relay, alg, signature)},
 		row{"Signature first", "saml_query", join(signature, message, relay, alg)},
 		row{"the message twice, the forged one first", "saml_query", join(evil, message, relay, alg, signature)},
 		row{"the message twice, the forged one last", "saml_query", join(message, evil, relay, alg, signature)},
