@@ -158,3 +158,48 @@ func TestARevocationEndsAllThatCarriesTheIdAndLocksNobodyOut(t *testing.T) {
 		})
 	}
 }
+
+// TestAnExplanationOfTheDemosExchangesIsRight asks about what the facts say.
+func TestAnExplanationOfTheDemosExchangesIsRight(t *testing.T) {
+	a := newAttacker(t)
+	alice := a.signIn(t, "alice", "expense-bot")
+	held := a.tokens(alice)
+	x := a.Facts().Exchange
+	travel, crm, expense := a.Facts().App(x.Client).ClientID, a.Facts().App(x.ClientDenied).ClientID, a.Facts().App(x.SubjectClient).ClientID
+	explain := func(pairs ...string) string {
+		q := url.Values{"client": {travel}, "audience": {x.Audience}}
+		for i := 0; i < len(pairs); i += 2 {
+			q.Set(pairs[i], pairs[i+1])
+		}
+		return string(a.manage(t, http.MethodGet, "/explain/exchange?"+q.Encode(), nil))
+	}
+	token := []string{"token", a.jti(held.AccessToken)}
+	exchanged, code := a.swap("travel-desk", held.AccessToken)
+	if code != "" {
+		t.Fatal(code)
+	}
+	for name, c := range map[string]struct {
+		pairs []string
+		want  string
+	}{
+		"a token":           {token, `"granted":true`},
+		"a person":          {[]string{"person", a.person(t, "alice"), "signed_in_to", expense}, `"granted":true`},
+		"another client":    {append([]string{"client", crm}, token...), `"rule":"unauthorized_client"`},
+		"another API":       {append([]string{"audience", x.AudienceDenied}, token...), `"rule":"audience_denied"`},
+		"a wider scope":     {append([]string{"scope", x.ScopeWider}, token...), `"rule":"scope_denied"`},
+		"an exchanged one":  {[]string{"token", a.jti(exchanged)}, `"rule":"may_act"`},
+		"somebody else's":   {[]string{"person", a.person(t, "alice"), "signed_in_to", crm}, `"rule":"subject_holder"`},
+		"who can change it": {append([]string{"audience", x.AudienceDenied}, token...), `"who":"client_owner"`},
+	} {
+		if text := explain(c.pairs...); !strings.Contains(text, c.want) {
+			t.Errorf("%s: %s lacks %s", name, text, c.want)
+		}
+	}
+	a.disable("/people/" + a.person(t, "alice"))
+	if text := explain(token...); !strings.Contains(text, `"rule":"subject_revoked"`) {
+		t.Errorf("revoked: %s", text)
+	}
+	if text := explain("person", a.person(t, "alice"), "signed_in_to", expense); !strings.Contains(text, `"rule":"person"`) {
+		t.Errorf("disabled: %s", text)
+	}
+}

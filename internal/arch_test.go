@@ -23,6 +23,7 @@ var nouns = map[string][]string{
 	"activity":    {"grant"},
 	"directory":   {},
 	"connection":  {},
+	"policy":      {},
 	"trace":       {},
 	"session":     {"directory"},
 	"grant":       {"directory", "session"},

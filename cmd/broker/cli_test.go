@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net"
@@ -85,15 +86,17 @@ func TestCommandsAskWhatTheyDeclare(t *testing.T) {
 		"change approve c":                    {method: "POST", target: "/api/v1/changes/c/approve"},
 		"job retry j":                         {method: "POST", target: "/api/v1/jobs/j/retry"},
 		"outbox list --state buried":          {method: "GET", target: "/api/v1/outbox?state=buried"},
-		"exchange list --person p --live":     {method: "GET", target: "/api/v1/exchanges?live=true&person=p"},
-		"exchange prune j --reason odd":       {method: "DELETE", target: "/api/v1/exchanges/j?reason=odd"},
-		"exchange prune j --preview":          {method: "GET", target: "/api/v1/exchanges/j/preview"},
-		"app exchanges x":                     {method: "GET", target: "/api/v1/apps/x/exchanges"},
-		"app prune x j":                       {method: "DELETE", target: "/api/v1/apps/x/exchanges/j"},
-		"revoke install p/x --reason lost":    {method: "POST", target: "/api/v1/revocations/install/p%2Fx", body: `{"reason":"lost"}`},
-		"revoke person p --preview":           {method: "GET", target: "/api/v1/revocations/person/p/preview"},
-		"whoami":                              {method: "GET", target: "/api/v1/me"},
-		"token create x --role auditor":       {method: "POST", target: "/api/v1/tokens", body: `{"apps":[],"days":90,"name":"x","roles":["auditor"]}`},
+		"explain exchange c api --person p --scope r --signed-in-to d": {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&person=p&scope=r&signed_in_to=d"},
+		"explain exchange c api --token-id j":                          {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&token=j"},
+		"exchange list --person p --live":                              {method: "GET", target: "/api/v1/exchanges?live=true&person=p"},
+		"exchange prune j --reason odd":                                {method: "DELETE", target: "/api/v1/exchanges/j?reason=odd"},
+		"exchange prune j --preview":                                   {method: "GET", target: "/api/v1/exchanges/j/preview"},
+		"app exchanges x":                                              {method: "GET", target: "/api/v1/apps/x/exchanges"},
+		"app prune x j":                                                {method: "DELETE", target: "/api/v1/apps/x/exchanges/j"},
+		"revoke install p/x --reason lost":                             {method: "POST", target: "/api/v1/revocations/install/p%2Fx", body: `{"reason":"lost"}`},
+		"revoke person p --preview":                                    {method: "GET", target: "/api/v1/revocations/person/p/preview"},
+		"whoami":                                                       {method: "GET", target: "/api/v1/me"},
+		"token create x --role auditor":                                {method: "POST", target: "/api/v1/tokens", body: `{"apps":[],"days":90,"name":"x","roles":["auditor"]}`},
 	} {
 		*got = nil
 		if code, out := output(t, strings.Fields(line)...); code != client.OK || len(*got) != 1 {
@@ -172,6 +175,42 @@ func TestRevokeSaysWhyAndWaitsUntilTheAppsWereTold(t *testing.T) {
 	}
 	if code, out := output(t, "revoke", "person", "p", "--reason", "lost", "--wait"); code != client.OK || !strings.Contains(out, "r1") || len(*got) != 1 {
 		t.Errorf("exit %d, %s, asked %v", code, out, *got)
+	}
+}
+
+// TestATokenToExplainIsReadFromStandardInputAndStaysHere sends its id alone.
+func TestATokenToExplainIsReadFromStandardInputAndStaysHere(t *testing.T) {
+	got := play(t, http.StatusOK, `{"granted":false,"client_app":"travel-desk","steps":[{"name":"client","outcome":"passed"},`+
+		`{"name":"scope","outcome":"refused","rule":"scope_denied","detail":"too much","remedies":[{"who":"client_owner","what":"spec.identity.tokenExchange.scopes"}]},{"name":"life","outcome":"not_reached"}]}`)
+	token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"jti":"j1","sub":"s"}`)) + ".c2ln"
+	for input, want := range map[string]int{token + "\n": client.OK, "not a token": client.Usage, "e30.e30.c2ln": client.Usage, "": client.Usage} {
+		file := filepath.Join(t.TempDir(), "in")
+		if err := os.WriteFile(file, []byte(input), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		real := os.Stdin
+		os.Stdin = in
+		code, out := output(t, "explain", "exchange", "c", "api", "--token")
+		os.Stdin = real
+		_ = in.Close()
+		if code != want {
+			t.Errorf("%q: exit %d", input, code)
+		}
+		for _, text := range []string{"It would be refused.", "scope_denied", "not reached", "the owner of travel-desk"} {
+			if want == client.OK && !strings.Contains(out, text) {
+				t.Errorf("%q is not in %s", text, out)
+			}
+		}
+	}
+	if len(*got) != 1 || (*got)[0].target != "/api/v1/explain/exchange?audience=api&client=c&token=j1" {
+		t.Errorf("asked %v", *got)
+	}
+	if code, _ := output(t, "explain", "exchange", "c", "api", "--token", "--person", "p"); code != client.Usage {
+		t.Errorf("two at once: exit %d", code)
 	}
 }
 

@@ -32,6 +32,7 @@ type commands struct {
 	Exchange   exchangeCommand `cmd:"" help:"Tokens that came out of exchanges."`
 	Revoke     revokeCommand   `cmd:"" help:"Revoke every token of a person, connection, app, client, session or grant, or a person's at an app, at once." api:"POST /revocations/{}/{}"`
 	Revocation one             `cmd:"" help:"Show a revocation, and how many apps have yet to hear of it." api:"GET /revocations/{}" set:"thing=The revocation's id."`
+	Explain    explainCommand  `cmd:"" help:"Why something is granted or refused."`
 	Keys       keysCommand     `cmd:"" help:"Signing keys."`
 	Audit      auditCommand    `cmd:"" help:"The audit log."`
 	Outbox     outboxCommand   `cmd:"" help:"Events whose consequences are not done."`

@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
@@ -58,6 +59,8 @@ type Options struct {
 	Grants   grant.Store
 	// Exchanges is the exchange tree.
 	Exchanges *grant.Tree
+	// ExplainExchange says how a token exchange would be decided on.
+	ExplainExchange func(ctx context.Context, q policy.Exchange) (policy.Explanation, error)
 	// Progress tells how far the consequences of a revocation are, by the id of its event.
 	Progress func(ctx context.Context, id string) (grant.Progress, error)
 	Keys     Keys

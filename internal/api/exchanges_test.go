@@ -184,3 +184,16 @@ func TestARevocationIsShownBeforeItIsMadeAndFollowedAfter(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
+
+func TestAnExchangeIsExplained(t *testing.T) {
+	b := start(t)
+	a := b.ask(t, http.MethodGet, "/explain/exchange?client=c&audience=closed&person=p", "")
+	for _, text := range []string{`"granted":false`, `"rule":"audience_denied"`, `"who":"client_owner"`, `"person":"p"`} {
+		if a.status != http.StatusOK || !strings.Contains(a.body, text) {
+			t.Errorf("%d %s lacks %s", a.status, a.body, text)
+		}
+	}
+	if a := b.ask(t, http.MethodGet, "/explain/exchange?client=c&audience=open&person=p", ""); !strings.Contains(a.body, `"granted":true`) {
+		t.Errorf("control: %s", a.body)
+	}
+}

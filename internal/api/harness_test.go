@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
@@ -89,6 +90,15 @@ func identityProviders(db *storage.DB, vault *keys.Vault, now func() time.Time) 
 			return c.Settings, c.Secret, nil
 		},
 	})
+}
+
+// explain stands for the grant, which grants everything but the API "closed".
+func explain(_ context.Context, q policy.Exchange) (policy.Explanation, error) {
+	e := policy.Explanation{Granted: q.Audience != "closed", Client: q.Client, Person: q.Person, Steps: []policy.Step{{Name: "client", Outcome: policy.Passed}}}
+	if !e.Granted {
+		e.Steps = append(e.Steps, policy.Step{Name: "audience", Outcome: policy.Refused, Rule: "audience_denied", Remedies: []policy.Remedy{policy.ClientOwner.Changes("spec.identity.tokenExchange")}})
+	}
+	return e, nil
 }
 
 // nobody is the header of who is not the operator and has no token.
@@ -170,7 +180,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),
 		Keys: ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: b.clock}),
-		Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") }, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") }, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
@@ -22,7 +23,7 @@ func (a *API) table() []rest.Route {
 		{"Apps", a.appRoutes()},
 		{"People", a.peopleRoutes()},
 		{"Sessions and grants", a.sessionRoutes()},
-		{"Exchanged tokens", a.exchangeRoutes()},
+		{"Exchanged tokens", append(a.exchangeRoutes(), a.explainRoutes()...)},
 		{"Revocations", a.revocationRoutes()},
 		{"Connections", append(a.connectionRoutes(), a.traceRoutes()...)},
 		{"Groups", a.groupRoutes()},
@@ -54,6 +55,8 @@ func schemas() rest.Schemas {
 	rest.Words(s, trace.SignIn, trace.SignOut, trace.Test)
 	rest.Words(s, identity.Kinds()...)
 	rest.Words(s, nodeLive, nodeEnded, nodeExpired)
+	rest.Words(s, policy.Outcomes()...)
+	rest.Words(s, policy.Everybody()...)
 	return s
 }
 

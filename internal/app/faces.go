@@ -30,6 +30,7 @@ type faces struct {
 	ui         *ui.UI
 	login      *login.Login
 	provider   *oidc.Provider
+	explainer  *tokenexchange.Explainer
 	portal     *portal.Portal
 	console    *console.Console
 	api        *api.API
@@ -95,6 +96,9 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		return err
 	}
 	f.login.SetResumer(identity.OIDC, f.provider)
+	f.explainer = tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
+		Exchange: exchange, Admits: f.provider.Admits, Tokens: p.exchanges, Person: p.db.Person, Revocations: p.revocations, Now: p.now,
+	})
 	f.portal, err = portal.New(portal.Options{
 		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
 	})
@@ -121,7 +125,7 @@ func (p *parts) management() api.Options {
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
 		Connections: p.connections, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
-		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress,
+		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, ExplainExchange: p.faces.explainer.Explain,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }

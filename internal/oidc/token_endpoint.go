@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -67,17 +68,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := form.Get("grant_type")
-	issue, known := p.grants[kind]
-	switch {
-	case kind == "":
-		err = invalidRequest("grant_type is missing")
-	case !known:
-		err = oauthFault(fault.Invalid, "unsupported_grant_type", "this grant type is not supported")
-	case !slices.Contains(c.GrantTypes, kind):
-		err = oauthFault(fault.Invalid, "unauthorized_client", "the app's manifest does not name this grant type")
-	default:
-		err = p.usable(c, min(rev, c.Rev))
-	}
+	issue, err := p.admit(c, kind, rev)
 	if err != nil {
 		p.oauthError(w, r, err)
 		return
@@ -89,6 +80,33 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	}
 	p.o.Issued(kind)
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// admit returns the grant of a type that the client may use now.
+func (p *Provider) admit(c *registry.Client, kind string, rev uint64) (tokenGrant, error) {
+	issue, known := p.grants[kind]
+	switch {
+	case kind == "":
+		return nil, invalidRequest("grant_type is missing")
+	case !known:
+		return nil, oauthFault(fault.Invalid, "unsupported_grant_type", "this grant type is not supported")
+	case !slices.Contains(c.GrantTypes, kind):
+		return nil, oauthFault(fault.Invalid, "unauthorized_client", "the app's manifest does not name this grant type")
+	}
+	return issue, p.usable(c, min(rev, c.Rev))
+}
+
+// Admits returns a client, and the revocation number that was applied before it was
+// read, if a token request of its for this grant type got as far as the grant once it
+// has proved itself. It fails with what such a request fails with.
+func (p *Provider) Admits(ctx context.Context, id, grantType string) (*registry.Client, uint64, error) {
+	rev := p.o.Revocations.Applied()
+	c, err := p.o.Clients.Client(ctx, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	_, err = p.admit(c, grantType, rev)
+	return c, min(rev, c.Rev), err
 }
 
 // usable refuses a client whose app is disabled, incomplete or revoked.

@@ -62,6 +62,8 @@ type world struct {
 	events    []event.Event
 	deaf      error // why the audit log takes nothing
 	kid       string
+	provider  *oidc.Provider
+	verifier  *token.Verifier
 
 	// abroad are the tokens of other issuers that desk, a and b may bring, by how they are
 	// written; astray is why none can be verified.
@@ -247,7 +249,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.mux = http.NewServeMux()
+	w.mux, w.provider, w.verifier = http.NewServeMux(), provider, verifier
 	provider.Mount(w.mux)
 	signer, err := ring.Signer(keys.ES256)
 	if err != nil {

@@ -98,18 +98,31 @@ func (x *Exchange) GrantType() string { return catalog.GrantExchange }
 
 // Decide implements oidc.Extension.
 func (x *Exchange) Decide(ctx context.Context, req oidc.ExtensionRequest) (oidc.Decision, error) {
+	return x.run(ctx, req, func(string, error) {})
+}
+
+// run decides, and tells of every step once it was taken: its name, and what it was
+// refused for.
+func (x *Exchange) run(ctx context.Context, req oidc.ExtensionRequest, taken func(step string, refused error)) (oidc.Decision, error) {
 	e := &exchange{Exchange: x, req: req, caller: req.Client, rev: req.Rev}
 	e.decision.IssuedType = TypeAccess
-	for _, step := range []func(context.Context) error{e.read, e.verifySubject, e.target, e.holder, e.line, e.actor, e.scopes, e.entitled, e.once} {
-		if err := step(ctx); err != nil {
+	for i, step := range []func(context.Context) error{e.read, e.verifySubject, e.target, e.holder, e.line, e.actor, e.scopes, e.entitled, e.once} {
+		err := step(ctx)
+		taken(steps[i], err)
+		if err != nil {
 			if r, ok := errors.AsType[*refusal](err); ok {
 				e.decision.Reason, e.decision.Detail = r.reason, r.detail
 			}
 			return e.decision, err
 		}
 	}
-	return e.granted()
+	d, err := e.granted()
+	taken(steps[len(steps)-1], err)
+	return d, err
 }
+
+// steps names what an exchange has to pass, in order.
+var steps = [...]string{"request", "subject", "audience", "holder", "line", "actor", "scope", "person", "once", "life"}
 
 // exchange is one request on its way; each step stands on those before it.
 type exchange struct {

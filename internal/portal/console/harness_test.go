@@ -102,8 +102,8 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
 		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions,
 		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Exchanges: exchanges, Traces: db,
-		Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
-		Test:     invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
+		Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
+)
+
+func (a *API) explainRoutes() []rest.Route {
+	return []rest.Route{{
+		ID: "explainExchange", Method: "GET", Path: "/explain/exchange", Summary: "Say how a token exchange would be decided on, step by step, and who could change that.",
+		About: "The very rules of the token endpoint are asked, and nothing is issued. Name the token that would be exchanged by its id (jti), never the token itself; or a person, " +
+			"who is assumed to have just signed in, to the client signed_in_to or to the client itself.",
+		Right: admin.ReadPeople,
+		Query: []rest.Param{
+			rest.Text("client", "The client_id of who would exchange."), rest.Text("audience", "The API."), rest.Text("scope", "What is asked for; all that there is unless told."),
+			rest.Text("token", "The id (jti) of an access token that was issued."), rest.Text("person", "Whose token it would be."),
+			rest.Text("signed_in_to", "The client_id of the app that the person is signed in to."),
+		},
+		Answer: exampleExplanation, Do: a.explainExchange,
+	}}
+}
+
+func (a *API) explainExchange(r *http.Request) (any, error) {
+	q := rest.QueryOf(r)
+	return a.o.ExplainExchange(r.Context(), policy.Exchange{
+		Client: q.Get("client"), Audience: q.Get("audience"), Scope: q.Get("scope"), Token: q.Get("token"), Person: q.Get("person"), SignedInTo: q.Get("signed_in_to"),
+	})
+}
+
+var exampleExplanation = policy.Explanation{
+	Client: "travel-desk", Subject: "expense-bot", API: "payroll", Person: exampleID, Mode: "delegation", Actors: []string{"microapp-travel-desk"}, Scopes: []string{"payroll.write"},
+	Steps: []policy.Step{
+		{Name: "client", Outcome: policy.Passed},
+		{Name: "audience", Outcome: policy.Passed},
+		{
+			Name: "scope", Outcome: policy.Refused, Rule: "scope_denied", Error: "invalid_scope", Detail: "scope asks for more than the app's manifest names for this audience",
+			Remedies: []policy.Remedy{policy.ClientOwner.Changes("spec.identity.tokenExchange.scopes")},
+		},
+		{Name: "person", Outcome: policy.NotReached},
+	},
+}

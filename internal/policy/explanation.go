@@ -1,0 +1,91 @@
+// Package policy says how decisions come about: which steps were taken, which rule
+// refused, what would have to change, and who can change it. What decides answers in
+// these words; pages, the API and the command line show them.
+package policy
+
+// Exchange is a token exchange (RFC 8693) that is asked about: what would be asked of
+// the token endpoint.
+type Exchange struct {
+	// Client is the client_id of who would exchange, Audience and Scope what for; an
+	// empty Scope asks for all that there is.
+	Client, Audience, Scope string
+	// Token is the jti of an access token that was issued. Without one, somebody is
+	// assumed to have just signed in: Person, to the client SignedInTo, which is Client
+	// when it is empty.
+	Token, Person, SignedInTo string
+}
+
+// Outcome is what became of a step.
+type Outcome string
+
+// The outcomes of a step: those after one that refused are not reached.
+const (
+	Passed     Outcome = "passed"
+	Refused    Outcome = "refused"
+	NotReached Outcome = "not_reached"
+)
+
+// Outcomes lists every outcome.
+func Outcomes() []Outcome { return []Outcome{Passed, Refused, NotReached} }
+
+// Step is one thing that has to be passed.
+type Step struct {
+	// Name is client, request, subject, audience, holder, line, actor, scope, person, once
+	// or life.
+	Name    string  `json:"name"`
+	Outcome Outcome `json:"outcome"`
+	// Rule is the one that refused, as the audit log has it; Error and Detail are what
+	// the token endpoint answers; Remedies what could be changed, and by whom.
+	Rule     string   `json:"rule,omitempty"`
+	Error    string   `json:"error,omitempty"`
+	Detail   string   `json:"detail,omitempty"`
+	Remedies []Remedy `json:"remedies,omitempty"`
+}
+
+// Explanation is how an exchange would be decided on, step by step.
+type Explanation struct {
+	Granted bool   `json:"granted"`
+	Steps   []Step `json:"steps"`
+	// Client, Subject and API are the names of the apps that would exchange, that the
+	// subject token was issued to, and that serve the API; empty as far as none is known.
+	Client  string `json:"client_app,omitempty"`
+	Subject string `json:"subject_app,omitempty"`
+	API     string `json:"api_app,omitempty"`
+	Person  string `json:"person,omitempty"`
+	// Scopes, Mode, Actors and Life are what the token would say, and how many seconds
+	// it would live; as far as it was decided.
+	Scopes []string `json:"scopes,omitempty"`
+	Mode   string   `json:"mode,omitempty"`
+	Actors []string `json:"actors,omitempty"`
+	Life   int      `json:"life,omitempty"`
+}
+
+// Who can change what an exchange is refused for.
+type Who string
+
+// Those who can: whoever sends the request, the person, an administrator, and the
+// owners of the apps that exchange, that the subject token is of, and that serve the API.
+const (
+	Caller        Who = "caller"
+	ThePerson     Who = "person"
+	Administrator Who = "administrator"
+	ClientOwner   Who = "client_owner"
+	SubjectOwner  Who = "subject_owner"
+	APIOwner      Who = "api_owner"
+)
+
+// Everybody lists who can change something.
+func Everybody() []Who {
+	return []Who{Caller, ThePerson, Administrator, ClientOwner, SubjectOwner, APIOwner}
+}
+
+// Remedy is one way to have an exchange granted that was refused.
+type Remedy struct {
+	Who Who `json:"who"`
+	// What is what they would change: a field of their manifest, a parameter of the
+	// request, or a thing of the broker.
+	What string `json:"what"`
+}
+
+// Changes returns the remedy that they change this.
+func (w Who) Changes(what string) Remedy { return Remedy{Who: w, What: what} }

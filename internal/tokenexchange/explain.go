@@ -1,0 +1,269 @@
+package tokenexchange
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/oidc"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+)
+
+// ErrQuestion refuses a question that is not about one client, one API, and either a
+// token or a person.
+var ErrQuestion = fault.New(fault.Invalid, "explain_incomplete", "name the client, the audience, and either the token that would be exchanged or the person")
+
+// ExplainOptions are what an Explainer needs. All are required.
+type ExplainOptions struct {
+	Exchange *Exchange
+	// Admits returns a client that may use a grant type now: oidc.Provider.Admits.
+	Admits func(ctx context.Context, client, grantType string) (*registry.Client, uint64, error)
+	// Tokens finds issued tokens, and Line what they grew from: grant.Tree.
+	Tokens interface {
+		Node(ctx context.Context, id string) (grant.Node, error)
+		Line(ctx context.Context, n grant.Node) ([]grant.Node, error)
+	}
+	Person      func(ctx context.Context, id string) (directory.Person, error)
+	Revocations interface {
+		Check(rev uint64, refs ...identity.Ref) error
+	}
+	Now func() time.Time
+}
+
+// Explainer says how an exchange would be decided on, and why, without making it. It
+// runs the very steps of the grant; only the subject token is not verified but told
+// of by the audit log, or assumed.
+type Explainer struct{ o ExplainOptions }
+
+// NewExplainer returns an Explainer.
+func NewExplainer(o ExplainOptions) *Explainer { return &Explainer{o} }
+
+// Explain answers a question. What cannot be found out, such as with the database
+// gone, is an error and no refusal; so is a person or token that there is not.
+func (x *Explainer) Explain(ctx context.Context, q policy.Exchange) (policy.Explanation, error) {
+	e := explanation{policy.Explanation{Steps: []policy.Step{}}}
+	if q.Client == "" || q.Audience == "" || (q.Token == "") == (q.Person == "") {
+		return e.Explanation, ErrQuestion
+	}
+	subject, err := x.subject(ctx, q)
+	if err != nil {
+		return e.Explanation, err
+	}
+	e.Person = subject.token.Person
+	e.Subject, e.API = x.names(ctx, subject.token.Client, q.Audience)
+	c, rev, err := x.o.Admits(ctx, q.Client, catalog.GrantExchange)
+	if c != nil {
+		e.Client = c.Name
+	}
+	if err := e.take("client", err); err != nil || e.refused() {
+		e.rest()
+		return e.Explanation, err
+	}
+	dry := *x.o.Exchange
+	dry.o.Verifier = subject
+	req := oidc.ExtensionRequest{Client: c, Rev: rev, Now: x.o.Now(), Form: url.Values{
+		"subject_token": {q.Token}, "subject_token_type": {TypeAccess}, "audience": {q.Audience}, "scope": {q.Scope},
+	}}
+	if q.Token == "" {
+		req.Form.Set("subject_token", "assumed")
+	}
+	var unknown error
+	d, _ := dry.run(ctx, req, func(step string, refused error) { unknown = errors.Join(unknown, e.take(step, refused)) })
+	e.rest()
+	e.Scopes, e.Mode, e.Actors, e.Granted = d.Access.Scopes, d.Mode, d.Access.Actors, !e.refused()
+	if e.Granted {
+		e.Life = int(min(d.Access.Expires.Sub(req.Now), grant.NodeLife).Seconds())
+	}
+	return e.Explanation, unknown
+}
+
+// explanation is one on its way.
+type explanation struct{ policy.Explanation }
+
+// take notes a step. What could not be told is returned.
+func (e *explanation) take(name string, refused error) error {
+	s := policy.Step{Name: name, Outcome: policy.Passed}
+	if refused != nil {
+		f := fault.As(refused)
+		if f.Kind == fault.Unavailable || f.Kind == fault.Internal {
+			return refused
+		}
+		s.Outcome, s.Rule, s.Error, s.Detail = policy.Refused, f.Code, f.Code, f.Detail
+		if r, ok := errors.AsType[*refusal](refused); ok {
+			s.Rule = r.reason
+		}
+		s.Remedies = remedies(s.Rule)
+	}
+	e.Steps = append(e.Steps, s)
+	return nil
+}
+
+func (e *explanation) refused() bool {
+	return slices.ContainsFunc(e.Steps, func(s policy.Step) bool { return s.Outcome == policy.Refused })
+}
+
+// rest adds the steps that were not reached.
+func (e *explanation) rest() {
+	for _, name := range append([]string{"client"}, steps[:]...) {
+		if !slices.ContainsFunc(e.Steps, func(s policy.Step) bool { return s.Name == name }) {
+			e.Steps = append(e.Steps, policy.Step{Name: name, Outcome: policy.NotReached})
+		}
+	}
+}
+
+// names are those of the apps of a client and of an API, as far as they are there.
+func (x *Explainer) names(ctx context.Context, client, audience string) (subject, api string) {
+	clients := x.o.Exchange.o.Clients
+	if c, err := clients.Client(ctx, client); err == nil {
+		subject = c.Name
+	}
+	if a, err := clients.Audience(ctx, audience); err == nil {
+		if c, err := clients.Client(ctx, a.Client); err == nil {
+			api = c.Name
+		}
+	}
+	return subject, api
+}
+
+// supposed stands for the verifier of a subject token that is not at hand: it says
+// what the token would.
+type supposed struct {
+	SubjectVerifier
+	token token.Access
+	// revocations and now tell whether it would still be good.
+	revocations interface {
+		Check(rev uint64, refs ...identity.Ref) error
+	}
+	now time.Time
+}
+
+// Access implements SubjectVerifier by the rules of token.Verifier.
+func (s *supposed) Access(context.Context, string) (token.Access, error) {
+	if !s.now.Before(s.token.Expires) {
+		return token.Access{}, token.ErrExpired
+	}
+	return s.token, s.revocations.Check(s.token.Rev, s.token.Refs()...)
+}
+
+// subject is the token that a question is about.
+func (x *Explainer) subject(ctx context.Context, q policy.Exchange) (*supposed, error) {
+	s := &supposed{SubjectVerifier: x.o.Exchange.o.Verifier, revocations: x.o.Revocations, now: x.o.Now()}
+	var err error
+	if q.Token != "" {
+		s.token, err = x.issued(ctx, q.Token)
+	} else {
+		s.token, err = x.assumed(ctx, q, s.now)
+	}
+	return s, err
+}
+
+// issued is what a token says that the audit log tells of.
+func (x *Explainer) issued(ctx context.Context, id string) (token.Access, error) {
+	n, err := x.o.Tokens.Node(ctx, id)
+	if err != nil {
+		return token.Access{}, err
+	}
+	line, err := x.o.Tokens.Line(ctx, n)
+	if err != nil {
+		return token.Access{}, err
+	}
+	a := accessOf(n)
+	if n.Exchanged() {
+		api, err := x.o.Exchange.o.Clients.Audience(ctx, n.Audience)
+		switch {
+		case err == nil:
+			a.MayAct = api.Client
+		case fault.KindOf(err) != fault.NotFound:
+			return a, err
+		}
+	}
+	if first := append(line, n)[0]; first.Exchanged() && first.Parent == "" { // from what no entry tells of, such as an id_token
+		a.Via = append(a.Via, token.Link{Audience: x.o.Exchange.o.Issuer, Client: cmp.Or(first.ParentClient, first.Client), Grant: first.ParentGrant})
+	}
+	for _, up := range line {
+		a.Via = append(a.Via, accessOf(up).Link())
+	}
+	return a, nil
+}
+
+func accessOf(n grant.Node) token.Access {
+	a := token.Access{
+		ID: n.ID, Subject: n.Person, Person: n.Person, Audience: n.Audience, Client: n.Client, Scopes: n.Scopes, Issued: n.Issued, Expires: n.Expires,
+		Session: n.Session, Connection: n.Connection, App: n.App, Grant: n.Grant, Key: n.Key, Rev: n.Rev, Actors: n.Actors, ActorGrant: n.ActorGrant,
+	}
+	if a.Person == "" {
+		a.Subject = n.Client
+	}
+	return a
+}
+
+// assumed is the token of somebody who has just signed in.
+func (x *Explainer) assumed(ctx context.Context, q policy.Exchange, now time.Time) (token.Access, error) {
+	p, err := x.o.Person(ctx, q.Person)
+	if err != nil {
+		return token.Access{}, err
+	}
+	to := q.SignedInTo
+	if to == "" {
+		to = q.Client
+	}
+	c, err := x.o.Exchange.o.Clients.Client(ctx, to)
+	if err != nil {
+		return token.Access{}, err
+	}
+	a := token.Access{
+		Subject: p.ID, Person: p.ID, Audience: x.o.Exchange.o.Issuer, Client: c.ID, App: c.App, Scopes: c.Scopes, Issued: now, Expires: now.Add(grant.NodeLife), Rev: c.Rev,
+	}
+	latest := time.Time{}
+	for _, i := range p.Identities {
+		if a.Connection == "" || i.LastSignIn.After(latest) {
+			a.Connection, latest = i.Connection, i.LastSignIn
+		}
+	}
+	return a, nil
+}
+
+// remedies returns what could be changed about a refusal by the rule. What has none of
+// its own is about a token or parameter that the caller sent.
+func remedies(rule string) []policy.Remedy {
+	if known, ok := remedy[rule]; ok {
+		return known
+	}
+	if parameter, _, ok := strings.Cut(rule, "_"); ok && (parameter == "actor" || parameter == "requested") {
+		return []policy.Remedy{policy.Caller.Changes(parameter + "_token")}
+	}
+	return []policy.Remedy{policy.Caller.Changes("subject_token")}
+}
+
+// remedy has what could be changed about a refusal, by its rule.
+var remedy = map[string][]policy.Remedy{
+	"unauthorized_client":  {policy.ClientOwner.Changes("spec.identity.tokenExchange")},
+	"audience_denied":      {policy.ClientOwner.Changes("spec.identity.tokenExchange")},
+	"invalid_client":       {policy.ClientOwner.Changes("spec"), policy.Administrator.Changes("app enable")},
+	"client_not_found":     {policy.ClientOwner.Changes("spec.identity.oidc.clientId")},
+	"audience_unknown":     {policy.APIOwner.Changes("spec.identity.resource.audience"), policy.ClientOwner.Changes("spec.identity.tokenExchange.audience")},
+	"scope_denied":         {policy.ClientOwner.Changes("spec.identity.tokenExchange.scopes"), policy.Caller.Changes("scope")},
+	"scope_unknown":        {policy.APIOwner.Changes("spec.identity.resource.scopes"), policy.Caller.Changes("scope")},
+	"subject_holder":       {policy.SubjectOwner.Changes("spec.identity.oidc.mayAct"), policy.Caller.Changes("subject_token")},
+	"subject_scope":        {policy.Caller.Changes("subject_token"), policy.SubjectOwner.Changes("spec.identity.oidc.scopes")},
+	"actor_mode":           {policy.ClientOwner.Changes("spec.identity.tokenExchange.mode"), policy.Caller.Changes("actor_token")},
+	"person":               {policy.Administrator.Changes("person enable"), policy.Administrator.Changes("idp enable")},
+	"not_entitled_subject": {policy.SubjectOwner.Changes("spec.entitlements"), policy.Administrator.Changes("group map")},
+	"not_entitled_client":  {policy.ClientOwner.Changes("spec.entitlements"), policy.Administrator.Changes("group map")},
+	"not_entitled_target":  {policy.APIOwner.Changes("spec.entitlements"), policy.Administrator.Changes("group map")},
+	"subject_app":          {policy.SubjectOwner.Changes("spec"), policy.Caller.Changes("subject_token")},
+	"subject_expired":      {policy.ThePerson.Changes("sign-in"), policy.Caller.Changes("subject_token")},
+	"subject_revoked":      {policy.ThePerson.Changes("sign-in"), policy.Caller.Changes("subject_token")},
+	"token_expired":        {policy.ThePerson.Changes("sign-in"), policy.Caller.Changes("subject_token")},
+}
