@@ -80,6 +80,8 @@ type parts struct {
 	apps         *catalog.Service
 	registry     *registry.Registry
 	entitlements *entitlement.Checker
+	assignments  *entitlement.Service
+	explainer    *entitlement.Explainer
 	admin        *admin.Service
 	sessions     *session.Manager
 	faces        faces
@@ -236,7 +238,8 @@ func (p *parts) openServices(context.Context, Options) error {
 	if err := fourEyes(p.cfg.Admin.FourEyes); err != nil {
 		return err
 	}
-	p.entitlements = entitlement.NewChecker(p.people)
+	p.entitlements = entitlement.NewChecker(p.people, p.db, p.now)
+	p.explainer = entitlement.NewExplainer(p.db, p.now)
 	p.admin = admin.New(admin.Options{
 		Store: p.db, Changes: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), FourEyes: p.cfg.Admin.FourEyes, Now: p.now,
 		ConnectionEnabled: p.people.ConnectionEnabled,
@@ -246,6 +249,7 @@ func (p *parts) openServices(context.Context, Options) error {
 			p.log.WarnContext(ctx, "the catalog's change is not known here yet", slog.Any("error", err))
 		}
 	}})
+	p.assignments = entitlement.NewService(entitlement.Options{Store: p.db, Apps: p.apps, Now: p.now, Changed: p.entitlements.Forget})
 	p.sessions = session.New(session.Options{
 		Store: p.db, People: p.people, Revocations: p.revocations, Era: p.db.Era(), Now: p.now,
 		Idle: p.cfg.Session.Idle, Absolute: p.cfg.Session.Absolute, Cookie: "gatehouse", Secure: p.secure(), Prefix: p.issuer.Path, Actor: httpx.Actor,

@@ -14,9 +14,11 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
 )
 
@@ -76,6 +78,8 @@ func (b *Broker) work(ctx context.Context) {
 		p.outbox.Handle(typ, "back-channel logout of an app", p.faces.provider.AccessLost)
 	}
 	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
+	p.jobs.Handle(entitlement.EndQueue, p.assignments.Expire)
+	p.jobs.Handle(storage.SweepQueue, p.db.SweepAccess)
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
 	p.follow()
@@ -87,6 +91,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("connection-secrets", keysEvery, p.connections.Reseal)
 	p.jobs.Every("expired-sessions", expireEvery, p.sessions.EndExpired)
 	p.jobs.Every("derive-people", keysEvery, p.db.DerivePeople)
+	p.jobs.Every("derive-apps", keysEvery, p.db.DeriveApps)
 	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
 	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.saml.Run, p.outbox.Run, p.jobs.Run, p.keepMark, p.faces.login.Run, p.readMetadata} {

@@ -133,11 +133,14 @@ type Person struct {
 	Identities []Identity `json:"identities"`
 	Profile    Profile    `json:"profile"`
 	// Groups are those of sign-ins and of active records.
-	Groups   []Membership `json:"groups,omitempty"`
-	Records  []Record     `json:"records,omitempty"`
-	Disabled bool         `json:"disabled,omitempty"`
-	Created  time.Time    `json:"created"`
-	Updated  time.Time    `json:"updated"`
+	Groups  []Membership `json:"groups,omitempty"`
+	Records []Record     `json:"records,omitempty"`
+	// Assigned are the roles in apps that administrators gave the person by name and did
+	// not end: package entitlement has the rest of them.
+	Assigned []Assigned `json:"assigned,omitempty"`
+	Disabled bool       `json:"disabled,omitempty"`
+	Created  time.Time  `json:"created"`
+	Updated  time.Time  `json:"updated"`
 	// Version is the compare-and-swap counter; the store advances it.
 	Version int64 `json:"version"`
 }

@@ -277,11 +277,8 @@ func (s *Service) connectionUsable(ctx context.Context, id string) error {
 
 // GroupNames returns the names of the person's groups that hold now, sorted.
 func (s *Service) GroupNames(ctx context.Context, p Person) ([]string, error) {
-	names, _, err := s.facts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return NamesOf(p, names, s.now()), nil
+	standing, err := s.Standing(ctx, p)
+	return standing.Names, err
 }
 
 // NamesOf returns what names makes of those of the person's groups that hold at

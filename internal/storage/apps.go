@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -80,14 +81,94 @@ func (db *DB) ApplyApp(ctx context.Context, name string, change func(*catalog.Ap
 		}
 		t.tell(events...)
 		next.Version = found.Version + 1
-		return t.saveApp(ctx, next)
+		if err := t.saveApp(ctx, next); err != nil {
+			return err
+		}
+		return t.released(ctx, old, &next)
 	})
 	return next, err
 }
 
+// countApps advances the generation, and with it the counter of those that app_groups
+// is derived from, unless that has stayed behind.
 func (t *tx) countApps(ctx context.Context) error {
 	_, err := t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps_derived'
+		AND number + 1 = (SELECT a.number FROM counters a WHERE a.name = 'apps')`)
 	return err
+}
+
+// released keeps what an app was, notes which groups it lets in now, and takes what its
+// release before gave and the next does not.
+func (t *tx) released(ctx context.Context, old, next *catalog.App) error {
+	err := t.remember(ctx, turn{kind: pastApp, ref: next.ID, name: next.Name, before: appState(old), after: appState(next)})
+	if err != nil {
+		return err
+	}
+	if err := t.deriveApp(ctx, next); err != nil || old == nil {
+		return err
+	}
+	before, after := old.Manifest.Spec.Entitlements, next.Manifest.Spec.Entitlements
+	if !narrower(before, after) {
+		return nil
+	}
+	return t.sweepNow(ctx, sweep{App: next.ID, Release: true, Entitlements: before})
+}
+
+// narrower reports whether a release gives less than the one before it: a group, or a
+// role that somebody may have by name, is gone.
+func narrower(before, after []catalog.Entitlement) bool {
+	return slices.ContainsFunc(before, func(b catalog.Entitlement) bool {
+		i := slices.IndexFunc(after, func(a catalog.Entitlement) bool { return a.Name == b.Name })
+		return i < 0 || slices.ContainsFunc(b.Groups, func(g string) bool { return !slices.Contains(after[i].Groups, g) })
+	})
+}
+
+// deriveApp writes which groups' names let people into the app.
+func (t *tx) deriveApp(ctx context.Context, a *catalog.App) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM app_groups WHERE app = $1`, a.ID); err != nil {
+		return err
+	}
+	var rows [][]any
+	for _, e := range a.Manifest.Spec.Entitlements {
+		for _, g := range e.Groups {
+			rows = append(rows, []any{g, a.ID})
+		}
+	}
+	return t.insertRows(ctx, `INSERT INTO app_groups (name, app) VALUES `, ` ON CONFLICT DO NOTHING`, rows)
+}
+
+// DeriveApps notes which groups' names let people into which app, for apps that a broker
+// wrote that did not know how.
+func (db *DB) DeriveApps(ctx context.Context) error {
+	current, err := db.appsDerived(ctx, db.read)
+	if err != nil || current {
+		return translate(err)
+	}
+	err = db.change(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE counters SET number = (SELECT a.number FROM counters a WHERE a.name = 'apps') WHERE name = 'apps_derived'`)
+		if err != nil {
+			return err
+		}
+		apps, err := collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) }, `SELECT body, secrets, version FROM apps ORDER BY name`)
+		for i := 0; err == nil && i < len(apps); i++ {
+			err = t.deriveApp(ctx, &apps[i])
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("derive apps: %w", err)
+	}
+	return nil
+}
+
+// appsDerived reports whether app_groups is that of the apps.
+func (db *DB) appsDerived(ctx context.Context, on querier) (current bool, err error) {
+	counts, err := collect(ctx, on, scanCount, `SELECT number FROM counters WHERE name IN ('apps', 'apps_derived')`)
+	return len(counts) == 2 && counts[0] == counts[1], err
 }
 
 func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
@@ -130,6 +211,12 @@ func (db *DB) RemoveApp(ctx context.Context, name string, events func(catalog.Ap
 			return err
 		}
 		t.tell(events(a)...)
+		if err := t.remember(ctx, turn{kind: pastApp, ref: a.ID, name: a.Name, before: appState(&a)}); err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `DELETE FROM app_groups WHERE app = $1`, a.ID); err != nil {
+			return err
+		}
 		if err := t.leaveTokens(ctx, name); err != nil {
 			return err
 		}

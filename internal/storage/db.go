@@ -221,7 +221,10 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err == nil {
 		err = db.write.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'era'`).Scan(&db.era)
 	}
-	return translate(err)
+	if err != nil {
+		return translate(err)
+	}
+	return db.keepHistory(ctx)
 }
 
 // Era is this database's random name. What another era issued is refused.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -311,7 +312,14 @@ func (db *DB) deriveSome(ctx context.Context) (n int, err error) {
 }
 
 func (t *tx) deriveOne(ctx context.Context, d *derivation, p *directory.Person, fresh bool) error {
-	_, err := t.ExecContext(ctx, `UPDATE people SET folded = $2, updated = $3, derived = version WHERE id = $1`, p.ID, folded(p), micros(p.Updated))
+	if err := t.reassign(ctx, p); err != nil {
+		return err
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode person: %w", err)
+	}
+	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, folded = $3, updated = $4, derived = version WHERE id = $1`, p.ID, string(body), folded(p), micros(p.Updated))
 	if err != nil {
 		return err
 	}

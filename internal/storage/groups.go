@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -11,11 +12,14 @@ import (
 
 // Mappings implements directory.GroupStore.
 func (db *DB) Mappings(ctx context.Context) ([]directory.Mapping, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (directory.Mapping, error) {
-		var m directory.Mapping
-		err := rows.Scan(&m.Group.Connection, &m.Group.ID, &m.Name)
-		return m, err
-	}, `SELECT connection, group_id, name FROM group_mappings ORDER BY connection, group_id`)
+	return collect(ctx, db.read, scanMapping, selectMappings)
+}
+
+const selectMappings = `SELECT connection, group_id, name FROM group_mappings ORDER BY connection, group_id`
+
+func scanMapping(rows *sql.Rows) (m directory.Mapping, err error) {
+	err = rows.Scan(&m.Group.Connection, &m.Group.ID, &m.Name)
+	return m, err
 }
 
 // SetMapping implements directory.GroupStore.
@@ -25,12 +29,49 @@ func (db *DB) SetMapping(ctx context.Context, m directory.Mapping, events []even
 
 func (t *tx) setMapping(ctx context.Context, m directory.Mapping, events []event.Event) error {
 	t.tell(events...)
-	_, err := t.ExecContext(ctx, `INSERT INTO group_mappings (connection, group_id, name) VALUES ($1, $2, $3)
+	before, err := t.nameOf(ctx, m.Group, t.db.forUpdate())
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO group_mappings (connection, group_id, name) VALUES ($1, $2, $3)
 		ON CONFLICT (connection, group_id) DO UPDATE SET name = excluded.name`, m.Group.Connection, m.Group.ID, m.Name)
 	if err != nil {
 		return err
 	}
-	return t.knowGroup(ctx, m.Group)
+	if err := t.knowGroup(ctx, m.Group); err != nil {
+		return err
+	}
+	return t.renamed(ctx, m.Group, before, m.Name)
+}
+
+// nameOf returns the name that a group has here, empty for none; lock is what stands
+// behind the query.
+func (t *tx) nameOf(ctx context.Context, g identity.GroupRef, lock string) (name string, err error) {
+	err = t.QueryRowContext(ctx, `SELECT name FROM group_mappings WHERE connection = $1 AND group_id = $2`+lock, g.Connection, g.ID).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
+}
+
+// renamed keeps a mapping that changed, and takes what the name before gave.
+func (t *tx) renamed(ctx context.Context, g identity.GroupRef, before, after string) error {
+	if before == after {
+		return nil
+	}
+	if err := t.remember(ctx, turn{kind: pastMapping, ref: mappingRef(g), before: before, after: after}); err != nil || before == "" {
+		return err
+	}
+	apps, err := t.letInBy(ctx, before)
+	if err != nil {
+		return err
+	}
+	for _, app := range apps {
+		if err := t.sweepNow(ctx, sweep{App: app, Mapping: &directory.Mapping{Group: g, Name: before}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RemoveMapping implements directory.GroupStore.
@@ -40,8 +81,16 @@ func (db *DB) RemoveMapping(ctx context.Context, group identity.GroupRef, events
 
 func (t *tx) removeMapping(ctx context.Context, group identity.GroupRef, events []event.Event) error {
 	t.tell(events...)
-	return oneRow(directory.ErrMappingNotFound)(
+	before, err := t.nameOf(ctx, group, t.db.forUpdate())
+	if err != nil {
+		return err
+	}
+	err = oneRow(directory.ErrMappingNotFound)(
 		t.ExecContext(ctx, `DELETE FROM group_mappings WHERE connection = $1 AND group_id = $2`, group.Connection, group.ID))
+	if err != nil {
+		return err
+	}
+	return t.renamed(ctx, group, before, "")
 }
 
 // oneRow returns missing unless a statement changed a row.
@@ -71,7 +120,15 @@ func (db *DB) ConnectionStates(ctx context.Context) ([]directory.ConnectionState
 func (db *DB) SetConnectionState(ctx context.Context, s directory.ConnectionState, events []event.Event) error {
 	return db.change(ctx, func(t *tx) error {
 		t.tell(events...)
-		_, err := t.ExecContext(ctx, `INSERT INTO connection_states (id, disabled) VALUES ($1, $2)
+		var was sql.NullBool
+		err := t.QueryRowContext(ctx, `SELECT disabled FROM connection_states WHERE id = $1`+db.forUpdate(), s.ID).Scan(&was)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err := t.remember(ctx, turn{kind: pastConnection, ref: s.ID, before: text(was.Bool), after: text(s.Disabled)}); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO connection_states (id, disabled) VALUES ($1, $2)
 			ON CONFLICT (id) DO UPDATE SET disabled = excluded.disabled`, s.ID, s.Disabled)
 		return err
 	})

@@ -140,6 +140,9 @@ func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
 	if err := t.saveIdentities(ctx, p, ``); err != nil {
 		return err
 	}
+	if err := t.keepPerson(ctx, &directory.Person{}, p); err != nil {
+		return err
+	}
 	return t.derive(ctx, &directory.Person{}, p)
 }
 
@@ -148,6 +151,11 @@ func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
 func (t *tx) updatePerson(ctx context.Context, old *directory.Person, current bool, p *directory.Person) error {
 	ownGroups(p)
 	p.Version++
+	if !current { // who wrote the row may not have known of assignments
+		if err := t.reassign(ctx, p); err != nil {
+			return err
+		}
+	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
@@ -160,6 +168,12 @@ func (t *tx) updatePerson(ctx context.Context, old *directory.Person, current bo
 	// Rows that are there stay as they are: a sign-in that waits for one of them
 	// would find it gone and take the person for a new one.
 	if err := t.saveIdentities(ctx, p, ` ON CONFLICT DO NOTHING`); err != nil {
+		return err
+	}
+	if err := t.keepPerson(ctx, old, p); err != nil {
+		return err
+	}
+	if err := t.rowMoved(ctx, old, p); err != nil {
 		return err
 	}
 	if !current {
@@ -239,4 +253,12 @@ func collect[T any](ctx context.Context, on querier, scan func(*sql.Rows) (T, er
 		all = append(all, v)
 	}
 	return all, translate(rows.Err())
+}
+
+// keepPerson keeps what was of a person that why they could do something rests on.
+func (t *tx) keepPerson(ctx context.Context, old, p *directory.Person) error {
+	if err := t.remember(ctx, turn{kind: pastPerson, ref: p.ID, before: personStateOf(old), after: personStateOf(p)}); err != nil {
+		return err
+	}
+	return t.rememberTold(ctx, old, p)
 }

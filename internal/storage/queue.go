@@ -86,21 +86,24 @@ type jobs struct{ queue }
 
 // Enqueue implements job.Store.
 func (j jobs) Enqueue(ctx context.Context, list []job.Job) error {
-	return j.db.change(ctx, func(t *tx) error {
-		created := j.db.o.Now()
-		for _, one := range list {
-			id := one.ID
-			if id == "" {
-				id = identity.NewOrderedID(created)
-			}
-			_, err := t.ExecContext(ctx, `INSERT INTO jobs (id, queue, dedup, payload, state, due, deadline, attempt, created) VALUES ($1, $2, $3, $4, 'waiting', $5, $6, 0, $7)
-				ON CONFLICT (queue, dedup) DO NOTHING`, id, one.Queue, one.Key, one.Payload, micros(one.RunAt), micros(one.Deadline), micros(created))
-			if err != nil {
-				return err
-			}
+	return j.db.change(ctx, func(t *tx) error { return t.enqueueJobs(ctx, list...) })
+}
+
+// enqueueJobs adds jobs in the transaction that they follow from.
+func (t *tx) enqueueJobs(ctx context.Context, list ...job.Job) error {
+	created := t.db.o.Now()
+	for _, one := range list {
+		id := one.ID
+		if id == "" {
+			id = identity.NewOrderedID(created)
 		}
-		return nil
-	})
+		_, err := t.ExecContext(ctx, `INSERT INTO jobs (id, queue, dedup, payload, state, due, deadline, attempt, created) VALUES ($1, $2, $3, $4, 'waiting', $5, $6, 0, $7)
+			ON CONFLICT (queue, dedup) DO NOTHING`, id, one.Queue, one.Key, one.Payload, micros(one.RunAt), micros(one.Deadline), micros(created))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Claim implements job.Store.

@@ -227,7 +227,7 @@ func (t *tx) membersChanged(ctx context.Context, op record.Operation, group stri
 		return err
 	}
 	t.tell(op.MembersEvent(group, ids(added), ids(removed)))
-	return nil
+	return t.membersLost(ctx, op, group, removed)
 }
 
 func people(members []member) (n int64) {

@@ -33,6 +33,8 @@ const (
 	openAt  = ` AND m.since <= $2 AND (m.until = 0 OR m.until > $2)`
 	hereNow = ` AND u.active AND u.deleted = 0`
 	hereAt  = ` AND NOT EXISTS (SELECT 1 FROM record_absences a WHERE a.record = u.id AND a.since <= $2 AND (a.until = 0 OR a.until > $2))`
+	// Of the person $3 at that time.
+	pushedAt = walkFrom + `$3)` + openAt + hereAt + walkOn + openAt + walkEnd
 )
 
 // withGroups adds to people the groups that they are in by their records.
@@ -63,7 +65,7 @@ func (db *DB) withGroups(ctx context.Context, on querier, people ...*directory.P
 
 // MembershipsOf implements directory.Memberships.
 func (db *DB) MembershipsOf(ctx context.Context, person string, at time.Time) ([]directory.Membership, error) {
-	found, err := ways(ctx, db.read, walkFrom+`$3)`+openAt+hereAt+walkOn+openAt+walkEnd, record.MaxDepth, micros(at), person)
+	found, err := ways(ctx, db.read, pushedAt, record.MaxDepth, micros(at), person)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -57,6 +58,8 @@ type Options struct {
 	Prefix string
 	// Issuer is the broker's public URL.
 	Issuer string
+	// Entitlements decide who may use what.
+	Entitlements *entitlement.Checker
 
 	Admin *admin.Service
 	Apps  *catalog.Service

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -116,7 +117,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections, CertificatesEnd: s.certificatesEnd,
 		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
-		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations,
+		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations, Entitlements: entitlement.NewChecker(s.people, db, time.Now),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
-	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -19,9 +18,9 @@ type supposed struct {
 	now   time.Time
 }
 
-// GroupNames implements entitlement.Groups.
-func (s supposed) GroupNames(_ context.Context, p directory.Person) ([]string, error) {
-	return directory.NamesOf(p, s.names, s.now), nil
+// Standing implements entitlement.Groups.
+func (s supposed) Standing(_ context.Context, p directory.Person) (directory.Standing, error) {
+	return directory.StandingOf(p.Groups, s.names, s.now), nil
 }
 
 // access is who may use an app, by app.
@@ -120,7 +119,7 @@ func concerned(client *registry.Client, names ...string) bool {
 
 // compare decides for everybody and every app by both mappings.
 func (c *Console) compare(ctx context.Context, people []directory.Person, clients []*registry.Client, before, after supposed) (gained, lost access, err error) {
-	was, will := entitlement.NewChecker(before), entitlement.NewChecker(after)
+	was, will := c.o.Entitlements.Supposing(before), c.o.Entitlements.Supposing(after)
 	gained, lost = access{}, access{}
 	for _, p := range people {
 		for _, client := range clients {

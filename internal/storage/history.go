@@ -1,0 +1,159 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// The kinds of thing whose history is kept.
+const (
+	pastApp        = "app"
+	pastMapping    = "mapping"
+	pastPerson     = "person"
+	pastConnection = "connection"
+)
+
+// turn is what becomes of one thing: the texts are what it was and is, empty for
+// nothing.
+type turn struct {
+	kind, ref string
+	// name finds it once it is gone.
+	name          string
+	before, after string
+}
+
+// remember keeps a turn. What nothing was kept of began at a time that is not known.
+func (t *tx) remember(ctx context.Context, turn turn) error {
+	if turn.before == turn.after {
+		return nil
+	}
+	at, event := t.cause()
+	r, err := t.ExecContext(ctx, `UPDATE history SET until = CASE WHEN since < $3 THEN $3 ELSE since END, closed = $4 WHERE kind = $1 AND ref = $2 AND until = 0`,
+		turn.kind, turn.ref, micros(at), event)
+	if err != nil {
+		return err
+	}
+	closed, err := r.RowsAffected()
+	if err != nil {
+		return err
+	}
+	insert := func(since, until time.Time, opened, closed, body string) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO history (id, kind, ref, name, since, until, opened, closed, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			identity.NewOrderedID(at), turn.kind, turn.ref, turn.name, micros(since), micros(until), opened, closed, body)
+		return err
+	}
+	if closed == 0 && turn.before != "" {
+		if err := insert(time.Time{}, at, "", event, turn.before); err != nil {
+			return err
+		}
+	}
+	if turn.after == "" {
+		return nil
+	}
+	return insert(at, time.Time{}, event, "", turn.after)
+}
+
+// cause is when the change under way is made, and the event that tells of it, if one
+// was told yet.
+func (t *tx) cause() (at time.Time, event string) {
+	if len(t.events) == 0 {
+		return t.db.o.Now().UTC().Truncate(time.Microsecond), ""
+	}
+	last := t.events[len(t.events)-1]
+	return last.Time, last.ID
+}
+
+// moment is what something was at a time, and what it began with.
+type moment struct {
+	body   string
+	since  time.Time
+	opened string
+}
+
+// at returns what something was at a time: the zero moment for nothing. current is what
+// it is now, which it has always been if nothing was kept of it.
+func (db *DB) at(ctx context.Context, kind, ref string, at time.Time, current string) (moment, error) {
+	var m moment
+	var since int64
+	err := db.read.QueryRowContext(ctx, `SELECT since, opened, body FROM history WHERE kind = $1 AND ref = $2 AND since <= $3 AND (until = 0 OR until > $3) ORDER BY since DESC LIMIT 1`,
+		kind, ref, micros(at)).Scan(&since, &m.opened, &m.body)
+	m.since = fromMicros(since)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return m, translate(err)
+	}
+	var any int
+	err = db.read.QueryRowContext(ctx, `SELECT 1 FROM history WHERE kind = $1 AND ref = $2 LIMIT 1`, kind, ref).Scan(&any)
+	if errors.Is(err, sql.ErrNoRows) {
+		return moment{body: current}, nil
+	}
+	return moment{}, translate(err)
+}
+
+// keepHistory notes when history began to be kept.
+func (db *DB) keepHistory(ctx context.Context) error {
+	_, err := db.write.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'history' AND number = 0`, micros(db.o.Now()))
+	return translate(err)
+}
+
+// known returns from when on history is kept.
+func (db *DB) known(ctx context.Context) (time.Time, error) {
+	var n int64
+	err := db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'history'`).Scan(&n)
+	return fromMicros(n), translate(err)
+}
+
+// personState is what decides about a person besides groups and assignments.
+type personState struct {
+	Disabled   bool              `json:"disabled,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+func personStateOf(p *directory.Person) string {
+	if p.ID == "" {
+		return ""
+	}
+	s := personState{Disabled: p.Disabled, Attributes: map[string]string{}}
+	for _, name := range directory.Attributes() {
+		if v := p.Profile.Attribute(name); v != "" {
+			s.Attributes[name] = v
+		}
+	}
+	return text(s)
+}
+
+// apply makes the person as the state has them.
+func (s personState) apply(p *directory.Person) {
+	p.Disabled = s.Disabled
+	p.Profile.Department, p.Profile.Locale = s.Attributes[directory.AttributeDepartment], s.Attributes[directory.AttributeLocale]
+	p.Profile.Email, p.Profile.EmailVerified = "@"+s.Attributes[directory.AttributeEmailDomain], s.Attributes[directory.AttributeEmailDomain] != ""
+}
+
+// text is v as JSON: what is kept of it.
+func text(v any) string {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("history: %v", err)) // plain structs always marshal
+	}
+	return string(body)
+}
+
+// appState is what decides about an app: of two, only what differs in it is a turn.
+func appState(a *catalog.App) string {
+	if a == nil || a.ID == "" {
+		return ""
+	}
+	kept := *a
+	kept.Secrets, kept.Updated, kept.Version = nil, time.Time{}, 0
+	return text(kept)
+}
+
+// mappingRef names an upstream group in the history.
+func mappingRef(g identity.GroupRef) string { return text([]string{g.Connection, g.ID}) }

@@ -1,0 +1,420 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+)
+
+// A change that takes a role in an app from a person ends what was issued for it in its
+// own transaction: the event "access.lost" revokes identity.Install. A change of one
+// person is looked at in the apps that it could concern (moved); one that is about many,
+// such as a mapping, in everybody who is in the app (sweep): up to sweepChunk at once,
+// the others by a job, as many at a time. Whatever asks online decides anew in any case.
+
+// shared locks what a decision rests on until the transaction ends, so that two changes
+// do not each count on what the other one takes away.
+func (t *tx) shared() string {
+	if t.db.o.Driver == Postgres {
+		return ` FOR SHARE`
+	}
+	return ``
+}
+
+// rowMoved is moved for a change of the person's own row, which leaves alone what
+// connections push.
+func (t *tx) rowMoved(ctx context.Context, before, after *directory.Person) error {
+	at, _ := t.cause()
+	if !less(before, after, at) {
+		return nil
+	}
+	was, is := *before, *after
+	if err := t.db.withGroups(ctx, t, &is); err != nil {
+		return err
+	}
+	ownGroups(&was)
+	was.Groups = slices.Clip(was.Groups)
+	for _, m := range is.Groups {
+		if bySCIM(m) {
+			was.Groups = append(was.Groups, m)
+		}
+	}
+	return t.moved(ctx, &was, &is)
+}
+
+// less reports whether anything that gives roles is gone from the person's row.
+func less(before, after *directory.Person, at time.Time) bool {
+	is := directory.StandingOf(after.Groups, nil, at)
+	return slices.ContainsFunc(before.Groups, func(m directory.Membership) bool { return m.Holds(at) && !is.In(m.Group) }) ||
+		slices.ContainsFunc(before.Assigned, func(a directory.Assigned) bool { return !slices.Contains(after.Assigned, a) }) ||
+		slices.ContainsFunc(directory.Attributes(), func(name string) bool {
+			was := before.Profile.Attribute(name)
+			return was != "" && was != after.Profile.Attribute(name)
+		})
+}
+
+// membersLost takes from the people among those who left a group, or are in a group that
+// did, what they had by it and by the groups that it is in.
+func (t *tx) membersLost(ctx context.Context, op record.Operation, group string, removed []member) error {
+	var people []string
+	within := false
+	for _, m := range removed {
+		if m.kind == record.KindGroup {
+			within = true
+		} else if m.person != "" {
+			people = append(people, m.person)
+		}
+	}
+	if !within && len(people) == 0 {
+		return nil
+	}
+	apps, err := t.letInByAny(ctx, op.Connection, group)
+	if err != nil || len(apps) == 0 {
+		return err
+	}
+	before := op.Time.Add(-time.Microsecond)
+	if within || len(people) > sweepChunk {
+		for _, app := range apps {
+			if err := t.sweepNow(ctx, sweep{App: app, Members: before}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	slices.Sort(people)
+	for _, id := range slices.Compact(people) {
+		is, _, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), id))
+		if err != nil {
+			return err
+		}
+		was := is
+		if was.Groups, err = t.groupsAt(ctx, &is, before); err != nil {
+			return err
+		}
+		if err := t.db.withGroups(ctx, t, &is); err != nil {
+			return err
+		}
+		if err := t.moved(ctx, &was, &is); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letInByAny lists the apps that a pushed group, or one that it is in, could let people
+// into.
+func (t *tx) letInByAny(ctx context.Context, connection, group string) ([]string, error) {
+	up, err := collect(ctx, t, scanID, walkUp+`SELECT DISTINCT id FROM up ORDER BY id`, group, record.MaxDepth)
+	apps := map[string]bool{}
+	for i := 0; err == nil && i < len(up); i++ {
+		err = t.letInByGroup(ctx, apps, identity.GroupRef{Connection: connection, ID: up[i]})
+	}
+	return slices.Sorted(maps.Keys(apps)), err
+}
+
+// letInByGroup adds the apps that a group could let people into, by its name or by
+// an assignment.
+func (t *tx) letInByGroup(ctx context.Context, apps map[string]bool, g identity.GroupRef) error {
+	found, err := collect(ctx, t, scanID, `SELECT DISTINCT app FROM assignments WHERE kind = 'group' AND connection = $1 AND group_id = $2 AND ended = 0`, g.Connection, g.ID)
+	if err != nil {
+		return err
+	}
+	name, err := t.nameOf(ctx, g, t.shared())
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		more, err := t.letInBy(ctx, name)
+		if err != nil {
+			return err
+		}
+		found = append(found, more...)
+	}
+	for _, id := range found {
+		apps[id] = true
+	}
+	return nil
+}
+
+// groupsAt returns the person's groups with those that were pushed at a time.
+func (t *tx) groupsAt(ctx context.Context, p *directory.Person, at time.Time) ([]directory.Membership, error) {
+	own := *p
+	ownGroups(&own)
+	found, err := ways(ctx, t, pushedAt, record.MaxDepth, micros(at), p.ID)
+	return append(slices.Clip(own.Groups), found[p.ID].memberships()...), err
+}
+
+// moved takes from a person what they had before the change and have no more. Who is
+// switched off loses everything by that.
+func (t *tx) moved(ctx context.Context, before, after *directory.Person) error {
+	if before.Disabled || after.Disabled {
+		return nil
+	}
+	at, _ := t.cause()
+	apps, err := t.concerned(ctx, before, after, at)
+	if err != nil || len(apps) == 0 {
+		return err
+	}
+	names := map[identity.GroupRef]string{}
+	for _, m := range slices.Concat(before.Groups, after.Groups) {
+		if _, there := names[m.Group]; there {
+			continue
+		}
+		if names[m.Group], err = t.nameOf(ctx, m.Group, t.shared()); err != nil {
+			return err
+		}
+	}
+	for _, id := range apps {
+		q, app, err := t.question(ctx, id)
+		if errors.Is(err, catalog.ErrAppNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		had := q.of(before, names, at)
+		has := q.of(after, names, at)
+		t.lose(t.why(), after.ID, app, had, has)
+	}
+	return nil
+}
+
+// concerned lists the apps that the person could lose by what is gone.
+func (t *tx) concerned(ctx context.Context, before, after *directory.Person, at time.Time) ([]string, error) {
+	apps := map[string]bool{}
+	for _, a := range before.Assigned {
+		if !slices.Contains(after.Assigned, a) {
+			apps[a.App] = true
+		}
+	}
+	for _, name := range directory.Attributes() {
+		if was := before.Profile.Attribute(name); was == "" || was == after.Profile.Attribute(name) {
+			continue
+		}
+		found, err := collect(ctx, t, scanID, `SELECT DISTINCT app FROM assignments WHERE kind = 'attribute' AND attribute = $1 AND ended = 0`, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range found {
+			apps[id] = true
+		}
+	}
+	is := directory.StandingOf(after.Groups, nil, at)
+	for _, m := range before.Groups {
+		if !m.Holds(at) || is.In(m.Group) {
+			continue
+		}
+		if err := t.letInByGroup(ctx, apps, m.Group); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Sorted(maps.Keys(apps)), nil
+}
+
+// letInBy lists the apps that a group's name lets people into, or all if that is not
+// known of each.
+func (t *tx) letInBy(ctx context.Context, name string) ([]string, error) {
+	current, err := t.db.appsDerived(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if !current {
+		return collect(ctx, t, scanID, `SELECT id FROM apps ORDER BY id`)
+	}
+	return collect(ctx, t, scanID, `SELECT app FROM app_groups WHERE name = $1 ORDER BY app`, name)
+}
+
+// asked is a question about an app that is put for several people.
+type asked entitlement.Question
+
+// question reads what decides about the app.
+func (t *tx) question(ctx context.Context, id string) (asked, catalog.App, error) {
+	app, err := scanApp(t.QueryRowContext(ctx, `SELECT body, secrets, version FROM apps WHERE id = $1`+t.shared(), id).Scan)
+	if err != nil {
+		return asked{}, app, err
+	}
+	rules, err := collect(ctx, t, scanAssignment, selectAssignment+`kind <> 'person' AND app = $1 AND ended = 0`, id)
+	return asked{App: id, Entitlements: app.Manifest.Spec.Entitlements, Rules: rules, Shut: app.Disabled || len(app.Manifest.Missing()) > 0}, app, err
+}
+
+// of decides for one person.
+func (q asked) of(p *directory.Person, names map[identity.GroupRef]string, at time.Time) entitlement.Decision {
+	q.Person, q.Standing = *p, directory.StandingOf(p.Groups, names, at)
+	return entitlement.Decide((*entitlement.Question)(&q))
+}
+
+// lose tells of what a person lost in an app by a cause, which revokes what they have
+// there.
+func (t *tx) lose(cause event.Event, person string, app catalog.App, had, has entitlement.Decision) {
+	lost := entitlement.Lost(had, has)
+	if len(lost) == 0 {
+		return
+	}
+	left := ""
+	if has.Allowed {
+		left = strings.Join(has.Roles, " ")
+	}
+	at, _ := t.cause()
+	e := event.New(at, lostType, cause.Actor, identity.Person(person), "app", app.ID, "name", app.Name, "roles", strings.Join(lost, " "), "left", left, "cause", cause.ID).
+		Revoking(identity.Install(person, app.ID))
+	if r := app.Manifest.Spec.Identity.Resource; r != nil && r.Audience != "" {
+		e = e.Revoking(identity.Install(person, r.Audience))
+	}
+	t.tell(e)
+}
+
+// why is the event of the change under way.
+func (t *tx) why() (cause event.Event) {
+	for _, e := range slices.Backward(t.events) {
+		if e.Type != lostType {
+			return e
+		}
+	}
+	return cause
+}
+
+// lostType is the type of the event that somebody lost a role.
+const lostType = "access.lost"
+
+// SweepQueue is the queue of what is left of sweeps.
+const SweepQueue = "access-sweep"
+
+// The pace of a sweep: how many people one transaction looks at, and how long it is
+// tried.
+const (
+	sweepChunk = 200
+	sweepTries = 24 * time.Hour
+)
+
+// sweep looks at everybody who is in an app after a change that may have taken it from
+// many. The last fields say what was before the change; what they leave out is as it is.
+type sweep struct {
+	App   string         `json:"app"`
+	Cause string         `json:"cause"` // the event of the change
+	Actor identity.Actor `json:"actor"`
+	After string         `json:"after,omitempty"` // whoever sorts up to here was looked at
+
+	Mapping      *directory.Mapping      `json:"mapping,omitempty"`
+	Release      bool                    `json:"release,omitempty"`
+	Entitlements []catalog.Entitlement   `json:"entitlements,omitempty"`
+	Rule         *entitlement.Assignment `json:"rule,omitempty"`
+	Members      time.Time               `json:"members,omitzero"` // whom connections pushed were those of this time
+}
+
+// sweepNow begins a sweep in the transaction of the change that was told of last.
+func (t *tx) sweepNow(ctx context.Context, s sweep) error {
+	cause := t.why()
+	s.Cause, s.Actor = cause.ID, cause.Actor
+	return t.sweep(ctx, s)
+}
+
+// SweepAccess goes on with a sweep. It handles SweepQueue.
+func (db *DB) SweepAccess(ctx context.Context, j job.Job) error {
+	var s sweep
+	if err := json.Unmarshal(j.Payload, &s); err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	return db.change(ctx, func(t *tx) error { return t.sweep(ctx, s) })
+}
+
+func (t *tx) sweep(ctx context.Context, s sweep) error {
+	q, app, err := t.question(ctx, s.App)
+	if errors.Is(err, catalog.ErrAppNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	people, err := t.inside(ctx, app, s.After)
+	if err != nil || len(people) == 0 {
+		return err
+	}
+	names, err := t.names(ctx)
+	if err != nil {
+		return err
+	}
+	was, before := s.before(q, names)
+	at := t.db.o.Now().UTC().Truncate(time.Microsecond)
+	for i := range people {
+		p := &people[i]
+		if p.Disabled {
+			continue
+		}
+		then := *p
+		if !s.Members.IsZero() {
+			if then.Groups, err = t.groupsAt(ctx, p, s.Members); err != nil {
+				return err
+			}
+		}
+		t.lose(event.Event{ID: s.Cause, Actor: s.Actor}, p.ID, app, was.of(&then, before, at), q.of(p, names, at))
+	}
+	if len(people) < sweepChunk {
+		return nil
+	}
+	s.After = people[len(people)-1].ID
+	payload, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	return t.enqueueJobs(ctx, job.Job{Queue: SweepQueue, Key: s.Cause + "/" + s.App + "/" + s.After, Payload: payload, RunAt: at, Deadline: at.Add(sweepTries)})
+}
+
+// before returns the question and the names as they were before the change.
+func (s sweep) before(q asked, names map[identity.GroupRef]string) (asked, map[identity.GroupRef]string) {
+	if s.Mapping != nil {
+		names = maps.Clone(names)
+		names[s.Mapping.Group] = s.Mapping.Name
+	}
+	if s.Release {
+		q.Entitlements = s.Entitlements
+	}
+	if s.Rule != nil {
+		q.Rules = append(slices.Clip(q.Rules), *s.Rule)
+	}
+	return q, names
+}
+
+// names returns what groups are called here.
+func (t *tx) names(ctx context.Context) (map[identity.GroupRef]string, error) {
+	all, err := collect(ctx, t, scanMapping, selectMappings)
+	names := make(map[identity.GroupRef]string, len(all))
+	for _, m := range all {
+		names[m.Group] = m.Name
+	}
+	return names, err
+}
+
+// inside lists the next of those who are in the app: who have a grant of it that lives,
+// or a session that it takes part in. Tokens for an API may be anybody's who is signed in.
+func (t *tx) inside(ctx context.Context, app catalog.App, after string) ([]directory.Person, error) {
+	const selectPeople = `SELECT body, version FROM people WHERE id > $1 AND id IN (`
+	args := []any{after, sweepChunk}
+	who := `SELECT person FROM families WHERE ended = 0 UNION SELECT person FROM sessions WHERE ended = 0`
+	if r := app.Manifest.Spec.Identity.Resource; r == nil || r.Audience == "" {
+		args = append(args, app.ID)
+		who = `SELECT person FROM families WHERE ended = 0 AND app = $3 UNION SELECT s.person FROM participants p JOIN sessions s ON s.id = p.session WHERE p.app = $3 AND s.ended = 0`
+	}
+	people, err := collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) }, selectPeople+who+`) ORDER BY id LIMIT $2`, args...)
+	if err != nil {
+		return nil, err
+	}
+	each := make([]*directory.Person, len(people))
+	for i := range people {
+		each[i] = &people[i]
+	}
+	return people, t.db.withGroups(ctx, t, each...)
+}
