@@ -72,14 +72,17 @@ type part struct {
 	life   string
 }
 
-// The APIs of the demo. Anybody with the scope may read the payroll; the other API is
-// named by no app, and its tokens live for a second.
+// The APIs of the demo. Anybody with the scope may read the payroll, which reads the
+// ledger in the name of whoever calls it; the third API is named by no app, and its tokens
+// live for a second.
 const (
 	payrollAudience   = "payroll-api"
 	payrollScope      = "payroll.read"
 	payrollScopeWider = "payroll.write"
-	ledgerAudience    = "ledger-admin"
-	ledgerLife        = "1s"
+	ledgerAudience    = "ledger-api"
+	ledgerScope       = "ledger.read"
+	deniedAudience    = "ledger-admin"
+	deniedLife        = "1s"
 )
 
 // The app that exchanges tokens, and those that it is told apart from.
@@ -122,9 +125,9 @@ func parts() []part {
 			grants: []string{credentials}, scopes: []string{payrollScope}, port: 8094,
 		},
 		{
-			kind: api, name: "payroll-api", title: "Payroll API", description: "An API that asks the broker about every token.",
+			kind: api, name: "payroll-api", title: "Payroll API", description: "An API that knows within a second what was revoked.",
 			client: "payroll-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
-			grants: []string{credentials}, port: 8095, offers: []string{payrollScope, payrollScopeWider},
+			grants: []string{credentials, exchange}, port: 8095, offers: []string{payrollScope, payrollScopeWider}, calls: ledgerAudience, calling: ledgerScope,
 		},
 		{
 			name: exchanging, title: "Travel Desk", description: "Books journeys, and asks the payroll where to send the bill.",
@@ -132,9 +135,14 @@ func parts() []part {
 			grants: []string{code, credentials, exchange}, scopes: openid, port: 8097, calls: payrollAudience, calling: payrollScope,
 		},
 		{
-			kind: api, name: ledgerAudience, title: "Ledger Admin", description: "Closes the books. No app may call it in anybody's name.",
+			kind: api, name: deniedAudience, title: "Ledger Admin", description: "Closes the books. No app may call it in anybody's name.",
 			client: "ledger-admin", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
-			grants: []string{credentials}, port: 8098, offers: []string{"ledger.close"}, life: ledgerLife,
+			grants: []string{credentials}, port: 8098, offers: []string{"ledger.close"}, life: deniedLife,
+		},
+		{
+			kind: api, name: ledgerAudience, title: "Ledger API", description: "What was booked. The payroll asks it in the name of whoever asks the payroll.",
+			client: "ledger-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
+			grants: []string{credentials}, port: 8099, offers: []string{ledgerScope},
 		},
 		{
 			kind: wiki, name: "team-wiki", title: "Team Wiki", description: "Pages that teams write together, in an app that speaks SAML.",

@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"text/template"
 	"time"
 
@@ -78,6 +79,11 @@ type Demo struct {
 	waiting map[string]net.Listener // of apps that are not started yet
 	facts   Facts
 	kid     string
+	// running is what the APIs follow the broker for, and ends with stop.
+	running context.Context //nolint:containedctx // the demo's own life, which Close ends
+	stop    context.CancelFunc
+	follows sync.WaitGroup
+	apis    []*sample.API
 }
 
 // ErrRunning refuses a second demo on one data directory before it has changed
@@ -95,6 +101,7 @@ func New(o Options) (*Demo, error) {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, o.Data)
 	}
 	d := &Demo{o: o, state: s, waiting: map[string]net.Listener{}}
+	d.running, d.stop = context.WithCancel(context.Background())
 	if err := d.takeAddresses(); err != nil {
 		d.Close()
 		return nil, err
@@ -224,7 +231,10 @@ func (d *Demo) Populate(ctx context.Context, socket string) error {
 			d.facts.APIs = append(d.facts.APIs, FactAPI{Audience: p.name, URL: a.URL, ClientID: a.ClientID, Secret: a.Secret, Scopes: p.offers})
 		}
 	}
-	return d.exchange(ctx)
+	if err := d.exchange(ctx); err != nil {
+		return err
+	}
+	return d.apisReady(ctx)
 }
 
 // launch applies an app, tells of it and starts it.
@@ -294,44 +304,6 @@ func (d *Demo) register(ctx context.Context, broker *management, p part, manifes
 	return nil
 }
 
-// start serves the app.
-func (d *Demo) start(p part, base string) {
-	o := sample.Options{
-		Name: p.name, Title: p.title, Description: p.description, Issuer: d.issuer, ClientID: p.client, Auth: p.auth,
-		Secret: d.state.Secrets[p.name], BaseURL: base, Scopes: p.scopes, Now: d.o.Now,
-	}
-	if p.auth == "private_key_jwt" {
-		o.Key, o.KID = d.state.feedbackKey, d.kid
-	}
-	salaries := "http://" + d.waiting[payrollAudience].Addr().String() + "/salaries"
-	var app mounter
-	switch p.kind {
-	case signIn:
-		app = sample.New(o)
-		if p.calls != "" {
-			app = sample.NewCaller(o, p.calls, p.calling, salaries)
-		}
-	case report:
-		app = sample.NewReport(o, payrollAudience, payrollScope, salaries)
-	case api:
-		app = sample.NewAPI(o, p.name, p.offers[0])
-	case wiki:
-		app = sample.NewSAML(o, d.state.wiki.key, d.state.wiki.certificate)
-	}
-	d.serve(d.waiting[p.name], app)
-}
-
-// mounter is a party with routes.
-type mounter interface{ Mount(*http.ServeMux) }
-
-func (d *Demo) serve(l net.Listener, m mounter) {
-	mux := http.NewServeMux()
-	m.Mount(mux)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	d.servers = append(d.servers, server)
-	go func() { _ = server.Serve(l) }() // ends when Close closes the server
-}
-
 // Facts are complete after Populate.
 func (d *Demo) Facts() Facts { return d.facts }
 
@@ -378,6 +350,8 @@ func (d *Demo) Check(ctx context.Context, out io.Writer) error {
 
 // Close ends every party that New and Populate started.
 func (d *Demo) Close() {
+	d.stop()
+	d.follows.Wait()
 	for _, s := range d.servers {
 		_ = s.Close()
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // maxExpiry bounds how long the facts wait for a token to expire: it was made to
-// live for ledgerLife.
+// live for deniedLife.
 const maxExpiry = 2 * time.Second
 
 // expired is a token that expires, or has, and whose it is.
@@ -26,7 +26,7 @@ type expired struct {
 // made at the first start and kept.
 func (d *Demo) exchange(ctx context.Context) error {
 	d.facts.Exchange = FactExchange{
-		Client: exchanging, ClientDenied: notExchanging, Audience: payrollAudience, AudienceDenied: ledgerAudience,
+		Client: exchanging, ClientDenied: notExchanging, Audience: payrollAudience, AudienceDenied: deniedAudience,
 		Scope: payrollScope, ScopeWider: payrollScopeWider, SubjectClient: exchangedFrom,
 	}
 	if d.state.Expired.Issuer != d.issuer {
@@ -45,7 +45,7 @@ func (d *Demo) exchange(ctx context.Context) error {
 
 // shortLived gets a token of the API whose tokens live for a second.
 func (d *Demo) shortLived(ctx context.Context, app FactApp) (string, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "resource": {ledgerAudience}}
+	form := url.Values{"grant_type": {"client_credentials"}, "resource": {deniedAudience}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.issuer+"/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", fmt.Errorf("a token that expires: %w", err)

@@ -83,6 +83,7 @@ func story() []step {
 		{"a job gets a token of its own and calls the API", (*walk).job},
 		{"an app calls the API for a person, by an exchanged token", (*walk).calling},
 		{"an app whose manifest does not say so exchanges nothing", (*walk).notExchanging},
+		{"a chain of two exchanges is shown, and refused by both APIs when it is cut", (*walk).chain},
 		{"signing out everywhere reaches the apps", (*walk).signOut},
 	}
 }

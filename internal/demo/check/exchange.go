@@ -25,6 +25,37 @@ func (w *walk) calling(ctx context.Context) error {
 	return nil
 }
 
+// chain has the app Calling begin a chain in the name of the person, and cuts it.
+func (w *walk) chain(ctx context.Context) error {
+	page, err := w.person.Get(ctx, w.Calling.URL+"chain")
+	if err == nil {
+		page, err = w.person.Submit(ctx, page, "/chain", nil)
+	}
+	if err != nil {
+		return err
+	}
+	for id, want := range map[string]string{
+		"payroll-audience": "payroll-api", "payroll-act": w.Calling.ClientID, "payroll-now": "✓ accepted (200)",
+		"ledger-audience": "ledger-api", "ledger-act": "payroll-api, for " + w.Calling.ClientID, "ledger-now": "✓ accepted (200)",
+	} {
+		if err := shows(page, id, want); err != nil {
+			return err
+		}
+	}
+	if page, err = w.person.Submit(ctx, page, "/chain/cut", nil); err != nil {
+		return err
+	}
+	for _, api := range []string{"payroll", "ledger"} {
+		if told, _ := page.ByID("cut-" + api + "-api"); !contains(told, api+"-api refused within ") {
+			return fmt.Errorf("%s-api does not refuse: %s", api, page.Text())
+		}
+		if err := shows(page, api+"-now", "✗ refused (401)"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // notExchanging tries the same as the app Refreshing, whose manifest names no API.
 func (w *walk) notExchanging(ctx context.Context) error {
 	got, err := w.authorize(ctx, w.person, nil)

@@ -1,6 +1,6 @@
 // Package sample holds the apps of the demo: relying parties on an independent
 // client library (golang.org/x/oauth2 and coreos/go-oidc), each with a page of
-// its own, and an API that asks the broker about the tokens it is given.
+// its own, and APIs that verify the tokens they are given with package verify.
 //
 // Routes of an app that people sign in to: / (who is signed in), /login,
 // /callback (query and form_post), /refresh, /logout, /bye, /backchannel.
@@ -63,6 +63,7 @@ type visitor struct {
 	Groups                    []string
 	idToken                   string
 	token                     *oauth2.Token
+	chain                     *chain // the last that they began at a Caller
 }
 
 // New returns an app.

@@ -36,18 +36,23 @@ func (a *App) render(w http.ResponseWriter, status int, v view) {
 
 // fail shows what went wrong, with the broker's own words where it answered.
 func (a *App) fail(w http.ResponseWriter, status int, err error) {
-	problem := err.Error()
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode != "" {
-		problem = "The broker refused: " + refused.ErrorCode + ": " + refused.ErrorDescription
-	}
-	a.render(w, status, view{Problem: problem})
+	a.render(w, status, view{Problem: explain(err)})
 }
 
-func render(w http.ResponseWriter, status int, v view) {
+func explain(err error) string {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode != "" {
+		return "The broker refused: " + refused.ErrorCode + ": " + refused.ErrorDescription
+	}
+	return err.Error()
+}
+
+func render(w http.ResponseWriter, status int, v view) { write(w, status, page, v) }
+
+func write(w http.ResponseWriter, status int, t *template.Template, v any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	w.WriteHeader(status)
-	_ = page.Execute(w, v) // the peer has gone: nobody is left to tell
+	_ = t.Execute(w, v) // the peer has gone: nobody is left to tell
 }

@@ -141,10 +141,7 @@ func (a *App) refresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	who.token = token
-	cookie, _ := r.Cookie(a.cookie())
-	a.mu.Lock()
-	a.people[cookie.Value] = who
-	a.mu.Unlock()
+	a.remember(r, who)
 	a.render(w, http.StatusOK, view{Visitor: &who, CanRefresh: true, Note: "Refreshed: new tokens, the old ones are worth nothing."})
 }
 
@@ -207,6 +204,19 @@ func (a *App) forget(match func(cookie string, who visitor) bool) {
 		if match(cookie, who) {
 			delete(a.people, cookie)
 		}
+	}
+}
+
+// remember replaces what is known of a visitor, unless they were signed out meanwhile.
+func (a *App) remember(r *http.Request, who visitor) {
+	cookie, err := r.Cookie(a.cookie())
+	if err != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, in := a.people[cookie.Value]; in {
+		a.people[cookie.Value] = who
 	}
 }
 
