@@ -31,7 +31,7 @@ var few = size{"", 10, 1_000}
 func clustered(s size) []endpoint {
 	var all []endpoint
 	for _, e := range endpoints() {
-		if e.stock > 0 {
+		if e.stock > 0 && e.half == "" {
 			e.name += "_postgres" + s.name
 			all = append(all, e)
 		}

@@ -24,8 +24,9 @@ const warmUp = 500 * time.Millisecond
 type operation func(*http.Client) error
 
 // measure adds row with what load from all workers costs the server in a round, in
-// CPU time per operation. each makes the operation of one worker.
-func (b *bench) measure(pid int, servers []int, row Row, each func(worker int) func(*http.Client) error) error {
+// CPU time per operation, and of servers beside it. With a rate it is so many a second,
+// without as many as there can be. each makes the operation of one worker.
+func (b *bench) measure(pid int, servers []int, row Row, rate float64, each func(worker int) func(*http.Client) error) error {
 	client := &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: b.workers, MaxConnsPerHost: b.workers},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -36,7 +37,7 @@ func (b *bench) measure(pid int, servers []int, row Row, each func(worker int) f
 	for i := range ops {
 		ops[i] = each(i)
 	}
-	if _, err := drive(client, ops, warmUp); err != nil {
+	if _, err := drive(client, ops, warmUp, rate); err != nil {
 		return err
 	}
 	length, began := b.length/time.Duration(b.rounds), time.Now()
@@ -48,7 +49,7 @@ func (b *bench) measure(pid int, servers []int, row Row, each func(worker int) f
 	if err != nil {
 		return err
 	}
-	took, err := drive(client, ops, length)
+	took, err := drive(client, ops, length, rate)
 	if err != nil {
 		return err
 	}
@@ -73,21 +74,35 @@ func (b *bench) measure(pid int, servers []int, row Row, each func(worker int) f
 }
 
 // drive runs every operation in a loop for length, or until it ends with io.EOF, and
-// returns how long each took.
-func drive(client *http.Client, ops []operation, length time.Duration) ([]time.Duration, error) {
+// returns how long each took. With a rate, all together are begun so often a second,
+// evenly, and one that is begun late took as long as if it had been in time.
+func drive(client *http.Client, ops []operation, length time.Duration, rate float64) ([]time.Duration, error) {
 	var (
 		mu    sync.Mutex
 		all   []time.Duration
 		first error
 		wg    sync.WaitGroup
 	)
-	end := time.Now().Add(length)
-	for _, op := range ops {
+	var interval time.Duration
+	if rate > 0 {
+		interval = time.Duration(float64(len(ops)) / rate * float64(time.Second))
+	}
+	start := time.Now()
+	end := start.Add(length)
+	for i, op := range ops {
 		wg.Go(func() {
 			var mine []time.Duration
 			var err error
+			due := start.Add(interval * time.Duration(i) / time.Duration(len(ops)))
 			for err == nil && time.Now().Before(end) {
 				began := time.Now()
+				if wait := due.Sub(began); wait > 0 {
+					time.Sleep(wait)
+					began = time.Now()
+				} else if rate > 0 {
+					began = due
+				}
+				due = due.Add(interval)
 				err = op(client)
 				mine = append(mine, time.Since(began))
 			}

@@ -118,7 +118,7 @@ func (b *bench) bareServer(ctx context.Context) (measure part, stop func(), err 
 	}
 	const name = "http_echo"
 	return func() error {
-		return b.measure(p.pid(), nil, Row{Name: name, FloorOf: name}, func(int) func(*http.Client) error {
+		return b.measure(p.pid(), nil, Row{Name: name, FloorOf: name}, 0, func(int) func(*http.Client) error {
 			return func(c *http.Client) error {
 				return expect(c, form("http://"+addr+"/", "grant_type=client_credentials&scope=payroll.read&resource=payroll-api"), http.StatusOK)
 			}

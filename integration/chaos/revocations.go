@@ -266,7 +266,7 @@ func (c *trio) hold(ctx context.Context, n int) (all []tokens, err error) {
 func (c *trio) disabledPeople() func(context.Context) (trial, error) {
 	return func(ctx context.Context) (trial, error) {
 		_, t, err := c.visit(ctx, "bob")
-		path := "/people/" + c.load.people["bob"]
+		path := "/people/" + c.people["bob"]
 		return trial{
 			access: t.Access,
 			end: func(ctx context.Context, at *client) reply {
