@@ -48,7 +48,7 @@ type bench struct {
 	length time.Duration
 	rounds int
 	binary string // the broker's; built when empty
-	many   size
+	places []place
 	rows   []Row // in the order of the first round, one for each round
 }
 
@@ -63,9 +63,8 @@ func main() {
 	length := flag.Duration("length", 5*time.Second, "how long each row is measured")
 	rounds := flag.Int("rounds", 5, "in how many rounds")
 	binary := flag.String("broker", "", "the broker's binary; built when not given")
-	many := size{name: "_many"}
-	flag.IntVar(&many.apps, "apps", 100_000, "how many apps are many")
-	flag.IntVar(&many.people, "people", 1_000_000, "how many people are many")
+	apps := flag.Int("apps", 100_000, "how many apps are many")
+	people := flag.Int("people", 1_000_000, "how many people are many")
 	flag.Parse()
 	if *echo != "" {
 		fail(serveEcho(*echo))
@@ -73,7 +72,7 @@ func main() {
 	}
 	wanted, err := regexp.Compile(*run)
 	fail(err)
-	b := &bench{workers: *workers, length: *length, rounds: *rounds, binary: *binary, many: many}
+	b := &bench{workers: *workers, length: *length, rounds: *rounds, binary: *binary, places: places(*apps, *people)}
 	fail(b.run(context.Background(), wanted.MatchString))
 	fail(b.write(*out))
 }
@@ -97,8 +96,8 @@ func (b *bench) run(ctx context.Context, wanted func(string) bool) error {
 		return err
 	}
 	defer stopBroker()
-	err = b.onCluster(ctx, wanted, func(clusters []part) error {
-		parts := append([]part{raw, saml, bare, broker}, clusters...)
+	err = b.elsewhere(ctx, wanted, func(others []part) error {
+		parts := append([]part{raw, saml, bare, broker}, others...)
 		for range b.rounds {
 			for _, measure := range parts {
 				if err := measure(); err != nil {

@@ -15,7 +15,10 @@ import (
 //   - for a token that is for the broker itself, who the manifest of the app that people
 //     signed in to names (spec.identity.oidc.mayAct).
 func (e *exchange) holder(ctx context.Context) error {
-	s, denied := e.subject, refuse("subject_holder", codeRequest, "the subject_token was issued to another client, which does not name this one in mayAct")
+	s := e.subject
+	denied := func() *refusal {
+		return refuse("subject_holder", codeRequest, "the subject_token was issued to another client, which does not name this one in mayAct")
+	}
 	switch {
 	case s.MayAct != "" && s.MayAct != e.caller.ID:
 		return refuse("may_act", codeRequest, "the subject_token's may_act names another client")
@@ -26,17 +29,17 @@ func (e *exchange) holder(ctx context.Context) error {
 	case s.Audience == e.o.Issuer:
 		owner, err := e.o.Clients.Client(ctx, s.Client)
 		if err != nil {
-			return unlessUnavailable(err, denied)
+			return unlessUnavailable(err, denied())
 		}
 		e.rev = min(e.rev, owner.Rev)
 		if !slices.Contains(owner.MayAct, e.caller.ID) {
-			return denied
+			return denied()
 		}
 		return nil
 	}
 	api, err := e.o.Clients.Audience(ctx, s.Audience)
 	if err != nil {
-		return unlessUnavailable(err, denied)
+		return unlessUnavailable(err, denied())
 	}
 	if api.Client != e.caller.ID {
 		return refuse("subject_holder", codeRequest, "the subject_token is for another API")

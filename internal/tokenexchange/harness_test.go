@@ -390,3 +390,16 @@ func (w *world) active(t testing.TB, api, raw string) bool {
 	_, s := w.post(t, api, "/introspect", url.Values{"token": {raw}})
 	return s.Active
 }
+
+func BenchmarkExchange(b *testing.B) {
+	w := newWorld(b)
+	form := url.Values{
+		"grant_type": {catalog.GrantExchange}, "audience": {"payroll"}, "subject_token": {w.mint(w.signedIn("desk"))}, "subject_token_type": {tokenexchange.TypeAccess},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if status, got := w.post(b, "desk", "/token", form); status != http.StatusOK {
+			b.Fatal(got)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,41 +19,52 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
-// size is how much a broker holds beside what a row uses: what is "flat" is measured
-// at both.
-type size struct {
-	name         string
+// place is a broker beside the demo's: what it stands on, how it is set, and how much it
+// holds beside what a row uses. What is "flat" is measured with few and with many.
+type place struct {
+	suffix       string // of the rows' names
+	servers      bool   // PostgreSQL and Redis
 	apps, people int
+	env          []string
+	rows         []string // which; empty is all that exchange
 }
 
-var few = size{"", 10, 1_000}
+func places(manyApps, manyPeople int) []place {
+	all := []place{
+		{suffix: "_postgres", servers: true, apps: 10, people: 1_000},
+		{suffix: "_postgres_many", servers: true, apps: manyApps, people: manyPeople},
+	}
+	for _, window := range []string{"0s", "1ms", "2ms", "5ms"} {
+		all = append(all, place{suffix: "_window_" + window, env: []string{"GATEHOUSE_AUDIT_WINDOW=" + window}, rows: []string{"exchange"}})
+	}
+	return all
+}
 
-// clustered are the rows of a broker on PostgreSQL and Redis.
-func clustered(s size) []endpoint {
+// endpoints are the rows of a place.
+func (p place) endpoints() []endpoint {
 	var all []endpoint
 	for _, e := range endpoints() {
-		if e.stock > 0 && e.half == "" {
-			e.name += "_postgres" + s.name
+		if e.stock > 0 && e.half == "" && (len(p.rows) == 0 || slices.Contains(p.rows, e.name)) {
+			e.name += p.suffix
 			all = append(all, e)
 		}
 	}
 	return all
 }
 
-// onCluster calls then with a broker on PostgreSQL and Redis, for each size with a
-// wanted row.
-func (b *bench) onCluster(ctx context.Context, wanted func(string) bool, then func([]part) error) error {
+// elsewhere calls then with the rows of every place that has a wanted one.
+func (b *bench) elsewhere(ctx context.Context, wanted func(string) bool, then func([]part) error) error {
 	var parts []part
 	todo := func() error { return then(parts) }
-	for _, s := range []size{few, b.many} {
-		rows := clustered(s)
-		if !anyWanted(rows, wanted) {
+	for _, p := range b.places {
+		rows := p.endpoints()
+		if !slices.ContainsFunc(rows, func(e endpoint) bool { return wanted(e.name) }) {
 			continue
 		}
 		next := todo
 		todo = func() error {
 			return live.Play(ctx, b.binary, func(on *live.Stage) error {
-				t, err := newCluster(on, s)
+				t, err := p.start(on)
 				if err != nil {
 					return err
 				}
@@ -64,46 +76,47 @@ func (b *bench) onCluster(ctx context.Context, wanted func(string) bool, then fu
 	return todo()
 }
 
-func anyWanted(rows []endpoint, wanted func(string) bool) bool {
-	for _, e := range rows {
-		if wanted(e.name) {
-			return true
-		}
-	}
-	return false
-}
-
-// newCluster starts a broker of that size.
-func newCluster(on *live.Stage, s size) (*target, error) {
+// start starts the broker of a place.
+func (p place) start(on *live.Stage) (*target, error) {
 	ctx := on.Context()
-	pg, redis := testkit.NewPostgres(on), testkit.Redis(on)
 	address, err := on.Address()
 	if err != nil {
 		return nil, err
 	}
-	p := on.Process("broker", address, live.External(pg, redis)...)
-	if _, err := p.Start(ctx); err != nil {
+	var servers []int
+	var dsn string
+	env := p.env
+	if p.servers {
+		pg, redis := testkit.NewPostgres(on), testkit.Redis(on)
+		servers, dsn = []int{pg.PID(), redis.PID()}, pg.DSN
+		env = append(live.External(pg, redis), env...)
+	}
+	broker := on.Process("broker", address, env...)
+	if _, err := broker.Start(ctx); err != nil {
 		return nil, err
 	}
-	on.Cleanup(func() { _ = p.Stop() })
-	if err := on.Populate(ctx, p.Socket()); err != nil {
+	on.Cleanup(func() { _ = broker.Stop() })
+	if err := on.Populate(ctx, broker.Socket()); err != nil {
 		return nil, err
 	}
-	t := &target{pid: p.PID(), servers: []int{pg.PID(), redis.PID()}, facts: on.Facts(), exchangers: &exchangers{}}
+	t := &target{pid: broker.PID(), servers: servers, facts: on.Facts(), exchangers: &exchangers{}}
 	if t.cookie, err = on.SignIn(ctx, "alice"); err != nil {
 		return nil, err
 	}
 	socket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", p.Socket())
+		return new(net.Dialer).DialContext(ctx, "unix", broker.Socket())
 	}}}
 	if err := t.exchangers.apply(ctx, socket, "http://broker", ""); err != nil {
 		return nil, err
 	}
-	return t, ballast(ctx, pg.DSN, s)
+	if p.apps+p.people > 0 {
+		err = p.ballast(ctx, dsn)
+	}
+	return t, err
 }
 
 // ballast fills the database with people and apps that no row uses.
-func ballast(ctx context.Context, dsn string, s size) error {
+func (p place) ballast(ctx context.Context, dsn string) error {
 	on, err := sql.Open("pgx", dsn)
 	if err != nil {
 		return fmt.Errorf("ballast: %w", err)
@@ -117,11 +130,11 @@ func ballast(ctx context.Context, dsn string, s size) error {
 		{`INSERT INTO people (id, body, disabled, version, derived, folded, updated)
 		  SELECT 'ballast' || i, json_build_object('id', 'ballast' || i, 'identities', json_build_array(json_build_object('connection', 'acme', 'subject', 'ballast' || i)),
 		    'profile', json_build_object('name', 'Ballast ' || i, 'username', 'ballast' || i), 'created', '2026-01-01T00:00:00Z', 'updated', '2026-01-01T00:00:00Z', 'version', 1)::text,
-		    false, 1, 1, 'ballast ' || i, i FROM generate_series(1, $1::int) i`, s.people},
-		{`INSERT INTO identities (connection, subject, person) SELECT 'acme', 'ballast' || i, 'ballast' || i FROM generate_series(1, $1::int) i`, s.people},
+		    false, 1, 1, 'ballast ' || i, i FROM generate_series(1, $1::int) i`, p.people},
+		{`INSERT INTO identities (connection, subject, person) SELECT 'acme', 'ballast' || i, 'ballast' || i FROM generate_series(1, $1::int) i`, p.people},
 		{`INSERT INTO apps (id, name, client_id, body, secrets, version)
 		  SELECT 'ballast' || i, 'ballast-' || i, 'ballast-' || i, replace(replace(body, id, 'ballast' || i), name, 'ballast-' || i), secrets, version
-		  FROM apps, generate_series(1, $1::int) i WHERE name = '` + secretDesk + `'`, s.apps},
+		  FROM apps, generate_series(1, $1::int) i WHERE name = '` + secretDesk + `'`, p.apps},
 	} {
 		if _, err := on.ExecContext(ctx, statement.text, statement.n); err != nil {
 			return fmt.Errorf("ballast: %w", err)
@@ -133,7 +146,7 @@ func ballast(ctx context.Context, dsn string, s size) error {
 	if _, err := on.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`); err != nil {
 		return fmt.Errorf("ballast: %w", err)
 	}
-	time.Sleep(time.Second + time.Duration(s.apps)*100*time.Microsecond) // until the broker has read them
+	time.Sleep(time.Second + time.Duration(p.apps)*100*time.Microsecond) // until the broker has read them
 	return nil
 }
 
