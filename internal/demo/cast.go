@@ -16,7 +16,8 @@ const (
 	partners     = "partners"
 )
 
-// partnership lists who works at Partner Corp: they may use Expense Bot and the wiki.
+// partnership lists who works at Partner Corp: they may use Expense Bot, Travel
+// Desk with the APIs behind it, and the wiki.
 func partnership() []idp.Person {
 	return []idp.Person{
 		{Username: "dora", Name: "Dora Stein", Email: "dora@partner.example", Groups: []string{partnerStaff}},
@@ -127,12 +128,13 @@ func parts() []part {
 		{
 			kind: api, name: "payroll-api", title: "Payroll API", description: "An API that knows within a second what was revoked.",
 			client: "payroll-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
-			grants: []string{credentials, exchange}, port: 8095, offers: []string{payrollScope, payrollScopeWider}, calls: ledgerAudience, calling: ledgerScope,
+			grants: []string{credentials, exchange}, port: 8095, offers: []string{payrollScope, payrollScopeWider}, calls: ledgerAudience, calling: ledgerScope, partners: true,
 		},
 		{
 			name: exchanging, title: "Travel Desk", description: "Books journeys, and asks the payroll where to send the bill.",
 			client: "microapp-travel-desk", auth: "client_secret_basic", group: everybody, owner: "sales", contact: "#travel-desk",
 			grants: []string{code, credentials, exchange}, scopes: openid, port: 8097, calls: payrollAudience, calling: payrollScope,
+			partners: true,
 		},
 		{
 			kind: api, name: deniedAudience, title: "Ledger Admin", description: "Closes the books. No app may call it in anybody's name.",
@@ -142,7 +144,7 @@ func parts() []part {
 		{
 			kind: api, name: ledgerAudience, title: "Ledger API", description: "What was booked. The payroll asks it in the name of whoever asks the payroll.",
 			client: "ledger-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
-			grants: []string{credentials}, port: 8099, offers: []string{ledgerScope},
+			grants: []string{credentials}, port: 8099, offers: []string{ledgerScope}, partners: true,
 		},
 		{
 			kind: wiki, name: "team-wiki", title: "Team Wiki", description: "Pages that teams write together, in an app that speaks SAML.",

@@ -169,7 +169,7 @@ func (d *Demo) startPartner() error {
 	sp := d.serviceProvider()
 	provider, err := partner.New(partner.Options{
 		BaseURL: d.partner, Title: "Partner Corp", Key: d.state.partner.key, Certificate: d.state.partner.certificate,
-		SPEntityID: sp.SPEntityID, ACS: sp.ACS, SLO: d.issuer + "/login/saml/partner/slo", People: d.state.Partners, Now: d.o.Now,
+		SPEntityID: sp.SPEntityID, ACS: sp.ACS, TokenEndpoint: sp.Recipient, SLO: d.issuer + "/login/saml/partner/slo", People: d.state.Partners, Now: d.o.Now,
 	})
 	if err != nil {
 		return err

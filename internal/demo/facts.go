@@ -84,6 +84,10 @@ type FactSAML struct {
 	// it looks for what it wants to know of them.
 	NameIDFormat string              `json:"name_id_format"`
 	Attributes   map[string][]string `json:"attributes"`
+	// Recipient is where an assertion is meant to go that ExchangeClient, an app, brings
+	// to the token endpoint; its audience is SPEntityID.
+	Recipient      string `json:"exchange_recipient"`
+	ExchangeClient string `json:"exchange_client"`
 }
 
 // FactSAMLApp is a sample app that speaks SAML.

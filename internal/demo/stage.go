@@ -55,7 +55,7 @@ func (d *Demo) serviceProvider() FactSAML {
 	s := FactSAML{
 		SPEntityID: base + "/metadata", ACS: base + "/acs", SPMetadataURL: base + "/metadata",
 		IDPEntityID: partner.EntityID(d.partner), IDPSSOURL: partner.SSO(d.partner), IDPMetadataURL: partner.EntityID(d.partner),
-		IDPKey: d.state.partner.keyFile, IDPCert: d.state.partner.certFile,
+		IDPKey: d.state.partner.keyFile, IDPCert: d.state.partner.certFile, Recipient: d.issuer + "/token", ExchangeClient: exchanging,
 	}
 	if l := d.waiting["expense-bot"]; l != nil {
 		s.StartURL = "http://" + l.Addr().String() + "/login?idp=partner"

@@ -45,10 +45,11 @@ type Options struct {
 	BaseURL, Title string
 	Key            *rsa.PrivateKey
 	Certificate    *x509.Certificate
-	// SPEntityID, which is the address of its metadata, ACS and SLO are the broker's.
-	SPEntityID, ACS, SLO string
-	People               []idp.Person
-	Now                  func() time.Time
+	// SPEntityID, which is the address of its metadata, ACS and SLO are the broker's, as is
+	// TokenEndpoint: assertions that apps bring there are meant to go to it.
+	SPEntityID, ACS, SLO, TokenEndpoint string
+	People                              []idp.Person
+	Now                                 func() time.Time
 }
 
 // Provider is a running identity provider.
@@ -112,7 +113,9 @@ func (p *Provider) GetServiceProvider(_ *http.Request, id string) (*samllib.Enti
 		return nil, os.ErrNotExist
 	}
 	return &samllib.EntityDescriptor{EntityID: id, SPSSODescriptors: []samllib.SPSSODescriptor{{
-		AssertionConsumerServices: []samllib.IndexedEndpoint{{Binding: samllib.HTTPPostBinding, Location: p.o.ACS}},
+		AssertionConsumerServices: []samllib.IndexedEndpoint{
+			{Binding: samllib.HTTPPostBinding, Location: p.o.ACS}, {Binding: samllib.HTTPPostBinding, Location: p.o.TokenEndpoint, Index: 1},
+		},
 	}}}, nil
 }
 

@@ -1,0 +1,167 @@
+package integration
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo"
+	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/saml"
+)
+
+const (
+	assertionToken = "urn:ietf:params:oauth:token-type:saml2"
+	jwtToken       = "urn:ietf:params:oauth:token-type:jwt"
+)
+
+// corp is Partner Corp, as an app of it sees it.
+func (s *stage) corp() demo.FactIDP {
+	for _, idp := range s.Facts().IDPs {
+		if idp.SAML != nil {
+			return idp
+		}
+	}
+	return demo.FactIDP{}
+}
+
+// partnerKnows has somebody of Partner Corp sign in to an app here, so that the broker
+// knows them, and returns the browser.
+func (s *stage) partnerKnows(t *testing.T, who demo.FactPerson) *browser.Browser {
+	t.Helper()
+	b := browser.New()
+	page, err := b.Get(t.Context(), s.request(url.Values{"idp": {"partner"}, "scope": {"openid profile email groups"}}))
+	for _, fill := range []url.Values{{"username": {who.Username}, "password": {who.Password}}, nil} {
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err = b.Submit(t.Context(), page, "", fill)
+	}
+	if err != nil || !strings.HasPrefix(page.URL.String(), s.Facts().App("expense-bot").URL) {
+		t.Fatalf("the browser is at %s: %v %s", page.URL, err, page.Text())
+	}
+	return b
+}
+
+// assertion asks Partner Corp's identity provider for an assertion that is meant to go
+// to a recipient, as whoever is signed in at it, and returns it as an app brings it.
+func (s *stage) assertion(t *testing.T, b *browser.Browser, recipient string) string {
+	t.Helper()
+	sp := s.corp().SAML
+	form := url.Values{}
+	request := `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="` + saml.NewID() + `" Version="2.0" IssueInstant="` +
+		time.Now().UTC().Format(time.RFC3339) + `" Destination="` + sp.IDPSSOURL + `" AssertionConsumerServiceURL="` + recipient + `" ProtocolBinding="` + saml.Post + `"><saml:Issuer>` +
+		sp.SPEntityID + `</saml:Issuer></samlp:AuthnRequest>`
+	form.Set("SAMLRequest", base64.StdEncoding.EncodeToString([]byte(request)))
+	page, err := b.Post(t.Context(), nil, sp.IDPSSOURL, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, ok := page.Form("")
+	raw, err := base64.StdEncoding.DecodeString(answer.Values.Get("SAMLResponse"))
+	if !ok || err != nil || answer.Action.String() != recipient {
+		t.Fatalf("no answer for %s: %v %s", recipient, err, page.Text())
+	}
+	found := regexp.MustCompile(`(?s)<saml:Assertion.*</saml:Assertion>`).Find(raw)
+	if found == nil {
+		t.Fatalf("no assertion: %s", raw)
+	}
+	return base64.RawURLEncoding.EncodeToString(found)
+}
+
+// TestAnAssertionOfPartnerCorpIsASubject asks the demo's identity provider for one with
+// the right recipient, and for others.
+func TestAnAssertionOfPartnerCorpIsASubject(t *testing.T) {
+	a := &attacker{t: t, stage: startDemoWithSAML(t), client: still()}
+	sp, dora := a.corp().SAML, a.corp().People[0]
+	bring := func(client, encoded string, pairs ...string) (access, code string) {
+		t.Helper()
+		return a.swap(client, encoded, append([]string{"subject_token_type", assertionToken}, pairs...)...)
+	}
+	b := a.partnerKnows(t, dora)
+	good := a.assertion(t, b, sp.Recipient)
+	access, code := bring(sp.ExchangeClient, good)
+	if code != "" || !a.takes(access) {
+		t.Fatalf("refused: %q", code)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsigned := regexp.MustCompile(`(?s)<ds:Signature.*</ds:Signature>`).ReplaceAll(raw, nil)
+	fresh := func() string { return a.assertion(t, b, sp.Recipient) }
+	changed := strings.NewReplacer(dora.Subject, a.corp().People[1].Subject)
+	decoded, err := base64.RawURLEncoding.DecodeString(fresh())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ client, subject, reason string }{
+		"again":                       {sp.ExchangeClient, good, "subject_replayed"},
+		"made for a sign-in":          {sp.ExchangeClient, a.assertion(t, b, sp.ACS), "subject_recipient"},
+		"unsigned":                    {sp.ExchangeClient, base64.RawURLEncoding.EncodeToString(unsigned), "subject_assertion_unsigned"},
+		"about somebody else":         {sp.ExchangeClient, base64.RawURLEncoding.EncodeToString([]byte(changed.Replace(string(decoded)))), "subject_digest_mismatch"},
+		"called a JWT":                {sp.ExchangeClient, fresh(), "subject_not_allowed"},
+		"an access token, so called":  {sp.ExchangeClient, access, "subject_malformed"},
+		"by a client that may not":    {"payroll-api", fresh(), ""},
+		"by one that exchanges alone": {"crm-dash", fresh(), ""},
+	} {
+		kind := assertionToken
+		if name == "called a JWT" {
+			kind = jwtToken
+		}
+		if access, code := a.swap(c.client, c.subject, "subject_token_type", kind); access != "" || code == "" {
+			t.Errorf("%s: taken", name)
+		}
+		if refused := string(a.manage(t, http.MethodGet, "/audit?type=token.refused", nil)); c.reason != "" && !strings.Contains(refused, `"reason":"`+c.reason+`"`) {
+			t.Errorf("%s: the audit log has no %s: %s", name, c.reason, refused)
+		}
+	}
+	if issued := string(a.manage(t, http.MethodGet, "/audit?type=token.issued", nil)); !strings.Contains(issued, `"subject_issuer":"`+sp.IDPEntityID) || !strings.Contains(issued, `"subject_type":"`+assertionToken) {
+		t.Errorf("the audit log does not say where it came from: %s", issued)
+	}
+	a.strangersOf(t, bring)
+	a.endings(t, bring, fresh, access)
+}
+
+// strangersOf brings an assertion about somebody who never signed in here.
+func (a *attacker) strangersOf(t *testing.T, bring func(client, encoded string, pairs ...string) (access, code string)) {
+	t.Helper()
+	sp, emil := a.corp().SAML, a.corp().People[1]
+	b := browser.New()
+	page, err := b.Get(t.Context(), a.request(url.Values{"idp": {"partner"}}))
+	if err == nil { // at Partner Corp, and no further
+		_, err = b.Submit(t.Context(), page, "", url.Values{"username": {emil.Username}, "password": {emil.Password}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, code := bring(sp.ExchangeClient, a.assertion(t, b, sp.Recipient)); code != "invalid_request" {
+		t.Errorf("somebody who never signed in: %q", code)
+	}
+	b = a.partnerKnows(t, emil)
+	if _, code := bring(sp.ExchangeClient, a.assertion(t, b, sp.Recipient)); code != "" {
+		t.Errorf("once they did: %q", code)
+	}
+}
+
+// endings switches the connection off, which ends what it vouched for and takes nothing
+// more over it, and on again, which brings nothing back.
+func (a *attacker) endings(t *testing.T, bring func(client, encoded string, pairs ...string) (access, code string), fresh func() string, access string) {
+	t.Helper()
+	sp, before := a.corp().SAML, fresh()
+	if !a.takes(access) {
+		t.Fatal("control")
+	}
+	a.manage(t, http.MethodPost, "/connections/partner/disable", nil)
+	if _, code := bring(sp.ExchangeClient, before); code != "invalid_request" || a.takes(access) {
+		t.Errorf("switched off: %q", code)
+	}
+	a.manage(t, http.MethodPost, "/connections/partner/enable", nil)
+	if _, code := bring(sp.ExchangeClient, before); code != "invalid_request" || a.takes(access) {
+		t.Errorf("an assertion from before: %q", code)
+	}
+}
