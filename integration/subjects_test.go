@@ -2,13 +2,18 @@ package integration
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 	"github.com/gatehouse-io/gatehouse/internal/saml"
@@ -164,4 +169,66 @@ func (a *attacker) endings(t *testing.T, bring func(client, encoded string, pair
 	if _, code := bring(sp.ExchangeClient, before); code != "invalid_request" || a.takes(access) {
 		t.Errorf("an assertion from before: %q", code)
 	}
+}
+
+// elsewhere adds a connection to npm oidc-provider at a port, whose tokens Travel Desk
+// and HR Feedback may bring.
+func elsewhere(port string) func(*config.Config) {
+	return func(c *config.Config) {
+		own := c.Connections[0]
+		own.ID, own.Title, own.Issuer, own.Domains, own.UserInfo = "own", "Elsewhere", "http://127.0.0.1:"+port, []string{"elsewhere.example"}, true
+		own.Algorithms, own.Scopes = []string{"ES256"}, []string{"openid", "profile", "email", "groups"}
+		own.Exchange = config.Exchange{
+			Clients: map[string][]string{"microapp-travel-desk": {"travel-web"}, "microapp-hr-feedback": {config.AnyParty}}, Types: []string{config.TypeAccessToken}, MaxAge: 10 * time.Minute,
+		}
+		c.Connections = append(c.Connections, own)
+		c.Mappings = append(c.Mappings, config.Mapping{Connection: "own", Group: "g-42", Name: "all-employees"}, config.Mapping{Connection: "own", Group: "g-43", Name: "finance"})
+	}
+}
+
+// exchanges has an app's manifest name the payroll.
+func (s *stage) exchanges(t *testing.T, name string) {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(s.manifest(t, name, nil), &m); err != nil {
+		t.Fatal(err)
+	}
+	m["spec"].(map[string]any)["identity"].(map[string]any)["tokenExchange"] = []map[string]any{
+		{"audience": s.Facts().Exchange.Audience, "scopes": []string{s.Facts().Exchange.Scope}, "mode": "delegation", "maxTtl": "5m"},
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.manage(t, http.MethodPut, "/apps/"+name, text)
+}
+
+// TestOAuth4webapiExchangesTokensOfEveryKind has npm oauth4webapi exchange tokens of
+// ours, of npm oidc-provider, and assertions of Partner Corp.
+func TestOAuth4webapiExchangesTokensOfEveryKind(t *testing.T) {
+	if err := nodeModules(); err != nil {
+		t.Fatalf("`make test` installs Node.js: %v", err)
+	}
+	port := freePort(t)
+	s := startDemoWithSAML(t, elsewhere(port))
+	const redirect = "http://127.0.0.1:9/callback" // nobody is there: the browser stops before
+	startProgram(t, "node", []string{"node", "oidc-provider.mjs"}, port,
+		"CLIENT_SECRET="+s.idpSecret(t), "REDIRECT_URI="+s.Issuer()+"/login/callback/own", "APP_REDIRECT_URI="+redirect, "RESOURCE="+s.Issuer())
+	s.exchanges(t, "hr-feedback")
+	b, sp := s.partnerKnows(t, s.corp().People[0]), s.corp().SAML
+	given, err := json.Marshal(map[string]any{
+		"issuer": "http://127.0.0.1:" + port, "redirect": redirect, "assertions": []string{s.assertion(t, b, sp.Recipient), s.assertion(t, b, sp.ACS)},
+	})
+	file := filepath.Join(t.TempDir(), "subjects.json")
+	if err == nil {
+		err = os.WriteFile(file, given, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "node", filepath.Join("node", "oauth4webapi.mjs"), s.factsFile(t), file).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "all held") {
+		t.Fatalf("oauth4webapi: %v\n%s", err, out)
+	}
+	t.Logf("%s", out)
 }
