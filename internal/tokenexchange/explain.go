@@ -22,7 +22,7 @@ import (
 
 // ErrQuestion refuses a question that is not about one client, one API, and either a
 // token or a person.
-var ErrQuestion = fault.New(fault.Invalid, "explain_incomplete", "name the client, the audience, and either the token that would be exchanged or the person")
+var ErrQuestion = fault.New(fault.Invalid, "explain_exchange_incomplete", "name the client, the audience, and either the token that would be exchanged or the person")
 
 // ExplainOptions are what an Explainer needs. All are required.
 type ExplainOptions struct {
