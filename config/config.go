@@ -280,7 +280,8 @@ type Connection struct {
 	ID string `yaml:"id"`
 	// Title is shown on the sign-in page.
 	Title string `yaml:"title"`
-	// Type is oidc (default) or saml.
+	// Type is oidc (default) or saml; or scim, for one that pushes people and groups and
+	// that nobody signs in over, which takes none of the fields of the others.
 	Type string `yaml:"type"`
 	// Issuer is exactly what the provider's metadata says: the entity id, for SAML.
 	Issuer           string `yaml:"issuer"`
@@ -309,13 +310,47 @@ type Connection struct {
 	// SAML is for Type saml, which takes none of the fields of OpenID Connect:
 	// client_id, client_secret, scopes, algorithms, userinfo, allowed_tenants.
 	SAML SAML `yaml:"saml"`
+	// SCIM says what the connection may do that pushes people and groups.
+	SCIM SCIM `yaml:"scim"`
 }
 
 // The values of Connection.Type.
 const (
 	TypeOIDC = "oidc"
 	TypeSAML = "saml"
+	TypeSCIM = "scim"
 )
+
+// SCIM is what a connection may do that pushes people and groups.
+type SCIM struct {
+	// Provisioning is jit: whoever signs in has an account, and nothing is pushed;
+	// jit+scim (default): the same, and where somebody was pushed, that decides; or scim:
+	// only who was pushed and is active signs in.
+	Provisioning string `yaml:"provisioning"`
+	// Admins lets it change people who have a role here, and those and the groups that
+	// are protected.
+	Admins bool  `yaml:"admins"`
+	Guard  Guard `yaml:"guard"`
+}
+
+// The values of SCIM.Provisioning.
+const (
+	ProvisioningJIT  = "jit"
+	ProvisioningBoth = "jit+scim"
+	ProvisioningSCIM = "scim"
+)
+
+// Guard halts a connection that takes away too much at once: an administrator looks at
+// it and resumes it or undoes what was done.
+type Guard struct {
+	// Share is how many percent of the people, and of the memberships, may go within a
+	// window. Default 20; 100 never halts.
+	Share int `yaml:"share"`
+	// Minimum is how many may always go. Default 20.
+	Minimum int `yaml:"minimum"`
+	// Window is how long what goes is added up. Default 1h.
+	Window time.Duration `yaml:"window"`
+}
 
 // SAML is what a SAML connection has beside others. Of Metadata, MetadataFile and
 // MetadataURL one is required.

@@ -86,7 +86,7 @@ func TestTheExamplesOfTheSampleLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Connections) != 2 || c.Connections[1].SAML.MaxAge != 7*24*time.Hour || c.Connections[0].ClientSecret.Reveal() != "s3cret" || c.Connections[0].Claims["department"] == "" {
+	if len(c.Connections) != 3 || c.Connections[2].SCIM.Guard.Share != 20 || c.Connections[1].SAML.MaxAge != 7*24*time.Hour || c.Connections[0].ClientSecret.Reveal() != "s3cret" || c.Connections[0].Claims["department"] == "" {
 		t.Errorf("connections: %+v", c.Connections)
 	}
 	if len(c.Mappings) != 1 || c.Apps.Folder != filepath.Join(dir, "apps") || c.Redis.URL.Reveal() != "redis://:p@cache:6379/0" || c.Tracing.Endpoint == "" {

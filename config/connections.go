@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 )
@@ -56,10 +57,13 @@ func (k *checker) connection(n *Connection, path string, t taken) {
 		k.oidc(n, path)
 	case TypeSAML:
 		k.saml(n, path)
+	case TypeSCIM:
+		k.pushes(n, path)
 	default:
-		k.fail(join(path, "type"), "must be oidc or saml")
+		k.fail(join(path, "type"), "must be oidc, saml or scim")
 	}
 	k.exchange(n, join(path, "exchange"))
+	k.scim(n, join(path, "scim"))
 	for j, d := range n.Domains {
 		if !domain.MatchString(d) {
 			k.fail(at(join(path, "domains"), j), "must be a domain in lower case, such as acme.example")
@@ -101,6 +105,37 @@ func (k *checker) oidc(n *Connection, path string) {
 			k.fail(at(join(path, "algorithms"), i), "must be one of %s", strings.Join(algorithms, ", "))
 		}
 	}
+}
+
+// pushes checks a connection that nobody signs in over.
+func (k *checker) pushes(n *Connection, path string) {
+	for name, is := range map[string]bool{
+		"issuer": n.Issuer != "", "client_id": n.ClientID != "", "client_secret": n.ClientSecret != "" || n.ClientSecretFile != "", "scopes": len(n.Scopes) > 0,
+		"algorithms": len(n.Algorithms) > 0, "userinfo": n.UserInfo, "allowed_tenants": len(n.AllowedTenants) > 0, "claims": len(n.Claims) > 0,
+		"saml": !reflect.ValueOf(n.SAML).IsZero(), "exchange": !reflect.ValueOf(n.Exchange).IsZero(),
+	} {
+		if is {
+			k.fail(join(path, name), "is for a connection that people sign in over")
+		}
+	}
+}
+
+func (k *checker) scim(n *Connection, path string) {
+	s := n.SCIM
+	ways := []string{ProvisioningJIT, ProvisioningBoth, ProvisioningSCIM}
+	switch {
+	case !slices.Contains(ways, s.Provisioning):
+		k.fail(join(path, "provisioning"), "must be one of %s", strings.Join(ways, ", "))
+	case n.Type == TypeSCIM && s.Provisioning == ProvisioningJIT:
+		k.fail(join(path, "provisioning"), "must not be jit: nobody signs in over a connection of type scim")
+	}
+	if s.Guard.Share < 1 || s.Guard.Share > 100 {
+		k.fail(join(path, "guard.share"), "must be 1 to 100 percent")
+	}
+	if s.Guard.Minimum < 1 {
+		k.fail(join(path, "guard.minimum"), "must be at least 1")
+	}
+	k.between(join(path, "guard.window"), s.Guard.Window, time.Minute, 7*24*time.Hour)
 }
 
 // ParseConnection reads one connection in YAML or JSON, as it would stand in the

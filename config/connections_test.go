@@ -42,3 +42,27 @@ title: 7
 		t.Errorf("faults at %q, want %q", paths, want)
 	}
 }
+
+func TestWhatAConnectionPushesIsChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"id":"p","type":"scim"}`: "",
+		`{"id":"p","type":"scim","scim":{"provisioning":"scim","guard":{"share":50,"minimum":3,"window":"2h"}}}`: "",
+		`{"id":"p","type":"scim","client_id":"c"}`:                                                               "client_id",
+		`{"id":"p","type":"scim","issuer":"https://idp.example"}`:                                                "issuer",
+		`{"id":"p","type":"scim","scim":{"provisioning":"jit"}}`:                                                 "scim.provisioning",
+		`{"id":"p","type":"scim","scim":{"provisioning":"sometimes"}}`:                                           "scim.provisioning",
+		`{"id":"p","type":"scim","scim":{"guard":{"share":101}}}`:                                                "scim.guard.share",
+		`{"id":"p","type":"scim","scim":{"guard":{"minimum":-1}}}`:                                               "scim.guard.minimum",
+		`{"id":"p","type":"scim","scim":{"guard":{"window":"1s"}}}`:                                              "scim.guard.window",
+		`{"id":"p","type":"scim","scim":{"guard":{"window":"30d"}}}`:                                             "scim.guard.window",
+	} {
+		c, err := config.ParseConnection([]byte(text), nil)
+		var faults strictyaml.Faults
+		switch errors.As(err, &faults); {
+		case want == "" && (err != nil || c.SCIM.Guard.Window == 0):
+			t.Errorf("%s: %+v %v", text, c, err)
+		case want != "" && (len(faults) == 0 || faults[0].Path != want):
+			t.Errorf("%s: %v, want a fault at %s", text, err, want)
+		}
+	}
+}

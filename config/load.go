@@ -119,8 +119,12 @@ func (n *Connection) complete() {
 		n.Groups.Claim = "groups"
 	}
 	n.Exchange.complete(n.Type)
-	if n.Type == TypeSAML {
+	n.SCIM.complete()
+	switch n.Type {
+	case TypeSAML:
 		n.SAML.complete()
+		return
+	case TypeSCIM:
 		return
 	}
 	if n.Scopes == nil {
@@ -128,6 +132,22 @@ func (n *Connection) complete() {
 	}
 	if n.Algorithms == nil {
 		n.Algorithms = []string{"RS256", "ES256", "EdDSA", "PS256"}
+	}
+}
+
+// complete fills in the defaults of what a connection may push.
+func (s *SCIM) complete() {
+	if s.Provisioning == "" {
+		s.Provisioning = ProvisioningBoth
+	}
+	if s.Guard.Share == 0 {
+		s.Guard.Share = 20
+	}
+	if s.Guard.Minimum == 0 {
+		s.Guard.Minimum = 20
+	}
+	if s.Guard.Window == 0 {
+		s.Guard.Window = time.Hour
 	}
 }
 

@@ -61,6 +61,7 @@ func (c *connectors) all(ctx context.Context) ([]login.Connection, error) {
 	if err != nil {
 		return nil, err
 	}
+	there = slices.DeleteFunc(slices.Clone(there), func(one connection.Connection) bool { return one.Settings.Type == config.TypeSCIM })
 	all := make([]login.Connection, len(there))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,6 +85,9 @@ func (c *connectors) make(ctx context.Context, one connection.Connection) connec
 		ID: one.Settings.ID, Title: one.Title(), Domains: one.Settings.Domains, SAML: one.Settings.Type == config.TypeSAML,
 	}}
 	cfg, err := c.settled(ctx, one)
+	if err == nil && cfg.Type == config.TypeSCIM {
+		err = errors.New("it is of type scim: nobody signs in over it")
+	}
 	if err == nil {
 		made.login.Rules, err = claims.Compile(claims.Options{Expressions: cfg.Claims, GroupsClaim: cfg.Groups.Claim, Domains: cfg.Domains})
 	}
@@ -209,7 +213,7 @@ func settingsOf(c config.Connection) connection.Settings {
 	return connection.Settings{
 		ID: c.ID, Title: c.Title, Type: c.Type, Issuer: c.Issuer, ClientID: c.ClientID, Scopes: c.Scopes, Domains: c.Domains, Algorithms: c.Algorithms,
 		UserInfo: c.UserInfo, AllowedTenants: c.AllowedTenants, Claims: c.Claims, Groups: &connection.Groups{Claim: c.Groups.Claim},
-		Exchange: exchangeSettings(c.Exchange), SAML: samlSettings(c),
+		Exchange: exchangeSettings(c.Exchange), SAML: samlSettings(c), SCIM: scimSettings(c.SCIM),
 	}
 }
 

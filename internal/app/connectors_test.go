@@ -39,8 +39,10 @@ func TestAStoredConnectionHasEveryFieldOfTheConfiguration(t *testing.T) {
 }
 
 func TestSettingsComeBackAsTheyWere(t *testing.T) {
+	pushes := config.SCIM{Provisioning: config.ProvisioningSCIM, Admins: true, Guard: config.Guard{Share: 30, Minimum: 5, Window: 2 * time.Hour}}
 	partner := config.Connection{
-		ID: "p", Title: "P", Type: config.TypeSAML, Issuer: "urn:partner", Domains: []string{"p.example"}, Groups: config.Groups{Claim: "g"},
+		SCIM: pushes,
+		ID:   "p", Title: "P", Type: config.TypeSAML, Issuer: "urn:partner", Domains: []string{"p.example"}, Groups: config.Groups{Claim: "g"},
 		Exchange: config.Exchange{Clients: map[string][]string{"desk": {"*"}}, Audiences: []string{"urn:a"}, Recipients: []string{"https://a.example/acs"}, MaxAge: 5 * time.Minute, ACR: []string{"urn:mfa"}},
 		SAML: config.SAML{
 			EntityID: "urn:us", MetadataURL: "https://p.example/metadata", Refresh: 2 * time.Hour, MaxAge: 48 * time.Hour, Signed: config.SignedBoth, Encrypted: true,
@@ -52,12 +54,17 @@ func TestSettingsComeBackAsTheyWere(t *testing.T) {
 		t.Errorf("%+v %v", back, err)
 	}
 	c := config.Connection{
-		ID: "x", Title: "X", Type: config.TypeOIDC, Issuer: "https://idp.example/{tenantid}", ClientID: "c", Scopes: []string{"openid"}, Domains: []string{"x.example"},
+		SCIM: pushes,
+		ID:   "x", Title: "X", Type: config.TypeOIDC, Issuer: "https://idp.example/{tenantid}", ClientID: "c", Scopes: []string{"openid"}, Domains: []string{"x.example"},
 		Algorithms: []string{"ES256"}, UserInfo: true, AllowedTenants: []string{"t"}, Claims: map[string]string{"name": "claims.n"}, Groups: config.Groups{Claim: "g"},
 		Exchange: config.Exchange{
 			Clients: map[string][]string{"desk": {"there", "elsewhere"}, "job": {"*"}}, Audiences: []string{"a"}, Types: []string{"at+jwt", "JWT"}, MaxAge: 90 * time.Second, Once: true,
 			ACR: []string{"mfa"}, AMR: []string{"otp"},
 		},
+	}
+	only := config.Connection{ID: "s", Title: "S", Type: config.TypeSCIM, Domains: []string{"s.example"}, Groups: config.Groups{Claim: "groups"}, SCIM: pushes}
+	if back, err := configOf(settingsOf(only)); err != nil || !reflect.DeepEqual(back, only) {
+		t.Errorf("%+v %v", back, err)
 	}
 	back, err := configOf(settingsOf(c))
 	if err != nil || !reflect.DeepEqual(back, c) {

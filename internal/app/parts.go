@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -77,6 +78,7 @@ type parts struct {
 
 	connections  *connection.Service
 	people       *directory.Service
+	records      *record.Service
 	apps         *catalog.Service
 	registry     *registry.Registry
 	entitlements *entitlement.Checker
@@ -192,7 +194,7 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	p.saml = keys.NewRing(samlRing(p.cfg, p.db.SAMLKeys(), p.vault, p.now, p.log))
 	p.connections = connection.New(connection.Options{Store: p.db, Sealer: p.vault, Configured: configured(p.cfg.Connections), Read: reading(p.now), Now: p.now})
 	p.people = directory.NewService(directory.Options{
-		People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Applied: p.revocations.Applied, Now: p.now,
+		People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Provisioning: p.provisioning, Applied: p.revocations.Applied, Now: p.now,
 	})
 	p.revocations.Watch(p.people.Invalidate)
 	p.revocations.Watch(p.registry.Invalidate)
@@ -244,6 +246,7 @@ func (p *parts) openServices(context.Context, Options) error {
 		Store: p.db, Changes: p.db, Directory: p.db, Groups: p.people, Members: members(p.cfg.Admin), FourEyes: p.cfg.Admin.FourEyes, Now: p.now,
 		ConnectionEnabled: p.people.ConnectionEnabled,
 	})
+	p.records = record.NewService(record.Options{Store: p.db.Records(), Policy: p.scimPolicy, Now: p.now, Log: p.log})
 	p.apps = catalog.NewService(catalog.Options{Store: p.db, Issuer: p.cfg.Issuer, Now: p.now, Changed: func(ctx context.Context) {
 		if err := p.registry.Refresh(ctx); err != nil {
 			p.log.WarnContext(ctx, "the catalog's change is not known here yet", slog.Any("error", err))

@@ -94,7 +94,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("derive-apps", keysEvery, p.db.DeriveApps)
 	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
-	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.saml.Run, p.outbox.Run, p.jobs.Run, p.keepMark, p.faces.login.Run, p.readMetadata} {
+	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.saml.Run, p.outbox.Run, p.jobs.Run, p.keepMark, p.faces.login.Run, p.records.Run, p.readMetadata} {
 		b.group.Go(func() error {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				return err

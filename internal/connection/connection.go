@@ -61,6 +61,22 @@ type Settings struct {
 	Groups         *Groups           `json:"groups,omitempty"`
 	Exchange       *Exchange         `json:"exchange,omitempty"`
 	SAML           *SAML             `json:"saml,omitempty"`
+	SCIM           *SCIM             `json:"scim,omitempty"`
+}
+
+// SCIM is what a connection may do that pushes people and groups. Durations are written
+// as in the configuration.
+type SCIM struct {
+	Provisioning string `json:"provisioning,omitempty"`
+	Admins       bool   `json:"admins,omitempty"`
+	Guard        Guard  `json:"guard"`
+}
+
+// Guard halts a connection that takes away too much at once.
+type Guard struct {
+	Share   int    `json:"share,omitempty"` // percent
+	Minimum int    `json:"minimum,omitempty"`
+	Window  string `json:"window,omitempty"`
 }
 
 // Exchange says which of a provider's tokens or assertions apps may bring to act for

@@ -31,6 +31,7 @@ var prunings = []struct {
 	{"outbox", `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state IN ('done', 'discarded') AND created < $1 LIMIT $2)`, keepFinished},
 	{"jobs", `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state IN ('done', 'discarded') AND deadline < $1 LIMIT $2)`, keepFinished},
 	{"traces", `DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE expires < $1 LIMIT $2)`, 0},
+	{"SCIM operations", `DELETE FROM record_operations WHERE id IN (SELECT id FROM record_operations WHERE expires < $1 LIMIT $2)`, 0},
 	{"answers", `DELETE FROM api_answers WHERE (scope, name) IN (SELECT scope, name FROM api_answers WHERE expires < $1 LIMIT $2)`, 0},
 }
 

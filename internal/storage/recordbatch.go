@@ -164,7 +164,7 @@ func (b *batch) add(op record.Operation, u record.User) error {
 	b.operations = append(b.operations, row)
 	b.arrivals = append(b.arrivals, arrival{id: u.ID, external: u.ExternalID, person: u.Person, kind: record.KindUser})
 	b.last = op
-	b.t.tell(op.Event(record.PersonProvisioned, identity.Person(u.Person), "record", u.ID))
+	b.t.tell(op.Provisioned(u))
 	return nil
 }
 

@@ -92,7 +92,7 @@ func (t *tx) createGroup(ctx context.Context, op record.Operation, g record.Grou
 	if err != nil {
 		return g, false, err
 	}
-	t.tell(op.Event(record.GroupMade, g.Ref(), "name", g.DisplayName))
+	t.tell(op.GroupMade(g))
 	if err := t.arrived(ctx, op, []arrival{{id: g.ID, external: g.ExternalID, kind: record.KindGroup}}); err != nil {
 		return g, false, err
 	}
@@ -154,6 +154,9 @@ func (db Records) UpdateGroup(ctx context.Context, op record.Operation, connecti
 }
 
 func (t *tx) changeGroup(ctx context.Context, op record.Operation, connection, id string, want record.Match, change record.GroupChange) (record.Group, error) {
+	if err := t.isHalted(ctx, connection); err != nil {
+		return record.Group{}, err
+	}
 	add, err := t.resolve(ctx, connection, change.Members.Add) // before the group, by the order of locks
 	if err != nil {
 		return record.Group{}, err
@@ -223,7 +226,7 @@ func (t *tx) updateGroup(ctx context.Context, op record.Operation, old record.Gr
 	if err == nil && next.DisplayName != old.DisplayName {
 		err = t.showGroup(ctx, *next)
 	}
-	t.tell(op.Event(record.GroupChanged, next.Ref(), "name", next.DisplayName))
+	t.tell(op.GroupChanged(*next))
 	return true, err
 }
 
@@ -238,6 +241,9 @@ func (t *tx) showGroup(ctx context.Context, g record.Group) error {
 // DeleteGroup implements record.GroupStore.
 func (db Records) DeleteGroup(ctx context.Context, op record.Operation, connection, id string, want record.Match) error {
 	return db.change(ctx, func(t *tx) error {
+		if err := t.isHalted(ctx, connection); err != nil {
+			return err
+		}
 		g, err := t.lockGroup(ctx, connection, id, want)
 		if err != nil {
 			return err
@@ -262,7 +268,7 @@ func (db Records) DeleteGroup(ctx context.Context, op record.Operation, connecti
 		if err == nil {
 			err = t.operation(ctx, op, "Group/"+id)
 		}
-		t.tell(op.Event(record.GroupDeleted, g.Ref(), "name", g.DisplayName))
+		t.tell(op.GroupDeleted(g))
 		return err
 	})
 }

@@ -226,7 +226,7 @@ func (t *tx) membersChanged(ctx context.Context, op record.Operation, group stri
 	if err := t.countMembers(ctx, op, group, people(added)-people(removed)); err != nil {
 		return err
 	}
-	t.tell(op.MembersEvent(group, ids(added), ids(removed)))
+	t.tell(op.MembersChanged(group, ids(added), ids(removed)))
 	return t.membersLost(ctx, op, group, removed)
 }
 

@@ -88,6 +88,9 @@ func taken(err error) error {
 func (db Records) UpdateUser(ctx context.Context, op record.Operation, connection, id string, want record.Match, change func(record.User) (record.User, error)) (record.User, error) {
 	var next record.User
 	err := db.change(ctx, func(t *tx) error {
+		if err := t.isHalted(ctx, connection); err != nil {
+			return err
+		}
 		old, err := t.lockUser(ctx, connection, id, want)
 		if err != nil {
 			return err
@@ -152,7 +155,7 @@ func (t *tx) updateUser(ctx context.Context, op record.Operation, old record.Use
 
 // userChanged does what the change of a record means for its person.
 func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next record.User) error {
-	t.tell(op.Event(record.PersonChanged, identity.Person(next.Person), "record", next.ID))
+	t.tell(op.Changed(next, ""))
 	switch {
 	case old.Active && !next.Active:
 		return t.leave(ctx, op, next, "inactive")
@@ -161,7 +164,7 @@ func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next rec
 		if err != nil {
 			return err
 		}
-		t.tell(op.Event(record.PersonReturned, identity.Person(next.Person), "record", next.ID))
+		t.tell(op.Returned(next))
 	}
 	was, is := old.Profile(op.Policy.Domains), next.Profile(op.Policy.Domains)
 	if was == is && old.Active == next.Active {
@@ -218,7 +221,7 @@ func (t *tx) leave(ctx context.Context, op record.Operation, u record.User, why 
 	if err := t.gone(ctx, op, 1, 0); err != nil {
 		return err
 	}
-	t.tell(op.Event(record.PersonLeft, identity.Person(u.Person), "record", u.ID, "by", why).Revoking(identity.Person(u.Person)))
+	t.tell(op.Left(u, why))
 	return nil
 }
 
@@ -232,6 +235,9 @@ func (t *tx) absent(ctx context.Context, rows [][]any) error {
 // DeleteUser implements record.UserStore.
 func (db Records) DeleteUser(ctx context.Context, op record.Operation, connection, id string, want record.Match) error {
 	return db.change(ctx, func(t *tx) error {
+		if err := t.isHalted(ctx, connection); err != nil {
+			return err
+		}
 		u, err := t.lockUser(ctx, connection, id, want)
 		if err != nil {
 			return err
@@ -254,7 +260,7 @@ func (db Records) DeleteUser(ctx context.Context, op record.Operation, connectio
 			return err
 		}
 		if !u.Active { // left before
-			t.tell(op.Event(record.PersonChanged, identity.Person(u.Person), "record", id, "by", "deleted"))
+			t.tell(op.Changed(u, "deleted"))
 			return nil
 		}
 		return t.leave(ctx, op, u, "deleted")

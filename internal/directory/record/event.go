@@ -8,42 +8,75 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
-// The types of events of this package. Each carries the operation that it came from.
-const (
-	PersonProvisioned = "person.provisioned" // a record was made, and perhaps a person for it
-	PersonChanged     = "person.provisioning_changed"
-	// PersonLeft revokes: the person is out over the connection. Its data say by what:
-	// "inactive" or "deleted".
-	PersonLeft     = "person.left"
-	PersonReturned = "person.returned"
-	GroupMade      = "group.provisioned"
-	GroupChanged   = "group.provisioning_changed"
-	GroupDeleted   = "group.deprovisioned"
-	MembersChanged = "group.members_changed"
-	ScimHalted     = "scim.halted"
-	ScimResumed    = "scim.resumed"
-	ScimUndone     = "scim.undone"
-)
+// PersonLeft is the type of the event that revokes: a person is out over a connection.
+const PersonLeft = "person.left"
 
 // mostNamed is how many members an event names.
 const mostNamed = 20
 
-// Event returns an event that this operation made.
-func (o Operation) Event(typ string, subject identity.Ref, pairs ...string) event.Event {
-	return event.New(o.Time, typ, o.Actor, subject, append(pairs, "connection", o.Connection, "operation", o.ID, "kind", o.Kind)...)
+// from adds to an event which operation it came from.
+func (o Operation) from(e event.Event) event.Event {
+	return e.With("connection", o.Connection, "operation", o.ID, "kind", o.Kind)
 }
 
-// Ref names a group for events.
-func (g Group) Ref() identity.Ref { return groupRef(g.Connection, g.ID) }
-
-func groupRef(connection, id string) identity.Ref {
-	return identity.Ref{Kind: identity.KindGroup, ID: connection + "/" + id}
+// Provisioned tells that a record was made, and perhaps a person for it.
+func (o Operation) Provisioned(u User) event.Event {
+	return o.from(event.New(o.Time, "person.provisioned", o.Actor, identity.Person(u.Person), "record", u.ID))
 }
 
-// MembersEvent tells of members that came and went, by ids, of which it names some.
-func (o Operation) MembersEvent(group string, added, removed []string) event.Event {
-	pairs := []string{"added_count", count(added), "removed_count", count(removed), "added", named(added), "removed", named(removed)}
-	return o.Event(MembersChanged, groupRef(o.Connection, group), pairs...)
+// Changed tells that a record is another. by says how where that is not a change of what
+// is in it.
+func (o Operation) Changed(u User, by string) event.Event {
+	return o.from(event.New(o.Time, "person.provisioning_changed", o.Actor, identity.Person(u.Person), "record", u.ID, "by", by))
+}
+
+// Left tells that a person is out over the connection, which revokes what they have. by
+// is "inactive" or "deleted".
+func (o Operation) Left(u User, by string) event.Event {
+	return o.from(event.New(o.Time, "person.left", o.Actor, identity.Person(u.Person), "record", u.ID, "by", by)).Revoking(identity.Person(u.Person))
+}
+
+// Returned tells that a person may come again, which gives nothing back.
+func (o Operation) Returned(u User) event.Event {
+	return o.from(event.New(o.Time, "person.returned", o.Actor, identity.Person(u.Person), "record", u.ID))
+}
+
+// GroupMade tells of a new group.
+func (o Operation) GroupMade(g Group) event.Event {
+	return o.from(event.New(o.Time, "group.provisioned", o.Actor, g.Ref(), "name", g.DisplayName))
+}
+
+// GroupChanged tells that a group is another, but for its members.
+func (o Operation) GroupChanged(g Group) event.Event {
+	return o.from(event.New(o.Time, "group.provisioning_changed", o.Actor, g.Ref(), "name", g.DisplayName))
+}
+
+// GroupDeleted tells that a group is gone.
+func (o Operation) GroupDeleted(g Group) event.Event {
+	return o.from(event.New(o.Time, "group.deprovisioned", o.Actor, g.Ref(), "name", g.DisplayName))
+}
+
+// MembersChanged tells of members that came and went, by ids, of which it names some.
+func (o Operation) MembersChanged(group string, added, removed []string) event.Event {
+	ref := Group{Connection: o.Connection, ID: group}.Ref()
+	return o.from(event.New(o.Time, "group.members_changed", o.Actor, ref,
+		"added_count", count(added), "removed_count", count(removed), "added", named(added), "removed", named(removed)))
+}
+
+// Halted tells that the connection may change nothing, since the operation would have
+// taken away too much.
+func (o Operation) Halted() event.Event {
+	return o.from(event.New(o.Time, "scim.halted", o.Actor, identity.Connection(o.Connection)))
+}
+
+// Undone tells that so many people were brought back.
+func (o Operation) Undone(people int) event.Event {
+	return o.from(event.New(o.Time, "scim.undone", o.Actor, identity.Connection(o.Connection), "people", strconv.Itoa(people)))
+}
+
+// Ref names the group for events.
+func (g Group) Ref() identity.Ref {
+	return identity.Ref{Kind: identity.KindGroup, ID: g.Connection + "/" + g.ID}
 }
 
 func count(ids []string) string {

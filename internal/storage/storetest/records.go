@@ -457,3 +457,194 @@ func recordsPaged(t *testing.T, db *storage.DB) {
 	_, err = p.Users(t.Context(), "pages", record.Query{Count: 1, Cursor: "bad"})
 	p.refused("a cursor that nobody gave", err, directory.ErrCursor)
 }
+
+func guardHalts(t *testing.T, db *storage.DB) {
+	p := pusher(t, db, "guarded")
+	p.policy.Guard = record.Guard{Share: 0.2, Minimum: 2, Window: time.Hour}
+	var users []record.User
+	for i := range 20 {
+		users = append(users, p.user(fmt.Sprint("g", i), "", nil))
+	}
+	g := p.group("g", "", users[0].ID, users[19].ID, users[18].ID)
+	off := func(u record.User) error {
+		_, err := p.UpdateUser(t.Context(), p.op(), "guarded", u.ID, 0, func(u record.User) (record.User, error) { u.Active = false; return u, nil })
+		return err
+	}
+	for i := range 4 { // a fifth of 20
+		if err := off(users[i]); err != nil {
+			t.Fatalf("leaver %d: %v", i, err)
+		}
+	}
+	p.refused("the fifth", off(users[4]), record.ErrHalted)
+	p.refused("the fifth by DELETE", p.DeleteUser(t.Context(), p.op(), "guarded", users[4].ID, 0), record.ErrHalted)
+	if u, err := p.User(t.Context(), "guarded", users[4].ID); err != nil || !u.Active {
+		t.Errorf("half of it is done: %+v, %v", u, err)
+	}
+	halted := p.op().Halted()
+	if err := p.Halt(t.Context(), "guarded", halted.Time, []event.Event{halted}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := p.CreateUser(t.Context(), p.op(), record.User{ID: identity.NewID(), UserName: "new", Active: true})
+	p.refused("a user while it is halted", err, record.ErrHalted)
+	p.refused("a member while it is halted", p.patch(g.ID, record.Members{Add: asMembers([]string{users[7].ID})}), record.ErrHalted)
+	all, err := p.Halted(t.Context())
+	if err != nil || len(all) != 1 || all[0].Connection != "guarded" || all[0].PeopleGone != 4 || all[0].People != 20 || all[0].By != halted.Data["operation"] {
+		t.Errorf("halted: %+v, %v", all, err)
+	}
+	undo := p.op()
+	undo.Policy = record.Policy{Touch: true}
+	if n, err := p.Undo(t.Context(), undo, "guarded", all[0].Began, 100); err != nil || n != 4 {
+		t.Errorf("brought back %d, %v", n, err)
+	}
+	person, err := db.Person(t.Context(), users[0].Person)
+	if err != nil || person.Over("guarded", directory.SCIM) != nil || len(person.Groups) != 1 {
+		t.Errorf("who is back: %+v, %v", person, err)
+	}
+	if err := p.Resume(t.Context(), "guarded", undo.Time.Add(time.Hour), nil); err != nil {
+		t.Fatal(err)
+	}
+	p.refused("resuming again", p.Resume(t.Context(), "guarded", undo.Time, nil), record.ErrNotHalted)
+	for i := range 10 {
+		if err := off(users[i]); err != nil {
+			t.Fatalf("after it was resumed, leaver %d: %v", i, err)
+		}
+	}
+	other := pusher(t, db, "guarded-members")
+	other.policy.Guard = record.Guard{Share: 0.5, Minimum: 1, Window: time.Hour}
+	var in []string
+	for i := range 10 {
+		in = append(in, other.user(fmt.Sprint("m", i), "", nil).ID)
+	}
+	team := other.group("team", "", in...)
+	other.refused("emptying a group", other.patch(team.ID, record.Members{Replace: true}), record.ErrHalted)
+	other.same("of which nothing is done", other.members(team.ID), in...)
+	if err := other.patch(team.ID, record.Members{Remove: asMembers(in[:5])}); err != nil {
+		t.Errorf("control: half of it: %v", err)
+	}
+}
+
+func protectedStay(t *testing.T, db *storage.DB) {
+	p := pusher(t, db, "protected")
+	p.policy.Roles = []string{"protected-admins"}
+	boss, child, plain := p.user("boss", "", nil), p.user("child", "", nil), p.user("plain", "", nil)
+	inner := p.group("inner", "", boss.ID)
+	outer := p.group("outer", "", inner.ID)
+	if err := db.SetMapping(t.Context(), directory.Mapping{Group: identity.GroupRef{Connection: "protected", ID: outer.ID}, Name: "protected-admins"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Protect(t.Context(), identity.Person(child.Person), true, now, nil); err != nil {
+		t.Fatal(err)
+	}
+	off := func(u record.User) (record.User, error) { u.Active = false; return u, nil }
+	for _, u := range []record.User{boss, child} {
+		_, err := p.UpdateUser(t.Context(), p.op(), "protected", u.ID, 0, off)
+		p.refused("switching off "+u.UserName, err, record.ErrProtected)
+		p.refused("deleting "+u.UserName, p.DeleteUser(t.Context(), p.op(), "protected", u.ID, 0), record.ErrProtected)
+	}
+	for _, g := range []record.Group{inner, outer} {
+		p.refused("a member of "+g.DisplayName, p.patch(g.ID, record.Members{Add: asMembers([]string{plain.ID})}), record.ErrProtected)
+		p.refused("deleting "+g.DisplayName, p.DeleteGroup(t.Context(), p.op(), "protected", g.ID, 0), record.ErrProtected)
+	}
+	if _, err := p.UpdateUser(t.Context(), p.op(), "protected", plain.ID, 0, off); err != nil {
+		t.Errorf("control: %v", err)
+	}
+	p.policy.Touch = true
+	if _, err := p.UpdateUser(t.Context(), p.op(), "protected", boss.ID, 0, off); err != nil {
+		t.Errorf("control: a connection that may: %v", err)
+	}
+}
+
+func scimTokens(t *testing.T, db *storage.DB) {
+	p := pusher(t, db, "tokens")
+	token := func(id string, expires time.Time) record.Token {
+		return record.Token{ID: id, Connection: "tokens", Name: id, Created: now, Expires: expires, Hash: []byte("hash of " + id)}
+	}
+	for _, n := range []record.Token{token("over", now), token("one", now.Add(time.Hour)), token("two", now.Add(time.Hour))} {
+		if err := p.CreateToken(t.Context(), n, now, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.refused("a third", p.CreateToken(t.Context(), token("three", now.Add(time.Hour)), now, nil), record.ErrTokenLimit)
+	if err := p.TouchToken(t.Context(), "one", now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Token(t.Context(), []byte("hash of one")); err != nil || got.ID != "one" || !got.LastUsed.Equal(now.Add(time.Minute)) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	p.refused("another connection's", p.RevokeToken(t.Context(), "tokens-other", "one", nil), record.ErrTokenNotFound)
+	if err := p.RevokeToken(t.Context(), "tokens", "one", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Token(t.Context(), []byte("hash of one"))
+	p.refused("one that is revoked", err, record.ErrTokenNotFound)
+	if all, err := p.Tokens(t.Context(), "tokens"); err != nil || len(all) != 2 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func operationsListed(t *testing.T, db *storage.DB) {
+	p := pusher(t, db, "operations")
+	u := p.user("o", "", nil)
+	failed := record.Outcome{Operation: p.op(), Status: 409, Code: "uniqueness", Detail: "taken"}
+	if err := p.SaveOutcomes(t.Context(), []record.Outcome{failed}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := p.Outcomes(t.Context(), "operations", "", 10)
+	if err != nil || len(all) != 2 || all[0].Code != "uniqueness" || all[1].Resource != "User/"+u.ID || !all[1].Changed || all[1].Kind != "test" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if rest, err := p.Outcomes(t.Context(), "operations", all[0].ID, 10); err != nil || len(rest) != 1 || rest[0].ID != all[1].ID {
+		t.Errorf("the page behind: %+v, %v", rest, err)
+	}
+	if one, err := p.Outcome(t.Context(), failed.ID); err != nil || one.Detail != "taken" {
+		t.Errorf("%+v, %v", one, err)
+	}
+	_, err = p.Outcome(t.Context(), "none")
+	p.refused("one that is not kept", err, record.ErrNoOperation)
+	if err := db.Prune(t.Context(), now.Add(8*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := p.Outcomes(t.Context(), "operations", "", 10); err != nil || len(kept) != 1 || !kept[0].Changed {
+		t.Errorf("after a week: %+v, %v", kept, err)
+	}
+}
+
+func batchesMade(t *testing.T, db *storage.DB) {
+	p := pusher(t, db, "batch")
+	old := p.user("old", "b-old", nil)
+	n := func(u record.User) record.New {
+		u.ID, u.Active = identity.NewID(), true
+		return record.New{Operation: p.op(), User: &u}
+	}
+	group := record.Group{ID: identity.NewID(), DisplayName: "team"}
+	all := []record.New{
+		n(record.User{UserName: "one", ExternalID: "b-1"}), n(record.User{UserName: "ONE", ExternalID: "b-2"}), n(record.User{UserName: "old", ExternalID: "b-old"}),
+		n(record.User{UserName: "old", ExternalID: "b-new"}),
+		{Operation: p.op(), Group: &group, Members: asMembers([]string{"b-1", old.ID, "b-later"})},
+		{Operation: p.op(), Group: &record.Group{ID: identity.NewID(), DisplayName: "TEAM"}},
+		n(record.User{UserName: "later", ExternalID: "b-later"}),
+	}
+	made, err := p.Create(t.Context(), "batch", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []error{nil, record.ErrTaken, nil, record.ErrTaken, nil, record.ErrTaken, nil} {
+		if !errors.Is(made[i].Err, want) {
+			t.Errorf("%d: %v, want %v", i, made[i].Err, want)
+		}
+	}
+	if !made[2].Existed || made[2].User.ID != old.ID || made[0].User.Person == "" || made[0].Existed {
+		t.Errorf("%+v", made)
+	}
+	p.same("of the group", p.members(group.ID), made[0].User.ID, old.ID, made[6].User.ID)
+	many := make([]record.New, 300)
+	for i := range many {
+		many[i] = n(record.User{UserName: fmt.Sprint("many-", i), Attributes: map[string]any{"title": fmt.Sprint(i)}})
+	}
+	if _, err := p.Create(t.Context(), "batch", many); err != nil {
+		t.Fatal(err)
+	}
+	if page, err := p.Users(t.Context(), "batch", record.Query{Count: 0}); err != nil || page.Total != 303 {
+		t.Errorf("%d users, %v", page.Total, err)
+	}
+}

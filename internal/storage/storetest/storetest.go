@@ -78,6 +78,11 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("groups are within groups, and not within themselves", func(t *testing.T) { groupsNest(t, db) })
 	t.Run("filters find what they say", func(t *testing.T) { filtersFind(t, db) })
 	t.Run("records are paged in every order", func(t *testing.T) { recordsPaged(t, db) })
+	t.Run("who takes away too much is halted, and can be undone", func(t *testing.T) { guardHalts(t, db) })
+	t.Run("the protected are not touched", func(t *testing.T) { protectedStay(t, db) })
+	t.Run("a connection has two SCIM tokens", func(t *testing.T) { scimTokens(t, db) })
+	t.Run("SCIM operations are listed", func(t *testing.T) { operationsListed(t, db) })
+	t.Run("many records are made at once", func(t *testing.T) { batchesMade(t, db) })
 }
 
 // Fill puts people, sessions, codes and refresh families into a database, three of

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
+)
+
+// scimSettings are what a connection may push.
+func scimSettings(c config.SCIM) *connection.SCIM {
+	return &connection.SCIM{
+		Provisioning: c.Provisioning, Admins: c.Admins,
+		Guard: connection.Guard{Share: c.Guard.Share, Minimum: c.Guard.Minimum, Window: written(c.Guard.Window)},
+	}
+}
+
+// provisioning is who signs in over a connection.
+func (p *parts) provisioning(ctx context.Context, id string) (directory.Provisioning, error) {
+	c, err := p.connections.Get(ctx, id)
+	if err != nil || c.Settings.SCIM == nil {
+		return directory.JITAndSCIM, err
+	}
+	return directory.Provisioning(c.Settings.SCIM.Provisioning), nil
+}
+
+// scimPolicy is what a connection may do over SCIM. It is refused where there is no such
+// connection, it is disabled, or it has no SCIM.
+func (p *parts) scimPolicy(ctx context.Context, id string) (record.Policy, error) {
+	c, err := p.connections.Get(ctx, id)
+	if err != nil {
+		return record.Policy{}, err
+	}
+	enabled, err := p.people.ConnectionEnabled(ctx, id)
+	switch {
+	case err != nil:
+		return record.Policy{}, err
+	case !enabled:
+		return record.Policy{}, directory.ErrConnectionDisabled
+	}
+	s := c.Settings.SCIM
+	if s == nil { // stored before there was SCIM
+		var defaults config.Connection
+		defaults, err = configOf(c.Settings)
+		if s = scimSettings(defaults.SCIM); err != nil {
+			return record.Policy{}, err
+		}
+	}
+	if s.Provisioning == config.ProvisioningJIT {
+		return record.Policy{}, record.ErrNoSCIM
+	}
+	window, err := strictyaml.Duration(s.Guard.Window)
+	if err != nil {
+		return record.Policy{}, fmt.Errorf("connection %s: %w", id, err)
+	}
+	policy := record.Policy{Touch: s.Admins, Domains: c.Settings.Domains, Admins: p.admin.GroupsOf(admin.Admin)}
+	for _, r := range admin.Roles() {
+		policy.Roles = append(policy.Roles, p.admin.GroupsOf(r)...)
+	}
+	slices.Sort(policy.Roles)
+	policy.Roles = slices.Compact(policy.Roles)
+	if s.Guard.Share < 100 {
+		policy.Guard = record.Guard{Share: float64(s.Guard.Share) / 100, Minimum: int64(s.Guard.Minimum), Window: max(window, time.Minute)}
+	}
+	return policy, nil
+}

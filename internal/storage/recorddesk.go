@@ -1,0 +1,285 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+var _ record.Store = Records{}
+
+func scanSCIMToken(scan func(...any) error) (record.Token, error) {
+	var t record.Token
+	var body string
+	var used int64
+	if err := scan(&body, &t.Hash, &used); err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal([]byte(body), &t); err != nil {
+		return t, fmt.Errorf("decode SCIM token: %w", err)
+	}
+	if used > 0 {
+		t.LastUsed = fromMicros(used)
+	}
+	return t, nil
+}
+
+const selectSCIMTokens = `SELECT body, hash, last_used FROM record_tokens WHERE connection = $1 ORDER BY created DESC, id`
+
+// CreateToken implements record.TokenStore.
+func (db Records) CreateToken(ctx context.Context, n record.Token, now time.Time, events []event.Event) error {
+	body, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("encode SCIM token: %w", err)
+	}
+	return db.change(ctx, func(t *tx) error {
+		if err := t.lockCounter(ctx, "scim-tokens/"+n.Connection); err != nil {
+			return err
+		}
+		all, err := collect(ctx, t, func(rows *sql.Rows) (record.Token, error) { return scanSCIMToken(rows.Scan) }, selectSCIMTokens, n.Connection)
+		if err != nil {
+			return err
+		}
+		if good := slices.DeleteFunc(all, func(t record.Token) bool { return !now.Before(t.Expires) }); len(good) >= record.MaxTokens {
+			return record.ErrTokenLimit
+		}
+		t.tell(events...)
+		_, err = t.ExecContext(ctx, `INSERT INTO record_tokens (id, connection, hash, body, created) VALUES ($1, $2, $3, $4, $5)`,
+			n.ID, n.Connection, n.Hash, string(body), micros(n.Created))
+		return err
+	})
+}
+
+// Tokens implements record.TokenStore.
+func (db Records) Tokens(ctx context.Context, connection string) ([]record.Token, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (record.Token, error) { return scanSCIMToken(rows.Scan) }, selectSCIMTokens, connection)
+}
+
+// Token implements record.TokenStore.
+func (db Records) Token(ctx context.Context, hash []byte) (record.Token, error) {
+	t, err := scanSCIMToken(db.read.QueryRowContext(ctx, `SELECT body, hash, last_used FROM record_tokens WHERE hash = $1`, hash).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, record.ErrTokenNotFound
+	}
+	return t, translate(err)
+}
+
+// RevokeToken implements record.TokenStore.
+func (db Records) RevokeToken(ctx context.Context, connection, id string, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		t.tell(events...)
+		return oneRow(record.ErrTokenNotFound)(t.ExecContext(ctx, `DELETE FROM record_tokens WHERE connection = $1 AND id = $2`, connection, id))
+	})
+}
+
+// TouchToken implements record.TokenStore.
+func (db Records) TouchToken(ctx context.Context, id string, at time.Time) error {
+	_, err := db.write.ExecContext(ctx, `UPDATE record_tokens SET last_used = $2 WHERE id = $1 AND last_used < $2`, id, micros(at))
+	return translate(err)
+}
+
+// SaveOutcomes implements record.OperationStore.
+func (db Records) SaveOutcomes(ctx context.Context, all []record.Outcome) error {
+	rows := make([][]any, len(all))
+	for i, o := range all {
+		var err error
+		if rows[i], err = operationRow(o); err != nil {
+			return err
+		}
+	}
+	return db.change(ctx, func(t *tx) error { return t.insertRows(ctx, insertOperation, ` ON CONFLICT DO NOTHING`, rows) })
+}
+
+func scanOutcome(scan func(...any) error) (o record.Outcome, err error) {
+	var body string
+	if err := scan(&body); err != nil {
+		return o, err
+	}
+	if err := json.Unmarshal([]byte(body), &o); err != nil {
+		return o, fmt.Errorf("decode operation: %w", err)
+	}
+	return o, nil
+}
+
+// Outcomes implements record.OperationStore.
+func (db Records) Outcomes(ctx context.Context, connection, after string, limit int) ([]record.Outcome, error) {
+	query, args := `SELECT body FROM record_operations WHERE connection = $1`, []any{connection}
+	if after != "" {
+		query, args = query+` AND id < $2`, append(args, after)
+	}
+	return collect(ctx, db.read, func(rows *sql.Rows) (record.Outcome, error) { return scanOutcome(rows.Scan) },
+		query+` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(args)+1), append(args, limit)...)
+}
+
+// Outcome implements record.OperationStore.
+func (db Records) Outcome(ctx context.Context, id string) (record.Outcome, error) {
+	o, err := scanOutcome(db.read.QueryRowContext(ctx, `SELECT body FROM record_operations WHERE id = $1`, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, record.ErrNoOperation
+	}
+	return o, translate(err)
+}
+
+const selectState = `SELECT connection, halted_by, ` + guardColumns + ` FROM record_guards`
+
+func scanState(scan func(...any) error) (s record.State, err error) {
+	var g guard
+	g, err = scanGuard(func(to ...any) error { return scan(append([]any{&s.Connection, &s.By}, to...)...) })
+	s.Halted, s.OpenUntil, s.Began = fromMicros(g.halted), fromMicros(g.openUntil), fromMicros(g.began)
+	s.People, s.Members, s.PeopleGone, s.MembersGone = g.people, g.members, g.peopleGone, g.membersGone
+	return s, err
+}
+
+// State implements record.GuardStore.
+func (db Records) State(ctx context.Context, connection string) (record.State, error) {
+	s, err := scanState(db.read.QueryRowContext(ctx, selectState+` WHERE connection = $1`, connection).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return record.State{Connection: connection}, nil
+	}
+	return s, translate(err)
+}
+
+// Halted implements record.GuardStore.
+func (db Records) Halted(ctx context.Context) ([]record.State, error) {
+	return collect(ctx, db.read, func(rows *sql.Rows) (record.State, error) { return scanState(rows.Scan) }, selectState+` WHERE halted <> 0 ORDER BY connection`)
+}
+
+// Halt implements record.GuardStore.
+func (db Records) Halt(ctx context.Context, connection string, at time.Time, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		by := ""
+		if len(events) > 0 {
+			by = events[0].Data["operation"]
+		}
+		r, err := t.ExecContext(ctx, `INSERT INTO record_guards (connection, halted, halted_by, began) VALUES ($1, $2, $3, $2)
+			ON CONFLICT (connection) DO UPDATE SET halted = excluded.halted, halted_by = excluded.halted_by,
+			began = CASE WHEN record_guards.began = 0 THEN excluded.began ELSE record_guards.began END WHERE record_guards.halted = 0`, connection, micros(at), by)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		t.tell(events...)
+		return nil
+	})
+}
+
+// Resume implements record.GuardStore.
+func (db Records) Resume(ctx context.Context, connection string, openUntil time.Time, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		t.tell(events...)
+		return oneRow(record.ErrNotHalted)(t.ExecContext(ctx, `UPDATE record_guards SET halted = 0, halted_by = '', open_until = $2, began = 0 WHERE connection = $1 AND halted <> 0`,
+			connection, micros(openUntil)))
+	})
+}
+
+// Undo implements record.GuardStore.
+func (db Records) Undo(ctx context.Context, op record.Operation, connection string, since time.Time, limit int) (n int, err error) {
+	err = db.change(ctx, func(t *tx) error {
+		gone, err := collect(ctx, t, func(rows *sql.Rows) (record.User, error) { return scanUser(rows.Scan) }, `SELECT `+userColumns+` FROM record_users r
+			WHERE r.connection = $1 AND r.left_at <> 0 AND r.left_at >= $2 AND NOT r.active AND (r.deleted = 0 OR NOT EXISTS (
+				SELECT 1 FROM record_users o WHERE o.connection = r.connection AND o.deleted = 0 AND (o.name_key = r.name_key OR length(r.external_id) > 0 AND o.external_id = r.external_id)))
+			ORDER BY r.id LIMIT $3`+db.forUpdate(), connection, micros(since), limit)
+		if err != nil {
+			return err
+		}
+		for _, u := range gone {
+			if err := t.bringBack(ctx, op, u); err != nil {
+				return err
+			}
+		}
+		if n = len(gone); n < limit {
+			err = t.reopen(ctx, op, connection, since)
+		}
+		t.tell(op.Undone(n))
+		return err
+	})
+	return n, err
+}
+
+// bringBack makes a user active again who left, or was deleted.
+func (t *tx) bringBack(ctx context.Context, op record.Operation, u record.User) error {
+	_, err := t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = 0, left_at = 0, updated = $3, version = version + 1 WHERE id = $1`, u.ID, true, micros(op.Time))
+	if err == nil {
+		err = t.insertValues(ctx, u.Connection, u.ID, userValues(u))
+	}
+	if err == nil {
+		_, err = t.ExecContext(ctx, `UPDATE record_absences SET until = $2, closed = $3 WHERE record = $1 AND until = 0`, u.ID, micros(op.Time), op.ID)
+	}
+	if err != nil {
+		return err
+	}
+	t.tell(op.Returned(u))
+	return t.updateRecorded(ctx, u.Person, func(p *directory.Person) {
+		setRecord(p, directory.Record{Connection: u.Connection, ID: u.ID, Active: true})
+		p.Updated = op.Time
+	})
+}
+
+// reopen makes members of those again whose memberships were closed since a time.
+func (t *tx) reopen(ctx context.Context, op record.Operation, connection string, since time.Time) error {
+	if err := t.operation(ctx, op, ""); err != nil {
+		return err
+	}
+	type back struct{ group, person string }
+	all, err := collect(ctx, t, func(rows *sql.Rows) (b back, err error) {
+		err = rows.Scan(&b.group, &b.person)
+		return b, err
+	}, `INSERT INTO record_members (group_id, member, since, opened, connection, kind, person, pending)
+		SELECT DISTINCT m.group_id, m.member, CAST($3 AS BIGINT), CAST($4 AS TEXT), m.connection, m.kind, m.person, m.pending FROM record_members m
+		JOIN record_groups g ON g.id = m.group_id AND g.deleted = 0
+		WHERE m.connection = $1 AND m.until >= $2 AND m.until <> 0 AND (m.kind <> 'user' OR EXISTS (SELECT 1 FROM record_users u WHERE u.id = m.member AND u.deleted = 0))
+		AND (m.kind <> 'group' OR EXISTS (SELECT 1 FROM record_groups o WHERE o.id = m.member AND o.deleted = 0)) AND NOT m.pending
+		ON CONFLICT DO NOTHING RETURNING group_id, person`, connection, micros(since), micros(op.Time), op.ID)
+	if err != nil {
+		return err
+	}
+	counts := map[string]int64{}
+	for _, b := range all {
+		if b.person != "" {
+			counts[b.group]++
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(counts)) {
+		_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, micros(op.Time))
+		if err == nil {
+			err = t.countMembers(ctx, op, group, counts[group])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Protect keeps a person or a group from every connection that may not touch what is
+// protected, or ends that.
+func (db Records) Protect(ctx context.Context, what identity.Ref, on bool, at time.Time, events []event.Event) error {
+	return db.change(ctx, func(t *tx) (err error) {
+		t.tell(events...)
+		if on {
+			_, err = t.ExecContext(ctx, `INSERT INTO record_protected (kind, ref, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, string(what.Kind), what.ID, micros(at))
+		} else {
+			_, err = t.ExecContext(ctx, `DELETE FROM record_protected WHERE kind = $1 AND ref = $2`, string(what.Kind), what.ID)
+		}
+		return err
+	})
+}
+
+// Protected reports whether a person or a group is protected by name.
+func (db Records) Protected(ctx context.Context, what identity.Ref) (is bool, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM record_protected WHERE kind = $1 AND ref = $2)`, string(what.Kind), what.ID).Scan(&is)
+	return is, translate(err)
+}
