@@ -15,7 +15,7 @@ var (
 	// ErrFuture refuses a time that has not come.
 	ErrFuture = fault.New(fault.Invalid, "explain_future", "what will be cannot be explained: name a time that has come").At("at")
 	// ErrAsk refuses a question that names nobody, or no app.
-	ErrAsk = fault.New(fault.Invalid, "explain_incomplete", "name a person and an app")
+	ErrAsk = fault.New(fault.Invalid, "explain_access_incomplete", "name a person and an app")
 )
 
 // Release is what an app's manifest was from Since on.
