@@ -9,7 +9,6 @@ import (
 	_ "crypto/sha256" // ES256, RS256, PS256
 	_ "crypto/sha512" // the 384 and 512 bit variants
 	"errors"
-	"math/big"
 	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -112,8 +111,7 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	if len(signature) != 2*width {
 		return false
 	}
-	r, s := new(big.Int).SetBytes(signature[:width]), new(big.Int).SetBytes(signature[width:])
-	return ecdsa.Verify(key, digest, r, s)
+	return ecdsa.VerifyASN1(key, digest, derSignature(signature))
 }
 
 func verifyRSA(key *rsa.PublicKey, s scheme, digest, signature []byte) bool {

@@ -76,14 +76,11 @@ func (s *Signer) sign(input []byte) ([]byte, error) {
 	switch key := s.key.(type) {
 	case *ecdsa.PrivateKey:
 		digest := sha256.Sum256(input)
-		r, v, err := ecdsa.Sign(rand.Reader, key, digest[:])
+		der, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
 		if err != nil {
 			return nil, fmt.Errorf("ecdsa: %w", err)
 		}
-		out := make([]byte, 2*p256Width)
-		r.FillBytes(out[:p256Width])
-		v.FillBytes(out[p256Width:])
-		return out, nil
+		return rawSignature(der, p256Width)
 	case *rsa.PrivateKey:
 		if s.algorithm == SAML {
 			return nil, errKeyType // no token is signed with a key for SAML
