@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,6 +86,10 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 	if err != nil {
 		return Person{}, err
 	}
+	names, _, err := s.facts(ctx)
+	if err != nil {
+		return Person{}, err
+	}
 	key := Key{Connection: a.Connection, Subject: a.Subject}
 	if by != JIT {
 		key.ExternalID = in.ExternalID
@@ -107,7 +112,13 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 		}
 		e := event.New(now, "person.signed_in", actor, identity.Person(p.ID), "connection", a.Connection)
 		p.signedIn(a, in.Profile, in.Groups, e)
-		return p, append(events, e), nil
+		events = append(events, e)
+		if old != nil {
+			if fields := changedFields(*old, p, names); len(fields) > 0 {
+				events = append(events, event.New(now, "person.changed", actor, identity.Person(p.ID), "connection", a.Connection, "fields", strings.Join(fields, " ")))
+			}
+		}
+		return p, events, nil
 	})
 	if err != nil {
 		return Person{}, fmt.Errorf("sign in: %w", err)
