@@ -36,6 +36,7 @@ const (
 type Dispatcher struct {
 	o        Options
 	handlers map[string][]named
+	revoking []named
 	hint     chan struct{}
 }
 
@@ -60,7 +61,13 @@ func (d *Dispatcher) Handle(typ, name string, h Handler) {
 	d.handlers[typ] = append(d.handlers[typ], named{name, h})
 }
 
-// Types returns the types that have a handler: what the outbox must keep.
+// HandleRevoking adds a handler for every event that revokes something, which the
+// outbox must then keep whatever their type. Call it before Run.
+func (d *Dispatcher) HandleRevoking(name string, h Handler) {
+	d.revoking = append(d.revoking, named{name, h})
+}
+
+// Types returns the types that have a handler of their own: what the outbox must keep.
 func (d *Dispatcher) Types() []string {
 	types := make([]string, 0, len(d.handlers))
 	for t := range d.handlers {
@@ -137,7 +144,11 @@ func (d *Dispatcher) deliver(ctx context.Context, delivery Delivery) (ok bool, e
 
 // handle runs every handler; a panic counts as a failure of that event alone.
 func (d *Dispatcher) handle(ctx context.Context, e Event) (err error) {
-	for _, h := range d.handlers[e.Type] {
+	handlers := d.handlers[e.Type]
+	if len(e.Revokes) > 0 {
+		handlers = slices.Concat(handlers, d.revoking)
+	}
+	for _, h := range handlers {
 		if err := contain(func() error { return h.do(ctx, e) }); err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}

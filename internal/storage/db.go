@@ -55,6 +55,8 @@ type Options struct {
 	Dir, DSN string
 	// OutboxTypes are the event types that have a handler.
 	OutboxTypes []string
+	// OutboxRevoking has the outbox keep every event that revokes something, too.
+	OutboxRevoking bool
 	// Raised runs after the commit of an event that revoked something; nil for none.
 	Raised func(context.Context) error
 	// Queued runs after the commit of an event with a handler; nil for none.
