@@ -32,10 +32,11 @@ var nouns = map[string][]string{
 	"registry":    {"catalog", "directory"},
 	"entitlement": {"registry", "catalog", "directory"},
 	"claims":      {"entitlement", "registry", "catalog", "directory"},
+	"signal":      {"claims", "entitlement", "registry", "catalog", "directory", "grant", "session"},
 }
 
 // faces may import ground and every noun, and no other face.
-var faces = []string{"saml", "upstream", "login", "oidc", "tokenexchange", "scim", "api", "portal", "storage", "demo"}
+var faces = []string{"saml", "upstream", "login", "oidc", "tokenexchange", "scim", "ssf", "api", "portal", "storage", "demo"}
 
 // queries is the query language of SCIM: plain data and a parser, which whoever asks a
 // directory and whoever answers shares.

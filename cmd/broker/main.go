@@ -37,6 +37,7 @@ type commands struct {
 	Audit      auditCommand    `cmd:"" help:"The audit log."`
 	Outbox     outboxCommand   `cmd:"" help:"Events whose consequences are not done."`
 	Job        jobCommand      `cmd:"" help:"Durable jobs, such as back-channel logout."`
+	Signals    signalsCommand  `cmd:"" help:"Streams of shared signals, on which apps and APIs hear of what was revoked."`
 	Role       roleCommand     `cmd:"" help:"Roles, and who has them."`
 	Token      tokenCommand    `cmd:"" help:"API tokens."`
 	Change     changeCommand   `cmd:"" help:"Changes that wait for a second person."`

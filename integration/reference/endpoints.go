@@ -51,6 +51,9 @@ func endpoints(ctx context.Context, b *broker) (string, error) {
 		"`/login/saml/{connection}`: `/metadata` (ours for that provider), `/acs` (assertion consumer service, POST) and `/slo` (single\n" +
 		"logout, redirect and POST).\n\nFor apps that speak SAML: `/saml/metadata`, from which they have `/saml/sso` and `/saml/slo` (single sign-on and single logout,\n" +
 		"redirect and POST). `/saml/launch/{name}` opens such an app.\n")
+	if err := signals(ctx, b, &out); err != nil {
+		return "", err
+	}
 	out.WriteString("\nFor people: `/` (my apps), `/apps/{name}`, `/account`, `/admin` for administrators. For operators: `/healthz` (the process\n" +
 		"lives), `/readyz` (what works, by name), `/metrics` (for the networks of `metrics.allow`).\n\n## Management API\n\n" +
 		"Below `/api/v1`: on the network with an API token (`Authorization: Bearer …`), on the Unix socket as the operator. The OpenAPI 3.1\n" +
@@ -63,4 +66,23 @@ func endpoints(ctx context.Context, b *broker) (string, error) {
 		}
 	}
 	return out.String(), nil
+}
+
+// signals lists what receivers of shared signals are served.
+func signals(ctx context.Context, b *broker, out *strings.Builder) error {
+	var metadata map[string]any
+	if err := b.document(ctx, "/.well-known/ssf-configuration", false, &metadata); err != nil {
+		return err
+	}
+	out.WriteString("\nFor receivers of [shared signals](../guide/signals.md), from `/.well-known/ssf-configuration` (OpenID Shared Signals Framework 1.0), with a token\n" +
+		"of the scope `ssf.manage` or `ssf.read`:")
+	issuer, separator := b.demo.Facts().Issuer, " "
+	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+		if address, ok := metadata[name].(string); ok && strings.HasSuffix(name, "_endpoint") {
+			fmt.Fprintf(out, "%s`%s` (`%s`)", separator, strings.TrimPrefix(address, issuer), name)
+			separator = ", "
+		}
+	}
+	out.WriteString(", and `/ssf/poll/{id}` (RFC 8936).\n")
+	return nil
 }

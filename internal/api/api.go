@@ -71,6 +71,7 @@ type Options struct {
 	Audit     Audit
 	Outbox    *event.Desk
 	Jobs      *job.Desk
+	Streams   Streams
 	Figures   activity.Figures
 	// Hit counts what carries an id and is in use at a time: the previews.
 	Hit func(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error)

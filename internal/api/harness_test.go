@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
@@ -99,6 +100,13 @@ func explain(_ context.Context, q policy.Exchange) (policy.Explanation, error) {
 		e.Steps = append(e.Steps, policy.Step{Name: "audience", Outcome: policy.Refused, Rule: "audience_denied", Remedies: []policy.Remedy{policy.ClientOwner.Changes("spec.identity.tokenExchange")}})
 	}
 	return e, nil
+}
+
+// streams are those of shared signals.
+func streams(db *storage.DB, vault *keys.Vault, now func() time.Time) *signal.Service {
+	return signal.NewService(signal.Options{
+		Store: db, Sealer: vault, Allowed: httpx.Guard{}.Check, Now: now, Queued: func() {}, Created: func(context.Context) error { return nil },
+	})
 }
 
 // nobody is the header of who is not the operator and has no token.
@@ -179,7 +187,8 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),
-		Keys: ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: b.clock}),
+		Streams: streams(db, vault, b.clock),
+		Keys:    ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: b.clock}),
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") }, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
@@ -30,6 +31,7 @@ func (a *API) table() []rest.Route {
 		{"Keys", a.keyRoutes()},
 		{"Audit", a.auditRoutes()},
 		{"Outbox and jobs", a.queueRoutes()},
+		{"Shared signals", a.streamRoutes()},
 		{"Administration", a.adminRoutes()},
 		{"Changes", a.changeRoutes()},
 	} {
@@ -57,6 +59,8 @@ func schemas() rest.Schemas {
 	rest.Words(s, nodeLive, nodeEnded, nodeExpired)
 	rest.Words(s, policy.Outcomes()...)
 	rest.Words(s, policy.Everybody()...)
+	rest.Words(s, signal.Statuses()...)
+	rest.Words(s, signal.SetWaiting, signal.SetDelivered, signal.SetRefused, signal.SetDropped)
 	return s
 }
 

@@ -89,7 +89,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
 		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Extensions: []oidc.Extension{exchange}, Revocations: p.revocations, Feed: p.revocations, UI: f.ui, HTTP: p.client,
-		Limits: limits.provider, Leave: f.apps.Leave,
+		Limits: limits.provider, Leave: f.apps.Leave, Note: p.signals.notebook.Note,
 		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})
 	if err != nil {
@@ -103,6 +103,9 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
 	})
 	if err != nil {
+		return err
+	}
+	if err = p.openSignalsFace(limits); err != nil {
 		return err
 	}
 	if f.api, err = api.New(p.management()); err != nil {
@@ -125,7 +128,8 @@ func (p *parts) management() api.Options {
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
 		Connections: p.connections, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
-		Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, ExplainExchange: p.faces.explainer.Explain,
+		Streams: p.signals.service,
+		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, ExplainExchange: p.faces.explainer.Explain,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }
@@ -154,6 +158,7 @@ func (p *parts) public() *http.ServeMux {
 	f.saml.Mount(mux)
 	f.apps.Mount(mux)
 	f.provider.Mount(mux)
+	p.signals.face.Mount(mux)
 	f.portal.Mount(mux)
 	f.console.Mount(mux)
 	f.api.Mount(mux, f.bearer)
@@ -207,6 +212,14 @@ func (p *parts) gauges() {
 		backlog(func(waiting int, _ time.Duration) float64 { return float64(waiting) }))
 	p.metrics.Gauge("gatehouse_outbox_oldest_seconds", "How long the oldest of them has waited.",
 		backlog(func(_ int, oldest time.Duration) float64 { return oldest.Seconds() }))
+	p.metrics.Gauge("gatehouse_signals_waiting", "Shared signals that wait for their receivers, in all streams.", func(ctx context.Context) (float64, error) {
+		waiting, _, err := p.db.SignalBacklog(ctx)
+		return float64(waiting), err
+	})
+	p.metrics.Gauge("gatehouse_signals_failing_streams", "Streams of shared signals whose last push failed.", func(ctx context.Context) (float64, error) {
+		_, failing, err := p.db.SignalBacklog(ctx)
+		return float64(failing), err
+	})
 	p.metrics.Gauge("gatehouse_audit_unsealed", "Audit entries that no seal covers yet.", func(ctx context.Context) (float64, error) {
 		n, err := p.db.CountUnsealed(ctx)
 		return float64(n), err

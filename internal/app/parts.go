@@ -34,6 +34,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
 	"github.com/gatehouse-io/gatehouse/internal/token"
@@ -86,6 +87,7 @@ type parts struct {
 	explainer    *entitlement.Explainer
 	admin        *admin.Service
 	sessions     *session.Manager
+	signals      signals
 	faces        faces
 }
 
@@ -150,7 +152,7 @@ func newVault(cfg config.Config) (*keys.Vault, error) {
 
 func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	options := storage.Options{
-		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: slices.Concat(endingEvents, lostEvents),
+		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: slices.Concat(endingEvents, lostEvents, signal.Handled()), OutboxRevoking: true,
 		Raised: func(ctx context.Context) error {
 			// The change is committed: it is followed although the caller may have left.
 			return p.revocations.Sync(context.WithoutCancel(ctx))
@@ -236,7 +238,7 @@ func (p *parts) openMemory(ctx context.Context, born time.Time) (cache.Engine, e
 	})
 }
 
-func (p *parts) openServices(context.Context, Options) error {
+func (p *parts) openServices(ctx context.Context, _ Options) error {
 	if err := fourEyes(p.cfg.Admin.FourEyes); err != nil {
 		return err
 	}
@@ -262,7 +264,7 @@ func (p *parts) openServices(context.Context, Options) error {
 	p.verifier = token.NewVerifier(token.VerifierOptions{
 		Issuer: p.cfg.Issuer, Era: p.db.Era, Keys: p.ring, Revocations: p.revocations, Now: p.now,
 	})
-	return nil
+	return p.openSignals(ctx)
 }
 
 // exclusive takes a named lock that the replicas share.

@@ -80,6 +80,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
 	p.jobs.Handle(entitlement.EndQueue, p.assignments.Expire)
 	p.jobs.Handle(storage.SweepQueue, p.db.SweepAccess)
+	p.signals.tell(p)
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
 	p.follow()
@@ -94,7 +95,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("derive-apps", keysEvery, p.db.DeriveApps)
 	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
-	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.saml.Run, p.outbox.Run, p.jobs.Run, p.keepMark, p.faces.login.Run, p.records.Run, p.readMetadata} {
+	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.saml.Run, p.outbox.Run, p.jobs.Run, p.keepMark, p.faces.login.Run, p.records.Run, p.readMetadata, p.signals.pusher.Run, p.signals.notebook.Run} {
 		b.group.Go(func() error {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				return err

@@ -35,7 +35,16 @@ var (
 )
 
 // identityScopes mean something to the broker itself: no API may claim them.
-var identityScopes = []string{"openid", "profile", "email", "groups", "roles", "address", "phone", "offline_access"}
+var identityScopes = []string{
+	"openid", "profile", "email", "groups", "roles", "address", "phone", "offline_access", ScopeSignalsRead, ScopeSignalsManage,
+}
+
+// The scopes of the broker's own API of shared signals (CAEP Interoperability Profile
+// 1.0, section 2.7.2). A client has them for itself, never in a person's name.
+const (
+	ScopeSignalsRead   = "ssf.read"
+	ScopeSignalsManage = "ssf.manage"
+)
 
 // The bounds of what a manifest may ask for.
 const (

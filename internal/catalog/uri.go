@@ -21,6 +21,10 @@ func (c *checker) uri(path, uri string) {
 	}
 }
 
+// URIRule says why a URI that an app hands in cannot be registered, as a rule that
+// follows its name; "" means that it can. See the manifest's URIs.
+func URIRule(uri string) string { return badURI(uri) }
+
 // badURI says why a URI cannot be registered; "" means that it can. A registered
 // URI is compared byte by byte (RFC 9700, section 4.1), so it must have one
 // reading only: nothing that a browser and a server could take differently.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -24,9 +25,10 @@ type EdgeOptions struct {
 	Secure bool
 }
 
-// authorizationServer is the well-known path that stands before an issuer's own
-// path, where everything else of ours stands after it (RFC 8414, section 3).
-const authorizationServer = "/.well-known/oauth-authorization-server"
+// beforePath are the well-known paths that stand before an issuer's own path, where
+// everything else of ours stands after it (RFC 8414, section 3; OpenID Shared Signals
+// Framework 1.0, section 7.2).
+var beforePath = []string{"/.well-known/oauth-authorization-server", "/.well-known/ssf-configuration"}
 
 // Edge is the outermost middleware: it finds out who asks, gives the request an
 // id, bounds the body, strips the prefix and sets the headers of every answer.
@@ -56,8 +58,8 @@ func Edge(o EdgeOptions, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if r.URL.Path == authorizationServer+o.Prefix {
-			r.URL.Path = o.Prefix + authorizationServer
+		if wellKnown, ok := strings.CutSuffix(r.URL.Path, o.Prefix); ok && slices.Contains(beforePath, wellKnown) {
+			r.URL.Path = o.Prefix + wellKnown
 			r.URL.RawPath = ""
 		}
 		http.StripPrefix(o.Prefix, next).ServeHTTP(w, r)

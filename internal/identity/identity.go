@@ -35,6 +35,7 @@ const (
 	KindEvent    Kind = "event"
 	KindJob      Kind = "job"
 	KindChange   Kind = "change"
+	KindStream   Kind = "stream"
 )
 
 // Ref names one thing by kind and internal id. Internal ids are random and are
@@ -117,11 +118,14 @@ func Event(id string) Ref { return Ref{KindEvent, id} }
 // Job names a durable job by its id.
 func Job(id string) Ref { return Ref{KindJob, id} }
 
+// Stream names a stream of shared signals by its id.
+func Stream(id string) Ref { return Ref{KindStream, id} }
+
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
 		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindInstall, KindKey, KindSettings,
-		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange,
+		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange, KindStream,
 	}
 }
 

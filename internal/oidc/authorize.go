@@ -222,6 +222,9 @@ func (p *Provider) checkScope(r *http.Request, params url.Values, c *registry.Cl
 		if !slices.Contains(c.Scopes, s) {
 			return refuse("invalid_scope", "scope asks for something that the app's manifest does not")
 		}
+		if slices.Contains(ownScopes, s) {
+			return refuse("invalid_scope", "a client has this scope for itself, by client_credentials, and never in a person's name")
+		}
 	}
 	if len(a.Scopes) == 0 {
 		return refuse("invalid_scope", "scope is missing")

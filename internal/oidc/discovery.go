@@ -49,7 +49,7 @@ func discovery(issuer string, extensions []Extension) (document, error) {
 			Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token",
 			IntrospectionEndpoint: issuer + "/introspect", UserinfoEndpoint: issuer + "/userinfo", RevocationEndpoint: issuer + "/revoke",
 			EndSessionEndpoint: issuer + "/logout", JwksURI: issuer + "/jwks",
-			ScopesSupported:        []string{"openid", "profile", "email", "groups", "offline_access"},
+			ScopesSupported:        append([]string{"openid", "profile", "email", "groups", "offline_access"}, ownScopes...),
 			ResponseTypesSupported: []string{"code"}, SubjectTypesSupported: []string{"public"},
 			GrantTypesSupported:               grants,
 			IDTokenSigningAlgValuesSupported:  algorithms,

@@ -86,6 +86,7 @@ func (p *Provider) mintDecided(req *tokenRequest, d Decision) (*tokenAnswer, eve
 	if last := req.now.Add(accessLife); a.Expires.After(last) {
 		a.Expires = last
 	}
+	req.minted = a
 	raw, err := p.o.Minter.Access(req.algorithm(), a)
 	if err != nil {
 		return nil, event.Event{}, err

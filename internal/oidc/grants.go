@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -227,6 +228,9 @@ func (p *Provider) retry(req *tokenRequest, t grant.RefreshToken, f grant.Family
 	return answer, r, nil
 }
 
+// ownScopes are those of the broker's own APIs for apps, whose audience is the issuer.
+var ownScopes = []string{catalog.ScopeSignalsRead, catalog.ScopeSignalsManage}
+
 // clientGrant gives a confidential client a token of its own.
 func (p *Provider) clientGrant(req *tokenRequest) (*tokenAnswer, error) {
 	if req.client.Method == registry.AuthNone {
@@ -234,7 +238,7 @@ func (p *Provider) clientGrant(req *tokenRequest) (*tokenAnswer, error) {
 	}
 	scopes := strings.Fields(req.form.Get("scope"))
 	s := grant.Subject{App: req.client.App, Client: req.client.ID, Audience: req.form.Get("resource"), Rev: req.rev}
-	var offered []string
+	offered := ownScopes
 	if s.Audience != "" {
 		a, err := p.o.Clients.Audience(req.http.Context(), s.Audience)
 		if err != nil {

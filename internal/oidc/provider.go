@@ -130,7 +130,9 @@ type Options struct {
 	// Leave signs the person out where only the browser can tell of it, and goes on to
 	// back from there, where it answers the browser and returns true; nil does nothing.
 	Leave func(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool
-	UI    *ui.UI
+	// Note notes what a token says before it is handed out: signal.Notebook.
+	Note func(ctx context.Context, a token.Access) error
+	UI   *ui.UI
 	// HTTP is the guarded client: for client keys and back-channel logout.
 	HTTP *http.Client
 	// Actor describes who makes a request.

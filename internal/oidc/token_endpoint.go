@@ -34,6 +34,8 @@ type tokenRequest struct {
 	// person and decision are set by subjectUsable, for a grant that is a person's.
 	person   directory.Person
 	decision entitlement.Decision
+	// minted is what the access token says that is about to be handed out.
+	minted token.Access
 }
 
 // tokenGrant turns an authenticated request into an answer. It is called by the
@@ -73,7 +75,11 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.oauthError(w, r, err)
 		return
 	}
-	answer, err := issue(p, &tokenRequest{http: r, form: form, client: c, rev: min(rev, c.Rev), now: p.o.Now().UTC().Truncate(time.Microsecond)})
+	req := &tokenRequest{http: r, form: form, client: c, rev: min(rev, c.Rev), now: p.o.Now().UTC().Truncate(time.Microsecond)}
+	answer, err := issue(p, req)
+	if err == nil {
+		err = p.o.Note(r.Context(), req.minted)
+	}
 	if err != nil {
 		p.oauthError(w, r, err)
 		return
@@ -155,6 +161,7 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 	} else {
 		a.AuthTime = s.Authentication.Time
 	}
+	req.minted = a
 	access, err := p.o.Minter.Access(alg, a)
 	if err != nil {
 		return nil, event.Event{}, err

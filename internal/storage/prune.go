@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 )
 
 // What has ended stays for a while: tombstones tell a replay from a guess, and
@@ -11,6 +13,8 @@ import (
 const (
 	keepTombstones = 24 * time.Hour
 	keepFinished   = 7 * 24 * time.Hour
+	// keepSubjects is longer than any refresh token lives.
+	keepSubjects = 31 * 24 * time.Hour
 	// pruneBatch bounds one statement, so that no writer waits long.
 	pruneBatch = 1000
 )
@@ -32,6 +36,8 @@ var prunings = []struct {
 	{"jobs", `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state IN ('done', 'discarded') AND deadline < $1 LIMIT $2)`, keepFinished},
 	{"traces", `DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE expires < $1 LIMIT $2)`, 0},
 	{"SCIM operations", `DELETE FROM record_operations WHERE id IN (SELECT id FROM record_operations WHERE expires < $1 LIMIT $2)`, 0},
+	{"signals", `DELETE FROM signal_sets WHERE (stream, id) IN (SELECT stream, id FROM signal_sets WHERE state <> 'waiting' AND settled < $1 LIMIT $2)`, signal.Keep},
+	{"subjects of signals", `DELETE FROM signal_subjects WHERE (receiver, person, session, via) IN (SELECT receiver, person, session, via FROM signal_subjects WHERE seen < $1 LIMIT $2)`, keepSubjects},
 	{"answers", `DELETE FROM api_answers WHERE (scope, name) IN (SELECT scope, name FROM api_answers WHERE expires < $1 LIMIT $2)`, 0},
 }
 

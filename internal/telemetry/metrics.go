@@ -20,6 +20,7 @@ type Metrics struct {
 	signIns  *prometheus.CounterVec
 	tokens   *prometheus.CounterVec
 	limited  *prometheus.CounterVec
+	pushed   *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -39,8 +40,14 @@ func NewMetrics() *Metrics {
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_rate_limited_total", Help: "Requests refused because there were too many, by the limit in the configuration.",
 		}, []string{"limit"}),
+		pushed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_signals_pushed_total", Help: "Pushes of shared signals by outcome (delivered, failed, refused).",
+		}, []string{"outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.signIns, m.tokens, m.limited, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, outcome := range []string{"delivered", "failed", "refused"} {
+		m.pushed.WithLabelValues(outcome) // counts from 0, not from the first push on
+	}
+	m.registry.MustRegister(m.requests, m.signIns, m.tokens, m.limited, m.pushed, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -71,6 +78,9 @@ func (m *Metrics) Issued(grantType string) { m.tokens.WithLabelValues(grantType)
 
 // Limited returns what counts the refusals of a limit.
 func (m *Metrics) Limited(limit string) func() { return m.limited.WithLabelValues(limit).Inc }
+
+// Pushed counts a push of a shared signal.
+func (m *Metrics) Pushed(outcome string) { m.pushed.WithLabelValues(outcome).Inc() }
 
 func (m *Metrics) request(route string, status int, took time.Duration) {
 	if route == "" {

@@ -148,6 +148,10 @@ func (m *Minter) issued(t time.Time) time.Time {
 }
 
 func (m *Minter) sign(alg keys.Algorithm, typ string, payload []byte) (string, error) {
+	return m.signUpTo(MaxSize, alg, typ, payload)
+}
+
+func (m *Minter) signUpTo(most int, alg keys.Algorithm, typ string, payload []byte) (string, error) {
 	signer, err := m.o.Ring.Signer(alg)
 	if err != nil {
 		return "", fmt.Errorf("mint %s: %w", typ, err)
@@ -156,7 +160,7 @@ func (m *Minter) sign(alg keys.Algorithm, typ string, payload []byte) (string, e
 	if err != nil {
 		return "", fmt.Errorf("mint %s: %w", typ, err)
 	}
-	if len(jws) > MaxSize {
+	if len(jws) > most {
 		return "", fmt.Errorf("mint %s: %w: it would have %d bytes", typ, errClaims, len(jws))
 	}
 	return jws, nil

@@ -1,10 +1,11 @@
 // Package token is the one place where the broker's tokens are minted and
-// verified. It knows three, told apart by the typ of their header, which is
+// verified. It knows four, told apart by the typ of their header, which is
 // checked exactly:
 //
-//	at+jwt      Access, an access token (RFC 9068)
-//	JWT         ID, an id_token (OpenID Connect Core, section 2)
-//	logout+jwt  Logout, a logout token (OpenID Connect Back-Channel Logout)
+//	at+jwt        Access, an access token (RFC 9068)
+//	JWT           ID, an id_token (OpenID Connect Core, section 2)
+//	logout+jwt    Logout, a logout token (OpenID Connect Back-Channel Logout)
+//	secevent+jwt  SecurityEvent, a security event token (RFC 8417)
 //
 // Besides the standard claims an access token carries what may revoke it: sid
 // (session), cnx (connection), app, client_id, gnt (grant) and the key in its
@@ -34,6 +35,7 @@ const (
 	TypeAccess = "at+jwt"
 	TypeID     = "JWT"
 	TypeLogout = "logout+jwt"
+	TypeEvent  = "secevent+jwt"
 )
 
 // The faults of verification. Outside both are invalid_token: which rule failed

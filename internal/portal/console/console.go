@@ -33,6 +33,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -108,7 +109,13 @@ type Options struct {
 	AuditState func(ctx context.Context) (audit.State, error)
 	Outbox     *event.Desk
 	Jobs       *job.Desk
-	Figures    activity.Figures
+	// Streams are those of shared signals: signal.Service.
+	Streams interface {
+		Search(ctx context.Context, q signal.Query) (page []signal.Stream, next string, err error)
+		Find(ctx context.Context, id string) (signal.Stream, error)
+		Recent(ctx context.Context, stream string, limit int) ([]signal.Set, error)
+	}
+	Figures activity.Figures
 	// Traces are the sign-ins that failed, and tests of connections.
 	Traces interface {
 		Trace(ctx context.Context, id string) (trace.Trace, error)

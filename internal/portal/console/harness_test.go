@@ -33,6 +33,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
@@ -95,6 +96,9 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		Store: db, People: s.people, Revocations: revocations, Era: db.Era(), Now: time.Now, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 	})
 	outbox, jobs := &event.Desk{Queue: db.OutboxQueue(), Now: time.Now}, &job.Desk{Queue: db.JobQueue(), Now: time.Now}
+	streams := signal.NewService(signal.Options{
+		Store: db, Sealer: vault, Allowed: httpx.Guard{}.Check, Now: time.Now, Queued: func() {}, Created: func(context.Context) error { return nil },
+	})
 	lock := func(ctx context.Context, name string) (func(), error) {
 		return job.Lock(ctx, db.Jobs(), name, time.Now)
 	}
@@ -102,7 +106,8 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	operations, err := api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
 		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions,
-		Keys: ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Exchanges: exchanges, Traces: db,
+		Streams: streams,
+		Keys:    ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Exchanges: exchanges, Traces: db,
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
 		Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
@@ -117,6 +122,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections, CertificatesEnd: s.certificatesEnd,
 		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
+		Streams:    streams,
 		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations, Entitlements: entitlement.NewChecker(s.people, db, time.Now),
 	})
 	if err != nil {

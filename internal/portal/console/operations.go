@@ -45,6 +45,7 @@ func (c *Console) operationTabs(v *visit, here string) ([]ui.Nav, []ui.Stat, err
 	tabs := []ui.Nav{
 		{Text: ui.T("Events"), Href: c.path("/operations"), Current: here == "outbox", Count: int(outbox.Buried)},
 		{Text: ui.T("Jobs"), Href: c.path("/operations/jobs"), Current: here == "jobs", Count: int(jobs.Buried)},
+		{Text: ui.T("Signals"), Href: c.path("/operations/streams"), Current: here == "streams"},
 	}
 	b := outbox
 	if here == "jobs" {

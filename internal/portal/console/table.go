@@ -110,7 +110,7 @@ func (c *Console) keyRules() []rule {
 }
 
 func (c *Console) operationRules() []rule {
-	const queued, job = "/operations/events/{id}", "/operations/jobs/{id}"
+	const queued, job, stream = "/operations/events/{id}", "/operations/jobs/{id}", "/operations/streams/{id}"
 	return []rule{
 		{path: "/audit", right: admin.ReadAudit, show: c.showAudit},
 		{path: "/audit/{id}", right: admin.ReadAudit, show: c.showEntry},
@@ -122,6 +122,12 @@ func (c *Console) operationRules() []rule {
 		{path: job, right: admin.ReadOperations, show: c.showJob},
 		{path: job + "/retry", right: admin.WriteOperations, operation: "retryJob", then: job, notice: "job-retried"},
 		{path: job + "/discard", right: admin.WriteOperations, ask: c.askDiscardJob, operation: "discardJob", then: job, notice: "job-discarded"},
+		{path: "/operations/streams", right: admin.ReadOperations, show: c.showStreams},
+		{path: stream, right: admin.ReadOperations, show: c.showStream},
+		{path: stream + "/pause", right: admin.WriteOperations, operation: "pauseStream", then: stream, notice: "stream-paused"},
+		{path: stream + "/enable", right: admin.WriteOperations, operation: "enableStream", then: stream, notice: "stream-enabled"},
+		{path: stream + "/disable", right: admin.WriteOperations, ask: c.askDisableStream, operation: "disableStream", then: stream, notice: "stream-disabled"},
+		{path: stream + "/remove", right: admin.WriteOperations, ask: c.askRemoveStream, operation: "removeStream", then: "/operations/streams", notice: "stream-removed"},
 	}
 }
 

@@ -1,0 +1,341 @@
+package signal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/token"
+)
+
+// RefusedQueue is the queue of SETs that receivers refused.
+const RefusedQueue = "refused-signals"
+
+// The pace of pushing.
+const (
+	pushers   = 8 // streams that are pushed to at once
+	pushPoll  = 500 * time.Millisecond
+	pushTime  = 10 * time.Second // for one SET
+	pushSlice = 15 * time.Second // for one stream, before others have their turn
+	pushLease = 30 * time.Second // more than a slice and a SET
+	pushRead  = 16               // SETs that are read at once
+
+	firstRetry = time.Second
+	longest    = 15 * time.Minute
+	// mostRefusals is how often a SET is pushed that the receiver says is wrong.
+	mostRefusals = 5
+	// mostError bounds what is read of an answer.
+	mostError = 4 << 10
+)
+
+// Minter is the part of token.Minter that is needed.
+type Minter interface {
+	SecurityEvent(alg keys.Algorithm, e token.SecurityEvent) (string, error)
+}
+
+// Queue takes jobs.
+type Queue interface {
+	Enqueue(ctx context.Context, jobs ...job.Job) error
+}
+
+// SenderOptions are what a Sender needs. All are required.
+type SenderOptions struct {
+	Store   Store
+	Clients Clients
+	Minter  Minter
+	Jobs    Queue
+	Now     func() time.Time
+}
+
+// Sender writes SETs out, and sets those aside that are refused.
+type Sender struct{ o SenderOptions }
+
+// NewSender returns a Sender.
+func NewSender(o SenderOptions) *Sender { return &Sender{o} }
+
+// errOff is why nothing is delivered to an app that is switched off.
+var errOff = fault.New(fault.Denied, "stream_app_off", "the app is disabled, incomplete or gone")
+
+// Algorithm returns what the SETs of a stream are signed with: like all tokens of its
+// client. It fails when its app may not hear of anything now.
+func (s *Sender) Algorithm(ctx context.Context, of Stream) (keys.Algorithm, error) {
+	c, err := s.o.Clients.Client(ctx, of.Client)
+	switch {
+	case fault.KindOf(err) == fault.NotFound && err != nil:
+		return "", errOff
+	case err != nil:
+		return "", fmt.Errorf("find the client of a stream: %w", err)
+	case c.App != of.App, c.Disabled, len(c.Missing) > 0:
+		return "", errOff
+	case c.SigningAlg == "":
+		return keys.ES256, nil
+	}
+	return keys.Algorithm(c.SigningAlg), nil
+}
+
+// Sign makes the token of a SET.
+func (s *Sender) Sign(alg keys.Algorithm, to Stream, set Set) (string, error) {
+	raw, err := s.o.Minter.SecurityEvent(alg, token.SecurityEvent{
+		ID: set.ID, Audience: to.Client, Issued: set.Issued, Transaction: set.Transaction, Subject: set.Subject, Type: set.Type, Claims: set.Claims,
+	})
+	if err != nil {
+		return "", fmt.Errorf("sign event %s: %w", set.ID, err)
+	}
+	return raw, nil
+}
+
+// refusedJob is a SET that was set aside.
+type refusedJob struct{ Stream, Set, Reason string }
+
+// SetAside makes a job of a SET that was refused, which is buried at once: a person
+// decides whether it is tried again.
+func (s *Sender) SetAside(ctx context.Context, stream, set, reason string) error {
+	payload, err := json.Marshal(refusedJob{stream, set, reason})
+	if err != nil {
+		return fmt.Errorf("set an event aside: %w", err)
+	}
+	now := s.o.Now()
+	// A SET that is refused once more has another key.
+	key := fmt.Sprintf("%s/%s/%d", stream, set, now.UnixMicro())
+	return s.o.Jobs.Enqueue(ctx, job.Job{Queue: RefusedQueue, Key: key, Payload: payload, RunAt: now, Deadline: now})
+}
+
+// Refused is the handler of RefusedQueue. The first try says why the SET is there, and
+// buries the job; any other is a person's, and has the SET wait for delivery again.
+func (s *Sender) Refused(ctx context.Context, j job.Job) error {
+	var r refusedJob
+	if err := json.Unmarshal(j.Payload, &r); err != nil {
+		return fmt.Errorf("read a refused event: %w", err)
+	}
+	if j.Attempt <= 1 {
+		return fmt.Errorf("%w: %s", ErrRefused, r.Reason)
+	}
+	err := s.o.Store.RequeueSet(ctx, r.Stream, r.Set)
+	if errors.Is(err, ErrNotFound) {
+		return nil // the stream is gone, or the SET has been delivered
+	}
+	return err
+}
+
+// PusherOptions are what a Pusher needs. All are required.
+type PusherOptions struct {
+	Sender *Sender
+	// Authorization returns the header of the pushes of a stream: Service.Authorization.
+	Authorization func(Stream) (string, error)
+	// HTTP is the guarded client.
+	HTTP *http.Client
+	Log  *slog.Logger
+	// Pushed counts a push by its outcome: delivered, failed or refused.
+	Pushed func(outcome string)
+}
+
+// Pusher delivers the SETs of streams of Push (RFC 8935).
+type Pusher struct {
+	o     PusherOptions
+	slots chan struct{}
+	hint  chan struct{}
+}
+
+// NewPusher returns a Pusher.
+func NewPusher(o PusherOptions) *Pusher {
+	return &Pusher{o: o, slots: make(chan struct{}, pushers), hint: make(chan struct{}, 1)}
+}
+
+// Notify says that something may have to be delivered.
+func (p *Pusher) Notify() {
+	select {
+	case p.hint <- struct{}{}:
+	default: // a hint is pending already
+	}
+}
+
+// Run pushes until ctx ends. A receiver that is slow to answer holds up no other.
+func (p *Pusher) Run(ctx context.Context) error {
+	tick := time.NewTicker(pushPoll)
+	defer tick.Stop()
+	var group sync.WaitGroup
+	defer group.Wait()
+	for {
+		if err := p.claim(ctx, &group); err != nil && ctx.Err() == nil {
+			p.o.Log.ErrorContext(ctx, "signals not pushed", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		case <-p.hint:
+		}
+	}
+}
+
+// claim begins to push to as many streams as there is room for.
+func (p *Pusher) claim(ctx context.Context, group *sync.WaitGroup) error {
+	free := cap(p.slots) - len(p.slots)
+	if free == 0 {
+		return nil
+	}
+	streams, err := p.o.Sender.o.Store.ClaimStreams(ctx, p.o.Sender.o.Now(), free, pushLease)
+	if err != nil {
+		return fmt.Errorf("claim streams: %w", err)
+	}
+	for _, s := range streams {
+		p.slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-p.slots; p.Notify() }()
+			p.stream(ctx, s)
+		})
+	}
+	return nil
+}
+
+// stream pushes what waits in a stream until it is empty, something fails, or its time
+// is over, and releases it.
+func (p *Pusher) stream(ctx context.Context, s Stream) {
+	now := p.o.Sender.o.Now
+	failed := p.drain(ctx, s, now().Add(pushSlice))
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx) // the lease is given back on the way out
+	}
+	next, why := time.Time{}, ""
+	if failed != nil {
+		next, why = now().Add(event.Backoff(int(min(s.Failures, 30))+1, firstRetry, longest)), failed.Error()
+	}
+	if err := p.o.Sender.o.Store.ReleaseStream(ctx, s.ID, next, why, now()); err != nil {
+		p.o.Log.ErrorContext(ctx, "stream not released", slog.String("stream", s.ID), slog.Any("error", err))
+	}
+}
+
+func (p *Pusher) drain(ctx context.Context, s Stream, until time.Time) error {
+	send := p.o.Sender
+	alg, err := send.Algorithm(ctx, s)
+	if err != nil {
+		return err
+	}
+	authorization, err := p.o.Authorization(s)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil && send.o.Now().Before(until) {
+		sets, err := send.o.Store.NextSets(ctx, s.ID, pushRead)
+		if err != nil || len(sets) == 0 {
+			return err
+		}
+		for _, set := range sets {
+			if over := ctx.Err() != nil || !send.o.Now().Before(until); over {
+				break
+			}
+			raw, err := send.Sign(alg, s, set)
+			if err != nil {
+				return err
+			}
+			if err := p.settle(ctx, s, set, p.push(ctx, s.Endpoint, authorization, raw)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle notes what became of a push. It fails when the stream cannot go on.
+func (p *Pusher) settle(ctx context.Context, s Stream, set Set, failed error) error {
+	send := p.o.Sender
+	var refusal *refusal
+	switch {
+	case failed == nil:
+		p.o.Pushed("delivered")
+		_, err := send.o.Store.SettleSets(ctx, s.ID, []string{set.ID}, SetDelivered, "", send.o.Now())
+		return err
+	case !errors.As(failed, &refusal):
+		p.o.Pushed("failed")
+		return failed
+	}
+	p.o.Pushed("refused")
+	n, err := send.o.Store.RefuseSet(ctx, s.ID, set.ID, refusal.Error())
+	if err != nil {
+		return err
+	}
+	if n < mostRefusals {
+		return failed
+	}
+	if err := send.SetAside(ctx, s.ID, set.ID, refusal.Error()); err != nil {
+		return err
+	}
+	_, err = send.o.Store.SettleSets(ctx, s.ID, []string{set.ID}, SetRefused, refusal.Error(), send.o.Now())
+	return err
+}
+
+// refusal is an answer that says what is wrong with a SET (RFC 8935, section 2.4).
+type refusal struct {
+	Code        string `json:"err"`
+	Description string `json:"description"`
+}
+
+// Error implements error.
+func (r *refusal) Error() string {
+	if r.Description == "" {
+		return "the receiver answers " + r.Code
+	}
+	return "the receiver answers " + r.Code + ": " + r.Description
+}
+
+// push sends one SET. Only 202 says that it was taken (RFC 8935, section 2.2): a page
+// that answers 200 to everything has taken nothing.
+func (p *Pusher) push(ctx context.Context, endpoint, authorization, raw string) error {
+	ctx, cancel := context.WithTimeout(ctx, pushTime)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(raw))
+	if err != nil {
+		return fmt.Errorf("push: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/"+token.TypeEvent)
+	r.Header.Set("Accept", "application/json")
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	res, err := p.o.HTTP.Do(r)
+	if err != nil {
+		return fmt.Errorf("push: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode == http.StatusAccepted {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, mostError))
+	if err != nil {
+		return fmt.Errorf("push: %w", err)
+	}
+	if res.StatusCode == http.StatusBadRequest {
+		var said refusal
+		if err := json.NewDecoder(bytes.NewReader(body)).Decode(&said); err == nil && said.Code != "" {
+			said.Code, said.Description = Short(said.Code), Short(said.Description)
+			return &said
+		}
+	}
+	return fmt.Errorf("push: the receiver answers %d where 202 says that it took the event", res.StatusCode)
+}
+
+// Short makes of what a receiver says a text that can be kept and shown.
+func Short(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, " "))
+	if runes := []rune(s); len(runes) > 200 {
+		s = string(runes[:200]) + "…"
+	}
+	return strings.TrimSpace(s)
+}

@@ -1,0 +1,361 @@
+package signal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+)
+
+// subjectPage is how many subjects are read, and SETs written, at once.
+const subjectPage = 200
+
+// Clients is the part of registry.Registry that is asked for receivers and apps.
+type Clients interface {
+	Client(ctx context.Context, id string) (*registry.Client, error)
+	ClientOf(ctx context.Context, app string) (*registry.Client, error)
+	Audience(ctx context.Context, name string) (*registry.Audience, error)
+}
+
+// People is the part of the directory that is asked for claims.
+type People interface {
+	Person(ctx context.Context, id string) (directory.Person, error)
+	Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error)
+}
+
+// Grants is what is asked whose grant was revoked.
+type Grants interface {
+	Family(ctx context.Context, id string) (grant.Family, error)
+	Consent(ctx context.Context, person, app string) (c grant.Consent, ok bool, err error)
+}
+
+// Entitlements is the part of entitlement.Checker that is asked for claims.
+type Entitlements interface {
+	Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
+}
+
+// TellerOptions are what a Teller needs. All are required.
+type TellerOptions struct {
+	// Issuer is the iss of every subject.
+	Issuer       string
+	Store        Store
+	Clients      Clients
+	People       People
+	Grants       Grants
+	Entitlements Entitlements
+	// Queued says that something is to be delivered: Pusher.Notify.
+	Queued func()
+}
+
+// Teller turns events of ours into SETs of the streams that they concern.
+type Teller struct{ o TellerOptions }
+
+// NewTeller returns a Teller.
+func NewTeller(o TellerOptions) *Teller { return &Teller{o} }
+
+// Handled lists the types of events that Handle takes although they revoke nothing.
+func Handled() []string {
+	return []string{"person.enabled", "person.changed", "group.mapped", "group.unmapped", "client.secret_created"}
+}
+
+// Handle queues what streams are to be told of an event. Again is no change. It is for
+// every event that revokes something, and for those of Handled.
+func (t *Teller) Handle(ctx context.Context, e event.Event) error {
+	receivers, err := t.o.Store.Receivers(ctx)
+	if err != nil || len(receivers) == 0 {
+		return err
+	}
+	for _, ref := range e.Revokes {
+		if err := t.revoked(ctx, e, ref); err != nil {
+			return fmt.Errorf("tell of %s: %w", ref.Kind, err)
+		}
+	}
+	switch e.Type {
+	case "person.enabled":
+		err = t.spread(ctx, Subject{Person: e.Subject.ID}, t.account(e, AccountEnabled))
+	case "person.changed":
+		err = t.changed(ctx, e, e.Subject.ID, strings.Fields(e.Data["fields"]))
+	case "group.mapped", "group.unmapped":
+		err = t.regrouped(ctx, e)
+	case "client.secret_created":
+		err = t.secretMade(ctx, e)
+	case "app.removed":
+		err = t.forget(ctx, e)
+	}
+	if err != nil {
+		return fmt.Errorf("tell of %s: %w", e.Type, err)
+	}
+	t.o.Queued()
+	return nil
+}
+
+// say makes what a stream is told of a subject, nil for nothing.
+type say func(ctx context.Context, to Stream, of Subject) (*Set, error)
+
+// revoked tells of one thing that was revoked. Of settings, nobody outside hears.
+func (t *Teller) revoked(ctx context.Context, e event.Event, ref identity.Ref) error {
+	do := map[identity.Kind]func(context.Context, event.Event, string) error{
+		identity.KindSession: t.sessionEnded, identity.KindPerson: t.personEnded, identity.KindConnection: t.connectionEnded,
+		identity.KindClient: t.clientEnded, identity.KindApp: t.appEnded, identity.KindGrant: t.grantEnded, identity.KindKey: t.keyKilled,
+	}[ref.Kind]
+	switch {
+	case ref.Kind == identity.KindInstall:
+		return t.installEnded(ctx, e, ref)
+	case do == nil:
+		return nil
+	}
+	return do(ctx, e, ref.ID)
+}
+
+func (t *Teller) sessionEnded(ctx context.Context, e event.Event, id string) error {
+	return t.spread(ctx, Subject{Session: id}, t.ended(e, t.session))
+}
+
+func (t *Teller) connectionEnded(ctx context.Context, e event.Event, id string) error {
+	return t.spread(ctx, Subject{Connection: id}, t.ended(e, t.session))
+}
+
+func (t *Teller) session(of Subject) *identifier { return t.whose(of.Person, of.Session, "") }
+
+func (t *Teller) personEnded(ctx context.Context, e event.Event, id string) error {
+	person := func(of Subject) *identifier { return t.whose(of.Person, "", "") }
+	if err := t.spread(ctx, Subject{Person: id}, t.ended(e, person)); err != nil || e.Type != "person.disabled" {
+		return err
+	}
+	return t.spread(ctx, Subject{Person: id}, t.account(e, AccountDisabled))
+}
+
+func (t *Teller) appEnded(ctx context.Context, e event.Event, id string) error {
+	c, err := t.o.Clients.ClientOf(ctx, id)
+	if err != nil {
+		return unlessGone(err) // a removed app's client is revoked beside it
+	}
+	return t.clientEnded(ctx, e, c.ID)
+}
+
+// whose names a person, narrowed to a session or to what an app has of them.
+func (t *Teller) whose(person, session, client string) *identifier {
+	of := &identifier{Format: "complex"}
+	if person != "" {
+		of.User = issSub(t.o.Issuer, person)
+	}
+	if session != "" {
+		of.Session = opaque(session)
+	}
+	if client != "" {
+		of.Application = opaque(client)
+	}
+	return of
+}
+
+// ended says that sessions of a subject are revoked. A SET per name is enough: those
+// of subjects that are called the same are one.
+func (t *Teller) ended(e event.Event, name func(Subject) *identifier) say {
+	return func(_ context.Context, to Stream, of Subject) (*Set, error) {
+		if !to.wants(SessionRevoked) {
+			return nil, nil
+		}
+		called := name(of)
+		set := newSet(to, e, SessionRevoked, called, because(e), string(encoded(called)))
+		return &set, nil
+	}
+}
+
+// account says what became of an account (RISC 1.0, sections 2.3 and 2.4).
+func (t *Teller) account(e event.Event, typ string) say {
+	return func(_ context.Context, to Stream, of Subject) (*Set, error) {
+		if !to.wants(typ) {
+			return nil, nil
+		}
+		set := newSet(to, e, typ, issSub(t.o.Issuer, of.Person), struct{}{}, of.Person)
+		return &set, nil
+	}
+}
+
+// clientEnded tells the APIs that a client calls that its tokens are worth nothing.
+func (t *Teller) clientEnded(ctx context.Context, e event.Event, client string) error {
+	other := t.ended(e, func(Subject) *identifier { return t.whose("", "", client) })
+	return t.spread(ctx, Subject{Via: client}, func(ctx context.Context, to Stream, of Subject) (*Set, error) {
+		if to.Client == client {
+			return nil, nil // it is what was switched off
+		}
+		return other(ctx, to, of)
+	})
+}
+
+// grantEnded tells of what a client had of a person: the client, and the APIs that it
+// calls for them. A grant that is not kept is told of by what the event says of it.
+func (t *Teller) grantEnded(ctx context.Context, e event.Event, id string) error {
+	about := Subject{Person: e.Data["person"], Session: e.Data["session"], Via: e.Data["client"]}
+	switch family, err := t.o.Grants.Family(ctx, id); {
+	case err == nil:
+		about = Subject{Person: family.Subject.Person, Session: family.Subject.Session, Via: family.Subject.Client}
+	case !errors.Is(err, grant.ErrUnknown):
+		return err
+	case e.Data["audience"] != "": // of an exchanged token, which one API alone takes
+		api, err := t.o.Clients.Audience(ctx, e.Data["audience"])
+		if err != nil {
+			return unlessGone(err)
+		}
+		about.Receiver = api.Client
+	case about.Via == "" && e.Data["app"] != "":
+		c, err := t.o.Clients.ClientOf(ctx, e.Data["app"])
+		if err != nil {
+			return unlessGone(err)
+		}
+		about.Via = c.ID
+	}
+	if about.Person == "" || about.Via == "" {
+		return nil
+	}
+	return t.spread(ctx, about, t.ended(e, func(of Subject) *identifier { return t.whose(of.Person, about.Session, of.Via) }))
+}
+
+// installEnded tells of the end of what a person may do at an app, or at an API: the app
+// and the APIs that it calls for them, or the API.
+func (t *Teller) installEnded(ctx context.Context, e event.Event, ref identity.Ref) error {
+	person, place, _ := identity.SplitInstall(ref)
+	c, err := t.o.Clients.ClientOf(ctx, place)
+	if err == nil {
+		return t.spread(ctx, Subject{Person: person, Via: c.ID}, t.ended(e, func(of Subject) *identifier { return t.whose(of.Person, "", of.Via) }))
+	}
+	if err := unlessGone(err); err != nil {
+		return err
+	}
+	api, err := t.o.Clients.Audience(ctx, place)
+	if err != nil {
+		return unlessGone(err)
+	}
+	return t.spread(ctx, Subject{Receiver: api.Client, Person: person}, t.ended(e, func(of Subject) *identifier { return t.whose(of.Person, "", "") }))
+}
+
+// keyKilled tells everybody that nothing signed with a key is good, and that their copy
+// of the keys is out of date.
+func (t *Teller) keyKilled(ctx context.Context, e event.Event, kid string) error {
+	return t.everybody(ctx, func(to Stream) *Set {
+		return t.credential(to, e, &identifier{Format: "uri", URI: t.o.Issuer + "/jwks#" + kid}, "signing-key", "revoke", kid)
+	})
+}
+
+// credential says that a credential changed (CAEP 1.0, section 3.3).
+func (t *Teller) credential(to Stream, e event.Event, of *identifier, kind, change, name string) *Set {
+	if !to.wants(CredentialChange) {
+		return nil
+	}
+	set := newSet(to, e, CredentialChange, of, struct {
+		Kind   string `json:"credential_type"`
+		Change string `json:"change_type"`
+		Name   string `json:"friendly_name,omitempty"`
+		common
+	}{kind, change, name, because(e)}, name)
+	return &set
+}
+
+// secretMade tells a client that it has another secret: it may not be what its owner
+// asked for.
+func (t *Teller) secretMade(ctx context.Context, e event.Event) error {
+	client := e.Subject.ID
+	return t.those(ctx, []string{client}, func(to Stream) *Set {
+		return t.credential(to, e, issSub(t.o.Issuer, client), "client-secret", "create", "")
+	})
+}
+
+// forget removes the streams of an app that is gone.
+func (t *Teller) forget(ctx context.Context, e event.Event) error {
+	streams, err := t.o.Store.StreamsOf(ctx, e.Data["client"])
+	if err != nil {
+		return err
+	}
+	for _, s := range streams {
+		if s.App != e.Subject.ID {
+			continue
+		}
+		gone := removed(e.Time, s, e.Actor, "the app was removed")
+		if err := t.o.Store.RemoveStream(ctx, s.ID, []event.Event{gone}); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// spread puts what say makes into the streams of the receivers that hear of the
+// subjects like about.
+func (t *Teller) spread(ctx context.Context, like Subject, what say) error {
+	var after *Subject
+	known := map[string][]Stream{}
+	for {
+		subjects, err := t.o.Store.SubjectsWith(ctx, like, after, subjectPage)
+		if err != nil || len(subjects) == 0 {
+			return err
+		}
+		var sets []Set
+		for _, of := range subjects {
+			streams, ok := known[of.Receiver]
+			if !ok {
+				if streams, err = t.o.Store.StreamsOf(ctx, of.Receiver); err != nil {
+					return err
+				}
+				known[of.Receiver] = streams
+			}
+			for _, to := range streams {
+				switch set, err := what(ctx, to, of); {
+				case err != nil:
+					return err
+				case set != nil:
+					sets = append(sets, *set)
+				}
+			}
+		}
+		if err := t.o.Store.QueueSets(ctx, sets, MostWaiting); err != nil {
+			return err
+		}
+		if len(subjects) < subjectPage {
+			return nil
+		}
+		after = &subjects[len(subjects)-1]
+	}
+}
+
+// everybody puts a SET into every stream.
+func (t *Teller) everybody(ctx context.Context, what func(Stream) *Set) error {
+	receivers, err := t.o.Store.Receivers(ctx)
+	if err != nil {
+		return err
+	}
+	return t.those(ctx, receivers, what)
+}
+
+func (t *Teller) those(ctx context.Context, receivers []string, what func(Stream) *Set) error {
+	for _, receiver := range receivers {
+		streams, err := t.o.Store.StreamsOf(ctx, receiver)
+		if err != nil {
+			return err
+		}
+		var sets []Set
+		for _, to := range streams {
+			if set := what(to); set != nil {
+				sets = append(sets, *set)
+			}
+		}
+		if err := t.o.Store.QueueSets(ctx, sets, MostWaiting); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlessGone forgives that something is not there any more: nobody is left to tell.
+func unlessGone(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,368 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
+)
+
+func newStream(t *testing.T, db *storage.DB, id, client string) signal.Stream {
+	t.Helper()
+	s := signal.Stream{
+		ID: id, Client: client, App: client + "-app", Requested: []string{signal.SessionRevoked, "urn:unknown"}, Method: signal.Push,
+		Endpoint: "https://receiver.example/" + id, Authorization: []byte{0, 1, 2}, Status: signal.Enabled, Created: now, Updated: now, Version: 1,
+	}
+	told := event.New(now, "stream.created", actor, identity.Stream(id))
+	if err := db.CreateStream(t.Context(), s, 2, []event.Event{told}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func set(stream string, n int) signal.Set {
+	return signal.Set{
+		ID: fmt.Sprintf("set-%02d", n), Stream: stream, Event: "event", Transaction: "txn", Type: signal.SessionRevoked, Subject: []byte(`{"format":"opaque"}`),
+		Claims: []byte(`{}`), Issued: now.Add(time.Duration(n) * time.Second), State: signal.SetWaiting,
+	}
+}
+
+func queueSets(t *testing.T, db *storage.DB, most int, sets ...signal.Set) {
+	t.Helper()
+	if err := db.QueueSets(t.Context(), sets, most); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// next returns the numbers of the SETs that are to be delivered.
+func nextOf(t *testing.T, db *storage.DB, stream string) (numbers []string) {
+	t.Helper()
+	sets, err := db.NextSets(t.Context(), stream, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		numbers = append(numbers, s.ID[len("set-"):])
+	}
+	return numbers
+}
+
+func streamOf(t *testing.T, db *storage.DB, id string) signal.Stream {
+	t.Helper()
+	s, err := db.Stream(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func streamsKept(t *testing.T, db *storage.DB) {
+	s := newStream(t, db, "stream-kept", "kept")
+	got := streamOf(t, db, s.ID)
+	if got.Client != "kept" || got.App != "kept-app" || got.Endpoint != s.Endpoint || !slices.Equal(got.Authorization, s.Authorization) ||
+		!slices.Equal(got.Requested, s.Requested) || got.Status != signal.Enabled || !got.Created.Equal(now) || got.Version != 1 || got.Waiting != 0 || !got.Oldest.IsZero() {
+		t.Errorf("%+v", got)
+	}
+	if _, err := db.Stream(t.Context(), "none"); !errors.Is(err, signal.ErrNotFound) {
+		t.Errorf("another id: %v", err)
+	}
+	other := s
+	other.ID = "stream-second"
+	if err := db.CreateStream(t.Context(), other, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	other.ID = "stream-third"
+	if err := db.CreateStream(t.Context(), other, 2, nil); !errors.Is(err, signal.ErrTooMany) {
+		t.Errorf("one more than a client may have: %v", err)
+	}
+	all, err := db.StreamsOf(t.Context(), "kept")
+	if err != nil || len(all) != 2 || all[0].ID != s.ID {
+		t.Errorf("%v %v", all, err)
+	}
+	receivers, err := db.Receivers(t.Context())
+	if err != nil || !slices.Contains(receivers, "kept") {
+		t.Errorf("%v %v", receivers, err)
+	}
+	streamChanged(t, db, s)
+	streamsFound(t, db)
+	if err := db.RemoveStream(t.Context(), s.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.RemoveStream(t.Context(), s.ID, nil); !errors.Is(err, signal.ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+	if sets, err := db.RecentSets(t.Context(), s.ID, 10); err != nil || len(sets) != 0 {
+		t.Errorf("of a stream that is gone: %v %v", sets, err)
+	}
+}
+
+func streamChanged(t *testing.T, db *storage.DB, s signal.Stream) {
+	t.Helper()
+	changed, err := db.UpdateStream(t.Context(), s.ID, func(old signal.Stream) (signal.Change, error) {
+		old.Status, old.Description, old.Verified = signal.Paused, "hold it", now.Add(time.Minute)
+		return signal.Change{Stream: old, Sets: []signal.Set{set(s.ID, 1)}}, nil
+	})
+	if err != nil || changed.Status != signal.Paused || changed.Description != "hold it" || changed.Version != 2 || changed.Waiting != 1 || !changed.Verified.Equal(now.Add(time.Minute)) {
+		t.Errorf("%+v %v", changed, err)
+	}
+	refused := errors.New("no")
+	if _, err := db.UpdateStream(t.Context(), s.ID, func(signal.Stream) (signal.Change, error) { return signal.Change{}, refused }); !errors.Is(err, refused) {
+		t.Errorf("a change that is refused: %v", err)
+	}
+}
+
+func streamsFound(t *testing.T, db *storage.DB) {
+	t.Helper()
+	yes, no := true, false
+	for _, c := range []struct {
+		q    signal.Query
+		want int
+	}{{signal.Query{}, 2}, {signal.Query{Status: signal.Paused}, 1}, {signal.Query{Failing: &no}, 2}, {signal.Query{Failing: &yes}, 0}} {
+		c.q.Client = "kept"
+		for _, limit := range []int{1, 100} {
+			c.q.Limit = limit
+			found := pages(t, func(after string) ([]signal.Stream, string, error) {
+				c.q.After = after
+				return db.SearchStreams(t.Context(), c.q)
+			}, func(s signal.Stream) string { return s.ID }, nil)
+			if len(found) != c.want {
+				t.Errorf("%+v: %v", c.q, found)
+			}
+		}
+	}
+	if _, _, err := db.SearchStreams(t.Context(), signal.Query{After: "nonsense"}); !errors.Is(err, signal.ErrCursor) {
+		t.Errorf("a cursor of nobody: %v", err)
+	}
+}
+
+func setsDelivered(t *testing.T, db *storage.DB) {
+	s := newStream(t, db, "stream-sets", "sets")
+	queueSets(t, db, 3, set(s.ID, 1), set(s.ID, 2), set("gone", 1))
+	queueSets(t, db, 3, set(s.ID, 1), set(s.ID, 3), set(s.ID, 4)) // the first again
+	if got := nextOf(t, db, s.ID); !slices.Equal(got, []string{"02", "03", "04"}) {
+		t.Fatalf("of four, three are kept and each once: %v", got)
+	}
+	if got := streamOf(t, db, s.ID); got.Waiting != 3 || got.Dropped != 1 || !got.Oldest.Equal(now.Add(2*time.Second)) {
+		t.Errorf("%+v", got.Progress)
+	}
+	setsSettled(t, db, s)
+	setsGoOn(t, db, s)
+}
+
+func setsSettled(t *testing.T, db *storage.DB, s signal.Stream) {
+	t.Helper()
+	settle := func(as signal.SetState, ids ...string) []string {
+		t.Helper()
+		settled, err := db.SettleSets(t.Context(), s.ID, ids, as, "because", now.Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return settled
+	}
+	if got := settle(signal.SetDelivered, "set-02", "set-99"); !slices.Equal(got, []string{"set-02"}) {
+		t.Errorf("only what is there is settled: %v", got)
+	}
+	if got := settle(signal.SetDelivered, "set-02"); got != nil {
+		t.Errorf("and once: %v", got)
+	}
+	for want := 1; want < 3; want++ {
+		if n, err := db.RefuseSet(t.Context(), s.ID, "set-03", "no"); err != nil || n != want {
+			t.Errorf("%d %v", n, err)
+		}
+	}
+	settle(signal.SetRefused, "set-03")
+	if _, err := db.RefuseSet(t.Context(), s.ID, "set-03", "no"); !errors.Is(err, signal.ErrNotFound) {
+		t.Errorf("what is settled is not refused: %v", err)
+	}
+	queueSets(t, db, 3, set(s.ID, 2)) // delivered before
+	if got := streamOf(t, db, s.ID); got.Waiting != 1 || got.Delivered != 1 || got.Refused != 1 || !got.DeliveredAt.Equal(now.Add(time.Minute)) {
+		t.Errorf("%+v", got.Progress)
+	}
+}
+
+func setsGoOn(t *testing.T, db *storage.DB, s signal.Stream) {
+	t.Helper()
+	if err := db.RequeueSet(t.Context(), s.ID, "set-03"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.RequeueSet(t.Context(), s.ID, "set-03"); !errors.Is(err, signal.ErrNotFound) {
+		t.Errorf("what waits is not queued again: %v", err)
+	}
+	if got := nextOf(t, db, s.ID); !slices.Equal(got, []string{"04", "03"}) {
+		t.Errorf("behind all others: %v", got)
+	}
+	if n, err := db.DropSets(t.Context(), now.Add(4*time.Second), now, 100); err != nil || n != 1 {
+		t.Errorf("one is that old: %d %v", n, err)
+	}
+	if got := nextOf(t, db, s.ID); !slices.Equal(got, []string{"04"}) {
+		t.Errorf("%v", got)
+	}
+	recent, err := db.RecentSets(t.Context(), s.ID, 2)
+	if err != nil || len(recent) != 2 || recent[0].ID != "set-03" || recent[0].State != signal.SetDropped || string(recent[0].Subject) != `{"format":"opaque"}` {
+		t.Errorf("%+v %v", recent, err)
+	}
+}
+
+func streamsSwitched(t *testing.T, db *storage.DB) {
+	s := newStream(t, db, "stream-switched", "switched")
+	queueSets(t, db, 10, set(s.ID, 1))
+	to := func(status signal.Status, drop bool, n int) {
+		t.Helper()
+		control := set(s.ID, n)
+		control.Control = true
+		_, err := db.UpdateStream(t.Context(), s.ID, func(old signal.Stream) (signal.Change, error) {
+			old.Status = status
+			return signal.Change{Stream: old, Drop: drop, Sets: []signal.Set{control}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	to(signal.Paused, false, 2)
+	queueSets(t, db, 10, set(s.ID, 3))
+	if got := nextOf(t, db, s.ID); !slices.Equal(got, []string{"02"}) {
+		t.Errorf("paused, only what is about the stream: %v", got)
+	}
+	to(signal.Enabled, false, 4)
+	if got := nextOf(t, db, s.ID); !slices.Equal(got, []string{"01", "02", "03", "04"}) {
+		t.Errorf("what was held goes on in order: %v", got)
+	}
+	to(signal.Disabled, true, 5)
+	queueSets(t, db, 10, set(s.ID, 6))
+	if got := nextOf(t, db, s.ID); !slices.Equal(got, []string{"02", "04", "05"}) {
+		t.Errorf("disabled, nothing is held: %v", got)
+	}
+	if got := streamOf(t, db, s.ID); got.Waiting != 3 || got.Dropped != 2 {
+		t.Errorf("%+v", got.Progress)
+	}
+}
+
+func streamsClaimed(t *testing.T, db *storage.DB) {
+	s := newStream(t, db, "stream-claimed", "claimed")
+	claim := func(at time.Time) (ids []string) {
+		t.Helper()
+		streams, err := db.ClaimStreams(t.Context(), at, 100, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range streams {
+			if one.ID == s.ID {
+				ids = append(ids, one.ID)
+			}
+		}
+		return ids
+	}
+	if got := claim(now); got != nil {
+		t.Errorf("nothing waits: %v", got)
+	}
+	queueSets(t, db, 10, set(s.ID, 1))
+	var mu sync.Mutex
+	var claimed []string
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			got := claim(now)
+			mu.Lock()
+			defer mu.Unlock()
+			claimed = append(claimed, got...)
+		})
+	}
+	group.Wait()
+	if len(claimed) != 1 {
+		t.Fatalf("one of four gets it: %v", claimed)
+	}
+	if got := claim(now.Add(time.Minute)); len(got) != 1 {
+		t.Errorf("when the lease is over, another does")
+	}
+	if err := db.ReleaseStream(t.Context(), s.ID, now.Add(time.Hour), "does not answer", now); err != nil {
+		t.Fatal(err)
+	}
+	if got := streamOf(t, db, s.ID); got.Failures != 1 || got.Error != "does not answer" || !got.FailedAt.Equal(now) || !got.Next.Equal(now.Add(time.Hour)) {
+		t.Errorf("%+v", got.Progress)
+	}
+	if got := claim(now.Add(59 * time.Minute)); got != nil {
+		t.Errorf("not before it is due: %v", got)
+	}
+	if got := claim(now.Add(time.Hour)); len(got) != 1 {
+		t.Errorf("due: %v", got)
+	}
+	if err := db.ReleaseStream(t.Context(), s.ID, time.Time{}, "", now); err != nil {
+		t.Fatal(err)
+	}
+	if got := streamOf(t, db, s.ID); got.Failures != 0 || got.Error != "" || !got.Next.IsZero() {
+		t.Errorf("%+v", got.Progress)
+	}
+	if got := claim(now); len(got) != 1 {
+		t.Errorf("released: %v", got)
+	}
+}
+
+func subjectsNoted(t *testing.T, db *storage.DB) {
+	note := func(subjects ...signal.Subject) {
+		t.Helper()
+		if err := db.NoteSubjects(t.Context(), subjects); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := signal.Subject{Receiver: "noted", Person: "p1", Session: "noted-s1", Via: "app", Connection: "noted-c", Seen: now}
+	again, own := one, signal.Subject{Receiver: "noted", Via: "nightly", Seen: now}
+	again.Seen = now.Add(time.Hour)
+	two := signal.Subject{Receiver: "noted", Person: "p2", Session: "noted-s2", Via: "app", Connection: "noted-c", Seen: now}
+	note(one, two, own)
+	note(again)
+	with := func(about signal.Subject) (people []string) {
+		t.Helper()
+		for after := (*signal.Subject)(nil); ; {
+			page, err := db.SubjectsWith(t.Context(), about, after, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				return people
+			}
+			after = &page[0]
+			people = append(people, page[0].Person)
+		}
+	}
+	for _, c := range []struct {
+		about signal.Subject
+		want  []string
+	}{
+		{signal.Subject{Session: "noted-s1"}, []string{"p1"}},
+		{signal.Subject{Connection: "noted-c"}, []string{"p1", "p2"}},
+		{signal.Subject{Receiver: "noted", Person: "p2"}, []string{"p2"}},
+		{signal.Subject{Via: "nightly"}, []string{""}},
+		{signal.Subject{Receiver: "another", Session: "noted-s1"}, nil},
+	} {
+		if got := with(c.about); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q", c.about, got)
+		}
+	}
+	page, err := db.SubjectsWith(t.Context(), signal.Subject{Session: "noted-s1"}, nil, 10)
+	if err != nil || len(page) != 1 || !page[0].Seen.Equal(again.Seen) {
+		t.Errorf("seen anew: %+v %v", page, err)
+	}
+}
+
+func signedInAreSubjects(t *testing.T, db *storage.DB) {
+	s := subject(t, db)
+	for _, p := range []session.Participant{{Session: s.Session, Client: "seeded", App: "seeded-app", First: now}, {Session: s.Session, Client: "seeded-not", App: "another", First: now}} {
+		if err := db.Join(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newStream(t, db, "stream-seeded", "seeded")
+	got, err := db.SubjectsWith(t.Context(), signal.Subject{Session: s.Session}, nil, 10)
+	want := signal.Subject{Receiver: "seeded", Person: s.Person, Session: s.Session, Via: "seeded", Connection: s.Connection, Seen: now}
+	if err != nil || len(got) != 1 || got[0] != want {
+		t.Errorf("%+v %v, want %+v", got, err, want)
+	}
+}

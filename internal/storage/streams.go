@@ -1,0 +1,255 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
+)
+
+var _ signal.Store = (*DB)(nil)
+
+// selectStream reads the columns of a stream, and since when its oldest SET waits.
+const selectStream = `SELECT body, client, app, secret, version, waiting, due, failures, error, failed, delivered, dropped, refused, delivered_at, verified,
+	COALESCE((SELECT x.issued FROM signal_sets x WHERE x.stream = s.id AND x.state = 'waiting' ORDER BY x.seq LIMIT 1), 0) FROM signal_streams s WHERE `
+
+func scanStream(scan func(...any) error, also ...any) (signal.Stream, error) {
+	var s signal.Stream
+	var body string
+	var due, failed, deliveredAt, verified, oldest int64
+	var progress signal.Progress
+	var client, app string
+	var secret []byte
+	var version int64
+	err := scan(append([]any{
+		&body, &client, &app, &secret, &version, &progress.Waiting, &due, &progress.Failures, &progress.Error, &failed,
+		&progress.Delivered, &progress.Dropped, &progress.Refused, &deliveredAt, &verified, &oldest,
+	}, also...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, signal.ErrNotFound
+	}
+	if err != nil {
+		return s, translate(err)
+	}
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		return s, fmt.Errorf("decode stream: %w", err)
+	}
+	progress.Next, progress.FailedAt, progress.DeliveredAt = fromMicros(due), fromMicros(failed), fromMicros(deliveredAt)
+	progress.Verified, progress.Oldest = fromMicros(verified), fromMicros(oldest)
+	s.Client, s.App, s.Authorization, s.Version, s.Progress = client, app, secret, version, progress
+	return s, nil
+}
+
+func scanStreams(rows *sql.Rows) (signal.Stream, error) { return scanStream(rows.Scan) }
+
+// streamBody is what of a stream is one text.
+func streamBody(s signal.Stream) (string, error) {
+	s.Progress = signal.Progress{}
+	body, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("encode stream: %w", err)
+	}
+	return string(body), nil
+}
+
+// CreateStream implements signal.Streams.
+func (db *DB) CreateStream(ctx context.Context, s signal.Stream, most int, events []event.Event) error {
+	body, err := streamBody(s)
+	if err != nil {
+		return err
+	}
+	return db.change(ctx, func(t *tx) error {
+		t.tell(events...)
+		var there int
+		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM signal_streams WHERE client = $1`, s.Client).Scan(&there); err != nil {
+			return err
+		}
+		if there >= most {
+			return signal.ErrTooMany
+		}
+		_, err := t.ExecContext(ctx, `INSERT INTO signal_streams (id, client, app, body, secret, method, status, created, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			s.ID, s.Client, s.App, body, s.Authorization, s.Method, string(s.Status), micros(s.Created), s.Version)
+		if err != nil {
+			return err
+		}
+		return t.noteSignedIn(ctx, s)
+	})
+}
+
+// noteSignedIn makes subjects of the people who are signed in to the client already.
+func (t *tx) noteSignedIn(ctx context.Context, s signal.Stream) error {
+	for _, statement := range []string{
+		`INSERT INTO signal_subjects (receiver, person, session, via, connection, seen)
+			SELECT p.client, s.person, s.id, p.client, s.connection, CAST($3 AS BIGINT) FROM participants p JOIN sessions s ON s.id = p.session
+			WHERE p.app = $1 AND p.client = $2 AND s.ended = 0 ON CONFLICT DO NOTHING`,
+		`INSERT INTO signal_subjects (receiver, person, session, via, connection, seen)
+			SELECT client, person, session, client, connection, CAST($3 AS BIGINT) FROM families
+			WHERE app = $1 AND client = $2 AND ended = 0 ON CONFLICT DO NOTHING`,
+	} {
+		if _, err := t.ExecContext(ctx, statement, s.App, s.Client, micros(s.Created)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stream implements signal.Streams.
+func (db *DB) Stream(ctx context.Context, id string) (signal.Stream, error) {
+	return scanStream(db.read.QueryRowContext(ctx, selectStream+`s.id = $1`, id).Scan)
+}
+
+// StreamsOf implements signal.Streams.
+func (db *DB) StreamsOf(ctx context.Context, client string) ([]signal.Stream, error) {
+	return collect(ctx, db.read, scanStreams, selectStream+`s.client = $1 ORDER BY s.created, s.id`, client)
+}
+
+// Receivers implements signal.Streams.
+func (db *DB) Receivers(ctx context.Context) ([]string, error) {
+	return collect(ctx, db.read, scanID, `SELECT DISTINCT client FROM signal_streams ORDER BY client`)
+}
+
+// UpdateStream implements signal.Streams.
+func (db *DB) UpdateStream(ctx context.Context, id string, change func(signal.Stream) (signal.Change, error)) (signal.Stream, error) {
+	var next signal.Stream
+	err := db.change(ctx, func(t *tx) error {
+		if err := t.lockStream(ctx, id); err != nil {
+			return err
+		}
+		old, err := scanStream(t.QueryRowContext(ctx, selectStream+`s.id = $1`, id).Scan)
+		if err != nil {
+			return err
+		}
+		c, err := change(old)
+		if err != nil {
+			return err
+		}
+		t.tell(c.Events...)
+		next = c.Stream
+		next.Version = old.Version + 1
+		body, err := streamBody(next)
+		if err != nil {
+			return err
+		}
+		// What was changed may be why pushes failed: the next one is due at once.
+		_, err = t.ExecContext(ctx, `UPDATE signal_streams SET body = $2, secret = $3, method = $4, status = $5, version = $6, verified = $7, due = 0 WHERE id = $1`,
+			id, body, next.Authorization, next.Method, string(next.Status), next.Version, micros(next.Verified))
+		if err == nil && c.Drop {
+			err = t.dropWaiting(ctx, id, next.Waiting, next.Updated)
+		}
+		if err == nil {
+			err = t.queueSets(ctx, id, c.Sets, signal.MostWaiting)
+		}
+		return err
+	})
+	if err != nil {
+		return next, err
+	}
+	return db.Stream(ctx, id)
+}
+
+// lockStream keeps others off the SETs of a stream until the transaction ends.
+func (t *tx) lockStream(ctx context.Context, id string) error {
+	var found string
+	err := t.QueryRowContext(ctx, `SELECT id FROM signal_streams WHERE id = $1`+t.db.forUpdate(), id).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		return signal.ErrNotFound
+	}
+	return err
+}
+
+// RemoveStream implements signal.Streams. Whom it heard of is pruned later.
+func (db *DB) RemoveStream(ctx context.Context, id string, events []event.Event) error {
+	return db.change(ctx, func(t *tx) error {
+		t.tell(events...)
+		if err := oneRow(signal.ErrNotFound)(t.ExecContext(ctx, `DELETE FROM signal_streams WHERE id = $1`, id)); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `DELETE FROM signal_sets WHERE stream = $1`, id)
+		return err
+	})
+}
+
+// SearchStreams implements signal.Streams.
+func (db *DB) SearchStreams(ctx context.Context, q signal.Query) (streams []signal.Stream, next string, err error) {
+	limit := pageOf(q.Limit)
+	var w where
+	w.add(`TRUE`)
+	if q.Client != "" {
+		w.add(`s.client = ?`, q.Client)
+	}
+	if q.Status != "" {
+		w.add(`s.status = ?`, string(q.Status))
+	}
+	if q.Failing != nil {
+		w.add(map[bool]string{true: `s.failures > 0`, false: `s.failures = 0`}[*q.Failing])
+	}
+	if q.After != "" {
+		parts, ok := decodeCursor(q.After, "created", 2)
+		at, err := int64(0), error(nil)
+		if ok {
+			at, err = strconv.ParseInt(parts[0], 10, 64)
+		}
+		if !ok || err != nil {
+			return nil, "", signal.ErrCursor
+		}
+		w.add(`(s.created, s.id) < (?, ?)`, at, parts[1])
+	}
+	rows, err := listing(ctx, db, scanStreams, selectStream+w.String()[len(` WHERE `):]+` ORDER BY s.created DESC, s.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if err != nil {
+		return nil, "", err
+	}
+	cut, next := page(rows, limit, func(last signal.Stream) string {
+		return encodeCursor("created", strconv.FormatInt(micros(last.Created), 10), last.ID)
+	})
+	return cut, next, nil
+}
+
+// ClaimStreams implements signal.Backlog.
+func (db *DB) ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]signal.Stream, error) {
+	skip := ""
+	if db.o.Driver == Postgres {
+		skip = ` FOR UPDATE SKIP LOCKED`
+	}
+	ids, err := collect(ctx, db.write, scanID, `UPDATE signal_streams SET leased = $1 WHERE id IN (
+		SELECT id FROM signal_streams WHERE waiting > 0 AND method = $2 AND (status = 'enabled' OR control > 0) AND leased <= $3 AND due <= $3
+		ORDER BY due LIMIT $4`+skip+`) RETURNING id`, micros(now.Add(lease)), signal.Push, micros(now), n)
+	if err != nil {
+		return nil, err
+	}
+	streams := make([]signal.Stream, 0, len(ids))
+	for _, id := range ids {
+		s, err := db.Stream(ctx, id)
+		switch {
+		case errors.Is(err, signal.ErrNotFound):
+		case err != nil:
+			return nil, err
+		default:
+			streams = append(streams, s)
+		}
+	}
+	return streams, nil
+}
+
+// ReleaseStream implements signal.Backlog.
+func (db *DB) ReleaseStream(ctx context.Context, stream string, next time.Time, failure string, at time.Time) error {
+	var err error
+	if failure == "" {
+		_, err = db.write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1`, stream, micros(next))
+	} else {
+		_, err = db.write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = failures + 1, error = $3, failed = $4 WHERE id = $1`,
+			stream, micros(next), failure, micros(at))
+	}
+	return translate(err)
+}
+
+// SignalBacklog counts the SETs that wait, and the streams whose last push failed.
+func (db *DB) SignalBacklog(ctx context.Context) (waiting, failing int64, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT COALESCE(sum(waiting), 0), count(CASE WHEN failures > 0 THEN 1 END) FROM signal_streams`).Scan(&waiting, &failing)
+	return waiting, failing, translate(err)
+}
