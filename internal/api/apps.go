@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
@@ -56,12 +55,14 @@ func (a *API) appRoutes() []rest.Route {
 			ID: "listApps", Method: "GET", Path: "/apps", Summary: "List the apps.", Right: admin.ReadApps,
 			Query: []rest.Param{
 				rest.Text("q", "Words that are in the name, the title, the description, or the client id or entity id."),
-				rest.Text("team", "The team that owns the app."), rest.Truth("disabled", "Only apps that are, or are not."),
+				rest.Text("team", "The team that owns the app."), rest.Text("owner", "A part of the team or of its primary contact."), rest.Text("group", "A part of a group that the app names."),
+				rest.Choice("state", "Whether people get in: on, off, or incomplete for want of something in the manifest.", string(catalog.On), string(catalog.Off), string(catalog.Incomplete)),
+				rest.Truth("disabled", "Only apps that are, or are not."),
 			},
 			List: rest.ListOf(exampleApp, []string{
 				"name", "manifest.metadata.title", "manifest.spec.owner.team", "manifest.spec.owner.primary", "manifest.spec.identity.protocol", "manifest.spec.identity.oidc.clientId",
 				"manifest.spec.identity.saml.entityId", "disabled", "created", "updated", "digest",
-			}, []string{"name", "-name", "created", "-created", "updated", "-updated"}, a.listApps),
+			}, []string{"name", "-name", "title", "-title", "state", "-state", "team", "-team", "created", "-created", "updated", "-updated"}, a.listApps),
 		},
 		{
 			ID: "importApps", Method: "POST", Path: "/apps:import", Summary: "Apply a folder of manifests, or nothing of it.",
@@ -100,32 +101,10 @@ func (a *API) appRoutes() []rest.Route {
 }
 
 func (a *API) listApps(r *http.Request, q rest.Query) ([]catalog.App, string, error) {
-	all, err := a.o.Apps.Apps(r.Context())
-	if err != nil {
-		return nil, "", err
-	}
-	words := strings.Fields(strings.ToLower(q.Get("q")))
-	some := make([]catalog.App, 0, len(all))
-	for _, app := range all {
-		if off := q.Bool("disabled"); off != nil && app.Disabled != *off || q.Has("team") && app.Manifest.Spec.Owner.Team != q.Get("team") || !hasWords(app, words) {
-			continue
-		}
-		some = append(some, app)
-	}
-	return rest.Slice(q, some, func(app catalog.App) string { return app.Name }, map[string]func(catalog.App) string{
-		"created": func(app catalog.App) string { return rest.TimeKey(app.Created) },
-		"updated": func(app catalog.App) string { return rest.TimeKey(app.Updated) },
+	return a.o.Apps.Search(r.Context(), catalog.Query{
+		Text: q.Get("q"), Team: q.Get("team"), Owner: q.Get("owner"), Group: q.Get("group"), State: catalog.State(q.Get("state")), Disabled: q.Bool("disabled"),
+		Sort: catalog.Sort(order(q)), Limit: q.Limit, After: q.After,
 	})
-}
-
-func hasWords(app catalog.App, words []string) bool {
-	text := strings.ToLower(app.Name + " " + app.Manifest.Metadata.Title + " " + app.Manifest.Metadata.Description + " " + app.ClientID())
-	for _, w := range words {
-		if !strings.Contains(text, w) {
-			return false
-		}
-	}
-	return true
 }
 
 func (a *API) app(r *http.Request) (any, error) {

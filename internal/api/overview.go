@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -18,8 +19,8 @@ import (
 type overview struct {
 	People      int64 `json:"people"`
 	Sessions    int64 `json:"sessions"`
-	Apps        int   `json:"apps"`
-	AppsOff     int   `json:"apps_disabled"`
+	Apps        int64 `json:"apps"`
+	AppsOff     int64 `json:"apps_disabled"`
 	Connections int   `json:"connections"`
 	// ConnectionsOff are those that nobody may sign in over.
 	ConnectionsOff int           `json:"connections_disabled"`
@@ -58,12 +59,8 @@ func (a *API) overview(r *http.Request) (any, error) {
 	var o overview
 	var err error
 	apps := func() error {
-		all, err := a.o.Apps.Apps(ctx)
-		for _, app := range all {
-			if o.Apps++; app.Disabled {
-				o.AppsOff++
-			}
-		}
+		all, err := a.o.Apps.Count(ctx)
+		o.Apps, o.AppsOff = all[catalog.On]+all[catalog.Off]+all[catalog.Incomplete], all[catalog.Off]
 		return err
 	}
 	connections := func() error {

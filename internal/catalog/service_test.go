@@ -31,6 +31,13 @@ type memory struct {
 	generation int64
 }
 
+// SearchApps and CountApps are for the stores' own suite.
+func (s *memory) SearchApps(context.Context, catalog.Query) ([]catalog.App, string, error) {
+	return nil, "", nil
+}
+
+func (s *memory) CountApps(context.Context) (map[catalog.State]int64, error) { return nil, nil }
+
 func (s *memory) App(_ context.Context, name string) (catalog.App, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -89,14 +89,14 @@ func (db *DB) ApplyApp(ctx context.Context, name string, change func(*catalog.Ap
 	return next, err
 }
 
-// countApps advances the generation, and with it the counter of those that app_groups
-// is derived from, unless that has stayed behind.
+// countApps advances the generation, and with it the counters of those that app_groups
+// is derived from and that app_facts has, unless they have stayed behind.
 func (t *tx) countApps(ctx context.Context) error {
 	_, err := t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`)
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps_derived'
+	_, err = t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name IN ('apps_derived', 'app_facts')
 		AND number + 1 = (SELECT a.number FROM counters a WHERE a.name = 'apps')`)
 	return err
 }
@@ -196,8 +196,10 @@ func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
 		return catalog.ErrEntityIDTaken
 	case duplicate:
 		return catalog.ErrClientIDTaken
+	case err != nil:
+		return err
 	}
-	return err
+	return t.saveAppFacts(ctx, a)
 }
 
 // RemoveApp implements catalog.Store.
@@ -220,7 +222,9 @@ func (db *DB) RemoveApp(ctx context.Context, name string, events func(catalog.Ap
 		if err := t.leaveTokens(ctx, name); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `DELETE FROM apps WHERE name = $1`, name)
+		if _, err = t.ExecContext(ctx, `DELETE FROM apps WHERE name = $1`, name); err == nil {
+			_, err = t.ExecContext(ctx, `DELETE FROM app_facts WHERE name = $1`, name)
+		}
 		return err
 	})
 }

@@ -43,7 +43,7 @@ func (c *Console) showApp(v *visit) (answer, error) {
 	if !history.Title.Empty() {
 		d.Blocks = append(d.Blocks, history)
 	}
-	return view{title: ui.Plain(titleOf(a)), crumbs: v.crumbs(ui.T("Apps"), "/apps"), template: "detail", data: d}, nil
+	return view{title: ui.Plain(a.Title()), crumbs: v.crumbs(ui.T("Apps"), "/apps"), template: "detail", data: d}, nil
 }
 
 func (c *Console) appOffers(v *visit, a catalog.App) []offer {
@@ -190,7 +190,7 @@ func (c *Console) appHits(v *visit, a catalog.App) ([]hit, error) {
 		hits = append(hits, hitting(ui.T("Client that gets nothing any more"), cell{Text: id, Code: true}))
 	}
 	var groups []cell
-	for _, g := range groupsOf(a) {
+	for _, g := range a.Groups() {
 		groups = append(groups, cell{Text: g})
 	}
 	hits = append(hits, naming(ui.T("Groups that get in no more"), groups))
@@ -214,7 +214,7 @@ func (c *Console) askDisableApp(v *visit) (confirmation, error) {
 	if err != nil {
 		return q, err
 	}
-	q.title, q.button = ui.T("Switch off %s?", titleOf(a)), ui.T("Switch off")
+	q.title, q.button = ui.T("Switch off %s?", a.Title()), ui.T("Switch off")
 	q.lead = ui.T("At once nobody gets in, and everything that the app holds is revoked. Its manifest stays, so that it can be switched on again; people then sign in anew.")
 	q.hits, err = c.appHits(v, a)
 	return q, err
@@ -225,7 +225,7 @@ func (c *Console) askRemoveApp(v *visit) (confirmation, error) {
 	if err != nil {
 		return q, err
 	}
-	q.title, q.button = ui.T("Remove %s?", titleOf(a)), ui.T("Remove for good")
+	q.title, q.button = ui.T("Remove %s?", a.Title()), ui.T("Remove for good")
 	q.lead = ui.T("The app goes, with its manifest, client, secrets and everything that it holds. An app that is added under this name later inherits nothing.")
 	q.hits, err = c.appHits(v, a)
 	return q, err
@@ -236,7 +236,7 @@ func (c *Console) askSecret(v *visit) (confirmation, error) {
 	if err != nil {
 		return q, err
 	}
-	q.title, q.button = ui.T("New client secret for %s?", titleOf(a)), ui.T("Make the secret")
+	q.title, q.button = ui.T("New client secret for %s?", a.Title()), ui.T("Make the secret")
 	q.lead = ui.T("The newest secret so far stays good until the next one is made, so that the app can change over. An older one stops at once. The new secret is shown once.")
 	for i, s := range a.Secrets {
 		label := ui.T("Stays good until the next one is made")

@@ -86,7 +86,7 @@ func (c *Console) appsOfGroup(v *visit, g directory.Group) (block, error) {
 	}
 	for _, a := range all {
 		if roles := rolesThrough(a, g.Name); len(roles) > 0 {
-			b.Rows = append(b.Rows, row{Cells: []cell{{Text: titleOf(a), Href: c.appPath(a)}, {Text: joined(roles)}, {Tags: []ui.Tag{appTag(a)}}}})
+			b.Rows = append(b.Rows, row{Cells: []cell{{Text: a.Title(), Href: c.appPath(a)}, {Text: joined(roles)}, {Tags: []ui.Tag{appTag(a)}}}})
 		}
 	}
 	return b, nil
@@ -156,7 +156,7 @@ func (c *Console) showMap(v *visit) (answer, error) {
 	}
 	seen := map[string]bool{}
 	for _, a := range all {
-		for _, name := range groupsOf(a) {
+		for _, name := range a.Groups() {
 			if !seen[name] {
 				seen[name], page.Names = true, append(page.Names, name)
 			}

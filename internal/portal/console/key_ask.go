@@ -64,7 +64,7 @@ func (c *Console) askKillKey(v *visit) (confirmation, error) {
 	var names []cell
 	for _, a := range apps {
 		if a.SignedBy(k.Algorithm) {
-			names = append(names, cell{Text: titleOf(a), Href: c.appPath(a)})
+			names = append(names, cell{Text: a.Title(), Href: c.appPath(a)})
 		}
 	}
 	if k.Algorithm == keys.SAML {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -63,20 +64,12 @@ func (c *Console) showOverview(v *visit) (answer, error) {
 }
 
 func (c *Console) appFigures(v *visit, page *overviewView, _ string) error {
-	apps, err := c.o.Apps.Apps(v.r.Context())
+	apps, err := c.o.Apps.Count(v.r.Context())
 	if err != nil {
 		return err
 	}
-	count := func(state string) (n int) {
-		for _, a := range apps {
-			if stateOf(a) == state {
-				n++
-			}
-		}
-		return n
-	}
-	s := ui.Stat{Label: ui.T("Apps"), Value: len(apps), Href: c.path("/apps"), Note: ui.T("all in use")}
-	off, incomplete := count(stateOff), count(stateIncomplete)
+	off, incomplete := apps[catalog.Off], apps[catalog.Incomplete]
+	s := ui.Stat{Label: ui.T("Apps"), Value: apps[catalog.On] + off + incomplete, Href: c.path("/apps"), Note: ui.T("all in use")}
 	if off+incomplete > 0 {
 		s.Note = ui.T("%d switched off, %d incomplete", off, incomplete)
 	}

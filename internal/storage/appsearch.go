@@ -1,0 +1,175 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+)
+
+// appOrders are the columns that apps are sorted by; those that hold times are numbers.
+var appOrders = map[catalog.Sort]struct {
+	column string
+	number bool
+}{
+	catalog.ByName: {"name", false}, catalog.ByTitle: {"title", false}, catalog.ByState: {"state", false}, catalog.ByTeam: {"team", false},
+	catalog.ByCreated: {"created", true}, catalog.ByUpdated: {"updated", true},
+}
+
+// SearchApps implements catalog.Store. Rows of app_facts are small, and apps are few
+// enough that words are looked for in each.
+func (db *DB) SearchApps(ctx context.Context, q catalog.Query) (apps []catalog.App, next string, err error) {
+	if q.Sort == "" {
+		q.Sort = catalog.ByName
+	}
+	key, down := strings.CutPrefix(string(q.Sort), "-")
+	order, known := appOrders[catalog.Sort(key)]
+	if !known {
+		return nil, "", catalog.ErrSort
+	}
+	w, err := appWhere(q, order.column, order.number, down)
+	if err == nil {
+		err = db.knowApps(ctx)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	direction := ``
+	if down {
+		direction = ` DESC`
+	}
+	limit, read, last := pageOf(q.Limit), 0, ""
+	apps, err = listing(ctx, db, func(rows *sql.Rows) (catalog.App, error) {
+		var key string
+		a, err := scanApp(func(into ...any) error { return rows.Scan(append(into, &key)...) })
+		if read++; read <= limit {
+			last = key
+		}
+		return a, err
+	}, `WITH found AS MATERIALIZED (SELECT name, `+order.column+` AS place FROM app_facts`+w.String()+
+		` ORDER BY `+order.column+direction+`, name`+direction+` LIMIT `+strconv.Itoa(limit+1)+`)
+		SELECT a.body, a.secrets, a.version, found.place FROM found JOIN apps a ON a.name = found.name ORDER BY found.place`+direction+`, found.name`+direction, w.args...)
+	if err != nil {
+		return nil, "", err
+	}
+	apps, next = page(apps, limit, func(a catalog.App) string { return encodeCursor(string(q.Sort), last, a.Name) })
+	return apps, next, nil
+}
+
+// CountApps implements catalog.Store.
+func (db *DB) CountApps(ctx context.Context) (map[catalog.State]int64, error) {
+	if err := db.knowApps(ctx); err != nil {
+		return nil, err
+	}
+	counts := map[catalog.State]int64{}
+	_, err := collect(ctx, db.read, func(rows *sql.Rows) (none struct{}, err error) {
+		var state catalog.State
+		var n int64
+		err = rows.Scan(&state, &n)
+		counts[state] = n
+		return none, err
+	}, `SELECT state, count(*) FROM app_facts GROUP BY state`)
+	return counts, err
+}
+
+// appWhere returns the conditions of a page that is sorted by the column.
+func appWhere(q catalog.Query, column string, number, down bool) (*where, error) {
+	w := &where{}
+	within := func(column, text string) {
+		w.add(column+` LIKE ? ESCAPE '\'`, `%`+likeSpecial.Replace(fold(text))+`%`)
+	}
+	for word := range strings.FieldsSeq(q.Text) {
+		within("words", word)
+	}
+	if owner := strings.TrimSpace(q.Owner); owner != "" {
+		within("owner", owner)
+	}
+	if group := strings.TrimSpace(q.Group); group != "" {
+		within("member_groups", group)
+	}
+	if q.Team != "" {
+		w.add(`team = ?`, q.Team)
+	}
+	if q.State != "" {
+		w.add(`state = ?`, string(q.State))
+	}
+	if q.Disabled != nil {
+		w.add(`disabled = ?`, *q.Disabled)
+	}
+	if q.After == "" {
+		return w, nil
+	}
+	parts, ok := decodeCursor(q.After, string(q.Sort), 2)
+	if !ok {
+		return nil, catalog.ErrCursor
+	}
+	var place any = parts[0]
+	if number {
+		n, err := strconv.ParseInt(parts[0], 10, 64)
+		if err != nil {
+			return nil, catalog.ErrCursor
+		}
+		place = n
+	}
+	compare := `>`
+	if down {
+		compare = `<`
+	}
+	w.add(`(`+column+`, name) `+compare+` (?, ?)`, place, parts[1])
+	return w, nil
+}
+
+// knowApps writes the rows of apps that a broker wrote which knew nothing of them.
+func (db *DB) knowApps(ctx context.Context) error {
+	const known = `SELECT (SELECT number FROM counters WHERE name = 'app_facts') = (SELECT number FROM counters WHERE name = 'apps')`
+	var all bool
+	if err := db.read.QueryRowContext(ctx, known).Scan(&all); err != nil || all {
+		return translate(err)
+	}
+	return db.change(ctx, func(t *tx) error {
+		// Whoever changes an app begins with this row.
+		if _, err := t.ExecContext(ctx, `UPDATE counters SET number = number WHERE name = 'apps'`); err != nil {
+			return err
+		}
+		missing, err := collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
+			`SELECT a.body, a.secrets, a.version FROM apps a LEFT JOIN app_facts f ON f.name = a.name AND f.app = a.id AND f.version = a.version WHERE f.name IS NULL`)
+		for i := 0; err == nil && i < len(missing); i++ {
+			err = t.saveAppFacts(ctx, missing[i])
+		}
+		if err == nil {
+			_, err = t.ExecContext(ctx, `DELETE FROM app_facts WHERE name NOT IN (SELECT name FROM apps)`)
+		}
+		if err == nil {
+			_, err = t.ExecContext(ctx, `UPDATE counters SET number = (SELECT number FROM counters WHERE name = 'apps') WHERE name = 'app_facts'`)
+		}
+		return err
+	})
+}
+
+// saveAppFacts writes what an app is listed by.
+func (t *tx) saveAppFacts(ctx context.Context, a catalog.App) error {
+	m := a.Manifest
+	words := fold(strings.Join([]string{a.Name, m.Metadata.Title, m.Metadata.Description, a.ClientID()}, " "))
+	_, err := t.ExecContext(ctx, `INSERT INTO app_facts (name, app, version, title, state, disabled, team, owner, member_groups, words, created, updated)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO UPDATE SET app = excluded.app, version = excluded.version, title = excluded.title,
+		state = excluded.state, disabled = excluded.disabled, team = excluded.team, owner = excluded.owner, member_groups = excluded.member_groups, words = excluded.words,
+		created = excluded.created, updated = excluded.updated`,
+		a.Name, a.ID, a.Version, cut(fold(a.Title()), maxFolded), string(a.State()), a.Disabled, m.Spec.Owner.Team, fold(m.Spec.Owner.Team+" "+m.Spec.Owner.Primary),
+		foldedLines(a.Groups()), words, micros(a.Created), micros(a.Updated))
+	if err != nil {
+		return fmt.Errorf("app %s: %w", a.Name, err)
+	}
+	return nil
+}
+
+// foldedLines are texts in folded case, each on a line.
+func foldedLines(all []string) string {
+	lines := make([]string, len(all))
+	for i, one := range all {
+		lines[i] = fold(one)
+	}
+	return strings.Join(lines, "\n")
+}
