@@ -19,5 +19,8 @@ type appListCommand struct {
 	sorted
 	Search   string `arg:"" optional:"" help:"Words in the name, title, description, client id or entity id." query:"q"`
 	Team     string `help:"Only apps of this team." query:"team"`
+	Owner    string `help:"Only apps whose team or primary contact has this in it." query:"owner"`
+	Group    string `help:"Only apps that name a group with this in it." query:"group"`
+	State    string `help:"Only apps that people get into (on), that are switched off (off), or whose manifest lacks something (incomplete)." query:"state"`
 	Disabled *bool  `help:"Only apps that are disabled, or with =false are not." query:"disabled"`
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -43,7 +44,7 @@ var (
 
 // sizes are how many rows there are, and where, if that is told.
 type sizes struct {
-	people, groups, entries int
+	people, groups, entries, apps int
 	dir, dsn                string
 }
 
@@ -73,7 +74,7 @@ func fill(ctx context.Context, o storage.Options, s sizes) (*filler, error) {
 	if f.tx, err = on.BeginTx(ctx, nil); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	for _, part := range []func(context.Context){f.addPeople, f.addMappings, f.addSessions, f.addGrants, f.addQueues, f.addEntries, f.addFigures} {
+	for _, part := range []func(context.Context){f.addPeople, f.addApps, f.addMappings, f.addSessions, f.addGrants, f.addQueues, f.addEntries, f.addFigures} {
 		if part(ctx); f.err != nil {
 			return nil, f.err
 		}
@@ -123,6 +124,9 @@ func (f *filler) derive(ctx context.Context, db *storage.DB, o storage.Options) 
 		}
 		derived = g.Members == int64(f.sizes.people) // everybody is in it
 	}
+	if _, err := db.CountApps(ctx); err != nil { // which derives them
+		return err
+	}
 	if err := (&activity.Counter{Store: db, Now: func() time.Time { return now }}).Run(ctx); err != nil {
 		return err
 	}
@@ -167,6 +171,24 @@ func text(v any) string {
 }
 
 func (f *filler) pick(of []string) string { return of[f.random.IntN(len(of))] }
+
+// addApps writes apps as an older broker does, so that what they are listed by is
+// derived.
+func (f *filler) addApps(ctx context.Context) {
+	f.rows(ctx, `apps (id, name, client_id, body, secrets, version)`, f.sizes.apps, func(i int) []any {
+		name := fmt.Sprint("listed-", i)
+		a := catalog.App{ID: identity.NewID(), Name: name, Disabled: i%20 == 0, Created: now.Add(-time.Duration(i) * time.Minute), Updated: now.Add(-time.Duration(f.random.IntN(1e6)) * time.Second)}
+		m := &a.Manifest
+		m.Metadata = catalog.Metadata{Name: name, Title: f.pick(family) + " " + f.pick(given), Description: "An app that is made up, for a list."}
+		m.Spec.Owner = catalog.Owner{Team: fmt.Sprint("team-", i%50), Primary: f.pick(given) + "@corp.example"}
+		m.Spec.Entitlements = []catalog.Entitlement{{Name: "user", Groups: []string{fmt.Sprint("group-", i%200)}}}
+		m.Spec.Identity = catalog.Identity{Protocol: "oidc", OIDC: &catalog.OIDC{ClientID: "client-" + name, GrantTypes: []string{"authorization_code"}, TokenEndpointAuthMethod: "none"}}
+		return []any{a.ID, name, "client-" + name, text(a), "[]", 1}
+	})
+	if f.err == nil {
+		_, f.err = f.tx.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`)
+	}
+}
 
 func (f *filler) addPeople(ctx context.Context) {
 	f.rows(ctx, `people (id, body, disabled, version)`, f.sizes.people, func(i int) []any {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -31,7 +32,7 @@ func counted[Q, T any](q Q, search func(context.Context, Q) ([]T, string, error)
 
 func (f *filler) lists(db *storage.DB) []list {
 	var all []list
-	for _, part := range [][]list{f.peopleLists(db), groupLists(db), f.useLists(db), queueLists(db), f.auditLists(db), figureLists(db)} {
+	for _, part := range [][]list{f.peopleLists(db), groupLists(db), appLists(db), f.useLists(db), queueLists(db), f.auditLists(db), figureLists(db)} {
 		all = append(all, part...)
 	}
 	return all
@@ -60,6 +61,19 @@ func (f *filler) peopleLists(db *storage.DB) (all []list) {
 		f.err = err
 	}
 	return all
+}
+
+func appLists(db *storage.DB) (all []list) {
+	for name, q := range map[string]catalog.Query{
+		"apps": {}, "apps, by title": {Sort: catalog.ByTitle}, "apps, changed last first": {Sort: "-updated"}, "apps, switched off": {State: catalog.Off, Sort: catalog.ByTitle},
+		"apps, of a team": {Team: "team-7"}, "apps, named": {Text: "zimmermann listed-19"}, "apps, none": {Text: "nothing"}, "apps, of a group": {Group: "group-77"},
+	} {
+		all = append(all, list{name, counted(q, db.SearchApps)})
+	}
+	return append(all, list{"number of apps", func(ctx context.Context) (int, error) {
+		n, err := db.CountApps(ctx)
+		return int(n[catalog.On] + n[catalog.Off] + n[catalog.Incomplete]), err
+	}})
 }
 
 func groupLists(db *storage.DB) (all []list) {

@@ -30,6 +30,7 @@ func main() {
 	var s sizes
 	flag.IntVar(&s.people, "people", 100_000, "people")
 	flag.IntVar(&s.groups, "groups", 5_000, "groups, of which one has everybody")
+	flag.IntVar(&s.apps, "apps", 20_000, "apps")
 	flag.IntVar(&s.entries, "entries", 1_000_000, "audit entries")
 	engine := flag.String("engine", "", "sqlite or postgres; both unless told")
 	flag.StringVar(&s.dir, "dir", "", "folder of the SQLite database, which stays; a temporary one unless told")

@@ -46,7 +46,7 @@ func TestNoListReadsAWholeTable(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = db.Close() })
-			f, err := fill(t.Context(), o, sizes{people: 2_500, groups: 50, entries: 3_000})
+			f, err := fill(t.Context(), o, sizes{people: 2_500, groups: 50, entries: 3_000, apps: 200})
 			if err == nil {
 				err = f.derive(t.Context(), db, o)
 			}

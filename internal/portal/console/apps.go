@@ -14,6 +14,7 @@ func appTag(a catalog.App) ui.Tag {
 		return ui.Tag{Text: ui.T("Switched off"), Tone: ui.Bad}
 	case catalog.Incomplete:
 		return ui.Tag{Text: ui.T("Incomplete"), Tone: ui.Warn}
+	case catalog.On:
 	}
 	return ui.Tag{Text: ui.T("In use"), Tone: ui.Good}
 }
