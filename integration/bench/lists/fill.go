@@ -45,7 +45,7 @@ var (
 // sizes are how many rows there are, and where, if that is told.
 type sizes struct {
 	people, groups, entries, apps int
-	dir, dsn                string
+	dir, dsn                      string
 }
 
 // filler writes made-up rows, the same for every run.
