@@ -186,6 +186,8 @@ type Limits struct {
 	Address int64 `yaml:"address"`
 	// APIToken bounds the requests of one API token. Default 30000.
 	APIToken int64 `yaml:"api_token"`
+	// SCIM bounds the requests of one connection's SCIM clients. Default 120000.
+	SCIM int64 `yaml:"scim"`
 	// Follower bounds how often one API asks one replica for what was revoked. Each of its
 	// own replicas asks every two seconds, and more often while there is something to
 	// tell. Default 6000.
@@ -331,6 +333,61 @@ type SCIM struct {
 	// are protected.
 	Admins bool  `yaml:"admins"`
 	Guard  Guard `yaml:"guard"`
+	// MaxResults is the most resources on a page, up to 1000. Default 1000.
+	MaxResults int `yaml:"max_results"`
+	// MaxOperations is the most operations of a bulk request, up to 10000. Default 1000.
+	MaxOperations int `yaml:"max_operations"`
+	// Extensions are schema extensions of the connection's own, beside the enterprise
+	// extension of users.
+	Extensions []Extension `yaml:"extensions"`
+}
+
+// Extension is a schema extension of SCIM (RFC 7643, section 3.3).
+type Extension struct {
+	// Resource is User or Group.
+	Resource string `yaml:"resource"`
+	// ID is its URN, which paths and bodies name it by.
+	ID string `yaml:"id"`
+	// Name is what people call it.
+	Name string `yaml:"name"`
+	// Attributes are what it has.
+	Attributes []Attribute `yaml:"attributes"`
+}
+
+// Attribute is one of an extension (RFC 7643, section 2.2), and SubAttribute one of a
+// complex attribute.
+type Attribute struct {
+	// Name is letters, digits, - and _, and begins with a letter.
+	Name string `yaml:"name"`
+	// Description is for people.
+	Description string `yaml:"description"`
+	// Type is string (default), boolean, decimal, integer, dateTime, binary, reference or
+	// complex.
+	Type string `yaml:"type"`
+	// MultiValued says that it has several values.
+	MultiValued bool `yaml:"multi_valued"`
+	// CaseExact says that case matters where it is compared.
+	CaseExact bool `yaml:"case_exact"`
+	// Mutability is readWrite (default) or immutable: set once.
+	Mutability string `yaml:"mutability"`
+	// Returned is default, request (only when asked for) or never.
+	Returned string `yaml:"returned"`
+	// SubAttributes are those of a complex attribute.
+	SubAttributes []SubAttribute `yaml:"sub_attributes"`
+}
+
+// SubAttribute is one of a complex attribute: see Attribute.
+type SubAttribute struct {
+	// Name is as that of an attribute.
+	Name string `yaml:"name"`
+	// Description is for people.
+	Description string `yaml:"description"`
+	// Type is that of an attribute, and not complex.
+	Type string `yaml:"type"`
+	// MultiValued says that it has several values.
+	MultiValued bool `yaml:"multi_valued"`
+	// CaseExact says that case matters where it is compared.
+	CaseExact bool `yaml:"case_exact"`
 }
 
 // The values of SCIM.Provisioning.

@@ -136,6 +136,78 @@ func (k *checker) scim(n *Connection, path string) {
 		k.fail(join(path, "guard.minimum"), "must be at least 1")
 	}
 	k.between(join(path, "guard.window"), s.Guard.Window, time.Minute, 7*24*time.Hour)
+	if s.MaxResults < 1 || s.MaxResults > 1000 {
+		k.fail(join(path, "max_results"), "must be 1 to 1000")
+	}
+	if s.MaxOperations < 1 || s.MaxOperations > 10000 {
+		k.fail(join(path, "max_operations"), "must be 1 to 10000")
+	}
+	for i, e := range s.Extensions {
+		k.extension(e, at(join(path, "extensions"), i), s.Extensions[:i])
+	}
+}
+
+// The values of what a schema says of an attribute.
+var (
+	attributeTypes = []string{"string", "boolean", "decimal", "integer", "dateTime", "binary", "reference"}
+	attributeName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,99}$`)
+	schemaURN      = regexp.MustCompile(`^urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9._:~-]{1,200}$`)
+)
+
+func (k *checker) extension(e Extension, path string, before []Extension) {
+	if e.Resource != "User" && e.Resource != "Group" {
+		k.fail(join(path, "resource"), "must be User or Group")
+	}
+	switch {
+	case !schemaURN.MatchString(e.ID), strings.HasSuffix(e.ID, ":"):
+		k.fail(join(path, "id"), "must be a URN, such as urn:acme:scim:2.0:Badge")
+	case strings.HasPrefix(strings.ToLower(e.ID), "urn:ietf:"):
+		k.fail(join(path, "id"), "must be a URN of your own: those below urn:ietf are given out")
+	case slices.ContainsFunc(before, func(o Extension) bool { return strings.EqualFold(o.ID, e.ID) }):
+		k.fail(join(path, "id"), "is listed twice")
+	}
+	if len(e.Attributes) == 0 {
+		k.fail(join(path, "attributes"), "must have at least one")
+	}
+	var names []string
+	for i, a := range e.Attributes {
+		names = k.attribute(a, at(join(path, "attributes"), i), names)
+	}
+}
+
+// attribute checks one, whose name must not be among those before it, and adds it.
+func (k *checker) attribute(a Attribute, path string, before []string) []string {
+	names := k.subAttribute(SubAttribute{Name: a.Name, Type: a.Type}, path, before, "complex")
+	if a.Mutability != "" && a.Mutability != "readWrite" && a.Mutability != "immutable" {
+		k.fail(join(path, "mutability"), "must be readWrite or immutable")
+	}
+	if a.Returned != "" && a.Returned != "default" && a.Returned != "request" && a.Returned != "never" {
+		k.fail(join(path, "returned"), "must be default, request or never")
+	}
+	if (a.Type == "complex") != (len(a.SubAttributes) > 0) {
+		k.fail(join(path, "sub_attributes"), "belong to an attribute of type complex, which has at least one")
+	}
+	var below []string
+	for i, s := range a.SubAttributes {
+		below = k.subAttribute(s, at(join(path, "sub_attributes"), i), below)
+	}
+	return names
+}
+
+// subAttribute checks what every attribute has. Types are those named here beside the
+// simple ones.
+func (k *checker) subAttribute(s SubAttribute, path string, before []string, types ...string) []string {
+	if !attributeName.MatchString(s.Name) {
+		k.fail(join(path, "name"), "must be letters, digits, - and _, and begin with a letter")
+	}
+	name := strings.ToLower(s.Name)
+	if slices.Contains(before, name) {
+		k.fail(join(path, "name"), "is listed twice")
+	}
+	if all := append(types, attributeTypes...); s.Type != "" && !slices.Contains(all, s.Type) {
+		k.fail(join(path, "type"), "must be one of %s", strings.Join(append(attributeTypes, types...), ", "))
+	}
+	return append(before, name)
 }
 
 // ParseConnection reads one connection in YAML or JSON, as it would stand in the

@@ -88,7 +88,7 @@ func defaults() Config {
 		Metrics:      Metrics{Allow: loopback},
 		Tracing:      Tracing{Ratio: 1},
 		Session:      Session{Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
-		Limits:       Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000, Follower: 6000},
+		Limits:       Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000, SCIM: 120000, Follower: 6000},
 		SignInTraces: SignInTraces{Keep: 7 * 24 * time.Hour},
 		Revocation:   Revocation{Staleness: 5 * time.Second},
 		Audit:        Audit{Window: time.Millisecond, File: File{MaxBytes: 100 << 20}, Syslog: Syslog{Facility: "audit"}},
@@ -148,6 +148,12 @@ func (s *SCIM) complete() {
 	}
 	if s.Guard.Window == 0 {
 		s.Guard.Window = time.Hour
+	}
+	if s.MaxResults == 0 {
+		s.MaxResults = 1000
+	}
+	if s.MaxOperations == 0 {
+		s.MaxOperations = 1000
 	}
 }
 

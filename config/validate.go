@@ -197,6 +197,7 @@ func (k *checker) lifetimes(c *Config) {
 	k.limit("limits.client", c.Limits.Client)
 	k.limit("limits.address", c.Limits.Address)
 	k.limit("limits.api_token", c.Limits.APIToken)
+	k.limit("limits.scim", c.Limits.SCIM)
 	k.limit("limits.follower", c.Limits.Follower)
 	k.between("sign_in_traces.keep", c.SignInTraces.Keep, time.Hour, 90*day)
 	k.between("revocation.staleness", c.Revocation.Staleness, 500*time.Millisecond, time.Minute)

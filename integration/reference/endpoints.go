@@ -49,7 +49,7 @@ func endpoints(ctx context.Context, b *broker) (string, error) {
 	}
 	out.WriteString("\nFor identity providers: `/login/callback/{connection}` (redirect URI of OpenID Connect); for those that speak SAML, below\n" +
 		"`/login/saml/{connection}`: `/metadata` (ours for that provider), `/acs` (assertion consumer service, POST) and `/slo` (single\n" +
-		"logout, redirect and POST).\n\nFor apps that speak SAML: `/saml/metadata`, from which they have `/saml/sso` and `/saml/slo` (single sign-on and single logout,\n" +
+		"logout, redirect and POST). They push people and groups to `/scim/v2/{connection}` ([RFC 7644](../guide/scim.md)).\n\nFor apps that speak SAML: `/saml/metadata`, from which they have `/saml/sso` and `/saml/slo` (single sign-on and single logout,\n" +
 		"redirect and POST). `/saml/launch/{name}` opens such an app.\n")
 	if err := signals(ctx, b, &out); err != nil {
 		return "", err

@@ -31,6 +31,8 @@ func TestAStoredConnectionHasEveryFieldOfTheConfiguration(t *testing.T) {
 	for configured, stored := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[config.Connection](): reflect.TypeFor[connection.Settings](), reflect.TypeFor[config.SAML](): reflect.TypeFor[connection.SAML](),
 		reflect.TypeFor[config.Groups](): reflect.TypeFor[connection.Groups](), reflect.TypeFor[config.Exchange](): reflect.TypeFor[connection.Exchange](),
+		reflect.TypeFor[config.SCIM](): reflect.TypeFor[connection.SCIM](), reflect.TypeFor[config.Guard](): reflect.TypeFor[connection.Guard](), reflect.TypeFor[config.Extension](): reflect.TypeFor[connection.Extension](),
+		reflect.TypeFor[config.Attribute](): reflect.TypeFor[connection.Attribute](), reflect.TypeFor[config.SubAttribute](): reflect.TypeFor[connection.SubAttribute](),
 	} {
 		if want, got := names(configured, "yaml"), names(stored, "json"); !slices.Equal(want, got) {
 			t.Errorf("the configuration has %q, what is stored %q", want, got)
@@ -39,7 +41,13 @@ func TestAStoredConnectionHasEveryFieldOfTheConfiguration(t *testing.T) {
 }
 
 func TestSettingsComeBackAsTheyWere(t *testing.T) {
-	pushes := config.SCIM{Provisioning: config.ProvisioningSCIM, Admins: true, Guard: config.Guard{Share: 30, Minimum: 5, Window: 2 * time.Hour}}
+	pushes := config.SCIM{Provisioning: config.ProvisioningSCIM, Admins: true, Guard: config.Guard{Share: 30, Minimum: 5, Window: 2 * time.Hour}, MaxResults: 7, MaxOperations: 8, Extensions: []config.Extension{{
+		Resource: "User", ID: "urn:acme:2.0:Badge", Name: "Badge", Attributes: []config.Attribute{
+			{Name: "number", Type: "integer", Description: "d", Mutability: "immutable", Returned: "request"},
+			{Name: "keys", Type: "complex", MultiValued: true, SubAttributes: []config.SubAttribute{{Name: "value", Description: "d", Type: "string", MultiValued: true, CaseExact: true}}},
+			{Name: "pin", CaseExact: true},
+		},
+	}}}
 	partner := config.Connection{
 		SCIM: pushes,
 		ID:   "p", Title: "P", Type: config.TypeSAML, Issuer: "urn:partner", Domains: []string{"p.example"}, Groups: config.Groups{Claim: "g"},

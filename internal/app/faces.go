@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
+	"github.com/gatehouse-io/gatehouse/internal/scim"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/tokenexchange"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -38,6 +39,7 @@ type faces struct {
 	connectors *connectors
 	saml       *upstream.SAMLEndpoints
 	apps       *idp.Provider // of those that speak SAML
+	scim       *scim.Server
 }
 
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
@@ -86,7 +88,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Foreign: tokenexchange.Foreign{Verifier: subjects{f.connectors, p.people.ConnectionEnabled}, Owners: p.people, Revocations: p.db},
 	})
 	f.provider, err = oidc.New(oidc.Options{
-		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: p.registry, People: p.people,
+		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: scimAudiences{p.registry, p.cfg.Issuer, p.connections}, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
 		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Extensions: []oidc.Extension{exchange}, Revocations: p.revocations, Feed: p.revocations, UI: f.ui, HTTP: p.client,
 		Limits: limits.provider, Leave: f.apps.Leave, Note: p.signals.notebook.Note,
@@ -99,6 +101,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.explainer = tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
 		Exchange: exchange, Admits: f.provider.Admits, Tokens: p.exchanges, Person: p.db.Person, Revocations: p.revocations, Now: p.now,
 	})
+	f.scim = p.openSCIM(limits)
 	f.portal, err = portal.New(portal.Options{
 		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
 	})
@@ -157,6 +160,7 @@ func (p *parts) public() *http.ServeMux {
 	f.login.Mount(mux)
 	f.saml.Mount(mux)
 	f.apps.Mount(mux)
+	f.scim.Mount(mux)
 	f.provider.Mount(mux)
 	p.signals.face.Mount(mux)
 	f.portal.Mount(mux)

@@ -18,6 +18,7 @@ type limits struct {
 	provider oidc.Limits
 	signIns  *httpx.Limiter
 	apiToken *httpx.Limiter
+	scim     *httpx.Limiter
 }
 
 // openLimits makes the limits. What this replica counts alone is in a memory of its
@@ -42,7 +43,7 @@ func (p *parts) openLimits() limits {
 			ClientFailures: limit("client_failures", c.ClientFailures), AddressFailures: limit("address_failures", c.AddressFailures),
 			Client: limit("client", c.Client), Address: limit("address", c.Address), Person: limit("person", c.Person), Follower: follower,
 		},
-		signIns: limit("sign_ins", c.SignIns), apiToken: limit("api_token", c.APIToken),
+		signIns: limit("sign_ins", c.SignIns), apiToken: limit("api_token", c.APIToken), scim: limit("scim", c.SCIM),
 	}
 }
 

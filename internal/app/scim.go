@@ -16,10 +16,24 @@ import (
 
 // scimSettings are what a connection may push.
 func scimSettings(c config.SCIM) *connection.SCIM {
-	return &connection.SCIM{
-		Provisioning: c.Provisioning, Admins: c.Admins,
+	s := &connection.SCIM{
+		Provisioning: c.Provisioning, Admins: c.Admins, MaxResults: c.MaxResults, MaxOperations: c.MaxOperations,
 		Guard: connection.Guard{Share: c.Guard.Share, Minimum: c.Guard.Minimum, Window: written(c.Guard.Window)},
 	}
+	for _, e := range c.Extensions {
+		of := connection.Extension{Resource: e.Resource, ID: e.ID, Name: e.Name}
+		for _, a := range e.Attributes {
+			one := connection.Attribute{
+				Name: a.Name, Description: a.Description, Type: a.Type, MultiValued: a.MultiValued, CaseExact: a.CaseExact, Mutability: a.Mutability, Returned: a.Returned,
+			}
+			for _, sub := range a.SubAttributes {
+				one.SubAttributes = append(one.SubAttributes, connection.SubAttribute(sub))
+			}
+			of.Attributes = append(of.Attributes, one)
+		}
+		s.Extensions = append(s.Extensions, of)
+	}
+	return s
 }
 
 // provisioning is who signs in over a connection.

@@ -70,6 +70,39 @@ type SCIM struct {
 	Provisioning string `json:"provisioning,omitempty"`
 	Admins       bool   `json:"admins,omitempty"`
 	Guard        Guard  `json:"guard"`
+	// MaxResults and MaxOperations bound a page and a bulk request.
+	MaxResults    int         `json:"max_results,omitempty"`
+	MaxOperations int         `json:"max_operations,omitempty"`
+	Extensions    []Extension `json:"extensions,omitempty"`
+}
+
+// Extension is a schema extension of SCIM (RFC 7643, section 3.3).
+type Extension struct {
+	Resource   string      `json:"resource"` // User or Group
+	ID         string      `json:"id"`       // its URN
+	Name       string      `json:"name,omitempty"`
+	Attributes []Attribute `json:"attributes"`
+}
+
+// Attribute is one of an extension (RFC 7643, section 2.2).
+type Attribute struct {
+	Name          string         `json:"name"`
+	Description   string         `json:"description,omitempty"`
+	Type          string         `json:"type,omitempty"`
+	MultiValued   bool           `json:"multi_valued,omitempty"`
+	CaseExact     bool           `json:"case_exact,omitempty"`
+	Mutability    string         `json:"mutability,omitempty"`
+	Returned      string         `json:"returned,omitempty"`
+	SubAttributes []SubAttribute `json:"sub_attributes,omitempty"`
+}
+
+// SubAttribute is one of an attribute that has them.
+type SubAttribute struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Type        string `json:"type,omitempty"`
+	MultiValued bool   `json:"multi_valued,omitempty"`
+	CaseExact   bool   `json:"case_exact,omitempty"`
 }
 
 // Guard halts a connection that takes away too much at once.

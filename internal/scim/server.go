@@ -63,6 +63,12 @@ type Connections interface {
 	Profile(ctx context.Context, connection string) (*Profile, error)
 }
 
+// Limiter is httpx.Limiter.
+type Limiter interface {
+	Check(key string) error
+	Count(ctx context.Context, key string) error
+}
+
 // Recorder notes what became of operations, for those who look at them.
 type Recorder interface {
 	// Note notes an outcome. It does not wait and cannot fail the operation: what changed
@@ -84,7 +90,7 @@ type Options struct {
 	Operations  Recorder
 	// Requests bounds the requests of a connection, Failures those with a wrong token of
 	// an address.
-	Requests, Failures *httpx.Limiter
+	Requests, Failures Limiter
 	// Documentation is where people read about SCIM here; empty for nowhere.
 	Documentation string
 	Now           func() time.Time
