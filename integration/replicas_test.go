@@ -35,8 +35,13 @@ type cluster struct {
 // startCluster starts one; changes are made to the configuration of both brokers.
 func startCluster(t *testing.T, changes ...func(*config.Config)) *cluster {
 	t.Helper()
+	return startClusterOf(t, demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, Now: time.Now}, changes...)
+}
+
+func startClusterOf(t *testing.T, o demo.Options, changes ...func(*config.Config)) *cluster {
+	t.Helper()
 	dsn, redis := testkit.Postgres(t), testkit.Redis(t)
-	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, Now: time.Now})
+	d, err := demo.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

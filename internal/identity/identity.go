@@ -112,6 +112,10 @@ func Key(id string) Ref { return Ref{KindKey, id} }
 // makes everybody read it again.
 func Settings(connection string) Ref { return Ref{KindSettings, connection} }
 
+// Database names the database as a whole: revoking it says that it was put back, so that
+// nobody knows what was revoked in the meantime.
+func Database() Ref { return Ref{KindSystem, "database"} }
+
 // Event names an event in the outbox by its id.
 func Event(id string) Ref { return Ref{KindEvent, id} }
 

@@ -73,7 +73,9 @@ func (l *ledger) Since(ctx context.Context, after uint64, limit int) ([]revoke.E
 func (l *ledger) Recent(_ context.Context, t time.Time) ([]revoke.Entry, uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all, err := l.read(func(e revoke.Entry) bool { return !e.Raised.Before(t) })
+	// From the first on, as storage has it: an entry's time is its maker's clock.
+	first := slices.IndexFunc(l.entries, func(e revoke.Entry) bool { return !e.Raised.Before(t) })
+	all, err := l.read(func(e revoke.Entry) bool { return first >= 0 && e.Number > uint64(first) })
 	return all, uint64(len(l.entries)), err
 }
 

@@ -192,6 +192,10 @@ func TestANewEraEndsWhatWasSignedIn(t *testing.T) {
 			if f, err := db.Family(t.Context(), g); err != nil || f.Ended.IsZero() {
 				t.Errorf("%+v %v", f, err)
 			}
+			// What another issuer made carries no era: it is refused for its age.
+			if raised, err := db.RaisedSince(t.Context(), storetest.Now, identity.Database()); err != nil || !raised || after.Revocation <= before.Revocation {
+				t.Errorf("the sequence does not tell of it: %v %v, %d after %d", raised, err, after.Revocation, before.Revocation)
+			}
 		})
 	}
 }

@@ -217,7 +217,7 @@ func (db *DB) BeginEra(ctx context.Context, generation int64, taken time.Time, a
 	era, now := strings.ToLower(rand.Text()), db.o.Now()
 	var ended Ended
 	err := db.change(ctx, func(t *tx) error {
-		e := event.New(now, "database.restored", actor, identity.Ref{Kind: identity.KindSystem, ID: "database"})
+		e := event.New(now, "database.restored", actor, identity.Database()).Revoking(identity.Database())
 		for _, s := range []struct {
 			count     *int64
 			statement string

@@ -79,7 +79,7 @@ func (e *exchange) ofAnother(err error) bool {
 // of anybody, and begins no session: what comes of it is the client's own, as a token of
 // its sign-in would be, without a session, a grant and a key to end it by. Person,
 // connection, app and client end it, and a revocation of one of them before it was
-// exchanged does, too.
+// exchanged does, too. So does a restored backup: what was revoked since is forgotten.
 func (e *exchange) verifyForeign(ctx context.Context) error {
 	e.isID = true // it has no scopes
 	e.decision.Origin.Type = e.asked.subjectType
@@ -99,12 +99,12 @@ func (e *exchange) verifyForeign(ctx context.Context) error {
 	}
 	e.expires, e.use = t.Expires, t.Use
 	e.decision.Access.Person = p.ID
-	raised, err := e.o.Foreign.Revocations.RaisedSince(ctx, t.Issued.Add(-clockSkew), e.subject.Refs()...)
+	raised, err := e.o.Foreign.Revocations.RaisedSince(ctx, t.Issued.Add(-clockSkew), append(e.subject.Refs(), identity.Database())...)
 	switch {
 	case err != nil:
 		return err
 	case raised:
-		return refuse("subject_revoked", codeRequest, "the subject_token is older than a revocation of its person, connection or app")
+		return refuse("subject_revoked", codeRequest, "the subject_token is older than a revocation of its person, connection or app, or than the database")
 	}
 	return nil
 }
