@@ -68,10 +68,10 @@ func TestAForeignSubjectIsRefusedByName(t *testing.T) {
 			s.Issued = w.now.Add(-5 * time.Minute)
 			w.raised[identity.Person("alice")] = w.now.Add(-time.Minute)
 		}, "invalid_request", "subject_revoked"},
-		"older than the connection's": {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) { w.raised[identity.Connection("acme")] = w.now }, "invalid_request", "subject_revoked"},
-		"older than the app's":        {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) { w.raised[identity.App("app-desk")] = w.now }, "invalid_request", "subject_revoked"},
+		"older than the connection's":  {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) { w.raised[identity.Connection("acme")] = w.now }, "invalid_request", "subject_revoked"},
+		"older than the app's":         {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) { w.raised[identity.App("app-desk")] = w.now }, "invalid_request", "subject_revoked"},
 		"older than a restored backup": {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) { w.raised[identity.Database()] = w.now }, "invalid_request", "subject_revoked"},
-		"older than the client's":     {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) { w.raised[identity.Client("desk")] = w.now }, "invalid_request", "subject_revoked"},
+		"older than the client's":      {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) { w.raised[identity.Client("desk")] = w.now }, "invalid_request", "subject_revoked"},
 		"of less than a clock's difference later": {"desk", func(w *world, _ url.Values, _ *identity.SubjectToken) {
 			w.raised[identity.Person("alice")] = w.now.Add(-59 * time.Second)
 		}, "invalid_request", "subject_revoked"},
