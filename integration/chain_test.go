@@ -120,7 +120,22 @@ func cutInBrowser(w *window, s *stage, name string) {
 	w.shoot("chain-cut-" + name)
 	w.leave("begin another", "form[action='/chain'] button")
 	w.reads("#payroll-now", "✓ accepted (200)")
-	// What an administrator ends is refused as well.
+	// What the person ends on the broker's own page is refused as well.
+	w.leave("see what apps do", "a[href$='/account#exchanges-title']")
+	w.do("see both", chromedp.WaitVisible(chromedp.CSS("#exchanges tbody tr:nth-child(2)")))
+	w.shoot("chain-account-" + name)
+	w.leave("end it", "#exchanges tbody tr:first-child form button")
+	eventually(w.t, "the page of the chain shows that both APIs refuse", func() bool {
+		w.do("look again", chromedp.Navigate(app.URL+"chain"), chromedp.WaitReady(chromedp.CSS("#ledger-now")))
+		text, err := chromedp.Run(w.ctx, chromedp.TextContent(chromedp.CSS(".chain")))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return strings.Count(text, "✗ refused (401)") == 2
+	})
+	w.leave("begin another", "form[action='/chain'] button")
+	w.reads("#payroll-now", "✓ accepted (200)")
+	// And what an administrator ends.
 	s.manage(w.t, http.MethodDelete, "/people/"+s.person(w.t, "alice")+"/sessions", nil)
 	eventually(w.t, "the page shows that the APIs refuse, or that the app was told", func() bool {
 		w.do("look again", chromedp.Navigate(app.URL+"chain"), chromedp.WaitReady(chromedp.CSS("main")))

@@ -7,18 +7,22 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-io/gatehouse/config"
+	"github.com/gatehouse-io/gatehouse/internal/app"
 	"github.com/gatehouse-io/gatehouse/internal/demo"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -316,5 +320,127 @@ func TestTheLogOfAnAPIHasNoToken(t *testing.T) {
 	v.Handler(verify.Requirement{}, http.NotFoundHandler()).ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized || !strings.Contains(log.String(), "for another API") || strings.Contains(log.String(), held.AccessToken) {
 		t.Errorf("%d %s", w.Code, &log)
+	}
+}
+
+// either sends each request to another replica than the one before.
+type either struct {
+	replicas [2]string
+	n        atomic.Int32
+}
+
+// RoundTrip implements http.RoundTripper.
+func (e *either) RoundTrip(r *http.Request) (*http.Response, error) {
+	to, err := url.Parse(e.replicas[e.n.Add(1)%2])
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Host, r.URL.Host = r.URL.Host, to.Host
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestAnAPIFollowsWhicheverReplicaAnswers revokes at one replica what an API verifies that
+// asks both in turn, with Redis and without.
+func TestAnAPIFollowsWhicheverReplicaAnswers(t *testing.T) {
+	c := startCluster(t)
+	api := c.Facts().APIs[0]
+	v := &verify.Verifier{
+		Issuer: c.Issuer(), Audience: api.Audience, Client: verify.ClientSecretBasic(api.ClientID, api.Secret),
+		HTTP: &http.Client{Transport: &either{replicas: c.direct}},
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() { _ = v.Follow(ctx); close(done) }() // ends with ctx
+	defer func() { cancel(); <-done }()
+	a := &attacker{t: t, client: &http.Client{}, stage: &stage{Demo: c.Demo}}
+	app := a.Facts().App("nightly-report")
+	for _, redis := range []bool{true, false} {
+		if !redis {
+			c.redis.Stop()
+		}
+		for range 4 {
+			eventually(t, "the API is ready", func() bool { return v.Ready(ctx) == nil })
+			held, code := a.tokenAnswer(app.ClientID, app.Secret, url.Values{"grant_type": {"client_credentials"}, "resource": {api.Audience}, "scope": {"payroll.read"}}.Encode())
+			if code != "" {
+				t.Fatal(code)
+			}
+			if _, err := v.Verify(ctx, held.AccessToken); err != nil {
+				t.Fatalf("control, with Redis %v: %v", redis, err)
+			}
+			c.at.Store(1 - c.at.Load())
+			if status, code, _ := a.post("/revoke", url.Values{"token": {held.AccessToken}}.Encode(), basicAuth(app.ClientID, app.Secret)); status != http.StatusOK {
+				t.Fatal(code)
+			}
+			eventually(t, "it is refused", func() bool {
+				_, err := v.Verify(ctx, held.AccessToken)
+				return errors.Is(err, verify.ErrRevoked)
+			})
+		}
+	}
+}
+
+// TestWhoWaitsForRevocationsIsAnsweredWhenTheBrokerStops looks at what the answer says of
+// how long it was waited for.
+func TestWhoWaitsForRevocationsIsAnsweredWhenTheBrokerStops(t *testing.T) {
+	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	cfg, err := config.Load(d.ConfigFile(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrived := make(chan struct{})
+	tell := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Test") != "" {
+				close(arrived)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	broker, err := app.Start(context.WithoutCancel(t.Context()), cfg, app.Options{Listener: d.Listener(), Log: &logBuffer{}, Wrap: tell})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Populate(t.Context(), broker.Socket()); err != nil {
+		t.Fatal(err)
+	}
+	api := d.Facts().APIs[0]
+	type answer struct {
+		Head    uint64
+		Current int64
+		status  int
+		err     error
+	}
+	ask := func(after uint64, wait string, header http.Header) (got answer) {
+		form := url.Values{"audience": {api.Audience}, "after": {strconv.FormatUint(after, 10)}, "wait": {wait}}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.Issuer()+"/revocations", strings.NewReader(form.Encode()))
+		if err != nil {
+			return answer{err: err}
+		}
+		maps.Copy(header, basicAuth(api.ClientID, api.Secret))
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header = header
+		res, err := new(http.Client).Do(req)
+		if err != nil {
+			return answer{err: err}
+		}
+		defer func() { _ = res.Body.Close() }()
+		err = json.NewDecoder(res.Body).Decode(&got)
+		got.status, got.err = res.StatusCode, err
+		return got
+	}
+	known := ask(0, "0", http.Header{})
+	answered := make(chan answer, 1)
+	go func() { answered <- ask(known.Head, "10", http.Header{"Test": {"it waits"}}) }()
+	<-arrived
+	if err := broker.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answered; known.err != nil || known.status != http.StatusOK || got.err != nil || got.status != http.StatusOK || got.Head != known.Head || got.Current > 9000 {
+		t.Errorf("known %+v, answered %+v", known, got)
 	}
 }
