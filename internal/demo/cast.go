@@ -65,8 +65,8 @@ type part struct {
 	port                     int
 	// mayAct is the client that may exchange the tokens of its people.
 	mayAct string
-	// calls is the API and scope that it exchanges tokens for.
-	calls, calling string
+	// calls is the API that it exchanges tokens for, calling the scope, and purpose what for.
+	calls, calling, purpose string
 	// offers are the scopes of the API that it serves under its own name, and life how
 	// long their tokens live, empty for as long as any.
 	offers []string
@@ -128,12 +128,12 @@ func parts() []part {
 		{
 			kind: api, name: "payroll-api", title: "Payroll API", description: "An API that knows within a second what was revoked.",
 			client: "payroll-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
-			grants: []string{credentials, exchange}, port: 8095, offers: []string{payrollScope, payrollScopeWider}, calls: ledgerAudience, calling: ledgerScope, partners: true,
+			grants: []string{credentials, exchange}, port: 8095, offers: []string{payrollScope, payrollScopeWider}, calls: ledgerAudience, calling: ledgerScope, purpose: "look up what was booked", partners: true,
 		},
 		{
 			name: exchanging, title: "Travel Desk", description: "Books journeys, and asks the payroll where to send the bill.",
 			client: "microapp-travel-desk", auth: "client_secret_basic", group: everybody, owner: "sales", contact: "#travel-desk",
-			grants: []string{code, credentials, exchange}, scopes: openid, port: 8097, calls: payrollAudience, calling: payrollScope,
+			grants: []string{code, credentials, exchange}, scopes: openid, port: 8097, calls: payrollAudience, calling: payrollScope, purpose: "book a journey",
 			partners: true,
 		},
 		{

@@ -44,7 +44,7 @@ func (d *Demo) target(p part) sample.Target {
 	if p.calls == "" {
 		return sample.Target{}
 	}
-	return sample.Target{Audience: p.calls, Scope: p.calling, URL: d.at(p.calls)}
+	return sample.Target{Audience: p.calls, Scope: p.calling, URL: d.at(p.calls), Purpose: p.purpose}
 }
 
 // at is where an app is served.

@@ -16,8 +16,9 @@ import (
 // kindAccess is the type of an access token (RFC 8693, section 3).
 const kindAccess = "urn:ietf:params:oauth:token-type:access_token"
 
-// Target is an API that an app exchanges tokens for, and the scope that it asks for.
-type Target struct{ Audience, Scope, URL string }
+// Target is an API that an app exchanges tokens for, the scope that it asks for, and what
+// for, which the broker shows to the person.
+type Target struct{ Audience, Scope, URL, Purpose string }
 
 // post sends a form to the broker as the app, which has client_secret_basic.
 func (o Options) post(ctx context.Context, path string, form url.Values) (*http.Response, error) {
@@ -34,7 +35,7 @@ func (o Options) post(ctx context.Context, path string, form url.Values) (*http.
 func (o Options) swap(ctx context.Context, access string, to Target) (string, error) {
 	res, err := o.post(ctx, "/token", url.Values{
 		"grant_type":    {"urn:ietf:params:oauth:grant-type:token-exchange"},
-		"subject_token": {access}, "subject_token_type": {kindAccess}, "audience": {to.Audience}, "scope": {to.Scope},
+		"subject_token": {access}, "subject_token_type": {kindAccess}, "audience": {to.Audience}, "scope": {to.Scope}, "purpose": {to.Purpose},
 	})
 	if err != nil {
 		return "", fmt.Errorf("exchange the token: %w", err)
