@@ -11,11 +11,13 @@ import (
 )
 
 type groupCommand struct {
-	List     groupListCommand    `cmd:"" help:"List the groups that identity providers told of." api:"GET /groups" columns:"CONNECTION=group.connection,GROUP=group.id,CALLED=display_name,NAME=name,MEMBERS=members,LAST SEEN=last_seen"`
-	Members  groupMembersCommand `cmd:"" help:"List the members of a group." api:"GET /groups/{}/{}/members" columns:"ID=id,NAME=profile.name,EMAIL=profile.email,DISABLED=disabled"`
-	Mappings mappingListCommand  `cmd:"" help:"List the names that groups have here." api:"GET /mappings" columns:"CONNECTION=group.connection,GROUP=group.id,NAME=name"`
-	Map      groupMapCommand     `cmd:"" help:"Give an upstream group the name that manifests use." api:"PUT /mappings/{}/{}"`
-	Unmap    groupUnmapCommand   `cmd:"" help:"Take the name away: the group then grants nothing." api:"DELETE /mappings/{}/{}"`
+	List      groupListCommand    `cmd:"" help:"List the groups that identity providers told of." api:"GET /groups" columns:"CONNECTION=group.connection,GROUP=group.id,CALLED=display_name,NAME=name,MEMBERS=members,LAST SEEN=last_seen"`
+	Members   groupMembersCommand `cmd:"" help:"List the members of a group." api:"GET /groups/{}/{}/members" columns:"ID=id,NAME=profile.name,EMAIL=profile.email,DISABLED=disabled"`
+	Mappings  mappingListCommand  `cmd:"" help:"List the names that groups have here." api:"GET /mappings" columns:"CONNECTION=group.connection,GROUP=group.id,NAME=name"`
+	Map       groupMapCommand     `cmd:"" help:"Give an upstream group the name that manifests use." api:"PUT /mappings/{}/{}"`
+	Unmap     groupUnmapCommand   `cmd:"" help:"Take the name away: the group then grants nothing." api:"DELETE /mappings/{}/{}"`
+	Protect   groupProtectCommand `cmd:"" help:"Keep a group from being changed by connections that may not touch what is protected." api:"POST /groups/{}/{}/protect"`
+	Unprotect groupProtectCommand `cmd:"" help:"Let connections change a group again, unless it makes a role." api:"POST /groups/{}/{}/unprotect"`
 }
 
 type groupListCommand struct {
@@ -63,6 +65,14 @@ type groupUnmapCommand struct {
 
 // Run removes the mapping.
 func (c *groupUnmapCommand) Run(k *kong.Context) error { return c.run(c.connected, request(k)) }
+
+type groupProtectCommand struct {
+	connected
+	upstreamGroup
+}
+
+// Run switches the protection.
+func (c *groupProtectCommand) Run(k *kong.Context) error { return c.asked(request(k)) }
 
 type roleCommand struct {
 	List     listing           `cmd:"" help:"List the roles, what they may do, and the groups that give them." api:"GET /roles" columns:"ROLE=name,RIGHTS=rights,GROUPS=groups"`

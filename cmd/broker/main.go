@@ -24,6 +24,7 @@ type commands struct {
 
 	App        appCommand      `cmd:"" help:"Apps."`
 	IDP        idpCommand      `cmd:"" name:"idp" help:"Identity providers."`
+	SCIM       scimCommand     `cmd:"" name:"scim" help:"What connections push: people and groups."`
 	Trace      traceCommand    `cmd:"" help:"Why sign-ins failed."`
 	Person     personCommand   `cmd:"" help:"People."`
 	Group      groupCommand    `cmd:"" help:"Upstream groups, and the names that they have here."`

@@ -42,6 +42,7 @@ type Options struct {
 	People          *directory.Service
 	Directory       Directory
 	Connections     Connections
+	SCIM            SCIM
 	// Health tells when a connection's provider was asked for its metadata last, and
 	// what that failed with.
 	Health func(connection string) (asked time.Time, failed error)

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -104,6 +105,20 @@ var (
 		Document: `{"id_token": {"aud": "0oa2other"}}`, Attributes: map[string]any{"email": "alice@acme.example"},
 		Mapping: []trace.Mapped{{Field: "email", From: "email", Value: "alice@acme.example"}}, Groups: []string{"all-employees"},
 	}
+	exampleSCIM = record.State{
+		Connection: "acme", Halted: exampleTime, By: "01jdhk3m2n4p" + "a2b3c4d5e6f7g2h3", Began: exampleTime.Add(-20 * time.Minute), People: 840, Members: 3120, PeopleGone: 168, MembersGone: 12,
+	}
+	exampleOutcome = record.Outcome{
+		Operation: record.Operation{
+			ID: "01jdhk3m2n4p" + "a2b3c4d5e6f7g2h3", Connection: "acme", Kind: "Okta: deactivate, path-less", Method: "PATCH", Path: "/Users/2819c223aa4c4f2b", Actor: exampleActor, Time: exampleTime,
+		},
+		Status: 200, Resource: "User/2819c223aa4c4f2b", Changed: true,
+	}
+	exampleSCIMToken = record.Token{
+		ID: "t2y3u4i5o6p7a2s3d4f5g6h7j2", Connection: "acme", Name: "Okta", Addresses: []string{"192.0.2.0/24"},
+		CreatedBy: exampleActor, Created: exampleTime, Expires: exampleTime.AddDate(1, 0, 0), LastUsed: exampleTime.AddDate(0, 0, 1),
+	}
+	exampleNewSCIMToken  = record.NewToken{Name: "Okta", Addresses: exampleSCIMToken.Addresses, Days: 365}
 	exampleNewConnection = newConnection{exampleSettings, "…"}
 
 	exampleKey   = keys.Info{ID: "h2j3k4l5z6x7c2v3b4n5m6q7w2", Algorithm: keys.ES256, Stage: keys.Signing, Published: exampleTime, SignsFrom: exampleTime.Add(time.Hour)}

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -182,8 +183,10 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	b.API, err = api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
 		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: b.clock}),
-		Connections: connections,
-		Health:      func(string) (time.Time, error) { return b.clock(), errors.New("a lie") }, CertificatesEnd: func(string) time.Time { return b.clock() },
+		Connections: connections, SCIM: record.NewService(record.Options{
+			Store: db.Records(), Now: b.clock, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
+		}),
+		Health: func(string) (time.Time, error) { return b.clock(), errors.New("a lie") }, CertificatesEnd: func(string) time.Time { return b.clock() },
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 		}),

@@ -27,6 +27,7 @@ func (a *API) table() []rest.Route {
 		{"Exchanged tokens", append(a.exchangeRoutes(), a.explainRoutes()...)},
 		{"Revocations", a.revocationRoutes()},
 		{"Connections", append(a.connectionRoutes(), a.traceRoutes()...)},
+		{"SCIM", a.scimRoutes()},
 		{"Groups", a.groupRoutes()},
 		{"Keys", a.keyRoutes()},
 		{"Audit", a.auditRoutes()},

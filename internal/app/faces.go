@@ -129,7 +129,7 @@ func (f *faces) leaveApps(w http.ResponseWriter, r *http.Request, ended session.
 func (p *parts) management() api.Options {
 	return api.Options{
 		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
-		Connections: p.connections, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
+		Connections: p.connections, SCIM: p.records, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
 		Streams: p.signals.service,
 		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, ExplainExchange: p.faces.explainer.Explain,

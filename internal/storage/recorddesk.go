@@ -264,8 +264,7 @@ func (t *tx) reopen(ctx context.Context, op record.Operation, connection string,
 	return nil
 }
 
-// Protect keeps a person or a group from every connection that may not touch what is
-// protected, or ends that.
+// Protect implements record.GuardStore.
 func (db Records) Protect(ctx context.Context, what identity.Ref, on bool, at time.Time, events []event.Event) error {
 	return db.change(ctx, func(t *tx) (err error) {
 		t.tell(events...)
@@ -276,10 +275,4 @@ func (db Records) Protect(ctx context.Context, what identity.Ref, on bool, at ti
 		}
 		return err
 	})
-}
-
-// Protected reports whether a person or a group is protected by name.
-func (db Records) Protected(ctx context.Context, what identity.Ref) (is bool, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM record_protected WHERE kind = $1 AND ref = $2)`, string(what.Kind), what.ID).Scan(&is)
-	return is, translate(err)
 }

@@ -46,6 +46,8 @@ type GuardStore interface {
 	// not looked at. When nobody is left, it opens again the memberships that were closed
 	// since then, of groups and users that are there.
 	Undo(ctx context.Context, op Operation, connection string, since time.Time, limit int) (int, error)
+	// Protect protects a person or a group by name, or ends that.
+	Protect(ctx context.Context, what identity.Ref, on bool, at time.Time, events []event.Event) error
 }
 
 // undoBatch is how many people one transaction brings back.
@@ -94,4 +96,15 @@ func (s *Service) Undo(ctx context.Context, connection string, actor identity.Ac
 		}
 	}
 	return all, nil
+}
+
+// Protect keeps a person or a group from every connection that may not touch what is
+// protected, beside those whom a role protects; or ends that.
+func (s *Service) Protect(ctx context.Context, what identity.Ref, on bool, actor identity.Actor) error {
+	now := s.now()
+	e := event.New(now, "scim.unprotected", actor, what)
+	if on {
+		e.Type = "scim.protected"
+	}
+	return s.o.Store.Protect(ctx, what, on, now, []event.Event{e})
 }

@@ -36,7 +36,7 @@ type Token struct {
 	Connection string `json:"connection"`
 	Name       string `json:"name"`
 	// Addresses are the networks that it is good from; empty means any.
-	Addresses []netip.Prefix `json:"addresses,omitempty"`
+	Addresses []string       `json:"addresses,omitempty"`
 	CreatedBy identity.Actor `json:"created_by"`
 	Created   time.Time      `json:"created"`
 	Expires   time.Time      `json:"expires"`
@@ -66,7 +66,7 @@ const (
 type NewToken struct {
 	Name string `json:"name"`
 	// Addresses are the networks that it is good from, "192.0.2.0/24"; empty means any.
-	Addresses []netip.Prefix `json:"addresses,omitempty"`
+	Addresses []string `json:"addresses,omitempty"`
 	// Days until it is over; 0 means 365, the most is 1095.
 	Days int `json:"days,omitempty"`
 }
@@ -77,6 +77,11 @@ func (n NewToken) check() error {
 	}
 	if n.Days < 0 || n.Days > maxTokenDays {
 		return fault.New(fault.Invalid, "scim_token_days", "a token lives for 1 to %d days", maxTokenDays).At("days")
+	}
+	for _, a := range n.Addresses {
+		if p, err := netip.ParsePrefix(a); err != nil || p != p.Masked() {
+			return fault.New(fault.Invalid, "scim_token_address", "%q is no network, such as 192.0.2.0/24 or 2001:db8::7/128", a).At("addresses")
+		}
 	}
 	if len(n.Addresses) > maxAddresses {
 		return fault.New(fault.Invalid, "scim_token_addresses", "a token is good from up to %d networks", maxAddresses).At("addresses")
@@ -177,7 +182,7 @@ func (t Token) from(address string) bool {
 	}
 	from, err := netip.ParseAddr(address)
 	for i := 0; err == nil && i < len(t.Addresses); i++ {
-		if t.Addresses[i].Contains(from.Unmap()) {
+		if of, bad := netip.ParsePrefix(t.Addresses[i]); bad == nil && of.Contains(from.Unmap()) {
 			return true
 		}
 	}

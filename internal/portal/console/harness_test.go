@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -105,7 +106,9 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	exchanges := grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: time.Now})
 	operations, err := api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
-		Connections: connections, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions,
+		Connections: connections, SCIM: record.NewService(record.Options{
+			Store: db.Records(), Now: time.Now, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
+		}), Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions,
 		Streams: streams,
 		Keys:    ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Exchanges: exchanges, Traces: db,
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
