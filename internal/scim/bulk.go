@@ -336,15 +336,15 @@ func (p *part) creation() (record.New, error) {
 
 // made takes what became of a creation.
 func (p *part) made(m record.Made) {
-	id, external, t, n := m.User.ID, m.User.ExternalID, p.profile.user, m.User.Version
+	id, external, t, n, name := m.User.ID, m.User.ExternalID, p.profile.user, m.User.Version, userName
 	if _, of := p.endpoint(strings.TrimPrefix(p.path, "/")); of == p.profile.group {
-		id, external, t, n = m.Group.ID, m.Group.ExternalID, p.profile.group, m.Group.Version
+		id, external, t, n, name = m.Group.ID, m.Group.ExternalID, p.profile.group, m.Group.Version, displayName
 	}
 	switch {
 	case m.Err != nil:
 		p.err = m.Err
 	case m.Existed && external == "":
-		p.err = record.ErrTaken.At(userName)
+		p.err = record.ErrTaken.At(name)
 	default:
 		p.a = answer{status: http.StatusCreated, version: version(n), location: p.location(t, id), resource: t.Name + "/" + id, changed: !m.Existed}
 	}

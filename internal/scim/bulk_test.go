@@ -80,6 +80,7 @@ func TestBulkDoesEachOperation(t *testing.T) {
 
 func TestBulkIdsThatCannotBeResolvedAreRefused(t *testing.T) {
 	s := open(t)
+	s.user(t, "c4")
 	for what, c := range map[string]struct {
 		operations []string
 		statuses   string
@@ -88,10 +89,13 @@ func TestBulkIdsThatCannotBeResolvedAreRefused(t *testing.T) {
 		"a chain":          {[]string{groups("a", "A", "bulkId:b"), groups("b", "B", "bulkId:c"), makes("c", "c1")}, "201 201 201"},
 		"a circle":         {[]string{groups("a", "A", "bulkId:b"), groups("b", "B", "bulkId:a"), makes("c", "c2")}, "409 409 201"},
 		"itself":           {[]string{groups("a", "A", "bulkId:a"), makes("c", "c3")}, "409 201"},
-		"nobody":           {[]string{groups("a", "A", "bulkId:z"), makes("c", "c4")}, "409 201"},
+		"nobody":           {[]string{groups("a", "A", "bulkId:z"), makes("c", "c5")}, "409 201"},
 		"what failed":      {[]string{makes("a", "c4"), groups("b", "B", "bulkId:a"), groups("c", "C", "bulkId:b")}, "409 409 409"},
 		"path of a circle": {[]string{`{"method":"DELETE","path":"/Groups/bulkId:a"}`, groups("a", "A", "bulkId:b"), groups("b", "B", "bulkId:a")}, "409 409 409"},
 	} {
+		for i, o := range c.operations { // a name is there once
+			c.operations[i] = strings.Replace(o, `"displayName":"`, `"displayName":"`+what+" ", 1)
+		}
 		a := s.ask(t, "POST", "/Bulk", bulk(c.operations...))
 		if got := a.statuses(); got != c.statuses {
 			t.Errorf("%s: %s, not %s: %s", what, got, c.statuses, a.raw)

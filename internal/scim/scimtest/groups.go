@@ -22,11 +22,11 @@ func (m *Memory) CreateGroup(_ context.Context, op record.Operation, g record.Gr
 }
 
 func (m *Memory) createGroup(op record.Operation, g record.Group, members []record.Member) (record.Group, bool, error) {
-	if i := m.groupTwin(g); i >= 0 {
-		if is := m.groups[i]; is.DisplayName == g.DisplayName && equal(is.Attributes, g.Attributes) {
+	if i, taken := m.groupTwin(g); taken != nil {
+		if is := m.groups[i]; is.DisplayName == g.DisplayName && is.ExternalID == g.ExternalID && equal(is.Attributes, g.Attributes) {
 			return is, true, nil
 		}
-		return g, false, record.ErrTaken.At("externalId")
+		return g, false, taken
 	}
 	g.ID, g.Created, g.Updated, g.Version = identity.NewID(), op.Time, op.Time, 1
 	if m.members == nil {
@@ -66,8 +66,8 @@ func (m *Memory) UpdateGroup(_ context.Context, op record.Operation, connection,
 			return record.Group{}, err
 		}
 	}
-	if m.groupTwin(g) >= 0 {
-		return record.Group{}, record.ErrTaken.At("externalId")
+	if _, taken := m.groupTwin(g); taken != nil {
+		return record.Group{}, taken
 	}
 	for _, a := range change.Members.Add {
 		if a.Value == id || slices.Contains(m.below(connection, a.Value), id) {

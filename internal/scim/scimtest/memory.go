@@ -60,10 +60,18 @@ func (m *Memory) twin(u record.User) (at int, taken error) {
 	return -1, nil
 }
 
-func (m *Memory) groupTwin(g record.Group) int {
-	return slices.IndexFunc(m.groups, func(o record.Group) bool {
-		return o.Connection == g.Connection && o.ID != g.ID && g.ExternalID != "" && o.ExternalID == g.ExternalID
-	})
+// groupTwin finds another group with the external id or name of g, and says which.
+func (m *Memory) groupTwin(g record.Group) (at int, taken error) {
+	for i, o := range m.groups {
+		switch {
+		case o.Connection != g.Connection || o.ID == g.ID:
+		case g.ExternalID != "" && o.ExternalID == g.ExternalID:
+			return i, record.ErrTaken.At("externalId")
+		case filter.Fold(o.DisplayName) == filter.Fold(g.DisplayName):
+			return i, record.ErrTaken.At("displayName")
+		}
+	}
+	return -1, nil
 }
 
 // CreateUser implements record.UserStore.
