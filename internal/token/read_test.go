@@ -1,10 +1,13 @@
 package token
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzReadingIsThatOfJSON holds that what is read by hand is what encoding/json reads.
@@ -43,5 +46,39 @@ func TestWhatIsMintedIsReadWithoutReflection(t *testing.T) {
 	p.time("exp", seconds(301))
 	if !c.scan(p.end()) || c.Scope != "a b" || c.Rev != 7 || c.Expires != 301 || len(c.Roles) != 1 {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestWhatIsRememberedComesTwiceAndHasABound(t *testing.T) {
+	k, now := &known{}, time.Unix(1000, 0)
+	id := func(i int) (id [sha256.Size]byte) {
+		binary.LittleEndian.PutUint64(id[:], uint64(i))
+		return id
+	}
+	k.add(id(1), knownAccess{kid: "a"}, now)
+	if _, ok := k.find(id(1)); ok {
+		t.Error("what came once is remembered")
+	}
+	k.add(id(1), knownAccess{kid: "a"}, now)
+	if a, ok := k.find(id(1)); !ok || a.kid != "a" {
+		t.Error("control: what came twice is not")
+	}
+	for i := range 2 * maxKnown {
+		good := knownAccess{claims: accessClaims{Expires: 1001}}
+		k.add(id(i), good, now)
+		k.add(id(i), good, now)
+		if n := len(k.tokens); n > maxKnown {
+			t.Fatalf("%d are remembered", n)
+		}
+	}
+	last := knownAccess{claims: accessClaims{Expires: 5000}}
+	for i := range maxKnown {
+		k.add(id(-1-i), last, time.Unix(2000, 0))
+		k.add(id(-1-i), last, time.Unix(2000, 0))
+	}
+	for i := range maxKnown / 2 {
+		if _, ok := k.find(id(-1 - i)); !ok {
+			t.Fatalf("one that is good was forgotten for others that have expired")
+		}
 	}
 }

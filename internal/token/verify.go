@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -55,6 +56,7 @@ type Verifier struct {
 	// headers are those that were looked at before, as they are encoded, by typ; there is
 	// a handful for every key.
 	headers sync.Map
+	known   known
 }
 
 // knownHeader is a header of a type of token, as it is encoded, and knownKey what it says.
@@ -74,22 +76,47 @@ func NewVerifier(o VerifierOptions) *Verifier {
 	return &Verifier{o: o}
 }
 
-// Access returns what a good access token says. It fails with ErrInvalid or
-// ErrExpired, or with what Revocations.Check returns. Whether the audience is
-// the right one is for the caller to decide.
+// Access returns what a good access token says, which must not be changed. It fails with
+// ErrInvalid or ErrExpired, or with what Revocations.Check returns. Whether the audience
+// is the right one is for the caller to decide.
+//
+// The signature of a token that comes again is not verified again; everything else is.
 func (v *Verifier) Access(_ context.Context, raw string) (Access, error) {
-	body, kid, err := v.open(raw, TypeAccess, v.o.Keys.Public)
-	if err != nil {
-		return Access{}, err
+	if len(raw) > MaxSize {
+		return Access{}, refuse("the token is too long")
 	}
-	c, err := readAccess(body)
-	if err != nil {
-		return Access{}, err
+	id := sha256.Sum256([]byte(raw))
+	signed, known := v.known.find(id)
+	if known {
+		_, known = v.o.Keys.Public(signed.kid)
 	}
+	if !known {
+		body, kid, err := v.open(raw, TypeAccess, v.o.Keys.Public)
+		if err != nil {
+			return Access{}, err
+		}
+		if signed.claims, err = readAccess(body); err != nil {
+			return Access{}, err
+		}
+		signed.kid = kid
+	}
+	a, err := v.live(signed)
+	switch {
+	case err != nil && known:
+		v.known.forget(id)
+	case err == nil && !known:
+		v.known.add(id, signed, v.o.Now())
+	}
+	return a, err
+}
+
+// live checks what a signed token says by what is so now.
+func (v *Verifier) live(signed knownAccess) (Access, error) {
+	c := signed.claims
 	if err := v.times(c.Issuer, c.Issued, c.Expires); err != nil {
 		return Access{}, err
 	}
-	a := c.access(kid)
+	a := c.access(signed.kid)
 	switch {
 	case a.ID == "", a.Subject == "", a.Audience == "", a.Client == "":
 		return Access{}, refuse("a claim is missing")
