@@ -244,7 +244,7 @@ func newWorld(t testing.TB) *world {
 		})},
 		Limits: oidc.Limits{ClientFailures: free{}, AddressFailures: free{}, Client: free{}, Address: free{}, Person: free{}},
 		UI:     pages, Actor: func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
-		Issued: func(string) {}, Now: now, Log: log,
+		Issued: func(string) {}, Note: func(context.Context, token.Access) error { return nil }, Now: now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
