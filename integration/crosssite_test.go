@@ -133,7 +133,7 @@ func TestEveryAnswerSaysThatItIsNotToBeKeptFramedOrGuessedAt(t *testing.T) {
 	}.Encode()
 	for _, path := range []string{
 		"/", "/account", "/logout", "/authorize", "/authorize?" + query, "/authorize?" + strings.Replace(query, "prompt=none", "response_mode=form_post&prompt=none", 1),
-		"/token", "/userinfo", "/introspect", "/revoke", "/login/flow/x", "/login/callback/acme", "/nowhere", "//account", "/static/nothing", "/healthz", "/readyz",
+		"/token", "/userinfo", "/introspect", "/revoke", "/revocations", "/login/flow/x", "/login/callback/acme", "/nowhere", "//account", "/static/nothing", "/healthz", "/readyz",
 		"/admin", "/admin/tokens/new", "/admin/nowhere", "/api/v1/me", "/api/v1/docs", "/api/v1/nowhere",
 	} {
 		res, _ := a.send(http.MethodGet, path, nil, nil)

@@ -44,7 +44,7 @@ func TestAParameterWithoutAValueCountsAsOmitted(t *testing.T) {
 			t.Errorf("a public client with the secret %q: %q", secret, code)
 		}
 	}
-	for path, body := range map[string]string{"/token": "grant_type=", "/introspect": "token=", "/revoke": "token="} {
+	for path, body := range map[string]string{"/token": "grant_type=", "/introspect": "token=", "/revoke": "token=", "/revocations": "audience="} {
 		if status, code, _ := a.post(path, body, basicAuth(app.ClientID, app.Secret)); status != http.StatusBadRequest || code != "invalid_request" {
 			t.Errorf("%s without what it needs: %d %q", path, status, code)
 		}
