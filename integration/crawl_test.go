@@ -52,6 +52,9 @@ func crowd(t *testing.T) *attacker {
 		t.Fatal(err)
 	}
 	a.manage(t, http.MethodPut, "/apps/hostile", text)
+	if _, code := a.swap("travel-desk", a.tokens(a.signIn(t, "ada", "expense-bot")).AccessToken, "purpose", hostile); code != "" {
+		t.Fatalf("nothing was exchanged: %s", code)
+	}
 	return a
 }
 

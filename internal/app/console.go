@@ -17,7 +17,7 @@ func (p *parts) openConsole(operations console.Operations) (*console.Console, er
 	return console.New(console.Options{
 		Current: p.sessions.Current, Peek: p.sessions.Peek, SignIn: p.faces.login.SignIn, Actor: httpx.Actor, Now: p.now, UI: p.faces.ui, Log: p.log, Prefix: p.issuer.Path, Issuer: p.cfg.Issuer,
 		Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Clients: p.registry.Clients, Connections: p.connections,
-		CertificatesEnd: p.faces.connectors.certificatesEnd, Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Keys: p.rings(), SAML: idp.Describe(p.cfg.Issuer), Due: p.rings().Due, Audit: p.db,
+		CertificatesEnd: p.faces.connectors.certificatesEnd, Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Exchanges: p.exchanges, Keys: p.rings(), SAML: idp.Describe(p.cfg.Issuer), Due: p.rings().Due, Audit: p.db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, p.db) },
 		Streams:    p.signals.service,
 		Outbox:     p.outboxDesk(), Jobs: p.jobDesk(), Entitlements: p.entitlements,

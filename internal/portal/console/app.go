@@ -51,6 +51,9 @@ func (c *Console) appOffers(v *visit, a catalog.App) []offer {
 	if o := a.Manifest.Spec.Identity.OIDC; o != nil && usesSecret(o) {
 		list = append(list, ofApp(a, "/apps/{name}/secret", ui.T("New client secret"), " key"))
 	}
+	if id := a.Manifest.Spec.Identity; id.OIDC != nil || id.Resource != nil {
+		list = append(list, ofApp(a, "/apps/{name}/exchanges", ui.T("Exchanged tokens"), " arrow"), revokeWay(identity.KindApp, a.Name))
+	}
 	if a.Disabled {
 		list = append(list, ofApp(a, "/apps/{name}/enable", ui.T("Switch on"), "primary power"))
 	} else {

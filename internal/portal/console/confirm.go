@@ -27,6 +27,8 @@ type confirmation struct {
 	// another by the time of the POST, the question is asked again. What changes by
 	// itself all the time, such as the number of sessions, does not belong in it.
 	state string
+	// reason asks for a reason, which the POST brings as the field of that name.
+	reason bool
 	// keep are fields that the POST needs again.
 	keep map[string]string
 }
@@ -63,6 +65,7 @@ type confirmView struct {
 	Fields   map[string]string
 	Button   ui.Text
 	Harmless bool
+	Reason   bool
 	Back     string
 }
 
@@ -80,7 +83,7 @@ func (v *visit) question(q confirmation, said *ui.Notice) answer {
 		status: status, title: q.title, template: "confirm", notice: said,
 		data: confirmView{
 			Lead: q.lead, Hits: q.hits, Action: v.c.path(strings.TrimPrefix(v.r.URL.EscapedPath(), base)), Fields: fields,
-			Button: q.button, Harmless: q.harmless, Back: v.c.path(q.back),
+			Button: q.button, Harmless: q.harmless, Reason: q.reason, Back: v.c.path(q.back),
 		},
 	}
 }

@@ -49,7 +49,7 @@ func (c *Console) connectionOffers(v *visit, one Connection) []offer {
 		all = append(all, way("/connections/{id}/change", ui.T("Change"), " refresh", one.ID))
 	}
 	if one.Enabled {
-		all = append(all, way("/connections/{id}/disable", ui.T("Disable"), "danger power", one.ID))
+		all = append(all, revokeWay(identity.KindConnection, one.ID), way("/connections/{id}/disable", ui.T("Disable"), "danger power", one.ID))
 	} else {
 		all = append(all, way("/connections/{id}/enable", ui.T("Enable"), "primary power", one.ID))
 	}

@@ -94,7 +94,9 @@ type Options struct {
 	// Participants lists the clients of a session.
 	Participants func(ctx context.Context, id string) ([]session.Participant, error)
 	Grants       grant.Store
-	Keys         interface {
+	// Exchanges is the exchange tree.
+	Exchanges *grant.Tree
+	Keys      interface {
 		List(ctx context.Context) ([]keys.Info, error)
 	}
 	// SAML is what apps that speak SAML have to know of the broker.
@@ -135,7 +137,7 @@ type Console struct {
 // New returns a Console.
 func New(o Options) (*Console, error) {
 	c := &Console{o: o, templates: map[string]*ui.Template{}}
-	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "unseen", "overview", "connection", "trace"} {
+	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "unseen", "overview", "connection", "trace", "revoke", "explain"} {
 		var err error
 		if c.templates[name], err = o.UI.Parse(files, name+".html", "parts.html"); err != nil {
 			return nil, err

@@ -123,7 +123,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		},
 		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Issuer: "https://login.example" + prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
 		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections, CertificatesEnd: s.certificatesEnd,
-		Sessions: s.sessions, Participants: db.Participants, Grants: db, Keys: ring, Due: ring.Due, Audit: db,
+		Sessions: s.sessions, Participants: db.Participants, Grants: db, Exchanges: exchanges, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
 		Streams:    streams,
 		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations, Entitlements: entitlement.NewChecker(s.people, db, time.Now),

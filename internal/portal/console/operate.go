@@ -114,6 +114,8 @@ func notice(code string) *ui.Notice {
 		"grant-withdrawn":     ui.T("The app holds nothing of this person any more."),
 		"group-mapped":        ui.T("The group is mapped."),
 		"group-unmapped":      ui.T("The mapping is gone: the group grants nothing."),
+		"exchange-pruned":     ui.T("The token is ended, with all that hung from it."),
+		"revoked":             ui.T("Revoked: whatever carries it is refused from now on."),
 		"session-ended":       ui.T("The session is ended, and its apps are being told."),
 		"key-rotated":         ui.T("The next key is published. It signs once everybody can know it."),
 		"key-killed":          ui.T("The key is gone, with every token that it signed."),

@@ -29,7 +29,7 @@ func (c *Console) showPerson(v *visit) (answer, error) {
 		),
 		Offers: c.personOffers(v, p),
 	}
-	for _, make := range []func(*visit, directory.Person) (block, error){c.identitiesBlock, c.groupsBlock, c.rolesBlock, c.sessionsBlock, c.grantsBlock, c.personAudit} {
+	for _, make := range []func(*visit, directory.Person) (block, error){c.identitiesBlock, c.groupsBlock, c.rolesBlock, c.sessionsBlock, c.grantsBlock, c.exchangesBlock, c.personAudit} {
 		b, err := make(v, p)
 		if err != nil {
 			return nil, err
@@ -46,6 +46,7 @@ func (c *Console) personOffers(v *visit, p directory.Person) []offer {
 		return v.offers(way("/people/{id}/enable", ui.T("Enable"), "primary power", p.ID))
 	}
 	return v.offers(
+		revokeWay(identity.KindPerson, p.ID),
 		way("/people/{id}/sign-out", ui.T("Sign out everywhere"), " out", p.ID),
 		way("/people/{id}/disable", ui.T("Disable"), "danger power", p.ID),
 	)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -102,7 +103,7 @@ func (c *Console) showSession(v *visit) (answer, error) {
 			fact{ui.T("Began"), []cell{{Time: s.Created}}}, fact{ui.T("Last used"), []cell{{Time: s.LastSeen}}},
 			fact{ui.T("Ends without use"), []cell{{Time: s.Until()}}}, fact{ui.T("Ends at the latest"), []cell{{Time: s.Expires}}}, code(ui.T("Session (sid)"), s.ID),
 		),
-		Offers: v.offers(way("/sessions/{id}/end", ui.T("End the session"), "danger out", s.ID)),
+		Offers: v.offers(revokeWay(identity.KindSession, s.ID), way("/sessions/{id}/end", ui.T("End the session"), "danger out", s.ID)),
 	}
 	apps, err := c.appsOfSession(v.r.Context(), s)
 	if err != nil {

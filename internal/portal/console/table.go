@@ -38,7 +38,7 @@ func (ru rule) posts() bool { return ru.act != nil || ru.operation != "" }
 // table is the whole console.
 func (c *Console) table() []rule {
 	var all []rule
-	for _, area := range [][]rule{c.appRules(), c.connectionRules(), c.peopleRules(), c.groupRules(), c.keyRules(), c.operationRules(), c.adminRules()} {
+	for _, area := range [][]rule{c.appRules(), c.connectionRules(), c.peopleRules(), c.exchangeRules(), c.revokeRules(), c.groupRules(), c.keyRules(), c.operationRules(), c.adminRules()} {
 		all = append(all, area...)
 	}
 	return all

@@ -73,6 +73,7 @@ func (v *visit) side() []ui.Nav {
 		{"/people", "people", ui.T("People")},
 		{"/groups", "group", ui.T("Groups")},
 		{"/sessions", "device", ui.T("Sessions")},
+		{"/exchanges", "arrow", ui.T("Exchanged tokens")},
 		{"/keys", "key", ui.T("Keys")},
 		{"/audit", "audit", ui.T("Audit log")},
 		{"/operations", "queue", ui.T("Operations")},
@@ -84,7 +85,8 @@ func (v *visit) side() []ui.Nav {
 			continue
 		}
 		here := strings.TrimPrefix(v.rule.path, n.path)
-		current := n.path != "" && here != v.rule.path && (here == "" || here[0] == '/') || v.rule.path == n.path || n.path == "/apps" && v.rule.path == "/new-app" || n.path == "/connections" && v.rule.path == "/new-connection" || n.path == "/groups" && v.rule.path == "/map-group"
+		current := n.path != "" && here != v.rule.path && (here == "" || here[0] == '/') || v.rule.path == n.path || n.path == "/apps" && v.rule.path == "/new-app" || n.path == "/connections" && v.rule.path == "/new-connection" || n.path == "/groups" && v.rule.path == "/map-group" ||
+			n.path == "/exchanges" && (v.rule.path == "/explain-exchange" || strings.HasPrefix(v.rule.path, "/revo"))
 		all = append(all, ui.Nav{Text: n.text, Href: base + n.path, Icon: n.icon, Current: current})
 	}
 	return all
