@@ -16,6 +16,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -52,10 +53,23 @@ func crowd(t *testing.T) *attacker {
 		t.Fatal(err)
 	}
 	a.manage(t, http.MethodPut, "/apps/hostile", text)
-	if _, code := a.swap("travel-desk", a.tokens(a.signIn(t, "ada", "expense-bot")).AccessToken, "purpose", hostile); code != "" {
-		t.Fatalf("nothing was exchanged: %s", code)
-	}
 	return a
+}
+
+// tree lets an app exchange a token of alice's, for a purpose that is hostile.
+func (a *attacker) tree() {
+	a.t.Helper()
+	alice, b := a.Facts().Person("alice"), browser.New()
+	page, err := b.Get(a.t.Context(), a.request(url.Values{"idp": {"acme"}}))
+	if err == nil {
+		_, err = b.Submit(a.t.Context(), page, "", url.Values{"username": {alice.Username}, "password": {alice.Password}})
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if _, code := a.swap("travel-desk", a.tokens(b).AccessToken, "purpose", hostile); code != "" {
+		a.t.Fatalf("nothing was exchanged: %s", code)
+	}
 }
 
 // shape is what addresses of one page have in common: the thing that is looked at
@@ -142,6 +156,15 @@ func TestEveryPageHolds(t *testing.T) {
 	a.plainWiki(t)
 	for _, screen := range []screen{screens()[0], screens()[3]} {
 		t.Run("signed in, "+screen.name, func(t *testing.T) {
+			a.tree()
+			hers := chromium(t)
+			hers.met = met
+			hers.on(screen)
+			hers.enterAs(a, "alice")
+			for _, path := range []string{"/account", "/account/exchanges"} {
+				hers.do("look at what apps do", chromedp.Navigate(a.Issuer()+path), chromedp.WaitVisible(chromedp.CSS("tbody code")))
+				hers.holds(screen.name + "-tree")
+			}
 			w := chromiumFor(t, crawlLimit)
 			w.met = met
 			w.on(screen)

@@ -128,7 +128,8 @@ func (c *Console) exchangeList(g grove) *list[grant.Node] {
 			{Name: "live", Label: ui.T("State"), Options: []ui.Option{anything(), {Value: "true", Text: ui.T("Not expired")}}},
 		},
 		columns: []column[grant.Node]{
-			{title: ui.T("App"), name: "client", cell: g.holder}, {title: ui.T("Person"), name: "person", cell: g.person},
+			{title: ui.T("App"), name: "client", cell: g.holder},
+			{title: ui.T("Person"), name: "person", cell: g.person},
 			{title: ui.T("For the API"), name: "audience", cell: func(n grant.Node) cell { return cell{Text: n.Audience, Code: true} }},
 			{title: ui.T("Scopes"), name: "scopes", cell: func(n grant.Node) cell { return cell{Text: joined(n.Scopes)} }},
 			{title: ui.T("Purpose"), name: "purpose", cell: func(n grant.Node) cell { return cell{Text: n.Purpose} }},

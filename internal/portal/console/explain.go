@@ -36,8 +36,11 @@ type explainedRemedy struct {
 
 func (c *Console) explainFields(v *visit) []ui.Field {
 	fields := []ui.Field{
-		{Name: "client", Label: ui.T("Client that exchanges"), Type: "text"}, {Name: "audience", Label: ui.T("API"), Type: "text"}, {Name: "scope", Label: ui.T("Scopes"), Type: "text"},
-		{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"}, {Name: "signed_in_to", Label: ui.T("Signed in to the client"), Type: "text"},
+		{Name: "client", Label: ui.T("Client that exchanges"), Type: "text"},
+		{Name: "audience", Label: ui.T("API"), Type: "text"},
+		{Name: "scope", Label: ui.T("Scopes"), Type: "text"},
+		{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
+		{Name: "signed_in_to", Label: ui.T("Signed in to the client"), Type: "text"},
 		{Name: "token", Label: ui.T("Or the id of a token (jti)"), Type: "text"},
 	}
 	for i := range fields {

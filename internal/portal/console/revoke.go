@@ -96,8 +96,11 @@ func (c *Console) askRevoke(v *visit) (confirmation, error) {
 	return confirmation{
 		title: ui.T("Revoke every token of this?"), button: ui.T("Revoke"), back: "/revoke", state: string(kind) + ":" + id, reason: true, lead: revokeLead(kind),
 		hits: []hit{
-			hitting(kindText(kind), c.revoked(v, kind, id)), people, {Label: ui.T("Sessions that end"), Count: p.Sessions},
-			{Label: ui.T("Grants that end, with their refresh tokens"), Count: p.Grants}, {Label: ui.T("Exchanged tokens that stop"), Count: p.Exchanged}, naming(ui.T("Apps"), apps),
+			hitting(kindText(kind), c.revoked(v, kind, id)), people,
+			{Label: ui.T("Sessions that end"), Count: p.Sessions},
+			{Label: ui.T("Grants that end, with their refresh tokens"), Count: p.Grants},
+			{Label: ui.T("Exchanged tokens that stop"), Count: p.Exchanged},
+			naming(ui.T("Apps"), apps),
 		},
 	}, nil
 }
@@ -165,9 +168,14 @@ func (c *Console) showRevocation(v *visit) (answer, error) {
 	d := detail{
 		Lead: ui.T("What carries it is refused since then, everywhere. The apps of ended sessions are told one by one."),
 		Facts: []fact{
-			{kindText(r.Subject.Kind), []cell{names.cell(r.Subject)}}, is(ui.T("Why"), cmp.Or(r.Reason, "–")), {ui.T("Actor"), []cell{names.cell(r.By.Ref)}}, {ui.T("When"), []cell{{Time: r.Time}}},
-			{ui.T("Sessions that ended"), []cell{count(int64(r.Progress.Sessions))}}, {ui.T("Apps that were told"), []cell{count(int64(r.Progress.Told))}},
-			{ui.T("Apps that have yet to be told"), []cell{count(int64(r.Progress.Waiting))}}, {ui.T("Apps that could not be told"), []cell{count(int64(r.Progress.Failed))}},
+			{kindText(r.Subject.Kind), []cell{names.cell(r.Subject)}},
+			is(ui.T("Why"), cmp.Or(r.Reason, "–")),
+			{ui.T("Actor"), []cell{names.cell(r.By.Ref)}},
+			{ui.T("When"), []cell{{Time: r.Time}}},
+			{ui.T("Sessions that ended"), []cell{count(int64(r.Progress.Sessions))}},
+			{ui.T("Apps that were told"), []cell{count(int64(r.Progress.Told))}},
+			{ui.T("Apps that have yet to be told"), []cell{count(int64(r.Progress.Waiting))}},
+			{ui.T("Apps that could not be told"), []cell{count(int64(r.Progress.Failed))}},
 		},
 	}
 	if !r.Progress.Done() {
