@@ -33,6 +33,11 @@ type Node struct {
 	Parent       string `json:"parent,omitempty"`
 	ParentGrant  string `json:"parent_grant,omitempty"`
 	ParentClient string `json:"parent_client,omitempty"`
+	// SubjectIssuer made what was exchanged, and SubjectID is what it is called there,
+	// where that was not ours; SubjectType is its token type identifier (RFC 8693, section 3).
+	SubjectType   string `json:"subject_type,omitempty"`
+	SubjectIssuer string `json:"subject_issuer,omitempty"`
+	SubjectID     string `json:"subject_id,omitempty"`
 	// Person is whom the token speaks of, empty for a client that acts for itself.
 	Person     string `json:"person,omitempty"`
 	Session    string `json:"session,omitempty"`
@@ -91,6 +96,7 @@ func NodeOf(e event.Event) Node {
 	rev, _ := strconv.ParseUint(d["rev"], 10, 64) // the same
 	return Node{
 		ID: e.Subject.ID, Grant: d["grant"], Parent: d["parent"], ParentGrant: d["parent_grant"], ParentClient: d["parent_client"],
+		SubjectType: d["subject_type"], SubjectIssuer: d["subject_issuer"], SubjectID: d["subject_id"],
 		Person: d["person"], Session: d["session"], Connection: d["connection"], App: d["app"], Client: e.Actor.ID,
 		Audience: d["audience"], Scopes: strings.Fields(d["scope"]), Mode: d["mode"], Actors: strings.Fields(d["acting"]), Purpose: d["purpose"],
 		Issued: e.Time, Expires: e.Time.Add(life), Rev: rev, Key: d["key"], ActorGrant: d["actor_grant"],

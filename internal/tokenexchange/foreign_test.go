@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/token"
 	"github.com/gatehouse-io/gatehouse/internal/tokenexchange"
@@ -33,6 +34,9 @@ func TestATokenOfAnotherIssuerIsExchangedForOneOfTheAPI(t *testing.T) {
 		if e.Type != "token.issued" || e.Data["subject_type"] != kind || e.Data["connection"] != "acme" || e.Data["subject_issuer"] != abroadIssuer || e.Data["subject_id"] != "foreign-0" ||
 			e.Data["person"] != "alice" || e.Data["parent"] != "" || e.Data["parent_grant"] != "" || e.Data["parent_client"] != "" {
 			t.Errorf("%s: %v", kind, e.Data)
+		}
+		if n := grant.NodeOf(e); !n.Exchanged() || n.Parent != "" || n.SubjectType != kind || n.SubjectIssuer != abroadIssuer || n.SubjectID != "foreign-0" || n.Connection != "acme" || n.Session != "" {
+			t.Errorf("%s: the node says %+v", kind, n)
 		}
 	}
 }
