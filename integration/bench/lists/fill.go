@@ -175,7 +175,7 @@ func (f *filler) pick(of []string) string { return of[f.random.IntN(len(of))] }
 // addApps writes apps as an older broker does, so that what they are listed by is
 // derived.
 func (f *filler) addApps(ctx context.Context) {
-	f.rows(ctx, `apps (id, name, client_id, body, secrets, version)`, f.sizes.apps, func(i int) []any {
+	f.rows(ctx, `apps (id, name, client_id, body, secrets, version)`, f.apps, func(i int) []any {
 		name := fmt.Sprint("listed-", i)
 		a := catalog.App{ID: identity.NewID(), Name: name, Disabled: i%20 == 0, Created: now.Add(-time.Duration(i) * time.Minute), Updated: now.Add(-time.Duration(f.random.IntN(1e6)) * time.Second)}
 		m := &a.Manifest
