@@ -13,7 +13,20 @@ import (
 )
 
 type explainCommand struct {
+	Access   explainAccessCommand   `cmd:"" help:"Say why somebody may or may not use an app, now or at any time that is kept." api:"GET /explain/access"`
 	Exchange explainExchangeCommand `cmd:"" help:"Say how a token exchange would be decided on, step by step, and who could change that." api:"GET /explain/exchange"`
+}
+
+type explainAccessCommand struct {
+	connected
+	Person string `help:"The person's id, the sub of tokens; whoever asks unless told." query:"person"`
+	App    string `required:"" help:"The app's name." query:"app"`
+	At     string `help:"The time, now unless told: 2026-11-26T09:00:00Z." query:"at"`
+}
+
+// Run asks and prints the chain of facts.
+func (c *explainAccessCommand) Run(k *kong.Context) error {
+	return c.ask(request(k), client.PrintAccess)
 }
 
 type explainExchangeCommand struct {

@@ -22,29 +22,30 @@ type commands struct {
 	Backup  backupCommand  `cmd:"" help:"Take an encrypted backup of the running broker."`
 	Restore restoreCommand `cmd:"" help:"Replace the database by a backup."`
 
-	App        appCommand      `cmd:"" help:"Apps."`
-	IDP        idpCommand      `cmd:"" name:"idp" help:"Identity providers."`
-	SCIM       scimCommand     `cmd:"" name:"scim" help:"What connections push: people and groups."`
-	Trace      traceCommand    `cmd:"" help:"Why sign-ins failed."`
-	Person     personCommand   `cmd:"" help:"People."`
-	Group      groupCommand    `cmd:"" help:"Upstream groups, and the names that they have here."`
-	Session    sessionCommand  `cmd:"" help:"Browser sessions."`
-	Grant      grantCommand    `cmd:"" help:"What apps hold in people's names."`
-	Exchange   exchangeCommand `cmd:"" help:"Tokens that came out of exchanges."`
-	Revoke     revokeCommand   `cmd:"" help:"Revoke every token of a person, connection, app, client, session or grant, or a person's at an app, at once." api:"POST /revocations/{}/{}"`
-	Revocation one             `cmd:"" help:"Show a revocation, and how many apps have yet to hear of it." api:"GET /revocations/{}" set:"thing=The revocation's id."`
-	Explain    explainCommand  `cmd:"" help:"Why something is granted or refused."`
-	Keys       keysCommand     `cmd:"" help:"Signing keys."`
-	Audit      auditCommand    `cmd:"" help:"The audit log."`
-	Outbox     outboxCommand   `cmd:"" help:"Events whose consequences are not done."`
-	Job        jobCommand      `cmd:"" help:"Durable jobs, such as back-channel logout."`
-	Signals    signalsCommand  `cmd:"" help:"Streams of shared signals, on which apps and APIs hear of what was revoked."`
-	Role       roleCommand     `cmd:"" help:"Roles, and who has them."`
-	Token      tokenCommand    `cmd:"" help:"API tokens."`
-	Change     changeCommand   `cmd:"" help:"Changes that wait for a second person."`
-	Overview   plain           `cmd:"" help:"Say how the broker does, at a glance." api:"GET /overview"`
-	Figures    figuresCommand  `cmd:"" help:"Count sign-ins and tokens." api:"GET /figures"`
-	WhoAmI     plain           `cmd:"" name:"whoami" help:"Say who asks, with which roles and rights." api:"GET /me"`
+	App        appCommand        `cmd:"" help:"Apps."`
+	IDP        idpCommand        `cmd:"" name:"idp" help:"Identity providers."`
+	SCIM       scimCommand       `cmd:"" name:"scim" help:"What connections push: people and groups."`
+	Trace      traceCommand      `cmd:"" help:"Why sign-ins failed."`
+	Person     personCommand     `cmd:"" help:"People."`
+	Group      groupCommand      `cmd:"" help:"Upstream groups, and the names that they have here."`
+	Assignment assignmentCommand `cmd:"" help:"Roles in apps that administrators assigned."`
+	Session    sessionCommand    `cmd:"" help:"Browser sessions."`
+	Grant      grantCommand      `cmd:"" help:"What apps hold in people's names."`
+	Exchange   exchangeCommand   `cmd:"" help:"Tokens that came out of exchanges."`
+	Revoke     revokeCommand     `cmd:"" help:"Revoke every token of a person, connection, app, client, session or grant, or a person's at an app, at once." api:"POST /revocations/{}/{}"`
+	Revocation one               `cmd:"" help:"Show a revocation, and how many apps have yet to hear of it." api:"GET /revocations/{}" set:"thing=The revocation's id."`
+	Explain    explainCommand    `cmd:"" help:"Why something is granted or refused."`
+	Keys       keysCommand       `cmd:"" help:"Signing keys."`
+	Audit      auditCommand      `cmd:"" help:"The audit log."`
+	Outbox     outboxCommand     `cmd:"" help:"Events whose consequences are not done."`
+	Job        jobCommand        `cmd:"" help:"Durable jobs, such as back-channel logout."`
+	Signals    signalsCommand    `cmd:"" help:"Streams of shared signals, on which apps and APIs hear of what was revoked."`
+	Role       roleCommand       `cmd:"" help:"Roles, and who has them."`
+	Token      tokenCommand      `cmd:"" help:"API tokens."`
+	Change     changeCommand     `cmd:"" help:"Changes that wait for a second person."`
+	Overview   plain             `cmd:"" help:"Say how the broker does, at a glance." api:"GET /overview"`
+	Figures    figuresCommand    `cmd:"" help:"Count sign-ins and tokens." api:"GET /figures"`
+	WhoAmI     plain             `cmd:"" name:"whoami" help:"Say who asks, with which roles and rights." api:"GET /me"`
 
 	Completion completionCommand `cmd:"" help:"Print the completion script of a shell."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

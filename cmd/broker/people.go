@@ -1,17 +1,18 @@
 package main
 
 type personCommand struct {
-	List      personListCommand `cmd:"" help:"Search people." api:"GET /people" columns:"ID=id,NAME=profile.name,EMAIL=profile.email,DISABLED=disabled,UPDATED=updated"`
-	Show      one               `cmd:"" help:"Show a person." api:"GET /people/{}" set:"thing=The person's id, the sub of tokens."`
-	Disable   ending            `cmd:"" help:"Sign the person out everywhere and let them in no more." api:"POST /people/{}/disable" set:"thing=The person's id, the sub of tokens."`
-	Enable    one               `cmd:"" help:"Let the person sign in again." api:"POST /people/{}/enable" set:"thing=The person's id, the sub of tokens."`
-	Protect   one               `cmd:"" help:"Keep the person from being changed by connections that may not touch what is protected." api:"POST /people/{}/protect" set:"thing=The person's id, the sub of tokens."`
-	Unprotect one               `cmd:"" help:"Let connections change the person again, unless a role protects them." api:"POST /people/{}/unprotect" set:"thing=The person's id, the sub of tokens."`
-	Groups    personOfCommand   `cmd:"" help:"List the groups that a person is in." api:"GET /people/{}/groups" columns:"CONNECTION=group.connection,GROUP=group.id,NAME=name,UNTIL=valid_until"`
-	Roles     personOfCommand   `cmd:"" help:"List the roles that a person has, and what gives them." api:"GET /people/{}/roles" columns:"ROLE=role,BY=source"`
-	Sessions  personOfCommand   `cmd:"" help:"List where the person is signed in." api:"GET /people/{}/sessions" columns:"ID=id,CONNECTION=authentication.connection,SINCE=created,LAST USED=last_seen,ADDRESS=address,BROWSER=user_agent"`
-	Grants    personOfCommand   `cmd:"" help:"List what apps hold in the person's name." api:"GET /people/{}/grants" columns:"APP=app,SCOPES=scopes,OFFLINE=offline,SINCE=since,LAST USED=last_use"`
-	SignOut   ending            `cmd:"" help:"Sign the person out everywhere; they may sign in again." api:"DELETE /people/{}/sessions" set:"thing=The person's id, the sub of tokens."`
+	List        personListCommand        `cmd:"" help:"Search people." api:"GET /people" columns:"ID=id,NAME=profile.name,EMAIL=profile.email,DISABLED=disabled,UPDATED=updated"`
+	Show        one                      `cmd:"" help:"Show a person." api:"GET /people/{}" set:"thing=The person's id, the sub of tokens."`
+	Disable     ending                   `cmd:"" help:"Sign the person out everywhere and let them in no more." api:"POST /people/{}/disable" set:"thing=The person's id, the sub of tokens."`
+	Enable      one                      `cmd:"" help:"Let the person sign in again." api:"POST /people/{}/enable" set:"thing=The person's id, the sub of tokens."`
+	Protect     one                      `cmd:"" help:"Keep the person from being changed by connections that may not touch what is protected." api:"POST /people/{}/protect" set:"thing=The person's id, the sub of tokens."`
+	Unprotect   one                      `cmd:"" help:"Let connections change the person again, unless a role protects them." api:"POST /people/{}/unprotect" set:"thing=The person's id, the sub of tokens."`
+	Groups      personOfCommand          `cmd:"" help:"List the groups that a person is in." api:"GET /people/{}/groups" columns:"CONNECTION=group.connection,GROUP=group.id,NAME=name,UNTIL=valid_until"`
+	Roles       personOfCommand          `cmd:"" help:"List the roles that a person has, and what gives them." api:"GET /people/{}/roles" columns:"ROLE=role,BY=source"`
+	Sessions    personOfCommand          `cmd:"" help:"List where the person is signed in." api:"GET /people/{}/sessions" columns:"ID=id,CONNECTION=authentication.connection,SINCE=created,LAST USED=last_seen,ADDRESS=address,BROWSER=user_agent"`
+	Grants      personOfCommand          `cmd:"" help:"List what apps hold in the person's name." api:"GET /people/{}/grants" columns:"APP=app,SCOPES=scopes,OFFLINE=offline,SINCE=since,LAST USED=last_use"`
+	Assignments personAssignmentsCommand `cmd:"" help:"List the roles in apps that a person was assigned by name." api:"GET /people/{}/assignments" columns:"ID=id,APP ID=app,ROLE=role,FROM=from,UNTIL=until,ENDED=ended,REASON=reason"`
+	SignOut     ending                   `cmd:"" help:"Sign the person out everywhere; they may sign in again." api:"DELETE /people/{}/sessions" set:"thing=The person's id, the sub of tokens."`
 }
 
 type personListCommand struct {

@@ -35,7 +35,9 @@ type Right string
 const (
 	ReadApps         Right = "apps:read"
 	WriteApps        Right = "apps:write"
-	SwitchApps       Right = "apps:switch" // off and on
+	SwitchApps       Right = "apps:switch"  // off and on
+	ReadAccess       Right = "access:read"  // who may use what, and why
+	WriteAccess      Right = "access:write" // roles in apps that are assigned
 	ReadPeople       Right = "people:read"
 	WritePeople      Right = "people:write"
 	ReadSessions     Right = "sessions:read"
@@ -58,16 +60,16 @@ func Rights() []Right { return Admin.Rights() }
 
 // reading is what somebody may who looks after everything and changes nothing.
 func reading() []Right {
-	return []Right{ReadApps, ReadPeople, ReadSessions, ReadConnections, ReadGroups, ReadKeys, ReadAudit, ReadOperations, ReadAdmin}
+	return []Right{ReadApps, ReadAccess, ReadPeople, ReadSessions, ReadConnections, ReadGroups, ReadKeys, ReadAudit, ReadOperations, ReadAdmin}
 }
 
 // Rights lists what the role may do everywhere. An app's owner may also WriteApps
-// and SwitchApps of their own apps, and read and end what these do in people's names:
+// and SwitchApps of their own apps, read who may use them and why, and read and end what these do in people's names:
 // see Principal.MayApp.
 func (r Role) Rights() []Right {
 	switch r {
 	case Admin:
-		return append(reading(), WriteApps, SwitchApps, WritePeople, EndSessions, WriteConnections, WriteGroups, WriteKeys, WriteOperations, WriteAdmin)
+		return append(reading(), WriteApps, SwitchApps, WriteAccess, WritePeople, EndSessions, WriteConnections, WriteGroups, WriteKeys, WriteOperations, WriteAdmin)
 	case SecurityReviewer:
 		return append(reading(), SwitchApps, EndSessions)
 	case Auditor:
@@ -125,5 +127,5 @@ func (p Principal) MayApp(right Right, name, team string) bool {
 		return true
 	}
 	owns := slices.Contains(p.Apps, name) || team != "" && slices.Contains(p.Teams, team)
-	return owns && p.Has(AppOwner) && slices.Contains([]Right{WriteApps, SwitchApps, ReadSessions, EndSessions}, right)
+	return owns && p.Has(AppOwner) && slices.Contains([]Right{WriteApps, SwitchApps, ReadAccess, ReadSessions, EndSessions}, right)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -62,6 +63,9 @@ type Options struct {
 	Exchanges *grant.Tree
 	// ExplainExchange says how a token exchange would be decided on.
 	ExplainExchange func(ctx context.Context, q policy.Exchange) (policy.Explanation, error)
+	// ExplainAccess says why somebody may or may not use an app at a time.
+	ExplainAccess func(ctx context.Context, person, app string, at time.Time) (entitlement.Explanation, error)
+	Assignments   *entitlement.Service
 	// Progress tells how far the consequences of a revocation are, by the id of its event.
 	Progress func(ctx context.Context, id string) (grant.Progress, error)
 	Keys     Keys

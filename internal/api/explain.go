@@ -5,6 +5,9 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
 )
 
@@ -21,6 +24,47 @@ func (a *API) explainRoutes() []rest.Route {
 		},
 		Answer: exampleExplanation, Do: a.explainExchange,
 	}}
+}
+
+func (a *API) explainAccessRoutes() []rest.Route {
+	return []rest.Route{{
+		ID: "explainAccess", Method: "GET", Path: "/explain/access", Summary: "Say why somebody may or may not use an app, now or at any time that is kept.",
+		About: "From the upstream group and the SCIM operation, or the sign-in, over the mapping and the release to the role and the scopes; or what is missing. Who may read who may use what " +
+			"asks about everybody, an app's owner about the app, and everybody about themselves: then without who did what.",
+		Right: rest.Anybody,
+		Query: []rest.Param{
+			rest.Text("person", "The person's id, the sub of tokens; whoever asks unless told."), rest.Text("app", "The app's name."), rest.Instant("at", "The time, now unless told (RFC 3339)."),
+		},
+		Answer: exampleAccessExplained, Do: a.explainAccess,
+	}}
+}
+
+// explainAccess explains to whoever may hear it: see Principal.MayApp for an app's owner.
+func (a *API) explainAccess(r *http.Request) (any, error) {
+	q, who := rest.QueryOf(r), rest.CallerOf(r).Principal
+	person, app, at := q.Get("person"), q.Get("app"), q.Time("at")
+	if person == "" && who.Owner.Kind == identity.KindPerson {
+		person = who.Owner.ID
+	}
+	if person == "" || app == "" {
+		return nil, entitlement.ErrAsk
+	}
+	team, err := a.team(r.Context(), app)
+	if err != nil {
+		return nil, err
+	}
+	all := who.MayApp(admin.ReadAccess, app, team)
+	if !all && who.Owner != identity.Person(person) {
+		return nil, admin.ErrForbidden
+	}
+	e, err := a.o.ExplainAccess(r.Context(), person, app, at)
+	switch {
+	case fault.KindOf(err) == fault.NotFound && err != nil: // a parameter names nothing: the resource is there
+		return nil, fault.Wrap(err, fault.Invalid, fault.As(err).Code, "%s", fault.As(err).Detail)
+	case err == nil && !all:
+		e = e.ForThemselves()
+	}
+	return e, err
 }
 
 func (a *API) explainExchange(r *http.Request) (any, error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -63,6 +64,7 @@ type broker struct {
 	mux   *http.ServeMux
 	// connections are acme, which is configured, and what is added.
 	connections *connection.Service
+	assignments *entitlement.Service
 	now         atomic.Int64 // nanoseconds that the clock is ahead
 }
 
@@ -176,13 +178,15 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	revocations.Watch(connections.Invalidate)
 	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Known: connections.Known, Now: b.clock})
 	lock := func(ctx context.Context, name string) (func(), error) { return job.Lock(ctx, db.Jobs(), name, b.clock) }
+	apps := catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: b.clock})
+	b.assignments = entitlement.NewService(entitlement.Options{Store: db, Apps: apps, Now: b.clock, Changed: func() {}})
 	b.db, b.admin = db, admin.New(admin.Options{
 		Store: db, Changes: db, Directory: db, Groups: people, FourEyes: fourEyes, Now: b.clock, ConnectionEnabled: people.ConnectionEnabled,
 		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
 	})
 	b.API, err = api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
-		Apps:        catalog.NewService(catalog.Options{Store: db, Issuer: "https://login.example", Now: b.clock}),
+		Apps: apps, Assignments: b.assignments, ExplainAccess: entitlement.NewExplainer(db, b.clock).Explain,
 		Connections: connections, SCIM: record.NewService(record.Options{
 			Store: db.Records(), Now: b.clock, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
 		}),

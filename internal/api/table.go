@@ -5,6 +5,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -23,6 +24,7 @@ func (a *API) table() []rest.Route {
 		{"Overview", a.overviewRoutes()},
 		{"Apps", a.appRoutes()},
 		{"People", a.peopleRoutes()},
+		{"Access", append(a.assignmentRoutes(), a.explainAccessRoutes()...)},
 		{"Sessions and grants", a.sessionRoutes()},
 		{"Exchanged tokens", append(a.exchangeRoutes(), a.explainRoutes()...)},
 		{"Revocations", a.revocationRoutes()},
@@ -59,6 +61,9 @@ func schemas() rest.Schemas {
 	rest.Words(s, identity.Kinds()...)
 	rest.Words(s, nodeLive, nodeEnded, nodeExpired)
 	rest.Words(s, policy.Outcomes()...)
+	rest.Words(s, entitlement.Verdicts()...)
+	rest.Words(s, entitlement.ObstacleCodes()...)
+	rest.Words(s, entitlement.StepKinds()...)
 	rest.Words(s, policy.Everybody()...)
 	rest.Words(s, signal.Statuses()...)
 	rest.Words(s, signal.SetWaiting, signal.SetDelivered, signal.SetRefused, signal.SetDropped)

@@ -20,7 +20,7 @@ func (p *parts) openConsole(operations console.Operations) (*console.Console, er
 		CertificatesEnd: p.faces.connectors.certificatesEnd, Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Exchanges: p.exchanges, Keys: p.rings(), SAML: idp.Describe(p.cfg.Issuer), Due: p.rings().Due, Audit: p.db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, p.db) },
 		Streams:    p.signals.service,
-		Outbox:     p.outboxDesk(), Jobs: p.jobDesk(), Entitlements: p.entitlements,
+		Outbox:     p.outboxDesk(), Jobs: p.jobDesk(), Entitlements: p.entitlements, ExplainAccess: p.explainer.Explain, Assignments: p.assignments,
 		Figures: p.db, Traces: p.db, Operations: operations,
 	})
 }

@@ -138,3 +138,33 @@ func (s *Service) Expire(ctx context.Context, j job.Job) error {
 
 // errEarly makes a timer wait that came before its time.
 var errEarly = errors.New("the assignment's time is not over yet")
+
+// Get returns an assignment of the app of this name, ended or not. It fails with
+// catalog.ErrAppNotFound and ErrAssignmentNotFound.
+func (s *Service) Get(ctx context.Context, app, id string) (Assignment, error) {
+	found, err := s.o.Apps.App(ctx, app)
+	if err != nil {
+		return Assignment{}, err
+	}
+	a, err := s.o.Store.Assignment(ctx, id)
+	if err == nil && a.App != found.ID {
+		return Assignment{}, ErrAssignmentNotFound
+	}
+	return a, err
+}
+
+// OfApp returns a page of the assignments of the app of this name, newest first.
+func (s *Service) OfApp(ctx context.Context, app string, q Query) (page []Assignment, next string, err error) {
+	found, err := s.o.Apps.App(ctx, app)
+	if err != nil {
+		return nil, "", err
+	}
+	q.App = found.ID
+	return s.o.Store.SearchAssignments(ctx, q)
+}
+
+// OfPerson returns a page of what the person was assigned by name, newest first.
+func (s *Service) OfPerson(ctx context.Context, person string, q Query) (page []Assignment, next string, err error) {
+	q.Person = person
+	return s.o.Store.SearchAssignments(ctx, q)
+}

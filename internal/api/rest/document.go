@@ -194,7 +194,7 @@ func (e *Engine) failing(rt *Route) []int {
 			all = append(all, statuses...)
 		}
 	}
-	add(rt.Right != Anybody, http.StatusForbidden)
+	add(rt.Right != Anybody || len(rt.Query) > 0, http.StatusForbidden) // what a parameter names may be nobody else's business
 	add(len(rt.values()) > 0, http.StatusNotFound)
 	add(rt.Method == http.MethodGet, http.StatusNotModified)
 	add(rt.changes() || strings.HasSuffix(rt.Path, "/preview"), http.StatusConflict)

@@ -59,8 +59,11 @@ type Options struct {
 	Prefix string
 	// Issuer is the broker's public URL.
 	Issuer string
-	// Entitlements decide who may use what.
-	Entitlements *entitlement.Checker
+	// Entitlements decide who may use what, ExplainAccess says why at a time, and
+	// Assignments are the roles in apps that administrators gave.
+	Entitlements  *entitlement.Checker
+	ExplainAccess func(ctx context.Context, person, app string, at time.Time) (entitlement.Explanation, error)
+	Assignments   *entitlement.Service
 
 	Admin *admin.Service
 	Apps  *catalog.Service

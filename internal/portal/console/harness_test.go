@@ -43,14 +43,15 @@ import (
 
 // stage is the console over a database and an API of its own.
 type stage struct {
-	t        *testing.T
-	db       *storage.DB
-	admin    *admin.Service
-	apps     *catalog.Service
-	people   *directory.Service
-	sessions *session.Manager
-	console  *Console
-	handler  http.Handler
+	assignments *entitlement.Service
+	t           *testing.T
+	db          *storage.DB
+	admin       *admin.Service
+	apps        *catalog.Service
+	people      *directory.Service
+	sessions    *session.Manager
+	console     *Console
+	handler     http.Handler
 	// who is whose browser asks; empty is nobody's. uses counts how often it was used.
 	who  string
 	uses int
@@ -104,7 +105,11 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		return job.Lock(ctx, db.Jobs(), name, time.Now)
 	}
 	exchanges := grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: time.Now})
+	decides := entitlement.NewChecker(s.people, db, time.Now)
+	s.assignments = entitlement.NewService(entitlement.Options{Store: db, Apps: s.apps, Now: time.Now, Changed: decides.Forget})
+	explainer := entitlement.NewExplainer(db, time.Now)
 	operations, err := api.New(api.Options{
+		Assignments: s.assignments, ExplainAccess: explainer.Explain,
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
 		Connections: connections, SCIM: record.NewService(record.Options{
 			Store: db.Records(), Now: time.Now, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
@@ -126,7 +131,7 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		Sessions: s.sessions, Participants: db.Participants, Grants: db, Exchanges: exchanges, Keys: ring, Due: ring.Due, Audit: db,
 		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
 		Streams:    streams,
-		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations, Entitlements: entitlement.NewChecker(s.people, db, time.Now),
+		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations, Entitlements: decides, Assignments: s.assignments, ExplainAccess: explainer.Explain,
 	})
 	if err != nil {
 		t.Fatal(err)
