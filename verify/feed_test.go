@@ -121,7 +121,7 @@ func TestABrokerThatDoesNotTellEndsAllVerificationAtTheBound(t *testing.T) {
 		"not its API":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
 		"an old answer": func(w http.ResponseWriter, _ *http.Request) { answer(w, "current", -60000) },
 		"a lower head":  func(w http.ResponseWriter, _ *http.Request) { answer(w, "head", 0) },
-		"a gap":         func(w http.ResponseWriter, _ *http.Request) { answer(w, "after", 2) },
+		"a gap":         func(w http.ResponseWriter, _ *http.Request) { answer(w, "after", 2, "head", 3) },
 		"another shape": func(w http.ResponseWriter, _ *http.Request) { answer(w, "more", "no") },
 		"no era":        func(w http.ResponseWriter, _ *http.Request) { answer(w, "era", "") },
 		"entries above the head": func(w http.ResponseWriter, _ *http.Request) {
@@ -164,10 +164,13 @@ func TestABrokerThatDoesNotTellEndsAllVerificationAtTheBound(t *testing.T) {
 	}
 }
 
-// answer is a good one to who knows of one entry, but for a member.
-func answer(w http.ResponseWriter, name string, value any) {
+// answer is a good one to who knows of one entry, but for some members: pairs alternate
+// names and values.
+func answer(w http.ResponseWriter, pairs ...any) {
 	a := map[string]any{"era": era, "after": 1, "head": 1, "floor": 0, "more": false, "current": 0, "revoked": []any{}}
-	a[name] = value
+	for i := 0; i < len(pairs); i += 2 {
+		a[pairs[i].(string)] = pairs[i+1]
+	}
 	writeJSON(w, a)
 }
 

@@ -99,7 +99,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Claims, error) {
 	switch {
 	case c.Issuer != v.Issuer:
 		return nil, refuse(ErrInvalid, "the issuer is another")
-	case c.Audience != v.Audience || v.Audience == "":
+	case c.Audience != v.Audience:
 		return nil, refuse(ErrInvalid, "the token is for another API")
 	case c.Issued.After(ahead), c.NotBefore.After(ahead):
 		return nil, refuse(ErrInvalid, "the token is from the future")
