@@ -81,6 +81,7 @@ type DB struct {
 	write  *pool // one connection on SQLite: writers queue here instead of failing
 	outbox map[string]bool
 	era    string
+	pushed growth
 }
 
 // Open connects, migrates under a lock and returns the database.

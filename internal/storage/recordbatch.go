@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
@@ -35,7 +37,31 @@ func (db Records) Create(ctx context.Context, connection string, all []record.Ne
 		if _, raced := isDuplicate(err); raced && try < createTries {
 			continue
 		}
+		if err == nil {
+			db.grown(ctx, len(all))
+		}
 		return made, taken(err)
+	}
+}
+
+// growth is how many records this process made, and how many there were when PostgreSQL
+// last looked at their tables.
+type growth struct{ made, seen atomic.Int64 }
+
+// firstLook is how many records are made before PostgreSQL looks at their tables.
+const firstLook = 500
+
+// grown has PostgreSQL look at what was pushed each time that it has doubled. It would
+// by itself in a minute or two, and until then believes that a connection has few
+// records and reads all of them for each that is looked for. A failure is its own: the
+// records are made.
+func (db Records) grown(ctx context.Context, n int) {
+	made, seen := db.pushed.made.Add(int64(n)), db.pushed.seen.Load()
+	if db.o.Driver != Postgres || made < max(2*seen, firstLook) || !db.pushed.seen.CompareAndSwap(seen, made) {
+		return
+	}
+	if _, err := db.write.ExecContext(context.WithoutCancel(ctx), `ANALYZE record_users, record_groups, record_members, record_values`); err != nil {
+		db.o.Log.WarnContext(ctx, "PostgreSQL does not know yet how much was pushed", slog.Any("error", err))
 	}
 }
 
