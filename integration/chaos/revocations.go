@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,6 +152,13 @@ func (c *trio) tryAll(ctx context.Context) error {
 	if err := c.tries(ctx, "a person who was disabled", c.disabledPeople()); err != nil {
 		return err
 	}
+	leavers, err := c.leavers(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.tries(ctx, "a leaver", leavers); err != nil {
+		return err
+	}
 	held, err := c.hold(ctx, c.trials)
 	if err != nil {
 		return err
@@ -281,6 +289,56 @@ func (c *trio) disabledPeople() func(context.Context) (trial, error) {
 			},
 		}, err
 	}
+}
+
+// leavers pushes bob over SCIM as somebody who has left, and brings him back for the next
+// trial.
+func (c *trio) leavers(ctx context.Context) (func(context.Context) (trial, error), error) {
+	idp, bob := c.s.Facts().IDPs[0].ID, c.s.Facts().Person("bob")
+	var made struct {
+		Secret string `json:"secret"`
+	}
+	if err := c.c.manage(ctx, http.MethodPost, "/connections/"+idp+"/scim/tokens", []byte(`{"name":"chaos"}`)).decode(&made); err != nil {
+		return nil, fmt.Errorf("SCIM token: %w", err)
+	}
+	push := func(ctx context.Context, at *client, method, path, body string) reply {
+		req, err := http.NewRequestWithContext(ctx, method, at.issuer+"/scim/v2/"+idp+path, strings.NewReader(body))
+		if err != nil {
+			return reply{err: err}
+		}
+		req.Header.Set("Authorization", "Bearer "+made.Secret)
+		req.Header.Set("Content-Type", "application/scim+json")
+		return send(at.web, req)
+	}
+	var record struct {
+		ID string `json:"id"`
+	}
+	user := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"externalId":%q,"active":true}`, bob.Username, bob.Subject)
+	if err := push(ctx, c.c, http.MethodPost, "/Users", user).decode(&record); err != nil {
+		return nil, fmt.Errorf("push bob: %w", err)
+	}
+	active := func(ctx context.Context, at *client, is bool) reply {
+		body := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":%t}]}`, is)
+		got := push(ctx, at, http.MethodPatch, "/Users/"+record.ID, body)
+		if !got.ok() && c.c.manage(ctx, http.MethodPost, "/connections/"+idp+"/scim/resume", nil).ok() {
+			got = push(ctx, at, http.MethodPatch, "/Users/"+record.ID, body) // so many leavers halt a connection
+		}
+		return got
+	}
+	return func(ctx context.Context) (trial, error) {
+		_, t, err := c.visit(ctx, "bob")
+		return trial{
+			access: t.Access,
+			end:    func(ctx context.Context, at *client) reply { return active(ctx, at, false) },
+			after: func(ctx context.Context) error {
+				if got := active(ctx, c.c, true); !got.ok() {
+					return fmt.Errorf("bring bob back: %s", got)
+				}
+				pause(ctx, atOnce) // every replica has heard of it
+				return nil
+			},
+		}, err
+	}, nil
 }
 
 // withoutDatabase stops PostgreSQL: a good token goes on until nobody can tell any more

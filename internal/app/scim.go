@@ -76,7 +76,9 @@ func (p *parts) scimPolicy(ctx context.Context, id string) (record.Policy, error
 	}
 	policy := record.Policy{Touch: s.Admins, Domains: c.Settings.Domains, Admins: p.admin.GroupsOf(admin.Admin)}
 	for _, r := range admin.Roles() {
-		policy.Roles = append(policy.Roles, p.admin.GroupsOf(r)...)
+		if r != admin.AppOwner { // teams, whose people come and go
+			policy.Roles = append(policy.Roles, p.admin.GroupsOf(r)...)
+		}
 	}
 	slices.Sort(policy.Roles)
 	policy.Roles = slices.Compact(policy.Roles)

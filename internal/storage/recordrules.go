@@ -48,11 +48,11 @@ func operationRow(o record.Outcome) ([]any, error) {
 }
 
 // anyRole is met by whoever has a role by an assignment or by a group, at the time, or
-// is protected by name.
+// is protected by name. Owners of apps are not: they are teams, whose people come and go.
 func (t *tx) anyRole(ctx context.Context, op record.Operation, person string) (bool, error) {
 	var has bool
-	err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignments WHERE person = $1)
-		OR EXISTS (SELECT 1 FROM record_protected WHERE kind = 'person' AND ref = $1)`, person).Scan(&has)
+	err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignments WHERE person = $1 AND role <> $2)
+		OR EXISTS (SELECT 1 FROM record_protected WHERE kind = 'person' AND ref = $1)`, person, string(admin.AppOwner)).Scan(&has)
 	if err != nil || has || len(op.Policy.Roles) == 0 {
 		return has, err
 	}

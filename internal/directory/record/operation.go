@@ -30,8 +30,8 @@ type Operation struct {
 type Policy struct {
 	// Touch lets it change protected people and groups.
 	Touch bool
-	// Roles are the names of the groups that give a role: who is in one is protected,
-	// and so is each group that is mapped to one.
+	// Roles are the names of the groups that give a role other than that of an app's
+	// owner: who is in one is protected, and so is each group that is mapped to one.
 	Roles []string
 	// Admins are those of them that make admins, of whom one has to remain.
 	Admins []string
