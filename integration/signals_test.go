@@ -163,7 +163,9 @@ func (a *attacker) subscribe(name string, scopes ...string) *receiver {
 	}{}); err != nil {
 		a.t.Fatal(err)
 	}
-	for _, s := range append(slices.Clone(app.Scopes), scopes...) {
+	all := append(slices.Clone(app.Scopes), scopes...)
+	slices.Sort(all)
+	for _, s := range slices.Compact(all) {
 		now = append(now, map[string]any{"name": s})
 	}
 	grants := app.GrantTypes
@@ -486,7 +488,7 @@ func TestAnIndependentVerifierTakesEverySignal(t *testing.T) {
 
 func TestAStreamIsManagedAsTheSpecificationSays(t *testing.T) {
 	a := newAttacker(t)
-	r := a.subscribe("payroll-api", scopeManage, scopeRead)
+	r := a.subscribe("ledger-api", scopeManage, scopeRead)
 	var list []streamView
 	if status, _ := r.ask(http.MethodGet, "/ssf/stream", nil, &list); status != http.StatusOK || len(list) != 0 {
 		t.Errorf("no streams: %d %v", status, list)
@@ -643,7 +645,7 @@ func TestTheScopesOfSignalsAreAClientsOwn(t *testing.T) {
 
 func TestNothingIsPushedToWhereTheBrokerMustNotCall(t *testing.T) {
 	a := newAttacker(t)
-	r := a.subscribe("payroll-api", scopeManage)
+	r := a.subscribe("ledger-api", scopeManage)
 	push := func(to string) int {
 		t.Helper()
 		status, _ := r.ask(http.MethodPost, "/ssf/stream", map[string]any{"delivery": map[string]any{"method": signal.Push, "endpoint_url": to}}, nil)
@@ -685,7 +687,7 @@ func TestNothingIsPushedToWhereTheBrokerMustNotCall(t *testing.T) {
 
 func TestBodiesOfTheSignalsAPIAreReadStrictly(t *testing.T) {
 	a := newAttacker(t)
-	r := a.subscribe("payroll-api", scopeManage)
+	r := a.subscribe("ledger-api", scopeManage)
 	s := r.polling()
 	poll := "/ssf/poll/" + s.ID
 	for name, c := range map[string]struct {
@@ -731,7 +733,7 @@ func TestBodiesOfTheSignalsAPIAreReadStrictly(t *testing.T) {
 
 func TestSignalsArePolledAndAcknowledged(t *testing.T) {
 	a := newAttacker(t)
-	r, other := a.subscribe("expense-bot", scopeManage), a.subscribe("payroll-api", scopeManage)
+	r, other := a.subscribe("expense-bot", scopeManage), a.subscribe("ledger-api", scopeManage)
 	s := r.polling(signal.Supported()...)
 	for range 3 {
 		a.manage(t, http.MethodDelete, "/sessions/"+sidOf(t, a.signedIn().AccessToken), nil)

@@ -73,6 +73,9 @@ type part struct {
 	life   string
 }
 
+// signalsScope lets an app listen to the broker's signals.
+const signalsScope = "ssf.manage"
+
 // The APIs of the demo. Anybody with the scope may read the payroll, which reads the
 // ledger in the name of whoever calls it; the third API is named by no app, and its tokens
 // live for a second.
@@ -128,7 +131,7 @@ func parts() []part {
 		{
 			kind: api, name: "payroll-api", title: "Payroll API", description: "An API that knows within a second what was revoked.",
 			client: "payroll-api", auth: "client_secret_basic", group: "finance", owner: "finance", contact: "#finance-tools",
-			grants: []string{credentials, exchange}, port: 8095, offers: []string{payrollScope, payrollScopeWider}, calls: ledgerAudience, calling: ledgerScope, purpose: "look up what was booked", partners: true,
+			grants: []string{credentials, exchange}, scopes: []string{signalsScope}, port: 8095, offers: []string{payrollScope, payrollScopeWider}, calls: ledgerAudience, calling: ledgerScope, purpose: "look up what was booked", partners: true,
 		},
 		{
 			name: exchanging, title: "Travel Desk", description: "Books journeys, and asks the payroll where to send the bill.",

@@ -339,7 +339,7 @@ func (d *Demo) Check(ctx context.Context, out io.Writer) error {
 	o := check.Options{
 		Issuer: d.issuer, Account: d.facts.Account, Allowed: who("alice"), Denied: who("carol"), Missing: everybody,
 		Refreshing: at("expense-bot"), Post: at("crm-dash"), Public: at("field-notes"), KeyJWT: at("hr-feedback"),
-		Job: at("nightly-report"), Calling: at(exchanging), IDP: "acme", Now: d.o.Now, Out: out,
+		Job: at("nightly-report"), Calling: at(exchanging), Listening: at(payrollAudience), IDP: "acme", Now: d.o.Now, Out: out,
 	}
 	if d.o.SAML {
 		app := d.facts.SAMLApps[0]

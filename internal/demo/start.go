@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/sample"
@@ -29,7 +30,11 @@ func (d *Demo) start(p part, base string) {
 	case report:
 		app = sample.NewReport(o, payrollAudience, payrollScope, d.at(payrollAudience)+"/salaries")
 	case api:
+		o.Scopes = nil // people do not sign in to it
 		served := sample.NewAPI(o, p.name, p.offers[0], d.target(p))
+		if slices.Contains(p.scopes, signalsScope) {
+			served = served.Listening()
+		}
 		d.follows.Go(func() { served.Follow(d.running) })
 		d.apis = append(d.apis, served)
 		app = served

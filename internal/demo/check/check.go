@@ -34,8 +34,8 @@ type Options struct {
 	// Refreshing is a client_secret_basic app with refresh tokens, Post one with
 	// client_secret_post, Public one without a secret, KeyJWT one with
 	// private_key_jwt; Job is an app without people, and Calling one that calls an API
-	// in their name.
-	Refreshing, Post, Public, KeyJWT, Job, Calling App
+	// in their name; Listening is that API, which shows the signals that it gets.
+	Refreshing, Post, Public, KeyJWT, Job, Calling, Listening App
 	// IDP is the identity provider of Allowed and Denied.
 	IDP string
 	// SAML is what speaks SAML, nil without any.
@@ -85,6 +85,7 @@ func story() []step {
 		{"an app whose manifest does not say so exchanges nothing", (*walk).notExchanging},
 		{"a chain of two exchanges is shown, and refused by both APIs when it is cut", (*walk).chain},
 		{"signing out everywhere reaches the apps", (*walk).signOut},
+		{"the API that was called for the person hears of it, by a signal", (*walk).signalled},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 )
 
 // calling has the app Calling ask the API in the name of the person.
@@ -77,4 +78,24 @@ func (w *walk) notExchanging(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// signalled waits until the API Listening shows that a session was revoked.
+func (w *walk) signalled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for {
+		page, err := w.person.Get(ctx, w.Listening.URL)
+		if err != nil {
+			return fmt.Errorf("%s was not told of the sign-out: %w", w.Listening.ClientID, err)
+		}
+		if told, _ := page.ByID("signals"); contains(told, "session-revoked") {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s was not told of the sign-out: %s", w.Listening.ClientID, page.Text())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -28,6 +28,7 @@ type API struct {
 	scope  string
 	tokens *verify.Verifier
 	behind Target // zero for none
+	inbox  *inbox // nil for an API that does not listen to signals
 
 	mu   sync.Mutex
 	held map[string]holding // by the id of the token that it came with
@@ -48,15 +49,37 @@ func NewAPI(o Options, audience, scope string, behind Target) *API {
 	}
 }
 
-// Follow keeps asking the broker what was revoked, until ctx ends.
-func (p *API) Follow(ctx context.Context) { _ = p.tokens.Follow(ctx) } // why ctx ended
+// Listening has the API listen to signals, and show them on its page. Call it before
+// Follow and Mount.
+func (p *API) Listening() *API {
+	p.inbox = newInbox(p.o)
+	return p
+}
 
-// Ready fails while the API would refuse every token.
-func (p *API) Ready(ctx context.Context) error { return p.tokens.Ready(ctx) }
+// Follow keeps asking the broker what was revoked, until ctx ends.
+func (p *API) Follow(ctx context.Context) {
+	if p.inbox != nil {
+		p.inbox.listen(ctx)
+	}
+	_ = p.tokens.Follow(ctx) // why ctx ended
+}
+
+// Ready fails while the API would refuse every token, or not hear of anything.
+func (p *API) Ready(ctx context.Context) error {
+	if p.inbox != nil {
+		if err := p.inbox.ready(); err != nil {
+			return err
+		}
+	}
+	return p.tokens.Ready(ctx)
+}
 
 // Mount adds the API's routes.
 func (p *API) Mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { render(w, http.StatusOK, view{App: p.o}) })
+	mux.HandleFunc("GET /{$}", p.home)
+	if p.inbox != nil {
+		mux.HandleFunc("POST "+signalsPath, p.inbox.take)
+	}
 	guarded := func(serve http.HandlerFunc) http.Handler {
 		return p.tokens.Handler(verify.Requirement{Scopes: []string{p.scope}}, serve)
 	}
@@ -66,6 +89,14 @@ func (p *API) Mount(mux *http.ServeMux) {
 		mux.Handle("GET "+billPath, guarded(p.bill))
 		mux.HandleFunc("GET "+heldPath+"{id}", p.holds)
 	}
+}
+
+func (p *API) home(w http.ResponseWriter, _ *http.Request) {
+	v := view{App: p.o}
+	if p.inbox != nil {
+		v.Listens, v.Signals = true, p.inbox.newest()
+	}
+	render(w, http.StatusOK, v)
 }
 
 func (p *API) salaries(w http.ResponseWriter, r *http.Request) {

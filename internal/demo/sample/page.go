@@ -27,6 +27,9 @@ type view struct {
 	Result string
 	// Calls offers a button that calls an API in the visitor's name.
 	Calls bool
+	// Listens shows the signals that came.
+	Listens bool
+	Signals []Signal
 }
 
 func (a *App) render(w http.ResponseWriter, status int, v view) {
