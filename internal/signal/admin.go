@@ -35,3 +35,8 @@ func (s *Service) Remove(ctx context.Context, id string, actor identity.Actor) e
 	}
 	return s.o.Store.RemoveStream(ctx, id, []event.Event{removed(s.now(), found, actor, "")})
 }
+
+// Backlog counts what waits in all streams, and the streams whose last push failed.
+func (s *Service) Backlog(ctx context.Context) (waiting, failing int64, err error) {
+	return s.o.Store.SignalBacklog(ctx)
+}

@@ -75,6 +75,8 @@ type Backlog interface {
 	// DropSets drops up to limit SETs that were issued before and still wait, and
 	// returns how many it dropped.
 	DropSets(ctx context.Context, before, now time.Time, limit int) (int, error)
+	// SignalBacklog counts the SETs that wait, and the streams whose last push failed.
+	SignalBacklog(ctx context.Context) (waiting, failing int64, err error)
 	// RecentSets returns the newest SETs of a stream, up to limit.
 	RecentSets(ctx context.Context, stream string, limit int) ([]Set, error)
 }

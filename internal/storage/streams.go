@@ -248,7 +248,7 @@ func (db *DB) ReleaseStream(ctx context.Context, stream string, next time.Time, 
 	return translate(err)
 }
 
-// SignalBacklog counts the SETs that wait, and the streams whose last push failed.
+// SignalBacklog implements signal.Backlog.
 func (db *DB) SignalBacklog(ctx context.Context) (waiting, failing int64, err error) {
 	err = db.read.QueryRowContext(ctx, `SELECT COALESCE(sum(waiting), 0), count(CASE WHEN failures > 0 THEN 1 END) FROM signal_streams`).Scan(&waiting, &failing)
 	return waiting, failing, translate(err)

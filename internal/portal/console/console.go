@@ -119,6 +119,7 @@ type Options struct {
 		Search(ctx context.Context, q signal.Query) (page []signal.Stream, next string, err error)
 		Find(ctx context.Context, id string) (signal.Stream, error)
 		Recent(ctx context.Context, stream string, limit int) ([]signal.Set, error)
+		Backlog(ctx context.Context) (waiting, failing int64, err error)
 	}
 	Figures activity.Figures
 	// Traces are the sign-ins that failed, and tests of connections.

@@ -191,6 +191,23 @@ func (c *Console) queueFigures(v *visit, page *overviewView, _ string) error {
 	if stuck := outbox.Buried + jobs.Buried; stuck > 0 {
 		page.Alerts = append(page.Alerts, ui.Notice{Text: ui.N(int(stuck), "One thing is stuck: see Operations.", "%d things are stuck: see Operations."), Tone: ui.Bad})
 	}
+	return c.signalFigures(v, page)
+}
+
+// signalFigures say how many shared signals wait, and whether any stream fails.
+func (c *Console) signalFigures(v *visit, page *overviewView) error {
+	waiting, failing, err := c.o.Streams.Backlog(v.r.Context())
+	if err != nil {
+		return err
+	}
+	s := ui.Stat{Label: ui.T("Signals"), Value: waiting, Note: ui.T("nothing waits"), Href: c.path("/operations/streams")}
+	if waiting > 0 {
+		s.Note = ui.T("wait for their receivers")
+	}
+	if failing > 0 {
+		s.Tone, s.Note = ui.Warn, ui.N(int(failing), "one receiver does not take them", "%d receivers do not take them")
+	}
+	page.Stats = append(page.Stats, s)
 	return nil
 }
 
