@@ -35,7 +35,7 @@ spec:
       clientId: microapp-pusher
       grantTypes: [client_credentials]
       tokenEndpointAuthMethod: client_secret_basic
-      scopes: [{name: "scim:pushes"}, {name: "scim:off"}]
+      scopes: [{name: "scim:pushes"}, {name: "scim:quiet"}, {name: "scim:nobody"}]
 `
 
 // startPushed starts a broker with two connections that people and groups are pushed
@@ -43,18 +43,16 @@ spec:
 func startPushed(t *testing.T, changes ...func(*config.Config)) (s *stage, secret string) {
 	t.Helper()
 	s = startDemoAt(t, tempDir(t), nil, time.Now, append(changes, func(c *config.Config) {
-		for _, id := range []string{"pushes", "other"} {
+		for _, id := range []string{"pushes"} {
 			c.Connections = append(c.Connections, config.Connection{
 				ID: id, Type: config.TypeSCIM, SCIM: config.SCIM{Provisioning: config.ProvisioningSCIM, Guard: config.Guard{Share: 100}, Extensions: []config.Extension{{
 					Resource: "User", ID: "urn:acme:scim:2.0:Badge", Name: "Badge", Attributes: []config.Attribute{{Name: "number", Type: "integer"}},
 				}}},
 			})
 		}
-		for i := range c.Connections {
-			if c.Connections[i].ID == "acme" {
-				c.Connections[i].SCIM.Provisioning = config.ProvisioningJIT
-			}
-		}
+		quiet := c.Connections[0]
+		quiet.ID, quiet.Domains, quiet.SCIM.Provisioning = "quiet", nil, config.ProvisioningJIT
+		c.Connections = append(c.Connections, quiet)
 	})...)
 	var made struct {
 		Secret string `json:"client_secret"`
@@ -130,7 +128,7 @@ func TestAClientPushesWithATokenForItsConnectionAlone(t *testing.T) {
 		status            int
 	}{
 		"another connection":      {good, "other", http.StatusUnauthorized},
-		"one without SCIM":        {good, "acme", http.StatusUnauthorized},
+		"one without SCIM":        {good, "quiet", http.StatusUnauthorized},
 		"one that is not there":   {good, "nobody", http.StatusUnauthorized},
 		"a token without a scope": {s.pushToken(t, secret, "pushes", ""), "pushes", http.StatusUnauthorized},
 		"a token that is cut":     {good[:len(good)-1], "pushes", http.StatusUnauthorized},
@@ -145,8 +143,11 @@ func TestAClientPushesWithATokenForItsConnectionAlone(t *testing.T) {
 			t.Errorf("a client has %s, which its manifest does not name", scope)
 		}
 	}
-	if token := s.pushToken(t, secret, "off", "scim:off"); token != "" {
+	if token := s.pushToken(t, secret, "nobody", "scim:nobody"); token != "" {
 		t.Error("there is a token for a connection that is not there")
+	}
+	if status, of := s.push(t, s.pushToken(t, secret, "quiet", "scim:quiet"), "quiet", http.MethodGet, "/Users", ""); status != http.StatusForbidden {
+		t.Errorf("a connection without SCIM, with a token for it: %d %v", status, of)
 	}
 	s.manage(t, http.MethodPost, "/apps/pusher/disable", nil)
 	if status, of := s.push(t, good, "pushes", http.MethodGet, "/Users", ""); status != http.StatusUnauthorized {
@@ -204,5 +205,28 @@ func TestAnIndependentClientFindsNothingToComplainOf(t *testing.T) {
 			}
 			t.Logf("%s", bytes.TrimSpace(out))
 		})
+	}
+}
+
+func TestTheDemoTellsOfItsConnectionsForSCIMClients(t *testing.T) {
+	dir := tempDir(t)
+	s := startDemo(t, dir, nil)
+	told := s.Facts().SCIM
+	if len(told) != 3 {
+		t.Fatalf("it tells of %v", told)
+	}
+	for i, f := range told {
+		if f.BaseURL != s.Facts().Issuer+"/scim/v2/"+f.Connection || f.Token == "" {
+			t.Errorf("it tells of %s at %s", f.Connection, f.BaseURL)
+		}
+		if status, of := s.push(t, f.Token, f.Connection, http.MethodGet, "/Users", ""); status != http.StatusOK || of["totalResults"] != 0.0 {
+			t.Errorf("%s: %d %v", f.Connection, status, of)
+		}
+		if status, of := s.push(t, f.Token, told[(i+1)%len(told)].Connection, http.MethodGet, "/Users", ""); status != http.StatusUnauthorized {
+			t.Errorf("the token of %s opens another connection: %d %v", f.Connection, status, of)
+		}
+	}
+	if strings.Contains(s.log.String(), told[0].Token) {
+		t.Error("a token is in the log")
 	}
 }

@@ -28,6 +28,15 @@ type Facts struct {
 	SAMLApps []FactSAMLApp `json:"saml_apps"`
 	APIs     []FactAPI     `json:"apis"`
 	Exchange FactExchange  `json:"exchange"`
+	// SCIM are connections that people and groups may be pushed over.
+	SCIM []FactSCIM `json:"scim"`
+}
+
+// FactSCIM is a connection for SCIM clients (RFC 7644).
+type FactSCIM struct {
+	Connection string `json:"connection"`
+	BaseURL    string `json:"base_url"`
+	Token      string `json:"token"`
 }
 
 // FactExchange is what the token exchange (RFC 8693) can be tried with. Apps go by

@@ -145,6 +145,25 @@ func (m *management) adminToken(ctx context.Context, now time.Time, have apiToke
 	return made, err
 }
 
+// scimToken makes the SCIM token of a connection, or finds the one that a run before
+// made.
+func (m *management) scimToken(ctx context.Context, connection string, have apiToken) (apiToken, error) {
+	path := "/api/v1/connections/" + url.PathEscape(connection) + "/scim/tokens"
+	text, err := m.call(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return apiToken{}, err
+	}
+	if have.ID != "" && bytes.Contains(text, []byte(`"id":"`+have.ID+`"`)) {
+		return have, nil
+	}
+	text, err = m.call(ctx, http.MethodPost, path, "application/json", []byte(`{"name":"demo"}`))
+	var made apiToken
+	if err == nil {
+		err = json.Unmarshal(text, &made)
+	}
+	return made, err
+}
+
 func (m *management) call(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://broker"+path, bytes.NewReader(body))
 	if err != nil {

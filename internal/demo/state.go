@@ -27,14 +27,15 @@ import (
 // state is what a demo remembers under its data directory, so that a restart
 // finds the same people, keys, secrets and addresses.
 type state struct {
-	Ports        map[string]int    `json:"ports"`
-	People       []idp.Person      `json:"people"`
-	Partners     []idp.Person      `json:"partners"`
-	IDPSecret    string            `json:"idp_secret"`
-	Encryption   string            `json:"encryption_key"`
-	Secrets      map[string]string `json:"client_secrets"`
-	AdminToken   apiToken          `json:"admin_token,omitzero"`
-	Expired      expired           `json:"expired_token,omitzero"`
+	Ports        map[string]int      `json:"ports"`
+	People       []idp.Person        `json:"people"`
+	Partners     []idp.Person        `json:"partners"`
+	IDPSecret    string              `json:"idp_secret"`
+	Encryption   string              `json:"encryption_key"`
+	Secrets      map[string]string   `json:"client_secrets"`
+	AdminToken   apiToken            `json:"admin_token,omitzero"`
+	SCIMTokens   map[string]apiToken `json:"scim_tokens,omitempty"` // by connection
+	Expired      expired             `json:"expired_token,omitzero"`
 	directory    string
 	idpKey       *rsa.PrivateKey
 	feedbackKey  *ecdsa.PrivateKey
