@@ -38,18 +38,16 @@ spec:
       scopes: [{name: "scim:pushes"}, {name: "scim:quiet"}, {name: "scim:nobody"}]
 `
 
-// startPushed starts a broker with two connections that people and groups are pushed
+// startPushed starts a demo with one more connection that people and groups are pushed
 // over, and one that has no SCIM.
 func startPushed(t *testing.T, changes ...func(*config.Config)) (s *stage, secret string) {
 	t.Helper()
 	s = startDemoAt(t, tempDir(t), nil, time.Now, append(changes, func(c *config.Config) {
-		for _, id := range []string{"pushes"} {
-			c.Connections = append(c.Connections, config.Connection{
-				ID: id, Type: config.TypeSCIM, SCIM: config.SCIM{Provisioning: config.ProvisioningSCIM, Guard: config.Guard{Share: 100}, Extensions: []config.Extension{{
-					Resource: "User", ID: "urn:acme:scim:2.0:Badge", Name: "Badge", Attributes: []config.Attribute{{Name: "number", Type: "integer"}},
-				}}},
-			})
-		}
+		c.Connections = append(c.Connections, config.Connection{
+			ID: "pushes", Type: config.TypeSCIM, SCIM: config.SCIM{Provisioning: config.ProvisioningSCIM, Guard: config.Guard{Share: 100}, Extensions: []config.Extension{{
+				Resource: "User", ID: "urn:acme:scim:2.0:Badge", Name: "Badge", Attributes: []config.Attribute{{Name: "number", Type: "integer"}},
+			}}},
+		})
 		quiet := c.Connections[0]
 		quiet.ID, quiet.Domains, quiet.SCIM.Provisioning = "quiet", nil, config.ProvisioningJIT
 		c.Connections = append(c.Connections, quiet)

@@ -25,6 +25,10 @@ func partnership() []idp.Person {
 	}
 }
 
+// pushed are the connections that take SCIM: the one over which Acme's people sign in, a
+// directory that is empty at first, and another to see that neither knows of the other.
+func pushed() []string { return []string{"acme", "sandbox", "other"} }
+
 // administrator is who has the role admin, by her group.
 const administrator = "ada"
 

@@ -220,7 +220,7 @@ func (d *Demo) Populate(ctx context.Context, socket string) error {
 	if err := d.administer(ctx, broker); err != nil {
 		return err
 	}
-	if err := d.push(ctx, broker); err != nil {
+	if err := d.provision(ctx, broker); err != nil {
 		return err
 	}
 	for _, p := range d.parts() {
@@ -267,31 +267,6 @@ func (d *Demo) launch(ctx context.Context, broker *management, p part, jwks json
 		d.facts.Apps = append(d.facts.Apps, d.fact(p, base))
 	}
 	d.start(p, base)
-	return nil
-}
-
-// push makes the tokens of SCIM clients, or finds those that a run before made.
-func (d *Demo) push(ctx context.Context, broker *management) error {
-	for _, connection := range []string{"acme", "sandbox", "other"} {
-		token, err := broker.scimToken(ctx, connection, d.state.SCIMTokens[connection])
-		if errors.Is(err, errMissing) {
-			continue // the configuration was changed
-		}
-		if err != nil {
-			return err
-		}
-		d.facts.SCIM = append(d.facts.SCIM, FactSCIM{Connection: connection, BaseURL: d.facts.Issuer + "/scim/v2/" + connection, Token: token.Secret})
-		if token == d.state.SCIMTokens[connection] {
-			continue
-		}
-		if d.state.SCIMTokens == nil {
-			d.state.SCIMTokens = map[string]apiToken{}
-		}
-		d.state.SCIMTokens[connection] = token
-		if err := d.state.save(); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -132,7 +132,7 @@ func TestFactsNameEverythingThatWasStarted(t *testing.T) {
 	if err := json.Unmarshal(body, &facts); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"version", "issuer", "portal", "account", "metrics", "data_dir", "idps", "apps", "apis"} {
+	for _, key := range []string{"version", "issuer", "portal", "account", "metrics", "data_dir", "idps", "apps", "apis", "scim"} {
 		if facts[key] == nil {
 			t.Errorf("there is no %s", key)
 		}
@@ -155,6 +155,9 @@ func TestFactsNameEverythingThatWasStarted(t *testing.T) {
 	needs(t, facts["exchange"], "client", "client_denied", "audience", "audience_denied", "scope", "scope_wider", "subject_client", "expired_token")
 	for _, one := range facts["apis"].([]any) {
 		needs(t, one, "audience", "url", "client_id", "secret", "scopes")
+	}
+	for _, one := range facts["scim"].([]any) {
+		needs(t, one, "connection", "base_url", "token")
 	}
 }
 

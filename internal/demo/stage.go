@@ -118,8 +118,12 @@ func (*management) secretOf(text []byte, err error) (string, error) {
 	return answer.Secret, err
 }
 
-// errMissing is what call fails with when there is no such thing.
-var errMissing = errors.New("the broker does not know it")
+// What call fails with when there is no such thing, and when it may not be done as things
+// are.
+var (
+	errMissing = errors.New("the broker does not know it")
+	errDenied  = errors.New("the broker denies it")
+)
 
 // adminToken makes a token that may do everything, unless the one that there is
 // goes on being good for a day.
@@ -145,25 +149,6 @@ func (m *management) adminToken(ctx context.Context, now time.Time, have apiToke
 	return made, err
 }
 
-// scimToken makes the SCIM token of a connection, or finds the one that a run before
-// made.
-func (m *management) scimToken(ctx context.Context, connection string, have apiToken) (apiToken, error) {
-	path := "/api/v1/connections/" + url.PathEscape(connection) + "/scim/tokens"
-	text, err := m.call(ctx, http.MethodGet, path, "", nil)
-	if err != nil {
-		return apiToken{}, err
-	}
-	if have.ID != "" && bytes.Contains(text, []byte(`"id":"`+have.ID+`"`)) {
-		return have, nil
-	}
-	text, err = m.call(ctx, http.MethodPost, path, "application/json", []byte(`{"name":"demo"}`))
-	var made apiToken
-	if err == nil {
-		err = json.Unmarshal(text, &made)
-	}
-	return made, err
-}
-
 func (m *management) call(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://broker"+path, bytes.NewReader(body))
 	if err != nil {
@@ -181,10 +166,12 @@ func (m *management) call(ctx context.Context, method, path, contentType string,
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if res.StatusCode == http.StatusNotFound {
+	switch {
+	case res.StatusCode == http.StatusNotFound:
 		return nil, fmt.Errorf("%s: %w", path, errMissing)
-	}
-	if res.StatusCode >= http.StatusBadRequest {
+	case res.StatusCode == http.StatusForbidden, res.StatusCode == http.StatusConflict:
+		return nil, fmt.Errorf("%s: %w: %s", path, errDenied, text)
+	case res.StatusCode >= http.StatusBadRequest:
 		return nil, fmt.Errorf("%s: the broker answers %s: %s", path, res.Status, text)
 	}
 	return text, nil

@@ -160,6 +160,9 @@ func (s *state) complete() {
 	if s.Secrets == nil {
 		s.Secrets = map[string]string{}
 	}
+	if s.SCIMTokens == nil {
+		s.SCIMTokens = map[string]apiToken{}
+	}
 	if s.IDPSecret == "" {
 		s.IDPSecret = rand.Text()
 	}
