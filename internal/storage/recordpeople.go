@@ -154,13 +154,12 @@ func (t *tx) recordOf(ctx context.Context, key directory.Key) (a adoption, err e
 
 // adopt makes the record that a sign-in names its person's. old is who owns the
 // subject, nil for nobody.
-func (t *tx) adopt(ctx context.Context, a adoption, old *directory.Person, current bool) (*directory.Person, bool, error) {
+func (t *tx) adopt(ctx context.Context, a adoption, connection string, old *directory.Person, current bool) (*directory.Person, bool, error) {
 	switch {
 	case a.id == "":
 		return old, current, nil
-	case old == nil: // the record's person signs in for the first time
-		p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), a.person))
-		return &p, current, err
+	case old == nil:
+		return t.firstOf(ctx, a, connection)
 	case old.ID == a.person:
 		return old, current, nil
 	}
@@ -176,6 +175,32 @@ func (t *tx) adopt(ctx context.Context, a adoption, old *directory.Person, curre
 		return old, current, err
 	}
 	return old, current, t.abandon(ctx, a)
+}
+
+// firstOf returns whose record a subject has that nobody owns. Its person is that one
+// unless another subject of the connection is theirs: an external id that went from one
+// to the other, as names do that are given anew, makes nobody of who had it before,
+// whose browsers are still signed in. The record goes to a person of its own then.
+func (t *tx) firstOf(ctx context.Context, a adoption, connection string) (*directory.Person, bool, error) {
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), a.person))
+	if err != nil || !slices.ContainsFunc(p.Identities, func(i directory.Identity) bool { return i.Connection == connection }) {
+		return &p, current, err
+	}
+	var since int64
+	if err := t.QueryRowContext(ctx, `SELECT created FROM record_users WHERE id = $1`, a.id).Scan(&since); err != nil {
+		return nil, false, err
+	}
+	next := directory.Person{
+		ID: identity.NewID(), Created: fromMicros(since), Updated: fromMicros(since),
+		Records: []directory.Record{{Connection: connection, ID: a.id, Active: a.active && a.deleted == 0}},
+	}
+	if err := t.insertPerson(ctx, &next); err != nil {
+		return nil, false, err
+	}
+	if _, err := t.moveRecord(ctx, a, next.ID); err != nil {
+		return nil, false, err
+	}
+	return &next, true, t.abandon(ctx, a)
 }
 
 // moveRecord gives a record and its memberships to a person.

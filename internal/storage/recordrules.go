@@ -92,6 +92,21 @@ func (t *tx) mayTouch(ctx context.Context, op record.Operation, person string) e
 	return err
 }
 
+// mayName fails where a user's external id is the subject of somebody whom the
+// connection may not change: with their next sign-in the record would be theirs, and
+// whether they are active with it.
+func (t *tx) mayName(ctx context.Context, op record.Operation, u record.User) error {
+	var owner string
+	err := t.QueryRowContext(ctx, `SELECT person FROM identities WHERE connection = $1 AND subject = $2`, op.Connection, u.ExternalID).Scan(&owner)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil || owner == u.Person:
+		return err
+	}
+	return t.mayTouch(ctx, op, owner)
+}
+
 // mayTouchGroup fails unless the connection may change the group: neither it nor one
 // that it is in is protected, or makes a role.
 func (t *tx) mayTouchGroup(ctx context.Context, op record.Operation, group string) error {

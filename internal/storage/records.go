@@ -132,6 +132,11 @@ func (t *tx) updateUser(ctx context.Context, op record.Operation, old record.Use
 	if err := t.mayTouch(ctx, op, old.Person); err != nil {
 		return err
 	}
+	if next.ExternalID != old.ExternalID {
+		if err := t.mayName(ctx, op, *next); err != nil {
+			return err
+		}
+	}
 	next.Updated = op.Time
 	next.Version++
 	left := int64(0)
