@@ -196,7 +196,7 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	p.saml = keys.NewRing(samlRing(p.cfg, p.db.SAMLKeys(), p.vault, p.now, p.log))
 	p.connections = connection.New(connection.Options{Store: p.db, Sealer: p.vault, Configured: configured(p.cfg.Connections), Read: reading(p.now), Now: p.now})
 	p.people = directory.NewService(directory.Options{
-		People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Provisioning: p.provisioning, Applied: p.revocations.Applied, Now: p.now,
+		People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Provisioning: p.provisioning, Spared: p.spared, Applied: p.revocations.Applied, Now: p.now,
 	})
 	p.revocations.Watch(p.people.Invalidate)
 	p.revocations.Watch(p.registry.Invalidate)

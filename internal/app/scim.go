@@ -45,6 +45,15 @@ func (p *parts) provisioning(ctx context.Context, id string) (directory.Provisio
 	return directory.Provisioning(c.Settings.SCIM.Provisioning), nil
 }
 
+// spared are the groups that make roles, unless the connection may change whoever has one.
+func (p *parts) spared(ctx context.Context, id string) ([]string, error) {
+	policy, err := p.scimPolicy(ctx, id)
+	if err != nil || policy.Touch {
+		return nil, err
+	}
+	return append([]string{}, policy.Roles...), nil
+}
+
 // scimPolicy is what a connection may do over SCIM. It is refused where there is no such
 // connection, it is disabled, or it has no SCIM.
 func (p *parts) scimPolicy(ctx context.Context, id string) (record.Policy, error) {

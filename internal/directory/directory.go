@@ -187,6 +187,9 @@ type Key struct {
 	// ExternalID finds the SCIM record of the connection that is the person's; empty
 	// finds none.
 	ExternalID string
+	// Spared are the names of groups that make roles: whoever has a role is not shut out
+	// by a record that was not theirs and is not active. Nil spares nobody.
+	Spared []string
 }
 
 // Mapping gives an upstream group the name that manifests use. Several upstream

@@ -29,7 +29,7 @@ var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 // ErrGroupName refuses a mapping to a name that no manifest could use.
 var ErrGroupName = fault.New(fault.Invalid, "group_name", "a group's name has letters, digits and . _ : - only, at most 128").At("name")
 
-// Options are what a Service needs. All but Known, Provisioning and Applied are required.
+// Options are what a Service needs. All but Known, Provisioning, Spared and Applied are required.
 type Options struct {
 	People      Store
 	Groups      GroupStore
@@ -39,6 +39,9 @@ type Options struct {
 	Known func(ctx context.Context, connection string) (bool, error)
 	// Provisioning says who signs in over a connection; nil means JITAndSCIM for all.
 	Provisioning func(ctx context.Context, connection string) (Provisioning, error)
+	// Spared names the groups that make roles, for a connection that may push and not
+	// change whoever has one; nil spares nobody.
+	Spared func(ctx context.Context, connection string) ([]string, error)
 	// Applied is the highest revocation number that this replica has applied; nil has
 	// Recently remember nobody.
 	Applied func() uint64
@@ -93,6 +96,9 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 	key := Key{Connection: a.Connection, Subject: a.Subject}
 	if by != JIT {
 		key.ExternalID = in.ExternalID
+		if key.Spared, err = s.spared(ctx, a.Connection); err != nil {
+			return Person{}, err
+		}
 	}
 	now := s.now()
 	p, err := s.o.People.SignIn(ctx, key, func(old *Person) (Person, []event.Event, error) {
@@ -160,6 +166,13 @@ func (s *Service) provisioning(ctx context.Context, connection string) (Provisio
 		return JITAndSCIM, nil
 	}
 	return s.o.Provisioning(ctx, connection)
+}
+
+func (s *Service) spared(ctx context.Context, connection string) ([]string, error) {
+	if s.o.Spared == nil {
+		return nil, nil
+	}
+	return s.o.Spared(ctx, connection)
 }
 
 // Owner returns the person who is known over a connection by an upstream subject,

@@ -97,7 +97,7 @@ func (db *DB) signIn(ctx context.Context, key directory.Key, change func(*direct
 		}
 		old, current, err := t.owner(ctx, key.Connection, key.Subject)
 		if err == nil {
-			old, current, err = t.adopt(ctx, named, key.Connection, old, current)
+			old, current, err = t.adopt(ctx, named, key, old, current)
 		}
 		if err != nil {
 			return err

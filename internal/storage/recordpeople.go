@@ -154,14 +154,18 @@ func (t *tx) recordOf(ctx context.Context, key directory.Key) (a adoption, err e
 
 // adopt makes the record that a sign-in names its person's. old is who owns the
 // subject, nil for nobody.
-func (t *tx) adopt(ctx context.Context, a adoption, connection string, old *directory.Person, current bool) (*directory.Person, bool, error) {
+func (t *tx) adopt(ctx context.Context, a adoption, key directory.Key, old *directory.Person, current bool) (*directory.Person, bool, error) {
 	switch {
 	case a.id == "":
 		return old, current, nil
 	case old == nil:
-		return t.firstOf(ctx, a, connection)
+		return t.firstOf(ctx, a, key.Connection)
 	case old.ID == a.person:
 		return old, current, nil
+	case key.Spared != nil && (!a.active || a.deleted != 0):
+		if spared, err := t.anyRole(ctx, key.Spared, old.ID); err != nil || spared {
+			return old, current, err
+		}
 	}
 	// Who signed in before the record came has it from now on, and nobody has the
 	// person that was made for it, unless that one signed in by another connection.

@@ -47,13 +47,14 @@ func operationRow(o record.Outcome) ([]any, error) {
 	return []any{o.ID, o.Connection, string(body), o.Changed, micros(o.Time.Add(keep))}, nil
 }
 
-// anyRole is met by whoever has a role by an assignment or by a group, at the time, or
-// is protected by name. Owners of apps are not: they are teams, whose people come and go.
-func (t *tx) anyRole(ctx context.Context, op record.Operation, person string) (bool, error) {
+// anyRole is met by whoever has a role by an assignment or by a group, or is protected
+// by name. Owners of apps are not: they are teams, whose people come and go. What the
+// last sign-in told counts also when it holds no more: an administrator who slept is one.
+func (t *tx) anyRole(ctx context.Context, roles []string, person string) (bool, error) {
 	var has bool
 	err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignments WHERE person = $1 AND role <> $2)
 		OR EXISTS (SELECT 1 FROM record_protected WHERE kind = 'person' AND ref = $1)`, person, string(admin.AppOwner)).Scan(&has)
-	if err != nil || has || len(op.Policy.Roles) == 0 {
+	if err != nil || has || len(roles) == 0 {
 		return has, err
 	}
 	p, err := scanPerson(t.QueryRowContext(ctx, selectPerson, person))
@@ -64,11 +65,8 @@ func (t *tx) anyRole(ctx context.Context, op record.Operation, person string) (b
 		return false, err
 	}
 	for _, m := range p.Groups {
-		if !m.Holds(op.Time) {
-			continue
-		}
 		args := []any{m.Group.Connection, m.Group.ID}
-		for _, r := range padded(op.Policy.Roles) {
+		for _, r := range padded(roles) {
 			args = append(args, r)
 		}
 		err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM group_mappings WHERE connection = $1 AND group_id = $2 AND name IN (`+
@@ -85,7 +83,7 @@ func (t *tx) mayTouch(ctx context.Context, op record.Operation, person string) e
 	if op.Policy.Touch {
 		return nil
 	}
-	has, err := t.anyRole(ctx, op, person)
+	has, err := t.anyRole(ctx, op.Policy.Roles, person)
 	if err == nil && has {
 		err = record.ErrProtected
 	}

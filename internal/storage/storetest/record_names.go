@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
@@ -71,4 +72,57 @@ func namesMoveOn(t *testing.T, db *storage.DB) {
 	}
 	_, err := signIn("s-new", "s-new")
 	p.refused("who left", err, directory.ErrLeft)
+}
+
+func adminsComeIn(t *testing.T, db *storage.DB) {
+	p := pusher(t, db, "spared")
+	p.policy.Roles = []string{"spared-admins"}
+	admins := identity.GroupRef{Connection: "spared", ID: "upstream-admins"}
+	if err := db.SetMapping(t.Context(), directory.Mapping{Group: admins, Name: "spared-admins"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	signIn := func(subject string, spared []string, groups ...identity.GroupRef) (directory.Person, error) {
+		key := directory.Key{Connection: "spared", Subject: subject, ExternalID: "oid-" + subject, Spared: spared}
+		return db.SignIn(t.Context(), key, func(old *directory.Person) (directory.Person, []event.Event, error) {
+			next := directory.Person{ID: identity.NewID(), Created: now, Updated: now, Identities: []directory.Identity{{Connection: "spared", Subject: subject}}}
+			if old != nil {
+				next = *old
+			}
+			next.Groups = nil
+			for _, g := range groups { // which held until an hour ago
+				next.Groups = append(next.Groups, directory.Membership{Group: g, Source: directory.SourceSignIn, Since: now.Add(-13 * time.Hour), ValidUntil: now.Add(-time.Hour)})
+			}
+			return next, nil, next.Over("spared", directory.JITAndSCIM)
+		})
+	}
+	off := func(u record.User) (record.User, error) { u.Active = false; return u, nil }
+	for _, subject := range []string{"boss", "plain"} {
+		var groups []identity.GroupRef
+		if subject == "boss" {
+			groups = append(groups, admins)
+		}
+		if _, err := signIn(subject, p.policy.Roles, groups...); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := p.CreateUser(t.Context(), p.op(), record.User{ID: identity.NewID(), ExternalID: subject, UserName: "by subject " + subject})
+		if subject == "boss" {
+			p.refused("a record of an administrator who slept", err, record.ErrProtected)
+		} else if err != nil {
+			t.Errorf("control: a record of who has no role: %v", err)
+		}
+	}
+	for _, subject := range []string{"boss", "other"} {
+		if _, err := signIn(subject, p.policy.Roles, admins); err != nil {
+			t.Fatal(err)
+		}
+		u := p.user(subject, "oid-"+subject, nil)
+		if _, err := p.UpdateUser(t.Context(), p.op(), "spared", u.ID, 0, off); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if who, err := signIn("boss", p.policy.Roles, admins); err != nil || len(who.Records) != 0 {
+		t.Errorf("an administrator, of whom a record says that they left: %+v, %v", who, err)
+	}
+	_, err := signIn("other", nil, admins)
+	p.refused("control: where the connection may say so of administrators", err, directory.ErrLeft)
 }

@@ -81,6 +81,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("issued tokens are the same by hours and by days", func(t *testing.T) { daysSummed(t, db) })
 	t.Run("users of a connection are its own", func(t *testing.T) { usersKept(t, db) })
 	t.Run("who leaves over SCIM is out, and back without anything", func(t *testing.T) { leaversLeave(t, db) })
+	t.Run("no record shuts out an administrator", func(t *testing.T) { adminsComeIn(t, db) })
 	t.Run("an external id that changes hands makes nobody of another", func(t *testing.T) { namesMoveOn(t, db) })
 	t.Run("members are changed as a set", func(t *testing.T) { membersAreASet(t, db) })
 	t.Run("groups are within groups, and not within themselves", func(t *testing.T) { groupsNest(t, db) })
