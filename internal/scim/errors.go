@@ -61,6 +61,7 @@ func wires() []wire {
 		{directory.ErrCursor, bad, "invalidCursor"},
 		{errMe, http.StatusNotImplemented, ""},
 		{errBulk, http.StatusRequestEntityTooLarge, ""},
+		{record.ErrSize, http.StatusRequestEntityTooLarge, ""},
 	}
 }
 

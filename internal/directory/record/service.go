@@ -21,10 +21,16 @@ var (
 	// ErrText refuses a name or an external id that nobody could tell from another, or
 	// that is too long.
 	ErrText = fault.New(fault.Invalid, "record_text", "it has to be text of at most %d bytes without control characters", maxKey)
+	// ErrSize refuses a user or a group of which a page would be more than is answered.
+	ErrSize = fault.New(fault.Invalid, "record_size", "its attributes have more than %d bytes of text", maxSize)
 )
 
 // maxKey is how many bytes what is unique has at most.
 const maxKey = 1024
+
+// maxSize is how many bytes of text the attributes of one record have at most: a page of
+// MaxCount of them is answered from memory.
+const maxSize = 128 << 10
 
 // Store is what a Service keeps everything in.
 type Store interface {
@@ -130,6 +136,9 @@ func userKeys(u User) error {
 	if u.UserName == "" {
 		return ErrText.At("userName")
 	}
+	if size(u.Attributes) > maxSize {
+		return ErrSize
+	}
 	if err := key("userName", u.UserName); err != nil {
 		return err
 	}
@@ -140,10 +149,32 @@ func groupKeys(g Group) error {
 	if g.DisplayName == "" {
 		return ErrText.At("displayName")
 	}
+	if size(g.Attributes) > maxSize {
+		return ErrSize
+	}
 	if err := key("displayName", g.DisplayName); err != nil {
 		return err
 	}
 	return key("externalId", g.ExternalID)
+}
+
+// size is how many bytes of text a value has, with the names in it and one for what is
+// no text.
+func size(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case string:
+		n = len(v)
+	case []any:
+		for _, one := range v {
+			n += size(one)
+		}
+	case map[string]any:
+		for name, one := range v {
+			n += len(name) + size(one)
+		}
+	}
+	return n
 }
 
 func memberKeys(list []Member) error {
