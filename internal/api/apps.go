@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
@@ -22,6 +25,54 @@ const maxBatch = 4 << 20
 // waits, where removing one waits for a second person.
 var errPrune = fault.New(fault.Denied, "prune_four_eyes",
 	"a second person approves that an app is removed: import without prune, and remove apps by name").At("/prune")
+
+// errProvisions refuses an owner who gives their app what opens a connection's SCIM: it
+// makes people and groups, which is what administrators let a connection do.
+var errProvisions = fault.New(fault.Denied, "manifest_provisions",
+	"a scope that opens a connection's SCIM is given by who may change connections")
+
+// provisioning begins the scopes that open the SCIM of a connection.
+const provisioning = "scim:"
+
+// provisions lists what of SCIM a manifest asks for.
+func provisions(m catalog.Manifest) map[string]bool {
+	asked := map[string]bool{}
+	if id := m.Spec.Identity; id.OIDC != nil {
+		for _, s := range id.OIDC.Scopes {
+			asked[s.Name] = strings.HasPrefix(s.Name, provisioning)
+		}
+	}
+	for _, e := range m.Spec.Identity.TokenExchange {
+		for _, s := range e.Scopes {
+			asked[s] = strings.HasPrefix(s, provisioning)
+		}
+	}
+	maps.DeleteFunc(asked, func(_ string, is bool) bool { return !is })
+	return asked
+}
+
+// mayProvision fails where who asks gives an app a scope of SCIM that it does not have,
+// and may not change connections.
+func (a *API) mayProvision(r *http.Request, m catalog.Manifest) error {
+	asked := provisions(m)
+	if len(asked) == 0 || rest.CallerOf(r).May(admin.WriteConnections) {
+		return nil
+	}
+	has := map[string]bool{}
+	app, err := a.o.Apps.App(r.Context(), m.Metadata.Name)
+	switch {
+	case err == nil:
+		has = provisions(app.Manifest)
+	case !errors.Is(err, catalog.ErrAppNotFound):
+		return err
+	}
+	for s := range asked {
+		if !has[s] {
+			return errProvisions
+		}
+	}
+	return nil
+}
 
 // applied is the answer to a change of an app.
 type applied struct {
@@ -118,6 +169,9 @@ func (a *API) apply(r *http.Request) (any, error) {
 	}
 	if m.Metadata.Name != r.PathValue("name") {
 		return nil, fault.New(fault.Invalid, "manifest_name", "the manifest is of another app than the path names").At("metadata.name")
+	}
+	if err := a.mayProvision(r, m); err != nil {
+		return nil, err
 	}
 	app, secret, err := a.o.Apps.Apply(r.Context(), m, by(r))
 	return answered(app, "", secret), err
