@@ -70,7 +70,27 @@ func before(root, migration string) string {
 	if came == "" {
 		return git("rev-parse", "--verify", "--quiet", "HEAD") // not committed yet: what is committed lacks it
 	}
-	return git("rev-parse", "--verify", "--quiet", came+"^")
+	// Where numbers were given twice for a moment, a version is taken from before that.
+	for of := git("rev-parse", "--verify", "--quiet", came+"^"); of != ""; of = git("rev-parse", "--verify", "--quiet", of+"^") {
+		if levels(strings.Fields(git("ls-tree", "--name-only", "-r", of, filepath.Dir(migration))), root) {
+			return of
+		}
+	}
+	return ""
+}
+
+// levels reports whether migrations are the first of those that there are now.
+func levels(migrations []string, root string) bool {
+	now, err := filepath.Glob(filepath.Join(root, "internal/storage/migrations/*.sql"))
+	if err != nil || len(migrations) > len(now) {
+		return false
+	}
+	for i, m := range migrations {
+		if filepath.Base(m) != filepath.Base(now[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func output(t *testing.T, dir, name string, args ...string) string {

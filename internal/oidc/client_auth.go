@@ -48,13 +48,23 @@ type credentials struct {
 // one method that is registered for it. An address that fails too often is not
 // listened to for a while, as that client or at all.
 func (p *Provider) authenticate(r *http.Request, form url.Values) (*registry.Client, error) {
+	return p.authenticateWithin(r, form, p.o.Limits.Client, p.o.Limits.Address)
+}
+
+// authenticateWithin is authenticate with other bounds of how often a client and an
+// address may ask; nil bounds no address.
+func (p *Provider) authenticateWithin(r *http.Request, form url.Values, client, from Limiter) (*registry.Client, error) {
 	got, err := readCredentials(r, form)
 	if err != nil && !errors.Is(err, errInvalidClient) {
 		return nil, err
 	}
 	address := httpx.ClientNetwork(r)
 	as := got.id + "\n" + address
-	if err := cmp.Or(p.o.Limits.Address.Count(r.Context(), address), p.o.Limits.AddressFailures.Check(address), p.o.Limits.ClientFailures.Check(as)); err != nil {
+	var often error
+	if from != nil {
+		often = from.Count(r.Context(), address)
+	}
+	if err := cmp.Or(often, p.o.Limits.AddressFailures.Check(address), p.o.Limits.ClientFailures.Check(as)); err != nil {
 		return nil, err
 	}
 	var c *registry.Client
@@ -63,9 +73,9 @@ func (p *Provider) authenticate(r *http.Request, form url.Values) (*registry.Cli
 	}
 	switch {
 	case err == nil && c.Method == registry.AuthNone:
-		err = p.o.Limits.Client.Count(r.Context(), as) // anybody can say that they are it
+		err = client.Count(r.Context(), as) // anybody can say that they are it
 	case err == nil:
-		err = p.o.Limits.Client.Count(r.Context(), c.ID)
+		err = client.Count(r.Context(), c.ID)
 	case errors.Is(err, errInvalidClient) || fault.As(err).Code == errInvalidClient.Code:
 		err = cmp.Or(p.o.Limits.AddressFailures.Count(r.Context(), address), p.o.Limits.ClientFailures.Count(r.Context(), as), err)
 	}

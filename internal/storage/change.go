@@ -63,7 +63,7 @@ func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bo
 	db.write.prepareWanted(ctx)
 	ctx, cancel := context.WithTimeout(ctx, db.o.AnswerTime)
 	defer cancel()
-	sqlTx, err := db.write.BeginTx(ctx, nil)
+	sqlTx, err := db.begin(ctx)
 	if err != nil {
 		return false, false, err
 	}
@@ -80,6 +80,18 @@ func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bo
 		return false, false, err
 	}
 	return raised, queued, ended
+}
+
+// begin begins a transaction. A connection that the database closed while it rested, as
+// when it was started anew, is not what it fails with: nothing was done by it yet.
+func (db *DB) begin(ctx context.Context) (*sql.Tx, error) {
+	for range writers {
+		began, err := db.write.BeginTx(ctx, nil)
+		if _, none := errors.AsType[*pgconn.ConnectError](err); err == nil || none || db.o.Driver != Postgres || ctx.Err() != nil {
+			return began, err
+		}
+	}
+	return db.write.BeginTx(ctx, nil)
 }
 
 // writeEvents is the one place where events become rows.
