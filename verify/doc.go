@@ -7,7 +7,7 @@
 //		Client:   verify.ClientSecretBasic("payroll-api", secret),
 //	}
 //	go v.Follow(ctx)
-//	http.Handle("GET /salaries", v.Handler(verify.Requirement{Scopes: []string{"payroll.read"}}, salaries))
+//	http.Handle("GET /salaries", v.Handler(verify.Requirement{Scopes: []string{"payroll.read"}}, salaries)) // an http.Handler
 //
 // # What is checked
 //
