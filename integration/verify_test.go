@@ -256,7 +256,7 @@ func TestAnAPIAsksForEverythingThatTheBrokerAsksFor(t *testing.T) {
 	if err := ring.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var raised []identity.Ref
+	var now atomic.Pointer[[]identity.Ref] // what is revoked
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
@@ -268,7 +268,7 @@ func TestAnAPIAsksForEverythingThatTheBrokerAsksFor(t *testing.T) {
 		_, _ = w.Write(body)
 	})
 	mux.HandleFunc("/revocations", func(w http.ResponseWriter, r *http.Request) {
-		revoked := []any{}
+		revoked, raised := []any{}, *now.Load()
 		for i, ref := range raised {
 			revoked = append(revoked, map[string]any{"number": i + 1, "ref": revoke.Blind("payroll", ref)})
 		}
@@ -287,7 +287,7 @@ func TestAnAPIAsksForEverythingThatTheBrokerAsksFor(t *testing.T) {
 	}
 	access.Key = kidOf(t, raw)
 	refuses := func(refs ...identity.Ref) bool {
-		raised = refs
+		now.Store(&refs)
 		v := &verify.Verifier{Issuer: server.URL, Audience: "payroll", Client: verify.ClientSecretBasic("x", "y")}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})

@@ -101,6 +101,19 @@ func (s *shelf) find(stream, id string) *signal.Set {
 	return &signal.Set{}
 }
 
+// first is the set that was queued first, and stream a stream, as they are now.
+func (s *shelf) first() signal.Set {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.sets[0]
+}
+
+func (s *shelf) stream(id string) signal.Stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.streams[id]
+}
+
 func (s *shelf) SettleSets(_ context.Context, stream string, ids []string, as signal.SetState, _ string, _ time.Time) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -125,7 +125,7 @@ func TestAReceiverThatIsDownGetsEverythingInOrderOnceItIsUp(t *testing.T) {
 		if got := o.arrivals()[tries:]; !slices.Equal(got, []string{"a/1", "a/2", "a/3"}) {
 			t.Errorf("%v", got)
 		}
-		if s := *o.streams["a"]; s.Failures != 0 || s.Error != "" {
+		if s := o.stream("a"); s.Failures != 0 || s.Error != "" {
 			t.Errorf("%+v", s.Progress)
 		}
 	})
@@ -138,12 +138,12 @@ func TestOnly202SaysThatASignalWasTaken(t *testing.T) {
 			o.receive("a", func(string) (int, string) { return status, "" })
 			o.put(t, setFor("a", "1"))
 			time.Sleep(time.Minute)
-			if got := o.shelf.sets[0].State; got != signal.SetWaiting || !strings.Contains(o.streams["a"].Error, "202") {
-				t.Errorf("%d: %s, %q", status, got, o.streams["a"].Error)
+			if got := o.first().State; got != signal.SetWaiting || !strings.Contains(o.stream("a").Error, "202") {
+				t.Errorf("%d: %s, %q", status, got, o.stream("a").Error)
 			}
 			o.receive("a", taken)
 			time.Sleep(20 * time.Minute)
-			if got := o.shelf.sets[0].State; got != signal.SetDelivered {
+			if got := o.first().State; got != signal.SetDelivered {
 				t.Errorf("control after %d: %s", status, got)
 			}
 		})
@@ -178,7 +178,7 @@ func TestASignalThatIsRefusedIsSetAsideAndTheNextGoesOn(t *testing.T) {
 			t.Errorf("a person's try: %v", err)
 		}
 		time.Sleep(time.Minute)
-		if got := o.shelf.sets[0].State; got != signal.SetDelivered {
+		if got := o.first().State; got != signal.SetDelivered {
 			t.Errorf("%s", got)
 		}
 		if err := o.sender.Refused(t.Context(), j); err != nil {
