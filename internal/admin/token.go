@@ -192,6 +192,9 @@ func (s *Service) principal(ctx context.Context, who identity.Ref) (Principal, e
 		return Operator(), nil
 	case identity.KindPerson:
 		p, err := s.o.Directory.Person(ctx, who.ID)
+		if err == nil {
+			err = s.couldSignIn(ctx, p)
+		}
 		if err != nil {
 			return Principal{}, err
 		}
@@ -245,10 +248,14 @@ func (s *Service) stillHas(ctx context.Context, person string, roles []Role) ([]
 	return still, nil
 }
 
-// couldSignIn fails with ErrToken when all the connections of whoever made a token
-// are disabled: nobody vouches for them, and what they hold must not outlive that.
-func (s *Service) couldSignIn(ctx context.Context, maker directory.Person) error {
-	for _, i := range maker.Identities {
+// couldSignIn fails with ErrToken when somebody may come over none of their connections,
+// each being disabled, or having a SCIM record that says that they left: nobody vouches
+// for them, and what they hold must not outlive that.
+func (s *Service) couldSignIn(ctx context.Context, who directory.Person) error {
+	for _, i := range who.Identities {
+		if who.Over(i.Connection, directory.JITAndSCIM) != nil {
+			continue
+		}
 		if enabled, err := s.o.ConnectionEnabled(ctx, i.Connection); err != nil || enabled {
 			return err
 		}

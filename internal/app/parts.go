@@ -41,7 +41,7 @@ import (
 )
 
 // endingEvents are the events that end sessions, and so lead to back-channel logout.
-var endingEvents = []string{"session.ended", "person.disabled", "connection.disabled", "connection.removed", "person.revoked", "connection.revoked"}
+var endingEvents = []string{"session.ended", "person.disabled", record.PersonLeft, "connection.disabled", "connection.removed", "person.revoked", "connection.revoked"}
 
 // lostEvents are the events that take an app from a person, which its clients hear of.
 var lostEvents = []string{"access.lost", "install.revoked"}
@@ -152,7 +152,7 @@ func newVault(cfg config.Config) (*keys.Vault, error) {
 
 func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	options := storage.Options{
-		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: slices.Concat(endingEvents, lostEvents, signal.Handled()), OutboxRevoking: true,
+		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: slices.Concat(endingEvents, lostEvents, signal.Handled()), OutboxRevoking: true, OutboxWanted: p.wanted,
 		Raised: func(ctx context.Context) error {
 			// The change is committed: it is followed although the caller may have left.
 			return p.revocations.Sync(context.WithoutCancel(ctx))

@@ -40,6 +40,11 @@ func (p *parts) openSignals(ctx context.Context) error {
 	return s.notebook.Refresh(ctx)
 }
 
+// wanted says of an event whether there is anything to do in consequence.
+func (p *parts) wanted(typ string) bool {
+	return !signal.Frequent(typ) || p.signals.notebook != nil && p.signals.notebook.Listened()
+}
+
 func (p *parts) openSignalsFace(l limits) (err error) {
 	s := &p.signals
 	s.face, err = ssf.New(ssf.Options{

@@ -10,7 +10,16 @@ import (
 // of the profile by their names in JSON, and "groups" when the names of their groups
 // are others. That memberships expired meanwhile, and are told of anew, is no change.
 func changedFields(old, now Person, names map[identity.GroupRef]string) []string {
-	a, b := old.Profile, now.Profile
+	fields := old.Profile.Changes(now.Profile)
+	if !slices.Equal(everNamed(old, names), everNamed(now, names)) {
+		fields = append(fields, "groups")
+	}
+	return fields
+}
+
+// Changes names what is another in b, of what apps are told: fields by their names in
+// JSON.
+func (a Profile) Changes(b Profile) []string {
 	var fields []string
 	for _, f := range []struct {
 		name    string
@@ -23,7 +32,6 @@ func changedFields(old, now Person, names map[identity.GroupRef]string) []string
 		{"email", a.Email != b.Email || a.EmailVerified != b.EmailVerified},
 		{"locale", a.Locale != b.Locale},
 		{"picture", a.Picture != b.Picture},
-		{"groups", !slices.Equal(everNamed(old, names), everNamed(now, names))},
 	} {
 		if f.changed {
 			fields = append(fields, f.name)

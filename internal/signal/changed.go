@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
@@ -30,6 +31,30 @@ func (t *Teller) regrouped(ctx context.Context, e event.Event) error {
 			return nil
 		}
 		q.After = next
+	}
+}
+
+// moved tells of the groups of those whom a connection put into a group, or took out.
+func (t *Teller) moved(ctx context.Context, e event.Event) error {
+	_, group, _ := strings.Cut(e.Subject.ID, "/")
+	members, all := record.Moved(e)
+	if !all {
+		members = nil
+	}
+	for after := ""; ; {
+		people, err := t.o.People.Moved(ctx, group, e.Data["operation"], members, after, subjectPage)
+		if err != nil {
+			return err
+		}
+		for _, id := range people {
+			if err := t.changed(ctx, e, id, []string{"groups"}); err != nil {
+				return err
+			}
+			after = id
+		}
+		if len(people) < subjectPage {
+			return nil
+		}
 	}
 }
 

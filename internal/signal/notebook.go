@@ -68,6 +68,9 @@ func (n *Notebook) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// Listened reports whether anybody has a stream, as far as is known here: see Refresh.
+func (n *Notebook) Listened() bool { return len(*n.receivers.Load()) > 0 }
+
 // Note notes a token before it is handed out.
 func (n *Notebook) Note(ctx context.Context, a token.Access) error {
 	receivers := *n.receivers.Load()

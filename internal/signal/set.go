@@ -90,6 +90,8 @@ var reasons = map[string][2]string{
 	"session.expired":     {"The session expired.", "Die Sitzung ist abgelaufen."},
 	"person.disabled":     {"The account was disabled.", "Das Konto wurde gesperrt."},
 	"person.enabled":      {"The account was enabled again.", "Das Konto wurde wieder freigegeben."},
+	"person.left":         {"The organisation switched the account off.", "Die Organisation hat das Konto abgeschaltet."},
+	"person.returned":     {"The organisation switched the account on again.", "Die Organisation hat das Konto wieder eingeschaltet."},
 	"connection.disabled": {"The identity provider was disabled.", "Der Identitätsanbieter wurde abgeschaltet."},
 	"connection.removed":  {"The identity provider was removed.", "Der Identitätsanbieter wurde entfernt."},
 	"app.disabled":        {"The app was disabled.", "Die App wurde abgeschaltet."},
@@ -99,6 +101,9 @@ var reasons = map[string][2]string{
 	"person.changed":      {"What is known of the person changed.", "Die Angaben zur Person haben sich geändert."},
 	"group.mapped":        {"A group was given another name.", "Eine Gruppe hat einen anderen Namen bekommen."},
 	"group.unmapped":      {"A group lost its name.", "Eine Gruppe hat ihren Namen verloren."},
+
+	"person.provisioning_changed": {"What is known of the person changed.", "Die Angaben zur Person haben sich geändert."},
+	"group.members_changed":       {"The members of a group changed.", "Die Mitglieder einer Gruppe haben sich geändert."},
 
 	"client.secret_created": {"The client was given another secret.", "Der Client hat ein weiteres Geheimnis bekommen."},
 }

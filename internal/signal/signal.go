@@ -9,8 +9,8 @@
 // What happened reaches a stream from the outbox:
 //
 //	a session ended                        session-revoked of the session
-//	a person was disabled                  session-revoked of the person, account-disabled
-//	a person was enabled again             account-enabled
+//	a person was disabled, or left         session-revoked of the person, account-disabled
+//	a person was enabled again, or returns account-enabled
 //	a connection was disabled or removed   session-revoked of each session that came over it
 //	an app or client was disabled          session-revoked of its sessions, at the APIs that it calls
 //	a grant was revoked                    session-revoked of what the app had of the person

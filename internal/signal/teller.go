@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -29,6 +30,11 @@ type Clients interface {
 type People interface {
 	Person(ctx context.Context, id string) (directory.Person, error)
 	Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error)
+	// Moved returns up to limit people, by id and from the one after after on, whom streams
+	// hear of and who are in another set of groups since a SCIM operation changed the members
+	// of a group: those members, or who is in a group that is one. members are the ids that
+	// it is known of, nil for all that the operation added or removed.
+	Moved(ctx context.Context, group, operation string, members []string, after string, limit int) ([]string, error)
 }
 
 // Grants is what is asked whose grant was revoked.
@@ -63,8 +69,14 @@ func NewTeller(o TellerOptions) *Teller { return &Teller{o} }
 
 // Handled lists the types of events that Handle takes although they revoke nothing.
 func Handled() []string {
-	return []string{"person.enabled", "person.changed", "group.mapped", "group.unmapped", "client.secret_created"}
+	return []string{
+		"person.enabled", "person.changed", "group.mapped", "group.unmapped", "client.secret_created", record.PersonReturned, record.PersonChanged, record.MembersChanged,
+	}
 }
+
+// Frequent reports whether events of a type of Handled are so many that they are kept
+// only while there is a stream.
+func Frequent(typ string) bool { return typ == record.PersonChanged || typ == record.MembersChanged }
 
 // Handle queues what streams are to be told of an event. Again is no change. It is for
 // every event that revokes something, and for those of Handled.
@@ -81,8 +93,12 @@ func (t *Teller) Handle(ctx context.Context, e event.Event) error {
 	switch e.Type {
 	case "person.enabled":
 		err = t.spread(ctx, Subject{Person: e.Subject.ID}, t.account(e, AccountEnabled))
-	case "person.changed":
+	case record.PersonReturned:
+		err = t.returned(ctx, e)
+	case "person.changed", record.PersonChanged:
 		err = t.changed(ctx, e, e.Subject.ID, strings.Fields(e.Data["fields"]))
+	case record.MembersChanged:
+		err = t.moved(ctx, e)
 	case "group.mapped", "group.unmapped":
 		err = t.regrouped(ctx, e)
 	case "client.secret_created":
@@ -127,10 +143,30 @@ func (t *Teller) session(of Subject) *identifier { return t.whose(of.Person, of.
 
 func (t *Teller) personEnded(ctx context.Context, e event.Event, id string) error {
 	person := func(of Subject) *identifier { return t.whose(of.Person, "", "") }
-	if err := t.spread(ctx, Subject{Person: id}, t.ended(e, person)); err != nil || e.Type != "person.disabled" {
+	if err := t.spread(ctx, Subject{Person: id}, t.ended(e, person)); err != nil {
 		return err
 	}
+	off := e.Type == "person.disabled"
+	if e.Type == record.PersonLeft { // who comes over another connection, too, has an account
+		p, err := t.o.People.Person(ctx, id)
+		if err != nil {
+			return unlessGone(err)
+		}
+		off = p.Left()
+	}
+	if !off {
+		return nil
+	}
 	return t.spread(ctx, Subject{Person: id}, t.account(e, AccountDisabled))
+}
+
+// returned tells that somebody may come again whom a connection had switched off.
+func (t *Teller) returned(ctx context.Context, e event.Event) error {
+	p, err := t.o.People.Person(ctx, e.Subject.ID)
+	if err != nil || p.Disabled || p.Left() {
+		return unlessGone(err)
+	}
+	return t.spread(ctx, Subject{Person: p.ID}, t.account(e, AccountEnabled))
 }
 
 func (t *Teller) appEnded(ctx context.Context, e event.Event, id string) error {

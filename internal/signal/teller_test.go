@@ -22,10 +22,27 @@ import (
 var now = time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
 
 // town is what a teller asks: everybody is called Alice and is in one group.
-type town struct{ consented []string }
+type town struct {
+	consented []string
+	left      bool
+	moved     []string
+}
 
-func (town) Person(_ context.Context, id string) (directory.Person, error) {
-	return directory.Person{ID: id, Profile: directory.Profile{Name: "Alice", Email: "alice@acme.example"}}, nil
+func (t town) Person(_ context.Context, id string) (directory.Person, error) {
+	return directory.Person{
+		ID: id, Profile: directory.Profile{Name: "Alice", Email: "alice@acme.example"}, Identities: []directory.Identity{{Connection: "acme"}},
+		Records: []directory.Record{{Connection: "acme", ID: "r", Active: !t.left}},
+	}, nil
+}
+
+// Moved returns those after the one given, in portions.
+func (t town) Moved(_ context.Context, _, _ string, _ []string, after string, limit int) (page []string, err error) {
+	for _, id := range t.moved {
+		if id > after && len(page) < limit {
+			page = append(page, id)
+		}
+	}
+	return page, nil
 }
 
 func (town) Search(context.Context, directory.Query) (page []directory.Person, next string, err error) {
@@ -128,7 +145,7 @@ func TestAnAppIsToldOfNoClaimThatItDoesNotGet(t *testing.T) {
 		store := newShelf(streamTo("bot"), streamTo("payroll"))
 		store.subjects = []signal.Subject{{Receiver: "bot", Person: "alice", Session: "s", Via: "bot"}, {Receiver: "payroll", Person: "alice", Session: "s", Via: "bot"}}
 		c.client.ID, c.client.App = "bot", "bot"
-		if err := newTeller(store, clients{"bot": &c.client, "payroll": {ID: "payroll", App: "payroll", Scopes: []string{"email"}}}, town{c.consented}).Handle(t.Context(), e); err != nil {
+		if err := newTeller(store, clients{"bot": &c.client, "payroll": {ID: "payroll", App: "payroll", Scopes: []string{"email"}}}, town{consented: c.consented}).Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
@@ -174,5 +191,58 @@ func TestASignalSaysWhoBeganItAndWhy(t *testing.T) {
 		if got := fmt.Sprintf("%s: %s", said.By, said.Admin["en"]); got != c.want || said.Admin["de"] == "" || said.At != now.Unix() {
 			t.Errorf("%s: %q", what, got)
 		}
+	}
+}
+
+func TestWhoLeavesEveryConnectionHasNoAccount(t *testing.T) {
+	for what, c := range map[string]struct {
+		typ  string
+		left bool
+		want string
+	}{
+		"one connection, and comes over another": {"person.left", false, "session-revoked"},
+		"the last connection":                    {"person.left", true, "session-revoked account-disabled"},
+		"and returns":                            {"person.returned", false, "account-enabled"},
+		"and returned, and left again":           {"person.returned", true, ""},
+	} {
+		store := newShelf(streamTo("bot"))
+		store.subjects = []signal.Subject{{Receiver: "bot", Person: "alice", Session: "s", Via: "bot"}}
+		e := event.New(now, c.typ, identity.System("test"), identity.Person("alice"))
+		if c.typ == "person.left" {
+			e = e.Revoking(identity.Person("alice"))
+		}
+		if err := newTeller(store, clients{}, town{left: c.left}).Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if got := kinds(store); got != c.want {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+}
+
+// kinds are the last parts of the types of what was queued.
+func kinds(s *shelf) string {
+	var all []string
+	for _, set := range s.sets {
+		all = append(all, set.Type[strings.LastIndex(set.Type, "/")+1:])
+	}
+	return strings.Join(all, " ")
+}
+
+func TestEverybodyWhomAConnectionMovesIsToldOf(t *testing.T) {
+	store, there := newShelf(streamTo("bot")), town{}
+	for i := range 450 {
+		id := fmt.Sprintf("p-%03d", i)
+		there.moved = append(there.moved, id)
+		store.subjects = append(store.subjects, signal.Subject{Receiver: "bot", Person: id, Session: "s-" + id, Via: "bot"})
+	}
+	e := event.New(now, "group.members_changed", identity.System("test"), identity.Ref{Kind: identity.KindGroup, ID: "acme/g1"}, "operation", "o")
+	for range 2 { // again is no change
+		if err := newTeller(store, clients{"bot": {ID: "bot", App: "bot", Scopes: []string{"groups"}}}, there).Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(store.sets) != len(there.moved) || store.sets[0].Type != signal.TokenClaimsChange {
+		t.Errorf("%d signals", len(store.sets))
 	}
 }

@@ -100,7 +100,7 @@ func (t *tx) writeEvents(ctx context.Context) (raised, queued bool, err error) {
 		return false, false, err
 	}
 	for _, e := range t.events {
-		if t.db.outbox[e.Type] || t.db.o.OutboxRevoking && len(e.Revokes) > 0 {
+		if t.db.outbox[e.Type] && (t.db.o.OutboxWanted == nil || t.db.o.OutboxWanted(e.Type)) || t.db.o.OutboxRevoking && len(e.Revokes) > 0 {
 			queued = true
 			if err := t.enqueue(ctx, e); err != nil {
 				return false, false, err

@@ -55,6 +55,9 @@ type Options struct {
 	Dir, DSN string
 	// OutboxTypes are the event types that have a handler.
 	OutboxTypes []string
+	// OutboxWanted says of an event of one of these types whether its handler has anything
+	// to do with it now; nil says so of all.
+	OutboxWanted func(typ string) bool
 	// OutboxRevoking has the outbox keep every event that revokes something, too.
 	OutboxRevoking bool
 	// Raised runs after the commit of an event that revoked something; nil for none.

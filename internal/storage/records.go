@@ -160,7 +160,8 @@ func (t *tx) updateUser(ctx context.Context, op record.Operation, old record.Use
 
 // userChanged does what the change of a record means for its person.
 func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next record.User) error {
-	t.tell(op.Changed(next, ""))
+	was, is := old.Profile(op.Policy.Domains), next.Profile(op.Policy.Domains)
+	t.tell(op.Changed(next, "", was.Changes(is)...))
 	switch {
 	case old.Active && !next.Active:
 		return t.leave(ctx, op, next, "inactive")
@@ -171,7 +172,6 @@ func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next rec
 		}
 		t.tell(op.Returned(next))
 	}
-	was, is := old.Profile(op.Policy.Domains), next.Profile(op.Policy.Domains)
 	if was == is && old.Active == next.Active {
 		return nil
 	}

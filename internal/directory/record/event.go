@@ -11,6 +11,14 @@ import (
 // PersonLeft is the type of the event that revokes: a person is out over a connection.
 const PersonLeft = "person.left"
 
+// The types of the other events that apps hear of: a person may come over a connection
+// again, a record is another, and a group has other members.
+const (
+	PersonReturned = "person.returned"
+	PersonChanged  = "person.provisioning_changed"
+	MembersChanged = "group.members_changed"
+)
+
 // mostNamed is how many members an event names.
 const mostNamed = 20
 
@@ -25,9 +33,9 @@ func (o Operation) Provisioned(u User) event.Event {
 }
 
 // Changed tells that a record is another. by says how where that is not a change of what
-// is in it.
-func (o Operation) Changed(u User, by string) event.Event {
-	return o.from(event.New(o.Time, "person.provisioning_changed", o.Actor, identity.Person(u.Person), "record", u.ID, "by", by))
+// is in it; fields are those of the person's profile that are others, by their names.
+func (o Operation) Changed(u User, by string, fields ...string) event.Event {
+	return o.from(event.New(o.Time, "person.provisioning_changed", o.Actor, identity.Person(u.Person), "record", u.ID, "by", by, "fields", strings.Join(fields, " ")))
 }
 
 // Left tells that a person is out over the connection, which revokes what they have. by
@@ -84,6 +92,18 @@ func count(ids []string) string {
 		return ""
 	}
 	return strconv.Itoa(len(ids))
+}
+
+// Moved returns the ids of the members that came and went, of an event of MembersChanged.
+// all is false where it does not name each.
+func Moved(e event.Event) (ids []string, all bool) {
+	all = true
+	for _, what := range []string{"added", "removed"} {
+		named := strings.Fields(e.Data[what])
+		ids = append(ids, named...)
+		all = all && count(named) == e.Data[what+"_count"]
+	}
+	return ids, all
 }
 
 func named(ids []string) string { return strings.Join(ids[:min(len(ids), mostNamed)], " ") }
