@@ -8,12 +8,13 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
 )
 
 // openConsole makes the administrators' pages, which change things by the
 // operations of the management API.
-func (p *parts) openConsole(operations console.Operations) (*console.Console, error) {
+func (p *parts) openConsole(operations kit.Operations) (*console.Console, error) {
 	return console.New(console.Options{
 		Current: p.sessions.Current, Peek: p.sessions.Peek, SignIn: p.faces.login.SignIn, Actor: httpx.Actor, Now: p.now, UI: p.faces.ui, Log: p.log, Prefix: p.issuer.Path, Issuer: p.cfg.Issuer,
 		Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Clients: p.registry.Clients, Connections: p.connections,

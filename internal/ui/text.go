@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -65,9 +66,36 @@ type catalogue struct {
 	Rules map[string]string `yaml:"rules"`
 }
 
+// Join is the files of several packages whose pages are one set: a file is that of the
+// first that has it, and the German texts are those of all. No two of them say the same
+// English in different German.
+func Join(all ...Files) Files { return joined(all) }
+
+type joined []Files
+
+// Open implements fs.FS.
+func (j joined) Open(name string) (fs.File, error) {
+	for _, from := range j {
+		if f, err := from.Open(name); err == nil {
+			return f, nil
+		}
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
 // german reads de.yaml of a package; without the file there are no texts.
 func german(from fs.FS) (catalogue, error) {
-	var c catalogue
+	c := catalogue{Texts: map[string]string{}}
+	if j, ok := from.(joined); ok {
+		for _, one := range j {
+			own, err := german(one)
+			if err != nil {
+				return c, err
+			}
+			maps.Copy(c.Texts, own.Texts)
+		}
+		return c, nil
+	}
 	body, err := fs.ReadFile(from, "de.yaml")
 	if err != nil {
 		return c, nil //nolint:nilerr // a package without texts of its own

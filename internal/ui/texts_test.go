@@ -202,12 +202,21 @@ func children(n parse.Node) (all []parse.Node) {
 	return all
 }
 
+// console is where the administrators' pages are: a set of packages that are parsed
+// together, of which kit says what several say.
+const console = "../portal/console"
+
+func inConsole(dir string) bool { return dir == console || strings.HasPrefix(dir, console+"/") }
+
 func TestEveryTextIsThereInGermanAndNoneIsLeftOver(t *testing.T) {
 	all := speeches(t)
-	shared, texts := all["../ui"], 0
+	shared, kit, texts := all["../ui"], all[console+"/kit"], 0
 	for dir, s := range all {
 		for english, where := range s.said {
 			german, ok := s.german.Texts[english]
+			if !ok && inConsole(dir) {
+				german, ok = kit.german.Texts[english]
+			}
 			if !ok {
 				german, ok = shared.german.Texts[english]
 			}
@@ -218,7 +227,16 @@ func TestEveryTextIsThereInGermanAndNoneIsLeftOver(t *testing.T) {
 			}
 		}
 		for english, german := range s.german.Texts {
-			if _, said := s.said[english]; !said {
+			_, said := s.said[english]
+			for other, o := range all {
+				if _, also := o.said[english]; also && s == kit && inConsole(other) {
+					said = true
+				}
+				if _, twice := o.german.Texts[english]; twice && other < dir && inConsole(dir) && inConsole(other) {
+					t.Errorf("%s/de.yaml: %q is said in %s/de.yaml already; what several say is in kit's", dir, english, other)
+				}
+			}
+			if !said {
 				t.Errorf("%s/de.yaml: nothing says %q", dir, english)
 			}
 			if german == "" {
@@ -349,11 +367,17 @@ func TestFaultsOnPagesAreSaidInGerman(t *testing.T) {
 	german := speeches(t)["../ui"].german.Faults
 	used := map[string]bool{}
 	used["saml"] = true // the checks of documents, which say one thing
-	for _, noun := range []string{"ui", "login", "portal", "upstream", "saml", "saml/idp", "session", "entitlement", "admin", "portal/console"} {
-		for code := range faultCodes(t, filepath.Join("..", noun)) {
+	faces := []string{"../ui", "../login", "../portal", "../upstream", "../saml", "../saml/idp", "../session", "../entitlement", "../admin"}
+	for dir := range speeches(t) {
+		if inConsole(dir) {
+			faces = append(faces, dir)
+		}
+	}
+	for _, dir := range faces {
+		for code := range faultCodes(t, dir) {
 			used[code] = true
 			if german[code] == "" {
-				t.Errorf("%s: the fault %s has no German in de.yaml", noun, code)
+				t.Errorf("%s: the fault %s has no German in de.yaml", dir, code)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -16,11 +17,11 @@ func offlineTag(a grant.Access) []ui.Tag {
 }
 
 // usedCell is when an app last used what it holds.
-func usedCell(a grant.Access) cell {
+func usedCell(a grant.Access) kit.Cell {
 	if a.LastUse.IsZero() {
-		return cell{Say: ui.T("never")}
+		return kit.Cell{Say: ui.T("never")}
 	}
-	return cell{Time: a.LastUse}
+	return kit.Cell{Time: a.LastUse}
 }
 
 // joinedNonEmpty joins what is there.
@@ -34,33 +35,33 @@ func joinedNonEmpty(texts ...string) string {
 	return strings.Join(some, ", ")
 }
 
-func (c *Console) askWithdraw(v *visit) (confirmation, error) {
-	ctx := v.r.Context()
-	p, err := c.o.Directory.Person(ctx, v.r.PathValue("id"))
+func (c *Console) askWithdraw(v *kit.Visit) (kit.Confirmation, error) {
+	ctx := v.Context()
+	p, err := c.o.Directory.Person(ctx, v.PathValue("id"))
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
 	names, err := c.appTitles(ctx)
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	held, err := grant.AccessOf(ctx, c.o.Grants, p.ID, c.o.Now())
+	held, err := grant.AccessOf(ctx, c.o.Grants, p.ID, c.Now())
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	app := v.r.PathValue("app")
-	q := confirmation{
-		title: ui.T("Withdraw the access of %s?", names.name(app)), button: ui.T("Withdraw"), back: "/people/" + p.ID, state: app,
-		lead: ui.T("The app's tokens for this person stop at once. When they open it next, they are asked again where consent is needed."),
-		hits: []hit{hitting(ui.T("Person"), cell{Text: nameOf(p), Also: p.Profile.Email, Href: c.personPath(p.ID)})},
+	app := v.PathValue("app")
+	q := kit.Confirmation{
+		Title: ui.T("Withdraw the access of %s?", names.name(app)), Button: ui.T("Withdraw"), Back: "/people/" + p.ID, State: app,
+		Lead: ui.T("The app's tokens for this person stop at once. When they open it next, they are asked again where consent is needed."),
+		Hits: []kit.Hit{kit.Hitting(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Also: p.Profile.Email, Href: c.personPath(p.ID)})},
 	}
 	for _, a := range held {
 		if a.App == app {
-			var scopes []cell
+			var scopes []kit.Cell
 			for _, s := range a.Scopes {
-				scopes = append(scopes, cell{Text: s, Code: true})
+				scopes = append(scopes, kit.Cell{Text: s, Code: true})
 			}
-			q.hits = append(q.hits, naming(ui.T("What it may use so far"), scopes))
+			q.Hits = append(q.Hits, kit.Naming(ui.T("What it may use so far"), scopes))
 		}
 	}
 	return q, nil

@@ -10,17 +10,18 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-func (c *Console) entryPath(id string) string { return c.path(fill("/audit/{id}", id)) }
+func (c *Console) entryPath(id string) string { return c.Path(kit.Fill("/audit/{id}", id)) }
 
-func (c *Console) auditList(v *visit) *list[audit.Entry] {
-	names := v.refs()
-	return &list[audit.Entry]{
-		name: "audit", path: c.path("/audit"),
-		caption: ui.T("Audit log, newest first"), empty: ui.Empty{Icon: "audit", Title: ui.T("No entry is like that.")},
-		filters: []filter{
+func (c *Console) auditList(v *kit.Visit) *kit.List[audit.Entry] {
+	names := c.refs(v)
+	return &kit.List[audit.Entry]{
+		Name: "audit", Path: c.Path("/audit"),
+		Caption: ui.T("Audit log, newest first"), Empty: ui.Empty{Icon: "audit", Title: ui.T("No entry is like that.")},
+		Filters: []kit.Filter{
 			{Name: "q", Label: ui.T("Type, actor or subject"), Type: "search"},
 			{Name: "type", Label: ui.T("Type"), Type: "text"},
 			{Name: "actor", Label: ui.T("Actor (kind:id)"), Type: "text"},
@@ -28,19 +29,19 @@ func (c *Console) auditList(v *visit) *list[audit.Entry] {
 			{Name: "from", Label: ui.T("From"), Type: "date"},
 			{Name: "to", Label: ui.T("Until"), Type: "date"},
 		},
-		columns: []column[audit.Entry]{
-			{title: ui.T("Time (UTC)"), name: "time", cell: func(e audit.Entry) cell { return cell{Time: e.Time, Exact: true} }},
-			{title: ui.T("What"), name: "type", cell: func(e audit.Entry) cell { return cell{Text: e.Type, Href: c.entryPath(e.ID)} }},
-			{title: ui.T("Actor"), name: "actor", cell: func(e audit.Entry) cell { return names.cell(e.Actor.Ref) }},
-			{title: ui.T("Subject"), name: "subject", cell: func(e audit.Entry) cell { return names.cell(e.Subject) }},
-			{title: ui.T("Seal"), name: "seal", cell: sealCell},
+		Columns: []kit.Column[audit.Entry]{
+			{Title: ui.T("Time (UTC)"), Name: "time", Cell: func(e audit.Entry) kit.Cell { return kit.Cell{Time: e.Time, Exact: true} }},
+			{Title: ui.T("What"), Name: "type", Cell: func(e audit.Entry) kit.Cell { return kit.Cell{Text: e.Type, Href: c.entryPath(e.ID)} }},
+			{Title: ui.T("Actor"), Name: "actor", Cell: func(e audit.Entry) kit.Cell { return names.cell(e.Actor.Ref) }},
+			{Title: ui.T("Subject"), Name: "subject", Cell: func(e audit.Entry) kit.Cell { return names.cell(e.Subject) }},
+			{Title: ui.T("Seal"), Name: "seal", Cell: sealCell},
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]audit.Entry, string, error) {
-			from, err := parseTime(q.Get("from"))
+		Fetch: func(ctx context.Context, q kit.Query) ([]audit.Entry, string, error) {
+			from, err := kit.ParseTime(q.Get("from"))
 			if err != nil {
 				return nil, "", err
 			}
-			to, err := parseTime(q.Get("to"))
+			to, err := kit.ParseTime(q.Get("to"))
 			if err != nil {
 				return nil, "", err
 			}
@@ -51,19 +52,19 @@ func (c *Console) auditList(v *visit) *list[audit.Entry] {
 	}
 }
 
-func sealCell(e audit.Entry) cell {
+func sealCell(e audit.Entry) kit.Cell {
 	if e.Seal == 0 {
-		return cell{Tags: []ui.Tag{{Text: ui.T("Not sealed yet")}}}
+		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Not sealed yet")}}}
 	}
-	return cell{Number: e.Seal, Counted: true}
+	return kit.Cell{Number: e.Seal, Counted: true}
 }
 
-func (c *Console) showAudit(v *visit) (answer, error) {
-	state, err := c.o.AuditState(v.r.Context())
+func (c *Console) showAudit(v *kit.Visit) (kit.Answer, error) {
+	state, err := c.o.AuditState(v.Context())
 	if err != nil {
 		return nil, err
 	}
-	return c.auditList(v).show(v, ui.T("Audit log"), listView{Stats: auditStats(state)})
+	return c.auditList(v).Show(v, ui.T("Audit log"), kit.Around{Stats: auditStats(state)})
 }
 
 // auditStats says how far the log can be trusted.
@@ -87,45 +88,45 @@ func broken(s audit.State) string {
 	return strings.TrimPrefix(s.Check.Broken, audit.ErrBroken.Code+": ")
 }
 
-func (c *Console) showEntry(v *visit) (answer, error) {
-	e, err := c.o.Audit.Entry(v.r.Context(), v.r.PathValue("id"))
+func (c *Console) showEntry(v *kit.Visit) (kit.Answer, error) {
+	e, err := c.o.Audit.Entry(v.Context(), v.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	names := v.refs()
-	facts := known(
-		fact{ui.T("Time (UTC)"), []cell{{Time: e.Time, Exact: true}}}, fact{ui.T("Actor"), []cell{names.cell(e.Actor.Ref)}},
-		code(ui.T("Address"), e.Actor.Address), code(ui.T("Request"), e.Actor.Request), fact{ui.T("Subject"), []cell{names.cell(e.Subject)}},
+	names := c.refs(v)
+	facts := kit.Known(
+		kit.Says(ui.T("Time (UTC)"), kit.Cell{Time: e.Time, Exact: true}), kit.Says(ui.T("Actor"), names.cell(e.Actor.Ref)),
+		kit.Code(ui.T("Address"), e.Actor.Address), kit.Code(ui.T("Request"), e.Actor.Request), kit.Says(ui.T("Subject"), names.cell(e.Subject)),
 	)
-	data := block{ID: "data", Title: ui.T("What it says"), Heads: []ui.Text{ui.T("Name"), ui.T("Value")}, Empty: ui.T("Nothing more.")}
+	data := kit.Block{ID: "data", Title: ui.T("What it says"), Heads: []ui.Text{ui.T("Name"), ui.T("Value")}, Empty: ui.T("Nothing more.")}
 	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
-		data.Rows = append(data.Rows, row{Cells: []cell{{Text: name}, {Text: e.Data[name], Code: true}}})
+		data.Rows = append(data.Rows, kit.Row{Cells: []kit.Cell{{Text: name}, {Text: e.Data[name], Code: true}}})
 	}
-	proof := block{ID: "proof", Title: ui.T("Proof"), Heads: []ui.Text{ui.T("Name"), ui.T("Value")}}
-	proof.Rows = []row{
-		{Cells: []cell{{Say: ui.T("Entry")}, {Text: e.ID, Code: true}}},
-		{Cells: []cell{{Say: ui.T("Digest (SHA-256)")}, {Text: hex.EncodeToString(e.Digest), Code: true}}},
-		{Cells: []cell{{Say: ui.T("Seal")}, sealCell(e)}},
+	proof := kit.Block{ID: "proof", Title: ui.T("Proof"), Heads: []ui.Text{ui.T("Name"), ui.T("Value")}}
+	proof.Rows = []kit.Row{
+		{Cells: []kit.Cell{{Say: ui.T("Entry")}, {Text: e.ID, Code: true}}},
+		{Cells: []kit.Cell{{Say: ui.T("Digest (SHA-256)")}, {Text: hex.EncodeToString(e.Digest), Code: true}}},
+		{Cells: []kit.Cell{{Say: ui.T("Seal")}, sealCell(e)}},
 	}
-	return view{title: ui.Plain(e.Type), crumbs: v.crumbs(ui.T("Audit log"), "/audit"), template: "detail", data: detail{Facts: facts, Blocks: []block{data, proof}}}, nil
+	return kit.View{Title: ui.Plain(e.Type), Crumbs: v.Crumbs(ui.T("Audit log"), "/audit"), Template: "detail", Data: kit.Detail{Facts: facts, Blocks: []kit.Block{data, proof}}}, nil
 }
 
 // auditBlock shows the newest entries that q selects, to whoever may read them.
-func (c *Console) auditBlock(v *visit, q audit.Query) (block, error) {
-	if !v.who.May(admin.ReadAudit) {
-		return block{}, nil
+func (c *Console) auditBlock(v *kit.Visit, q audit.Query) (kit.Block, error) {
+	if !v.Who.May(admin.ReadAudit) {
+		return kit.Block{}, nil
 	}
-	q.Limit = few
-	page, next, err := c.o.Audit.Page(v.r.Context(), q)
+	q.Limit = kit.Few
+	page, next, err := c.o.Audit.Page(v.Context(), q)
 	if err != nil {
-		return block{}, err
+		return kit.Block{}, err
 	}
-	names := v.refs()
-	b := block{
+	names := c.refs(v)
+	b := kit.Block{
 		ID: "audit", Title: ui.T("Audit log"), Heads: []ui.Text{ui.T("Time"), ui.T("What"), ui.T("Actor"), ui.T("Says")}, Empty: ui.T("No entry."),
 	}
 	for _, e := range page {
-		b.Rows = append(b.Rows, row{Cells: []cell{
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{
 			{Time: e.Time}, {Text: e.Type, Href: c.entryPath(e.ID)}, names.cell(e.Actor.Ref), {Text: said(e)},
 		}})
 	}
@@ -136,7 +137,7 @@ func (c *Console) auditBlock(v *visit, q audit.Query) (block, error) {
 				find.Set(name, value)
 			}
 		}
-		b.More = &ui.Link{Text: ui.T("All entries"), Href: c.path("/audit?" + find.Encode())}
+		b.More = &ui.Link{Text: ui.T("All entries"), Href: c.Path("/audit?" + find.Encode())}
 	}
 	return b, nil
 }
@@ -146,16 +147,8 @@ func said(e audit.Entry) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
 		if value := e.Data[name]; value != "" {
-			parts = append(parts, name+"="+clip(value, 60))
+			parts = append(parts, name+"="+kit.Clip(value, 60))
 		}
 	}
 	return strings.Join(parts, " ")
-}
-
-// clip cuts a text that is longer than n runes.
-func clip(text string, n int) string {
-	if runes := []rune(text); len(runes) > n {
-		return string(runes[:n]) + "…"
-	}
-	return text
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -55,111 +56,111 @@ func targetOf(c admin.Change) string {
 	return strings.Join(parts, " ")
 }
 
-func (c *Console) changeList(v *visit) *list[admin.Change] {
-	names := v.refs()
-	return &list[admin.Change]{
-		name: "changes", path: c.path("/changes"),
-		caption: ui.T("Changes that need a second person, newest first"),
-		empty:   ui.Empty{Icon: "check", Title: ui.T("No change waits."), Text: ui.T("Which changes need a second person stands in the configuration.")},
-		filters: []filter{{Name: "state", Label: ui.T("State"), Options: []ui.Option{anything(), {Value: string(admin.Waiting), Text: ui.T("Waits")}}}},
-		columns: []column[admin.Change]{
-			{title: ui.T("Change"), name: "operation", cell: func(one admin.Change) cell {
-				return cell{Say: operationText(one.Operation.Name), Also: targetOf(one), Href: c.path(fill("/changes/{id}", one.ID))}
+func (c *Console) changeList(v *kit.Visit) *kit.List[admin.Change] {
+	names := c.refs(v)
+	return &kit.List[admin.Change]{
+		Name: "changes", Path: c.Path("/changes"),
+		Caption: ui.T("Changes that need a second person, newest first"),
+		Empty:   ui.Empty{Icon: "check", Title: ui.T("No change waits."), Text: ui.T("Which changes need a second person stands in the configuration.")},
+		Filters: []kit.Filter{{Name: "state", Label: ui.T("State"), Options: []ui.Option{kit.Anything(), {Value: string(admin.Waiting), Text: ui.T("Waits")}}}},
+		Columns: []kit.Column[admin.Change]{
+			{Title: ui.T("Change"), Name: "operation", Cell: func(one admin.Change) kit.Cell {
+				return kit.Cell{Say: operationText(one.Operation.Name), Also: targetOf(one), Href: c.Path(kit.Fill("/changes/{id}", one.ID))}
 			}},
-			{title: ui.T("State"), name: "state", cell: func(one admin.Change) cell { return cell{Tags: []ui.Tag{changeTag(one.State)}} }},
-			{title: ui.T("Asked for by"), name: "requested_by", cell: func(one admin.Change) cell { return names.cell(one.RequestedBy.Ref) }},
-			{title: ui.T("Asked for"), name: "created", cell: func(one admin.Change) cell { return cell{Time: one.Created} }},
-			{title: ui.T("Expires"), name: "expires", cell: func(one admin.Change) cell { return cell{Time: one.Expires} }},
+			{Title: ui.T("State"), Name: "state", Cell: func(one admin.Change) kit.Cell { return kit.Cell{Tags: []ui.Tag{changeTag(one.State)}} }},
+			{Title: ui.T("Asked for by"), Name: "requested_by", Cell: func(one admin.Change) kit.Cell { return names.cell(one.RequestedBy.Ref) }},
+			{Title: ui.T("Asked for"), Name: "created", Cell: func(one admin.Change) kit.Cell { return kit.Cell{Time: one.Created} }},
+			{Title: ui.T("Expires"), Name: "expires", Cell: func(one admin.Change) kit.Cell { return kit.Cell{Time: one.Expires} }},
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]admin.Change, string, error) {
+		Fetch: func(ctx context.Context, q kit.Query) ([]admin.Change, string, error) {
 			return c.o.Admin.SearchChanges(ctx, admin.ChangeQuery{Waiting: q.Get("state") != "", Limit: q.Limit, After: q.After})
 		},
 	}
 }
 
-func (c *Console) showChanges(v *visit) (answer, error) {
-	return c.changeList(v).show(v, ui.T("Changes"), listView{})
+func (c *Console) showChanges(v *kit.Visit) (kit.Answer, error) {
+	return c.changeList(v).Show(v, ui.T("Changes"), kit.Around{})
 }
 
-func (c *Console) showChange(v *visit) (answer, error) {
-	one, err := c.o.Admin.Change(v.r.Context(), v.r.PathValue("id"))
+func (c *Console) showChange(v *kit.Visit) (kit.Answer, error) {
+	one, err := c.o.Admin.Change(v.Context(), v.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	d := detail{
+	d := kit.Detail{
 		Tags: []ui.Tag{changeTag(one.State)},
-		Facts: known(append(c.changeFacts(one),
-			fact{ui.T("Asked for by"), []cell{v.refs().cell(one.RequestedBy.Ref)}}, code(ui.T("Address"), one.RequestedBy.Address),
-			fact{ui.T("Asked for"), []cell{{Time: one.Created}}}, fact{ui.T("Expires"), []cell{{Time: one.Expires}}},
-			fact{ui.T("Decided by"), decider(v, one)}, fact{ui.T("Decided"), []cell{{Time: one.Decided}}}, code(ui.T("Failed with"), one.Failure),
+		Facts: kit.Known(append(c.changeFacts(one),
+			kit.Says(ui.T("Asked for by"), c.refs(v).cell(one.RequestedBy.Ref)), kit.Code(ui.T("Address"), one.RequestedBy.Address),
+			kit.When(ui.T("Asked for"), one.Created), kit.When(ui.T("Expires"), one.Expires),
+			kit.Says(ui.T("Decided by"), c.decider(v, one)...), kit.When(ui.T("Decided"), one.Decided), kit.Code(ui.T("Failed with"), one.Failure),
 		)...),
 	}
 	if one.State == admin.Waiting {
-		d.Offers = v.offers(way("/changes/{id}/approve", ui.T("Approve"), "primary check", one.ID), way("/changes/{id}/reject", ui.T("Reject"), "danger cross", one.ID))
-		if one.Owner == v.who.Owner {
+		d.Offers = v.Offers(kit.Way("/changes/{id}/approve", ui.T("Approve"), "primary check", one.ID), kit.Way("/changes/{id}/reject", ui.T("Reject"), "danger cross", one.ID))
+		if one.Owner == v.Who.Owner {
 			d.Notices = []ui.Notice{{Text: ui.T("You asked for this yourself: somebody else has to approve it.")}}
 		}
 	}
-	return view{title: operationText(one.Operation.Name), crumbs: v.crumbs(ui.T("Changes"), "/changes"), template: "detail", data: d}, nil
+	return kit.View{Title: operationText(one.Operation.Name), Crumbs: v.Crumbs(ui.T("Changes"), "/changes"), Template: "detail", Data: d}, nil
 }
 
 // changeFacts are what the operation was asked with.
-func (c *Console) changeFacts(one admin.Change) []fact {
-	facts := []fact{code(ui.T("Operation"), one.Operation.Name)}
+func (c *Console) changeFacts(one admin.Change) []kit.Fact {
+	facts := []kit.Fact{kit.Code(ui.T("Operation"), one.Operation.Name)}
 	for _, name := range slices.Sorted(maps.Keys(one.Operation.Values)) {
-		facts = append(facts, code(ui.Plain(name), one.Operation.Values[name]))
+		facts = append(facts, kit.Code(ui.Plain(name), one.Operation.Values[name]))
 	}
 	var body map[string]any
 	if json.Unmarshal([]byte(one.Operation.Body), &body) == nil {
 		for _, name := range slices.Sorted(maps.Keys(body)) {
 			raw, _ := json.Marshal(body[name]) // it came out of JSON
-			facts = append(facts, code(ui.Plain(name), strings.Trim(string(raw), `"`)))
+			facts = append(facts, kit.Code(ui.Plain(name), strings.Trim(string(raw), `"`)))
 		}
 	}
-	return append(facts, code(ui.T("Parameters"), one.Operation.Query))
+	return append(facts, kit.Code(ui.T("Parameters"), one.Operation.Query))
 }
 
-func decider(v *visit, one admin.Change) []cell {
+func (c *Console) decider(v *kit.Visit, one admin.Change) []kit.Cell {
 	if one.DecidedBy == nil {
 		return nil
 	}
-	return []cell{v.refs().cell(one.DecidedBy.Ref)}
+	return []kit.Cell{c.refs(v).cell(one.DecidedBy.Ref)}
 }
 
-func (c *Console) askDecide(v *visit, title, lead, button ui.Text, harmless bool) (confirmation, error) {
-	one, err := c.o.Admin.Change(v.r.Context(), v.r.PathValue("id"))
+func (c *Console) askDecide(v *kit.Visit, title, lead, button ui.Text, harmless bool) (kit.Confirmation, error) {
+	one, err := c.o.Admin.Change(v.Context(), v.PathValue("id"))
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	q := confirmation{
-		title: title, lead: lead, button: button, harmless: harmless, back: fill("/changes/{id}", one.ID), state: one.ID + string(one.State),
-		hits: []hit{hitting(ui.T("Change"), cell{Say: operationText(one.Operation.Name), Also: targetOf(one)}), hitting(ui.T("Asked for by"), v.refs().cell(one.RequestedBy.Ref))},
+	q := kit.Confirmation{
+		Title: title, Lead: lead, Button: button, Harmless: harmless, Back: kit.Fill("/changes/{id}", one.ID), State: one.ID + string(one.State),
+		Hits: []kit.Hit{kit.Hitting(ui.T("Change"), kit.Cell{Say: operationText(one.Operation.Name), Also: targetOf(one)}), kit.Hitting(ui.T("Asked for by"), c.refs(v).cell(one.RequestedBy.Ref))},
 	}
 	for _, name := range slices.Sorted(maps.Keys(one.Operation.Values)) {
-		q.hits = append(q.hits, hitting(ui.Plain(name), v.valueCell(one.Operation.Name, name, one.Operation.Values[name])))
+		q.Hits = append(q.Hits, kit.Hitting(ui.Plain(name), c.valueCell(v, one.Operation.Name, name, one.Operation.Values[name])))
 	}
 	return q, nil
 }
 
 // valueCell leads to what a value of an operation names, where that has a page.
-func (v *visit) valueCell(operation, name, value string) cell {
+func (c *Console) valueCell(v *kit.Visit, operation, name, value string) kit.Cell {
 	switch {
 	case name == "name":
-		return cell{Text: value, Href: v.c.path(fill("/apps/{name}", value))}
+		return kit.Cell{Text: value, Href: c.Path(kit.Fill("/apps/{name}", value))}
 	case name == "id" && strings.Contains(operation, "Person"), name == "id" && strings.HasSuffix(operation, "Role"):
-		return v.refs().cell(identity.Person(value))
+		return c.refs(v).cell(identity.Person(value))
 	case name == "id" && strings.Contains(operation, "Connection"):
-		return v.refs().cell(identity.Connection(value))
+		return c.refs(v).cell(identity.Connection(value))
 	case name == "id" && strings.Contains(operation, "Session"):
-		return v.refs().cell(identity.Session(value))
+		return c.refs(v).cell(identity.Session(value))
 	}
-	return cell{Text: value, Code: true}
+	return kit.Cell{Text: value, Code: true}
 }
 
-func (c *Console) askApprove(v *visit) (confirmation, error) {
+func (c *Console) askApprove(v *kit.Visit) (kit.Confirmation, error) {
 	return c.askDecide(v, ui.T("Approve this change?"), ui.T("It is made at once, as whoever asked for it. Look at what it hits first."), ui.T("Approve and make it"), false)
 }
 
-func (c *Console) askReject(v *visit) (confirmation, error) {
+func (c *Console) askReject(v *kit.Visit) (kit.Confirmation, error) {
 	return c.askDecide(v, ui.T("Reject this change?"), ui.T("Nothing is done. Whoever wants it has to ask again."), ui.T("Reject"), true)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 func TestNothingIsDoneThatWasNotShownFirst(t *testing.T) {
@@ -174,7 +175,7 @@ func TestWhatNeedsTwoPersonsWaitsForTheSecond(t *testing.T) {
 		t.Fatalf("%v %v", page, err)
 	}
 	one := "/changes/" + page[0].ID
-	if a := s.get("/changes"); !strings.Contains(a.body, "Switch an app off") || !strings.Contains(a.body, prefix+base+one) {
+	if a := s.get("/changes"); !strings.Contains(a.body, "Switch an app off") || !strings.Contains(a.body, prefix+kit.Base+one) {
 		t.Error("the list of changes has it not")
 	}
 	if _, done := s.confirm(one + "/approve"); done.status != http.StatusForbidden || s.disabled("own") {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -137,11 +138,11 @@ var kindNames = map[kind]string{
 	asLine: "text", asSecret: "password", asText: "area", asWords: "text", asRules: "area", asLists: "area", asTruth: "check", asChoice: "select",
 }
 
-func (c *Console) showConnectionForm(v *visit) (answer, error) {
+func (c *Console) showConnectionForm(v *kit.Visit) (kit.Answer, error) {
 	values := map[string]any{}
 	protocol, secret := typeOIDC, false
-	if id := v.r.PathValue("id"); id != "" {
-		one, err := c.o.Connections.Get(v.r.Context(), id)
+	if id := v.PathValue("id"); id != "" {
+		one, err := c.o.Connections.Get(v.Context(), id)
 		if err == nil && one.Source == connection.Configured {
 			err = connection.ErrConfigured
 		}
@@ -156,7 +157,7 @@ func (c *Console) showConnectionForm(v *visit) (answer, error) {
 			return nil, fmt.Errorf("read the connection: %w", err)
 		}
 		protocol, secret = one.Settings.Type, one.HasSecret
-	} else if v.query.Get("type") == typeSAML {
+	} else if v.Query.Get("type") == typeSAML {
 		protocol = typeSAML
 	}
 	form := c.connectionForm(v, protocol)
@@ -167,14 +168,14 @@ func (c *Console) showConnectionForm(v *visit) (answer, error) {
 	return c.connectionPage(v, http.StatusOK, form), nil
 }
 
-func (c *Console) connectionForm(v *visit, protocol string) connectionForm {
-	id := v.r.PathValue("id")
-	form := connectionForm{Action: c.path("/new-connection"), Back: c.path("/connections"), Type: protocol, New: id == ""}
+func (c *Console) connectionForm(v *kit.Visit, protocol string) connectionForm {
+	id := v.PathValue("id")
+	form := connectionForm{Action: c.Path("/new-connection"), Back: c.Path("/connections"), Type: protocol, New: id == ""}
 	if id != "" {
-		form.Action, form.Back = c.path(fill("/connections/{id}/change", id)), c.connectionPath(id)
+		form.Action, form.Back = c.Path(kit.Fill("/connections/{id}/change", id)), c.connectionPath(id)
 	} else {
 		for _, t := range []struct{ value, text string }{{typeOIDC, "OpenID Connect"}, {typeSAML, "SAML"}} {
-			form.Tabs = append(form.Tabs, ui.Nav{Text: ui.Plain(t.text), Href: c.path("/new-connection?type=" + t.value), Current: protocol == t.value})
+			form.Tabs = append(form.Tabs, ui.Nav{Text: ui.Plain(t.text), Href: c.Path("/new-connection?type=" + t.value), Current: protocol == t.value})
 		}
 	}
 	for _, s := range settingsOf(protocol) {
@@ -189,38 +190,38 @@ func (c *Console) connectionForm(v *visit, protocol string) connectionForm {
 	return form
 }
 
-func (c *Console) connectionPage(v *visit, status int, form connectionForm) answer {
-	p := view{status: status, title: ui.T("Add a connection"), crumbs: v.crumbs(ui.T("Connections"), "/connections"), template: "connection", data: form}
-	if id := v.r.PathValue("id"); id != "" {
-		p.title = ui.T("Change the connection %s", id)
-		p.crumbs = append(p.crumbs, ui.Link{Text: ui.Plain(id), Href: c.connectionPath(id)})
+func (c *Console) connectionPage(v *kit.Visit, status int, form connectionForm) kit.Answer {
+	p := kit.View{Status: status, Title: ui.T("Add a connection"), Crumbs: v.Crumbs(ui.T("Connections"), "/connections"), Template: "connection", Data: form}
+	if id := v.PathValue("id"); id != "" {
+		p.Title = ui.T("Change the connection %s", id)
+		p.Crumbs = append(p.Crumbs, ui.Link{Text: ui.Plain(id), Href: c.connectionPath(id)})
 	}
 	return p
 }
 
 // takeConnection adds or changes a connection from the form, or shows all that is
 // wrong with it.
-func (c *Console) takeConnection(v *visit) (answer, error) {
+func (c *Console) takeConnection(v *kit.Visit) (kit.Answer, error) {
 	protocol := typeOIDC
-	if v.form.Get("type") == typeSAML {
+	if v.Form.Get("type") == typeSAML {
 		protocol = typeSAML
 	}
 	form := c.connectionForm(v, protocol)
-	form.Closed, form.Forget = v.form.Get("closed") != "", v.form.Get("forget_secret") != ""
+	form.Closed, form.Forget = v.Form.Get("closed") != "", v.Form.Get("forget_secret") != ""
 	body := map[string]any{"type": protocol}
 	for i, s := range settingsOf(protocol) {
-		text := v.form.Get(s.path)
-		if s.path == "saml.metadata" && v.form.Get(fileField) != "" {
-			text = v.form.Get(fileField)
+		text := v.Form.Get(s.path)
+		if s.path == "saml.metadata" && v.File() != "" {
+			text = v.File()
 		}
 		form.Fields[i].Value, form.Fields[i].Checked = text, text != ""
 		if value := read(s.kind, text); value != nil {
 			put(body, s.path, value)
 		}
 	}
-	id := v.r.PathValue("id")
+	id := v.PathValue("id")
 	if id == "" {
-		id = strings.TrimSpace(v.form.Get("id"))
+		id = strings.TrimSpace(v.Form.Get("id"))
 	}
 	query := url.Values{}
 	if form.New && form.Closed {
@@ -229,29 +230,29 @@ func (c *Console) takeConnection(v *visit) (answer, error) {
 	if form.Forget {
 		query.Set("forget_secret", "true")
 	}
-	status, _, err := v.callAt("applyConnection", map[string]string{"id": id}, query.Encode(), body)
+	status, _, err := v.CallAt("applyConnection", map[string]string{"id": id}, query.Encode(), body)
 	if err != nil {
 		return c.refusedConnection(v, form, err)
 	}
 	if status == http.StatusAccepted {
-		return redirect{to: "/connections", notice: "waits"}, nil
+		return kit.Redirect{To: "/connections", Notice: "waits"}, nil
 	}
-	return redirect{to: fill("/connections/{id}", id), notice: "connection-applied"}, nil
+	return kit.Redirect{To: kit.Fill("/connections/{id}", id), Notice: "connection-applied"}, nil
 }
 
 // refusedConnection shows the form again with what is wrong, beside each field and
 // all together.
-func (c *Console) refusedConnection(v *visit, form connectionForm, err error) (answer, error) {
+func (c *Console) refusedConnection(v *kit.Visit, form connectionForm, err error) (kit.Answer, error) {
 	if kind := fault.KindOf(err); kind != fault.Invalid && kind != fault.Conflict && kind != fault.NotFound {
 		return nil, err
 	}
-	if id := v.r.PathValue("id"); id != "" {
-		if one, err := c.o.Connections.Get(v.r.Context(), id); err == nil {
+	if id := v.PathValue("id"); id != "" {
+		if one, err := c.o.Connections.Get(v.Context(), id); err == nil {
 			form.HasSecret = one.HasSecret
 		}
 	}
 	if !errors.As(err, &form.Faults) {
-		form.Refused = c.o.UI.Say(v.r, err)
+		form.Refused = v.Say(err)
 	}
 	for i := range form.Fields {
 		f := &form.Fields[i]

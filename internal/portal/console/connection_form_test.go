@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
@@ -168,9 +169,9 @@ func TestCertificatesThatRunOutAreSaidOnTheFirstPage(t *testing.T) {
 		want string
 	}{
 		"nobody knows": {0, ""},
-		"far away":     {31 * aDay, ""},
-		"soon":         {10*aDay + anHour, "run out in"},
-		"over":         {-anHour, "have run out"},
+		"far away":     {31 * kit.Day, ""},
+		"soon":         {10*kit.Day + time.Hour, "run out in"},
+		"over":         {-time.Hour, "have run out"},
 	} {
 		s.ends = map[string]time.Time{}
 		if c.left != 0 {

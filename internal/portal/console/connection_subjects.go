@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -34,7 +35,7 @@ func subjectSettings(protocol string) []setting {
 }
 
 // subjectFacts are what is decided about what apps may bring; nothing where nobody may.
-func subjectFacts(s connection.Settings) []fact {
+func subjectFacts(s connection.Settings) []kit.Fact {
 	e := s.Exchange
 	if e == nil {
 		return nil
@@ -43,16 +44,16 @@ func subjectFacts(s connection.Settings) []fact {
 	if s.SAML != nil {
 		label, audiences = ui.T("Apps that may bring assertions"), ui.T("Further audiences of assertions")
 	}
-	who := fact{Label: label}
+	who := kit.Fact{Label: label}
 	for _, client := range slices.Sorted(maps.Keys(e.Clients)) {
-		who.Values = append(who.Values, cell{Text: client + " = " + strings.Join(e.Clients[client], ", "), Code: true})
+		who.Values = append(who.Values, kit.Cell{Text: client + " = " + strings.Join(e.Clients[client], ", "), Code: true})
 	}
-	facts := []fact{
-		who, each(audiences, e.Audiences, true), each(ui.T("Further recipients of assertions"), e.Recipients, true), each(ui.T("Types of tokens"), e.Types, true),
-		code(ui.T("How old they may be"), e.MaxAge),
+	facts := []kit.Fact{
+		who, kit.Each(audiences, e.Audiences, true), kit.Each(ui.T("Further recipients of assertions"), e.Recipients, true), kit.Each(ui.T("Types of tokens"), e.Types, true),
+		kit.Code(ui.T("How old they may be"), e.MaxAge),
 	}
 	if e.Once {
-		facts = append(facts, fact{ui.T("Take each token once"), []cell{{Say: ui.T("Yes")}}})
+		facts = append(facts, kit.Says(ui.T("Take each token once"), kit.Cell{Say: ui.T("Yes")}))
 	}
-	return append(facts, each(ui.T("Authentication contexts that are passed on"), e.ACR, true), each(ui.T("Authentication methods that are passed on"), e.AMR, true))
+	return append(facts, kit.Each(ui.T("Authentication contexts that are passed on"), e.ACR, true), kit.Each(ui.T("Authentication methods that are passed on"), e.AMR, true))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -47,7 +48,7 @@ func (c *Console) connection(ctx context.Context, id string) (Connection, error)
 // connectionOptions are the choices of a filter. When they cannot be read, neither
 // can the list that they are for, which says so.
 func (c *Console) connectionOptions(ctx context.Context) []ui.Option {
-	options := []ui.Option{anything()}
+	options := []ui.Option{kit.Anything()}
 	all, err := c.o.Connections.All(ctx)
 	if err != nil {
 		return options
@@ -65,41 +66,41 @@ func connectionTag(one Connection) ui.Tag {
 	return ui.Tag{Text: ui.T("Disabled"), Tone: ui.Bad}
 }
 
-func (c *Console) connectionPath(id string) string { return c.path(fill("/connections/{id}", id)) }
+func (c *Console) connectionPath(id string) string { return c.Path(kit.Fill("/connections/{id}", id)) }
 
-func (c *Console) connectionList() *list[Connection] {
-	return &list[Connection]{
-		name: "connections", path: c.path("/connections"), sorted: "title",
-		caption: ui.T("Connections"), empty: ui.Empty{Icon: "link", Title: ui.T("No connection is like that.")},
-		filters: []filter{
+func (c *Console) connectionList() *kit.List[Connection] {
+	return &kit.List[Connection]{
+		Name: "connections", Path: c.Path("/connections"), Sorted: "title",
+		Caption: ui.T("Connections"), Empty: ui.Empty{Icon: "link", Title: ui.T("No connection is like that.")},
+		Filters: []kit.Filter{
 			{Name: "q", Label: ui.T("Search"), Type: "search"},
-			{Name: "enabled", Label: ui.T("State"), Options: []ui.Option{anything(), {Value: "true", Text: ui.T("Enabled")}, {Value: "false", Text: ui.T("Disabled")}}},
+			{Name: "enabled", Label: ui.T("State"), Options: []ui.Option{kit.Anything(), {Value: "true", Text: ui.T("Enabled")}, {Value: "false", Text: ui.T("Disabled")}}},
 		},
-		columns: []column[Connection]{
-			{title: ui.T("Connection"), name: "title", sort: "title", cell: func(one Connection) cell {
-				return cell{Text: one.Name, Also: one.ID, Href: c.connectionPath(one.ID)}
+		Columns: []kit.Column[Connection]{
+			{Title: ui.T("Connection"), Name: "title", Sort: "title", Cell: func(one Connection) kit.Cell {
+				return kit.Cell{Text: one.Name, Also: one.ID, Href: c.connectionPath(one.ID)}
 			}},
-			{title: ui.T("State"), name: "state", sort: "state", cell: func(one Connection) cell { return cell{Tags: []ui.Tag{connectionTag(one)}} }},
-			{title: ui.T("Protocol"), name: "type", cell: func(one Connection) cell { return cell{Text: one.Settings.Type} }},
-			{title: ui.T("Issuer"), name: "issuer", cell: func(one Connection) cell { return cell{Text: one.Settings.Issuer, Code: true} }},
+			{Title: ui.T("State"), Name: "state", Sort: "state", Cell: func(one Connection) kit.Cell { return kit.Cell{Tags: []ui.Tag{connectionTag(one)}} }},
+			{Title: ui.T("Protocol"), Name: "type", Cell: func(one Connection) kit.Cell { return kit.Cell{Text: one.Settings.Type} }},
+			{Title: ui.T("Issuer"), Name: "issuer", Cell: func(one Connection) kit.Cell { return kit.Cell{Text: one.Settings.Issuer, Code: true} }},
 		},
-		fetch: shelf[Connection]{
-			all: c.connections,
-			id:  func(one Connection) string { return one.ID },
-			keep: func(one Connection, q listQuery) bool {
-				enabled := truth(q.Get("enabled"))
-				return contains(q.Get("q"), one.ID, one.Name, one.Settings.Issuer) && (enabled == nil || *enabled == one.Enabled)
+		Fetch: kit.Shelf[Connection]{
+			All: c.connections,
+			ID:  func(one Connection) string { return one.ID },
+			Keep: func(one Connection, q kit.Query) bool {
+				enabled := kit.Truth(q.Get("enabled"))
+				return kit.Contains(q.Get("q"), one.ID, one.Name, one.Settings.Issuer) && (enabled == nil || *enabled == one.Enabled)
 			},
-			orders: map[string]func(a, b Connection) int{
+			Orders: map[string]func(a, b Connection) int{
 				"title": func(a, b Connection) int { return cmp.Compare(a.Name, b.Name) },
 				"state": func(a, b Connection) int {
 					return cmp.Compare(connectionTag(a).Text.English(), connectionTag(b).Text.English())
 				},
 			},
-		}.fetch,
+		}.Fetch,
 	}
 }
 
-func (c *Console) showConnections(v *visit) (answer, error) {
-	return c.connectionList().show(v, ui.T("Connections"), listView{Offers: v.offers(way("/new-connection", ui.T("Add a connection"), "primary plus"))})
+func (c *Console) showConnections(v *kit.Visit) (kit.Answer, error) {
+	return c.connectionList().Show(v, ui.T("Connections"), kit.Around{Offers: v.Offers(kit.Way("/new-connection", ui.T("Add a connection"), "primary plus"))})
 }

@@ -31,15 +31,13 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-// base is where the console lives, below the broker's prefix.
-const base = "/admin"
 
 //go:embed *.html de.yaml
 var files embed.FS
@@ -128,28 +126,26 @@ type Options struct {
 		SearchTraces(ctx context.Context, q trace.Query) (page []trace.Trace, next string, err error)
 	}
 	// Operations do everything that changes something.
-	Operations Operations
+	Operations kit.Operations
 }
 
 // Console serves the pages.
 type Console struct {
-	o         Options
-	rules     []rule
-	templates map[string]*ui.Template
+	kit.Site
+	o Options
+	// server has the table that all is reached by.
+	server *kit.Server
 }
 
 // New returns a Console.
 func New(o Options) (*Console, error) {
-	c := &Console{o: o, templates: map[string]*ui.Template{}}
-	for _, name := range []string{"list", "detail", "confirm", "secret", "assign", "keys", "token", "manifest", "map", "unseen", "overview", "connection", "trace", "revoke", "explain"} {
-		var err error
-		if c.templates[name], err = o.UI.Parse(files, name+".html", "parts.html"); err != nil {
-			return nil, err
-		}
-	}
-	c.rules = c.table()
-	return c, nil
+	c := &Console{Site: kit.Site{Prefix: o.Prefix, Now: o.Now}, o: o}
+	var err error
+	c.server, err = kit.New(kit.Options{
+		Site: c.Site, Current: o.Current, Peek: o.Peek, SignIn: o.SignIn, People: o.People, Admin: o.Admin, Apps: o.Apps, Operations: o.Operations, UI: o.UI, Log: o.Log,
+	}, side(), kit.Part{Rules: c.table(), Notices: notices(), Files: files})
+	return c, err
 }
 
-// path is where something of the console is, with the prefix; local is below base.
-func (c *Console) path(local string) string { return c.o.Prefix + base + local }
+// Mount adds the pages and actions.
+func (c *Console) Mount(mux *http.ServeMux) { c.server.Mount(mux) }

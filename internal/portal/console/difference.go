@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 // difference is one value of a manifest that another does not have like that.
@@ -79,7 +80,7 @@ func flatten(m catalog.Manifest) (map[string]string, error) {
 			}
 		case []any:
 			if texts, ok := words(v); ok {
-				flat[path] = joined(texts)
+				flat[path] = kit.Joined(texts)
 				return
 			}
 			for i, inner := range v {

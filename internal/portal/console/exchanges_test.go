@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 // exchanged writes the entry of a token that an app got for a person.
@@ -132,7 +133,7 @@ func TestARevocationIsAskedAboutWithItsReason(t *testing.T) {
 	if done.status != http.StatusSeeOther || !strings.HasSuffix(done.header.Get("Location"), "?notice=revoked") {
 		t.Fatalf("%d %v %s", done.status, done.header, done.body)
 	}
-	at := strings.TrimPrefix(done.header.Get("Location"), prefix+base)
+	at := strings.TrimPrefix(done.header.Get("Location"), prefix+kit.Base)
 	for _, text := range []string{"lost laptop", "Alice Moreau", "Sessions that ended", "Revoked: whatever carries it"} {
 		if a := s.get(at); a.status != http.StatusOK || !strings.Contains(a.body, text) {
 			t.Errorf("%s does not say %q: %s", at, text, a.body)

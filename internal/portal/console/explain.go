@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/policy"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -14,7 +15,7 @@ type explainView struct {
 	// Asked says that there is an answer.
 	Asked   bool
 	Result  ui.Notice
-	Granted []fact
+	Granted []kit.Fact
 	Steps   []explainedStep
 }
 
@@ -34,7 +35,7 @@ type explainedRemedy struct {
 	What string
 }
 
-func (c *Console) explainFields(v *visit) []ui.Field {
+func (c *Console) explainFields(v *kit.Visit) []ui.Field {
 	fields := []ui.Field{
 		{Name: "client", Label: ui.T("Client that exchanges"), Type: "text"},
 		{Name: "audience", Label: ui.T("API"), Type: "text"},
@@ -44,23 +45,23 @@ func (c *Console) explainFields(v *visit) []ui.Field {
 		{Name: "token", Label: ui.T("Or the id of a token (jti)"), Type: "text"},
 	}
 	for i := range fields {
-		fields[i].Value = strings.TrimSpace(v.query.Get(fields[i].Name))
+		fields[i].Value = strings.TrimSpace(v.Query.Get(fields[i].Name))
 	}
 	return fields
 }
 
-func (c *Console) showExplanation(v *visit) (answer, error) {
-	data := explainView{Filters: ui.Filters{Action: c.path("/explain-exchange"), Fields: c.explainFields(v)}}
-	page := view{title: ui.T("Explain an exchange"), crumbs: v.crumbs(ui.T("Exchanged tokens"), "/exchanges"), template: "explain"}
+func (c *Console) showExplanation(v *kit.Visit) (kit.Answer, error) {
+	data := explainView{Filters: ui.Filters{Action: c.Path("/explain-exchange"), Fields: c.explainFields(v)}}
+	page := kit.View{Title: ui.T("Explain an exchange"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "explain"}
 	if !data.Filters.Set() {
-		page.data = data
+		page.Data = data
 		return page, nil
 	}
 	asked := url.Values{}
 	for _, f := range data.Filters.Fields {
 		if f.Name == "person" {
 			var err error
-			if f.Value, err = c.personLike(v.r.Context(), f.Value); err != nil {
+			if f.Value, err = c.personLike(v.Context(), f.Value); err != nil {
 				return nil, err
 			}
 		}
@@ -68,16 +69,16 @@ func (c *Console) showExplanation(v *visit) (answer, error) {
 			asked.Set(f.Name, f.Value)
 		}
 	}
-	_, body, err := v.callAt("explainExchange", nil, asked.Encode(), nil)
+	_, body, err := v.CallAt("explainExchange", nil, asked.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
 	var e policy.Explanation
-	if err := readAnswer(body, &e); err != nil {
+	if err := kit.Read(body, &e); err != nil {
 		return nil, err
 	}
 	data.tell(e)
-	page.data = data
+	page.Data = data
 	return page, nil
 }
 
@@ -86,8 +87,8 @@ func (d *explainView) tell(e policy.Explanation) {
 	d.Asked, d.Result = true, ui.Notice{Text: ui.T("It would be refused."), Tone: ui.Warn}
 	if e.Granted {
 		d.Result = ui.Notice{Text: ui.T("It would be granted."), Tone: ui.Good}
-		d.Granted = known(each(ui.T("Scopes"), e.Scopes, true), is(ui.T("Mode"), e.Mode), each(ui.T("Acts for the person"), e.Actors, true),
-			fact{ui.T("Lives for"), []cell{{Say: ui.T("%d s", e.Life)}}})
+		d.Granted = kit.Known(kit.Each(ui.T("Scopes"), e.Scopes, true), kit.Is(ui.T("Mode"), e.Mode), kit.Each(ui.T("Acts for the person"), e.Actors, true),
+			kit.Says(ui.T("Lives for"), kit.Cell{Say: ui.T("%d s", e.Life)}))
 	}
 	for _, s := range e.Steps {
 		step := explainedStep{Title: stepText(s.Name)}

@@ -12,46 +12,47 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
 // group finds the group that the path names.
-func (c *Console) group(v *visit) (directory.Group, error) {
-	return c.o.Directory.Group(v.r.Context(), identity.GroupRef{Connection: v.r.PathValue("connection"), ID: v.r.PathValue("group")})
+func (c *Console) group(v *kit.Visit) (directory.Group, error) {
+	return c.o.Directory.Group(v.Context(), identity.GroupRef{Connection: v.PathValue("connection"), ID: v.PathValue("group")})
 }
 
 // mappable finds the group that the path names, also one that no sign-in has told of
 // yet: it can be given a name ahead.
-func (c *Console) mappable(v *visit) (directory.Group, error) {
+func (c *Console) mappable(v *kit.Visit) (directory.Group, error) {
 	g, err := c.group(v)
 	if errors.Is(err, directory.ErrGroupNotFound) {
-		ref := identity.GroupRef{Connection: v.r.PathValue("connection"), ID: v.r.PathValue("group")}
-		_, err = c.connection(v.r.Context(), ref.Connection)
+		ref := identity.GroupRef{Connection: v.PathValue("connection"), ID: v.PathValue("group")}
+		_, err = c.connection(v.Context(), ref.Connection)
 		return directory.Group{Ref: ref}, err
 	}
 	return g, err
 }
 
-func (c *Console) showGroup(v *visit) (answer, error) {
+func (c *Console) showGroup(v *kit.Visit) (kit.Answer, error) {
 	g, err := c.group(v)
 	if err != nil {
 		return nil, err
 	}
-	d := detail{
+	d := kit.Detail{
 		Tags: []ui.Tag{groupTag(g)},
-		Facts: known(
-			fact{ui.T("Connection"), []cell{{Text: g.Ref.Connection, Href: c.connectionPath(g.Ref.Connection)}}}, code(ui.T("Upstream id"), g.Ref.ID),
-			is(ui.T("Name at the provider"), g.DisplayName), is(ui.T("Mapped to"), g.Name), fact{ui.T("Members"), []cell{count(g.Members)}},
-			fact{ui.T("First seen"), []cell{c.seen(g.FirstSeen)}}, fact{ui.T("Last seen"), []cell{c.seen(g.LastSeen)}},
+		Facts: kit.Known(
+			kit.Says(ui.T("Connection"), kit.Cell{Text: g.Ref.Connection, Href: c.connectionPath(g.Ref.Connection)}), kit.Code(ui.T("Upstream id"), g.Ref.ID),
+			kit.Is(ui.T("Name at the provider"), g.DisplayName), kit.Is(ui.T("Mapped to"), g.Name), kit.Says(ui.T("Members"), kit.Count(g.Members)),
+			kit.Says(ui.T("First seen"), c.seen(g.FirstSeen)), kit.Says(ui.T("Last seen"), c.seen(g.LastSeen)),
 		),
 	}
 	change := ui.T("Map")
 	if g.Name != "" {
 		change = ui.T("Map to another name")
 	}
-	d.Offers = v.offers(way("/groups/{connection}/{group}/map", change, "primary tag", g.Ref.Connection, g.Ref.ID))
+	d.Offers = v.Offers(kit.Way("/groups/{connection}/{group}/map", change, "primary tag", g.Ref.Connection, g.Ref.ID))
 	if g.Name != "" {
-		d.Offers = append(d.Offers, v.offers(way("/groups/{connection}/{group}/unmap", ui.T("Unmap"), "danger cross", g.Ref.Connection, g.Ref.ID))...)
+		d.Offers = append(d.Offers, v.Offers(kit.Way("/groups/{connection}/{group}/unmap", ui.T("Unmap"), "danger cross", g.Ref.Connection, g.Ref.ID))...)
 	} else {
 		d.Notices = []ui.Notice{{Text: ui.T("Nobody has given this group a name, so it grants nothing."), Tone: ui.Warn}}
 	}
@@ -59,8 +60,8 @@ func (c *Console) showGroup(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Blocks = []block{apps}
-	if v.who.May(admin.ReadPeople) {
+	d.Blocks = []kit.Block{apps}
+	if v.Who.May(admin.ReadPeople) {
 		members, err := c.membersBlock(v, g)
 		if err != nil {
 			return nil, err
@@ -74,19 +75,19 @@ func (c *Console) showGroup(v *visit) (answer, error) {
 	if !history.Title.Empty() {
 		d.Blocks = append(d.Blocks, history)
 	}
-	return view{title: ui.Plain(groupName(g)), crumbs: v.crumbs(ui.T("Groups"), "/groups"), template: "detail", data: d}, nil
+	return kit.View{Title: ui.Plain(groupName(g)), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "detail", Data: d}, nil
 }
 
 // appsOfGroup lists the apps that the group's name lets people into.
-func (c *Console) appsOfGroup(v *visit, g directory.Group) (block, error) {
-	b := block{ID: "apps", Title: ui.T("Apps that it opens"), Heads: []ui.Text{ui.T("App"), ui.T("Role"), ui.T("State")}, Empty: ui.T("No app names it.")}
-	all, err := c.o.Apps.Apps(v.r.Context())
+func (c *Console) appsOfGroup(v *kit.Visit, g directory.Group) (kit.Block, error) {
+	b := kit.Block{ID: "apps", Title: ui.T("Apps that it opens"), Heads: []ui.Text{ui.T("App"), ui.T("Role"), ui.T("State")}, Empty: ui.T("No app names it.")}
+	all, err := c.o.Apps.Apps(v.Context())
 	if err != nil {
 		return b, err
 	}
 	for _, a := range all {
 		if roles := rolesThrough(a, g.Name); len(roles) > 0 {
-			b.Rows = append(b.Rows, row{Cells: []cell{{Text: a.Title(), Href: c.appPath(a)}, {Text: joined(roles)}, {Tags: []ui.Tag{appTag(a)}}}})
+			b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: a.Title(), Href: c.appPath(a)}, {Text: kit.Joined(roles)}, {Tags: []ui.Tag{appTag(a)}}}})
 		}
 	}
 	return b, nil
@@ -105,26 +106,26 @@ func rolesThrough(a catalog.App, name string) []string {
 	return roles
 }
 
-func (c *Console) membersBlock(v *visit, g directory.Group) (block, error) {
-	b := block{
+func (c *Console) membersBlock(v *kit.Visit, g directory.Group) (kit.Block, error) {
+	b := kit.Block{
 		ID: "members", Title: ui.T("Members"), Note: ui.T("Whom the identity provider last named as one."),
 		Heads: []ui.Text{ui.T("Name"), ui.T("E-mail"), ui.T("State"), ui.T("Holds until")}, Empty: ui.T("It has no member that was seen."),
 	}
-	page, next, err := c.o.Directory.Search(v.r.Context(), directory.Query{Upstream: g.Ref, Limit: few})
+	page, next, err := c.o.Directory.Search(v.Context(), directory.Query{Upstream: g.Ref, Limit: kit.Few})
 	if err != nil {
 		return b, err
 	}
 	for _, p := range page {
-		holds := cell{}
+		holds := kit.Cell{}
 		for _, m := range p.Groups {
 			if m.Group == g.Ref {
 				holds.Time = m.ValidUntil
 			}
 		}
-		b.Rows = append(b.Rows, row{Cells: []cell{{Text: nameOf(p), Href: c.personPath(p.ID)}, {Text: p.Profile.Email}, {Tags: []ui.Tag{personTag(p)}}, holds}})
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: kit.NameOf(p), Href: c.personPath(p.ID)}, {Text: p.Profile.Email}, {Tags: []ui.Tag{personTag(p)}}, holds}})
 	}
 	if next != "" && g.Name != "" {
-		b.More = &ui.Link{Text: ui.T("All who are in “%s”", g.Name), Href: c.path("/people?group=" + url.QueryEscape(g.Name))}
+		b.More = &ui.Link{Text: ui.T("All who are in “%s”", g.Name), Href: c.Path("/people?group=" + url.QueryEscape(g.Name))}
 	}
 	return b, nil
 }
@@ -137,12 +138,12 @@ type mapView struct {
 	Names []string
 	Fault ui.Text
 	// Preview is what the name would do, once there is one.
-	Preview []hit
+	Preview []kit.Hit
 	Seen    string
 }
 
 // showMap asks for a name, and shows what it would do.
-func (c *Console) showMap(v *visit) (answer, error) {
+func (c *Console) showMap(v *kit.Visit) (kit.Answer, error) {
 	g, err := c.mappable(v)
 	if err != nil {
 		return nil, err
@@ -150,7 +151,7 @@ func (c *Console) showMap(v *visit) (answer, error) {
 	page := mapView{
 		Group: groupName(g), Connection: g.Ref.Connection, Name: g.Name, Back: c.groupPath(g.Ref), Action: c.groupPath(g.Ref) + "/map",
 	}
-	all, err := c.o.Apps.Apps(v.r.Context())
+	all, err := c.o.Apps.Apps(v.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -162,52 +163,52 @@ func (c *Console) showMap(v *visit) (answer, error) {
 			}
 		}
 	}
-	if name := strings.TrimSpace(v.query.Get("name")); name != "" {
+	if name := strings.TrimSpace(v.Query.Get("name")); name != "" {
 		page.Name = name
-		if page.Preview, err = c.remapping(v.r.Context(), g, name); err != nil {
+		if page.Preview, err = c.remapping(v.Context(), g, name); err != nil {
 			return nil, err
 		}
 		page.Seen = g.Name + ">" + name
 	}
-	return view{title: ui.T("Map %s", groupName(g)), crumbs: v.crumbs(ui.T("Groups"), "/groups"), template: "map", data: page}, nil
+	return kit.View{Title: ui.T("Map %s", groupName(g)), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "map", Data: page}, nil
 }
 
 // mapGroup gives the name that was shown with what it does.
-func (c *Console) mapGroup(v *visit) (answer, error) {
+func (c *Console) mapGroup(v *kit.Visit) (kit.Answer, error) {
 	g, err := c.mappable(v)
 	if err != nil {
 		return nil, err
 	}
-	name := v.form.Get("name")
-	if v.form.Get(seenField) != g.Name+">"+name {
+	name := v.Form.Get("name")
+	if v.Seen() != g.Name+">"+name {
 		// It was not shown, or the group has another name by now.
-		return redirect{to: strings.TrimPrefix(c.groupPath(g.Ref), c.path("")) + "/map", query: url.Values{"name": {name}}}, nil
+		return kit.Redirect{To: strings.TrimPrefix(c.groupPath(g.Ref), c.Path("")) + "/map", Query: url.Values{"name": {name}}}, nil
 	}
-	status, _, err := v.call("mapGroup", map[string]string{"name": name})
+	status, _, err := v.Call("mapGroup", map[string]string{"name": name})
 	if fault.KindOf(err) == fault.Invalid && err != nil {
-		return view{
-			status: http.StatusUnprocessableEntity, title: ui.T("Map %s", groupName(g)), crumbs: v.crumbs(ui.T("Groups"), "/groups"), template: "map",
-			data: mapView{Group: groupName(g), Connection: g.Ref.Connection, Name: name, Back: c.groupPath(g.Ref), Action: c.groupPath(g.Ref) + "/map", Fault: c.o.UI.Say(v.r, err)},
+		return kit.View{
+			Status: http.StatusUnprocessableEntity, Title: ui.T("Map %s", groupName(g)), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "map",
+			Data: mapView{Group: groupName(g), Connection: g.Ref.Connection, Name: name, Back: c.groupPath(g.Ref), Action: c.groupPath(g.Ref) + "/map", Fault: v.Say(err)},
 		}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return v.onward(status, "/groups/{connection}/{group}", "group-mapped"), nil
+	return v.Onward(status, "/groups/{connection}/{group}", "group-mapped"), nil
 }
 
-func (c *Console) askUnmap(v *visit) (confirmation, error) {
+func (c *Console) askUnmap(v *kit.Visit) (kit.Confirmation, error) {
 	g, err := c.group(v)
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
 	if g.Name == "" {
-		return confirmation{}, directory.ErrMappingNotFound
+		return kit.Confirmation{}, directory.ErrMappingNotFound
 	}
-	q := confirmation{
-		title: ui.T("Unmap %s?", groupName(g)), button: ui.T("Unmap"), back: strings.TrimPrefix(c.groupPath(g.Ref), c.path("")), state: g.Name,
-		lead: ui.T("The group is “%s” no more: from the next check on it opens no app, and gives no role here.", g.Name),
+	q := kit.Confirmation{
+		Title: ui.T("Unmap %s?", groupName(g)), Button: ui.T("Unmap"), Back: strings.TrimPrefix(c.groupPath(g.Ref), c.Path("")), State: g.Name,
+		Lead: ui.T("The group is “%s” no more: from the next check on it opens no app, and gives no role here.", g.Name),
 	}
-	q.hits, err = c.remapping(v.r.Context(), g, "")
+	q.Hits, err = c.remapping(v.Context(), g, "")
 	return q, err
 }

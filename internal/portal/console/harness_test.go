@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -261,13 +262,13 @@ func (s *stage) do(r *http.Request) asked {
 
 func (s *stage) get(path string) asked {
 	s.t.Helper()
-	return s.do(httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, prefix+base+path, nil))
+	return s.do(httptest.NewRequestWithContext(s.t.Context(), http.MethodGet, prefix+kit.Base+path, nil))
 }
 
 // post sends a form of our own page; site says what the browser says of its origin.
 func (s *stage) post(path string, form url.Values, site string) asked {
 	s.t.Helper()
-	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, prefix+base+path, strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, prefix+kit.Base+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Sec-Fetch-Site", site)
 	return s.do(r)
@@ -284,7 +285,7 @@ func (s *stage) upload(path string, form map[string]string) asked {
 		}
 		_ = w.CloseWithError(parts.Close())
 	}()
-	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, prefix+base+path, body)
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, prefix+kit.Base+path, body)
 	r.Header.Set("Content-Type", parts.FormDataContentType())
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return s.do(r)

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
@@ -76,7 +77,7 @@ func TestNamesOfStrangersStayTexts(t *testing.T) {
 	seen, told2 := map[string]bool{}, 0
 	for todo := []string{"", "/people?q=" + url.QueryEscape(hostile), "/roles/assign?q=script", "/groups/acme/" + url.PathEscape(group) + "/map?name=" + url.QueryEscape(hostile)}; len(todo) > 0; todo = todo[1:] {
 		path, _, _ := strings.Cut(todo[0], "#")
-		if seen[path] || strings.Contains(path, formatParameter+"=") || strings.Contains(path, "lang=") {
+		if seen[path] || strings.Contains(path, "format=") || strings.Contains(path, "lang=") {
 			continue
 		}
 		seen[path] = true
@@ -137,7 +138,7 @@ func TestAPageThatRefreshesItselfKeepsNobodySignedIn(t *testing.T) {
 	s := newStage(t)
 	s.as("ada", admin.Admin)
 	ask := func(headers ...string) asked {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+base, nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+kit.Base, nil)
 		for i := 0; i < len(headers); i += 2 {
 			r.Header.Set(headers[i], headers[i+1])
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -38,7 +39,7 @@ type keysView struct {
 // ringView is the keys of one algorithm.
 type ringView struct {
 	Algorithm string
-	Offers    []offer
+	Offers    []kit.Offer
 	Keys      []keyView
 	// Next is when the next key is going to be published, if that is known.
 	Next time.Time
@@ -49,7 +50,7 @@ type keyView struct {
 	keys.Info
 	Tag    ui.Tag
 	Spans  []keySpan
-	Offers []offer
+	Offers []kit.Offer
 }
 
 // keySpan is a part of a key's life.
@@ -70,42 +71,42 @@ func alive(k keys.Info, from time.Time) bool {
 	return k.Stage != keys.Removed && k.Stage != keys.Killed || k.RemoveAt.After(from)
 }
 
-func (c *Console) showKeys(v *visit) (answer, error) {
+func (c *Console) showKeys(v *kit.Visit) (kit.Answer, error) {
 	list := c.keyList()
-	if v.query.Get(formatParameter) != "" {
-		return list.show(v, ui.T("Keys"), listView{})
+	if v.Exports() {
+		return list.Show(v, ui.T("Keys"), kit.Around{})
 	}
-	if _, err := list.query(v.query); err != nil {
+	if err := list.Check(v); err != nil {
 		return nil, err
 	}
-	all, err := c.o.Keys.List(v.r.Context())
+	all, err := c.o.Keys.List(v.Context())
 	if err != nil {
 		return nil, err
 	}
-	now := c.o.Now()
+	now := c.Now()
 	page := keysView{
 		From: now.Add(-keysBefore), Now: now, To: now.Add(keysAfter),
-		CSV: list.address(nil, formatParameter, "csv"), Lines: list.address(nil, formatParameter, "jsonl"),
 	}
+	page.CSV, page.Lines = list.Exports()
 	for _, k := range all {
 		i := slices.IndexFunc(page.Rings, func(r ringView) bool { return r.Algorithm == string(k.Algorithm) })
 		if i < 0 {
 			i, page.Rings = len(page.Rings), append(page.Rings, ringView{
 				Algorithm: string(k.Algorithm),
-				Offers:    v.offers(way("/keys/{algorithm}/rotate", ui.T("Rotate"), " refresh", string(k.Algorithm))),
+				Offers:    v.Offers(kit.Way("/keys/{algorithm}/rotate", ui.T("Rotate"), " refresh", string(k.Algorithm))),
 			})
 		}
 		if alive(k, page.From) {
 			page.Rings[i].Keys = append(page.Rings[i].Keys, page.key(v, k))
 		}
 	}
-	return view{title: ui.T("Keys"), template: "keys", data: page}, nil
+	return kit.View{Title: ui.T("Keys"), Template: "keys", Data: page}, nil
 }
 
-func (p *keysView) key(v *visit, k keys.Info) keyView {
+func (p *keysView) key(v *kit.Visit, k keys.Info) keyView {
 	line := keyView{Info: k, Tag: keyTag(k)}
 	if k.Stage != keys.Removed && k.Stage != keys.Killed {
-		line.Offers = v.offers(way("/keys/{kid}/kill", ui.T("Kill"), "danger", k.ID))
+		line.Offers = v.Offers(kit.Way("/keys/{kid}/kill", ui.T("Kill"), "danger", k.ID))
 	}
 	at := func(t time.Time) float64 {
 		part := float64(t.Sub(p.From)) / float64(p.To.Sub(p.From))
@@ -137,25 +138,25 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-func (c *Console) keyList() *list[keys.Info] {
-	return &list[keys.Info]{
-		name: "keys", path: c.path("/keys"), caption: ui.T("Keys"),
-		columns: []column[keys.Info]{
-			{title: ui.T("Key (kid)"), name: "id", cell: func(k keys.Info) cell { return cell{Text: k.ID} }},
-			{title: ui.T("Algorithm"), name: "algorithm", cell: func(k keys.Info) cell { return cell{Text: string(k.Algorithm)} }},
-			{title: ui.T("Stage"), name: "stage", cell: func(k keys.Info) cell { return cell{Text: string(k.Stage)} }},
-			{title: ui.T("Published"), name: "published", cell: func(k keys.Info) cell { return cell{Time: k.Published} }},
-			{title: ui.T("Signs from"), name: "signs_from", cell: func(k keys.Info) cell { return cell{Time: k.SignsFrom} }},
-			{title: ui.T("Retired"), name: "retired_at", cell: func(k keys.Info) cell { return cell{Time: k.RetiredAt} }},
-			{title: ui.T("Removed"), name: "remove_at", cell: func(k keys.Info) cell { return cell{Time: k.RemoveAt} }},
+func (c *Console) keyList() *kit.List[keys.Info] {
+	return &kit.List[keys.Info]{
+		Name: "keys", Path: c.Path("/keys"), Caption: ui.T("Keys"),
+		Columns: []kit.Column[keys.Info]{
+			{Title: ui.T("Key (kid)"), Name: "id", Cell: func(k keys.Info) kit.Cell { return kit.Cell{Text: k.ID} }},
+			{Title: ui.T("Algorithm"), Name: "algorithm", Cell: func(k keys.Info) kit.Cell { return kit.Cell{Text: string(k.Algorithm)} }},
+			{Title: ui.T("Stage"), Name: "stage", Cell: func(k keys.Info) kit.Cell { return kit.Cell{Text: string(k.Stage)} }},
+			{Title: ui.T("Published"), Name: "published", Cell: func(k keys.Info) kit.Cell { return kit.Cell{Time: k.Published} }},
+			{Title: ui.T("Signs from"), Name: "signs_from", Cell: func(k keys.Info) kit.Cell { return kit.Cell{Time: k.SignsFrom} }},
+			{Title: ui.T("Retired"), Name: "retired_at", Cell: func(k keys.Info) kit.Cell { return kit.Cell{Time: k.RetiredAt} }},
+			{Title: ui.T("Removed"), Name: "remove_at", Cell: func(k keys.Info) kit.Cell { return kit.Cell{Time: k.RemoveAt} }},
 		},
-		fetch: shelf[keys.Info]{
-			all:  func(ctx context.Context) ([]keys.Info, error) { return c.o.Keys.List(ctx) },
-			id:   func(k keys.Info) string { return k.ID },
-			keep: func(keys.Info, listQuery) bool { return true },
-			orders: map[string]func(a, b keys.Info) int{
+		Fetch: kit.Shelf[keys.Info]{
+			All:  func(ctx context.Context) ([]keys.Info, error) { return c.o.Keys.List(ctx) },
+			ID:   func(k keys.Info) string { return k.ID },
+			Keep: func(keys.Info, kit.Query) bool { return true },
+			Orders: map[string]func(a, b keys.Info) int{
 				"": func(a, b keys.Info) int { return cmp.Compare(a.Published.UnixMicro(), b.Published.UnixMicro()) },
 			},
-		}.fetch,
+		}.Fetch,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 // crowd puts n people with names in order into the directory.
@@ -45,8 +46,8 @@ func (a asked) links(t *testing.T) []string {
 		case html.StartTagToken:
 			tag := z.Token()
 			for _, at := range tag.Attr {
-				if tag.Data == "a" && at.Key == "href" && strings.HasPrefix(at.Val, prefix+base) {
-					all = append(all, strings.TrimPrefix(at.Val, prefix+base))
+				if tag.Data == "a" && at.Key == "href" && strings.HasPrefix(at.Val, prefix+kit.Base) {
+					all = append(all, strings.TrimPrefix(at.Val, prefix+kit.Base))
 				}
 			}
 		default:

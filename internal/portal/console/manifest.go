@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -54,27 +55,27 @@ type manifestView struct {
 	Seen        string
 }
 
-func (c *Console) manifestForm(v *visit) manifestView {
-	if name := v.r.PathValue("name"); name != "" {
-		return manifestView{Action: c.path(fill("/apps/{name}/manifest", name)), Back: c.path(fill("/apps/{name}", name))}
+func (c *Console) manifestForm(v *kit.Visit) manifestView {
+	if name := v.PathValue("name"); name != "" {
+		return manifestView{Action: c.Path(kit.Fill("/apps/{name}/manifest", name)), Back: c.Path(kit.Fill("/apps/{name}", name))}
 	}
-	return manifestView{Action: c.path("/new-app"), Back: c.path("/apps")}
+	return manifestView{Action: c.Path("/new-app"), Back: c.Path("/apps")}
 }
 
-func (c *Console) manifestPage(v *visit, status int, page manifestView) answer {
-	p := view{status: status, title: ui.T("Add an app"), crumbs: v.crumbs(ui.T("Apps"), "/apps"), template: "manifest", data: page}
-	if name := v.r.PathValue("name"); name != "" {
-		p.title = ui.T("Change the manifest of %s", name)
-		p.crumbs = append(p.crumbs, ui.Link{Text: ui.Plain(name), Href: c.path(fill("/apps/{name}", name))})
+func (c *Console) manifestPage(v *kit.Visit, status int, page manifestView) kit.Answer {
+	p := kit.View{Status: status, Title: ui.T("Add an app"), Crumbs: v.Crumbs(ui.T("Apps"), "/apps"), Template: "manifest", Data: page}
+	if name := v.PathValue("name"); name != "" {
+		p.Title = ui.T("Change the manifest of %s", name)
+		p.Crumbs = append(p.Crumbs, ui.Link{Text: ui.Plain(name), Href: c.Path(kit.Fill("/apps/{name}", name))})
 	}
 	return p
 }
 
-func (c *Console) showManifest(v *visit) (answer, error) {
+func (c *Console) showManifest(v *kit.Visit) (kit.Answer, error) {
 	page := c.manifestForm(v)
 	page.Text = example
-	if name := v.r.PathValue("name"); name != "" {
-		a, err := c.o.Apps.App(v.r.Context(), name)
+	if name := v.PathValue("name"); name != "" {
+		a, err := c.o.Apps.App(v.Context(), name)
 		if err != nil {
 			return nil, err
 		}
@@ -89,10 +90,10 @@ func (c *Console) showManifest(v *visit) (answer, error) {
 
 // takeManifest shows what is wrong with a text or what it changes, and applies the
 // one that was shown.
-func (c *Console) takeManifest(v *visit) (answer, error) {
+func (c *Console) takeManifest(v *kit.Visit) (kit.Answer, error) {
 	page := c.manifestForm(v)
-	page.Text = v.form.Get("manifest")
-	if sent := v.form.Get(fileField); sent != "" {
+	page.Text = v.Form.Get("manifest")
+	if sent := v.File(); sent != "" {
 		page.Text = sent
 	}
 	m, err := catalog.Parse("microapp.yaml", []byte(page.Text))
@@ -103,13 +104,13 @@ func (c *Console) takeManifest(v *visit) (answer, error) {
 		return nil, err
 	}
 	name := m.Metadata.Name
-	if of := v.r.PathValue("name"); of != "" && name != of {
+	if of := v.PathValue("name"); of != "" && name != of {
 		page.Refused, page.At = ui.T("This is the manifest of %s, and not of %s.", name, of), "metadata.name"
 		return c.manifestPage(v, http.StatusConflict, page), nil
 	}
-	current, outcome, err := c.o.Apps.Preview(v.r.Context(), m)
+	current, outcome, err := c.o.Apps.Preview(v.Context(), m)
 	if kind := fault.KindOf(err); err != nil && (kind == fault.Conflict || kind == fault.Invalid) {
-		page.Refused, page.At = c.o.UI.Say(v.r, err), fault.As(err).Pointer
+		page.Refused, page.At = v.Say(err), fault.As(err).Pointer
 		return c.manifestPage(v, http.StatusConflict, page), nil
 	}
 	if err != nil {
@@ -119,7 +120,7 @@ func (c *Console) takeManifest(v *visit) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.form.Get(seenField) != seen {
+	if v.Seen() != seen {
 		page.Seen = seen
 		return c.manifestPage(v, http.StatusOK, page), nil
 	}
@@ -150,8 +151,8 @@ func preview(page *manifestView, current *catalog.App, m catalog.Manifest, outco
 	return was + ">" + digest, err
 }
 
-func (c *Console) apply(v *visit, name, text string) (answer, error) {
-	_, body, err := v.callWith("applyApp", map[string]string{"name": name}, yamlBody(text))
+func (c *Console) apply(v *kit.Visit, name, text string) (kit.Answer, error) {
+	_, body, err := v.CallWith("applyApp", map[string]string{"name": name}, kit.YAML(text))
 	if err != nil {
 		return nil, err
 	}
@@ -161,11 +162,11 @@ func (c *Console) apply(v *visit, name, text string) (answer, error) {
 	if err := json.Unmarshal(body, &made); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	to := fill("/apps/{name}", name)
+	to := kit.Fill("/apps/{name}", name)
 	if made.Secret == "" {
-		return redirect{to: to, notice: "app-applied"}, nil
+		return kit.Redirect{To: to, Notice: "app-applied"}, nil
 	}
-	return view{title: ui.T("The app is added"), template: "secret", data: secretView{
-		Lead: ui.T("Give this to the app now: it is not shown again."), Label: ui.T("Client secret"), Secret: made.Secret, Back: c.path(to),
+	return kit.View{Title: ui.T("The app is added"), Template: "secret", Data: kit.Secret{
+		Lead: ui.T("Give this to the app now: it is not shown again."), Label: ui.T("Client secret"), Secret: made.Secret, Back: c.Path(to),
 	}}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 func TestAManifestIsCheckedLineByLineAndShownBeforeItIsApplied(t *testing.T) {
@@ -80,7 +81,7 @@ func TestAManifestThatCannotBeAppliedSaysWhy(t *testing.T) {
 	}
 	for name, a := range map[string]asked{
 		"no form":  s.post("/new-app", url.Values{"manifest": {"x"}}, "same-origin"),
-		"too much": s.upload("/new-app", map[string]string{"manifest": strings.Repeat("x", maxUpload)}),
+		"too much": s.upload("/new-app", map[string]string{"manifest": strings.Repeat("x", kit.MaxUpload)}),
 	} {
 		if a.status != http.StatusUnsupportedMediaType && a.status != http.StatusBadRequest {
 			t.Errorf("%s: %d", name, a.status)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -24,8 +25,8 @@ func queueTag(s event.State) ui.Tag {
 	return ui.Tag{Text: ui.T("Discarded")}
 }
 
-func stateFilter() filter {
-	f := filter{Name: "state", Label: ui.T("State"), Options: []ui.Option{{Text: ui.T("Not settled")}}}
+func stateFilter() kit.Filter {
+	f := kit.Filter{Name: "state", Label: ui.T("State"), Options: []ui.Option{{Text: ui.T("Not settled")}}}
 	for _, s := range []event.State{event.Waiting, event.Retrying, event.Buried, event.Done, event.Discarded} {
 		f.Options = append(f.Options, ui.Option{Value: string(s), Text: queueTag(s).Text})
 	}
@@ -33,19 +34,19 @@ func stateFilter() filter {
 }
 
 // operationTabs lead from one queue to the other.
-func (c *Console) operationTabs(v *visit, here string) ([]ui.Nav, []ui.Stat, error) {
-	outbox, err := c.o.Outbox.Backlog(v.r.Context())
+func (c *Console) operationTabs(v *kit.Visit, here string) ([]ui.Nav, []ui.Stat, error) {
+	outbox, err := c.o.Outbox.Backlog(v.Context())
 	if err != nil {
 		return nil, nil, err
 	}
-	jobs, err := c.o.Jobs.Backlog(v.r.Context())
+	jobs, err := c.o.Jobs.Backlog(v.Context())
 	if err != nil {
 		return nil, nil, err
 	}
 	tabs := []ui.Nav{
-		{Text: ui.T("Events"), Href: c.path("/operations"), Current: here == "outbox", Count: int(outbox.Buried)},
-		{Text: ui.T("Jobs"), Href: c.path("/operations/jobs"), Current: here == "jobs", Count: int(jobs.Buried)},
-		{Text: ui.T("Signals"), Href: c.path("/operations/streams"), Current: here == "streams"},
+		{Text: ui.T("Events"), Href: c.Path("/operations"), Current: here == "outbox", Count: int(outbox.Buried)},
+		{Text: ui.T("Jobs"), Href: c.Path("/operations/jobs"), Current: here == "jobs", Count: int(jobs.Buried)},
+		{Text: ui.T("Signals"), Href: c.Path("/operations/streams"), Current: here == "streams"},
 	}
 	b := outbox
 	if here == "jobs" {
@@ -67,66 +68,66 @@ func (c *Console) backlogStats(b event.Backlog) []ui.Stat {
 	return []ui.Stat{
 		stuck, retrying,
 		{Label: ui.T("Waiting"), Value: b.Waiting, Note: ui.T("due now or soon")},
-		{Label: ui.T("Oldest"), Value: c.age(b.Oldest), Note: ui.T("has waited for so long")},
+		{Label: ui.T("Oldest"), Value: c.Age(b.Oldest), Note: ui.T("has waited for so long")},
 	}
 }
 
-func (c *Console) outboxList() *list[event.Queued] {
-	return &list[event.Queued]{
-		name: "outbox", path: c.path("/operations"),
-		caption: ui.T("Events whose consequences are not settled, oldest first"),
-		empty:   ui.Empty{Icon: "check", Title: ui.T("Nothing waits."), Text: ui.T("Every event has had its consequences.")},
-		filters: []filter{stateFilter()},
-		columns: []column[event.Queued]{
-			{title: ui.T("Event"), name: "type", cell: func(q event.Queued) cell {
-				return cell{Text: q.Event.Type, Also: q.Event.Subject.String(), Href: c.path(fill("/operations/events/{id}", q.Event.ID))}
+func (c *Console) outboxList() *kit.List[event.Queued] {
+	return &kit.List[event.Queued]{
+		Name: "outbox", Path: c.Path("/operations"),
+		Caption: ui.T("Events whose consequences are not settled, oldest first"),
+		Empty:   ui.Empty{Icon: "check", Title: ui.T("Nothing waits."), Text: ui.T("Every event has had its consequences.")},
+		Filters: []kit.Filter{stateFilter()},
+		Columns: []kit.Column[event.Queued]{
+			{Title: ui.T("Event"), Name: "type", Cell: func(q event.Queued) kit.Cell {
+				return kit.Cell{Text: q.Event.Type, Also: q.Event.Subject.String(), Href: c.Path(kit.Fill("/operations/events/{id}", q.Event.ID))}
 			}},
-			{title: ui.T("State"), name: "state", cell: func(q event.Queued) cell { return cell{Tags: []ui.Tag{queueTag(q.State)}} }},
-			{title: ui.T("Tries"), name: "attempts", cell: func(q event.Queued) cell { return count(int64(q.Attempts)) }},
-			{title: ui.T("Why"), name: "reason", cell: func(q event.Queued) cell { return cell{Text: q.Reason} }},
-			{title: ui.T("Next try"), name: "due", cell: func(q event.Queued) cell { return cell{Time: q.Due} }},
-			{title: ui.T("Since"), name: "created", cell: func(q event.Queued) cell { return cell{Time: q.Created} }},
+			{Title: ui.T("State"), Name: "state", Cell: func(q event.Queued) kit.Cell { return kit.Cell{Tags: []ui.Tag{queueTag(q.State)}} }},
+			{Title: ui.T("Tries"), Name: "attempts", Cell: func(q event.Queued) kit.Cell { return kit.Count(int64(q.Attempts)) }},
+			{Title: ui.T("Why"), Name: "reason", Cell: func(q event.Queued) kit.Cell { return kit.Cell{Text: q.Reason} }},
+			{Title: ui.T("Next try"), Name: "due", Cell: func(q event.Queued) kit.Cell { return kit.Cell{Time: q.Due} }},
+			{Title: ui.T("Since"), Name: "created", Cell: func(q event.Queued) kit.Cell { return kit.Cell{Time: q.Created} }},
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]event.Queued, string, error) {
+		Fetch: func(ctx context.Context, q kit.Query) ([]event.Queued, string, error) {
 			return c.o.Outbox.Search(ctx, event.QueueQuery{State: event.State(q.Get("state")), Limit: q.Limit, After: q.After})
 		},
 	}
 }
 
-func (c *Console) showOutbox(v *visit) (answer, error) {
+func (c *Console) showOutbox(v *kit.Visit) (kit.Answer, error) {
 	tabs, stats, err := c.operationTabs(v, "outbox")
 	if err != nil {
 		return nil, err
 	}
-	return c.outboxList().show(v, ui.T("Operations"), listView{Tabs: tabs, Stats: stats})
+	return c.outboxList().Show(v, ui.T("Operations"), kit.Around{Tabs: tabs, Stats: stats})
 }
 
-func (c *Console) jobList() *list[job.Queued] {
-	return &list[job.Queued]{
-		name: "jobs", path: c.path("/operations/jobs"),
-		caption: ui.T("Jobs that are not settled, oldest first"),
-		empty:   ui.Empty{Icon: "check", Title: ui.T("Nothing waits."), Text: ui.T("Every job is done.")},
-		filters: []filter{stateFilter(), {Name: "queue", Label: ui.T("Queue"), Type: "text"}},
-		columns: []column[job.Queued]{
-			{title: ui.T("Job"), name: "queue", cell: func(q job.Queued) cell {
-				return cell{Text: q.Queue, Also: clip(q.Key, 48), Href: c.path(fill("/operations/jobs/{id}", q.ID))}
+func (c *Console) jobList() *kit.List[job.Queued] {
+	return &kit.List[job.Queued]{
+		Name: "jobs", Path: c.Path("/operations/jobs"),
+		Caption: ui.T("Jobs that are not settled, oldest first"),
+		Empty:   ui.Empty{Icon: "check", Title: ui.T("Nothing waits."), Text: ui.T("Every job is done.")},
+		Filters: []kit.Filter{stateFilter(), {Name: "queue", Label: ui.T("Queue"), Type: "text"}},
+		Columns: []kit.Column[job.Queued]{
+			{Title: ui.T("Job"), Name: "queue", Cell: func(q job.Queued) kit.Cell {
+				return kit.Cell{Text: q.Queue, Also: kit.Clip(q.Key, 48), Href: c.Path(kit.Fill("/operations/jobs/{id}", q.ID))}
 			}},
-			{title: ui.T("State"), name: "state", cell: func(q job.Queued) cell { return cell{Tags: []ui.Tag{queueTag(q.State)}} }},
-			{title: ui.T("Tries"), name: "attempts", cell: func(q job.Queued) cell { return count(int64(q.Attempts)) }},
-			{title: ui.T("Why"), name: "reason", cell: func(q job.Queued) cell { return cell{Text: q.Reason} }},
-			{title: ui.T("Next try"), name: "due", cell: func(q job.Queued) cell { return cell{Time: q.Due} }},
-			{title: ui.T("Given up at"), name: "deadline", cell: func(q job.Queued) cell { return cell{Time: q.Deadline} }},
+			{Title: ui.T("State"), Name: "state", Cell: func(q job.Queued) kit.Cell { return kit.Cell{Tags: []ui.Tag{queueTag(q.State)}} }},
+			{Title: ui.T("Tries"), Name: "attempts", Cell: func(q job.Queued) kit.Cell { return kit.Count(int64(q.Attempts)) }},
+			{Title: ui.T("Why"), Name: "reason", Cell: func(q job.Queued) kit.Cell { return kit.Cell{Text: q.Reason} }},
+			{Title: ui.T("Next try"), Name: "due", Cell: func(q job.Queued) kit.Cell { return kit.Cell{Time: q.Due} }},
+			{Title: ui.T("Given up at"), Name: "deadline", Cell: func(q job.Queued) kit.Cell { return kit.Cell{Time: q.Deadline} }},
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]job.Queued, string, error) {
+		Fetch: func(ctx context.Context, q kit.Query) ([]job.Queued, string, error) {
 			return c.o.Jobs.Search(ctx, job.Query{State: event.State(q.Get("state")), Queue: strings.TrimSpace(q.Get("queue")), Limit: q.Limit, After: q.After})
 		},
 	}
 }
 
-func (c *Console) showJobs(v *visit) (answer, error) {
+func (c *Console) showJobs(v *kit.Visit) (kit.Answer, error) {
 	tabs, stats, err := c.operationTabs(v, "jobs")
 	if err != nil {
 		return nil, err
 	}
-	return c.jobList().show(v, ui.T("Operations"), listView{Tabs: tabs, Stats: stats})
+	return c.jobList().Show(v, ui.T("Operations"), kit.Around{Tabs: tabs, Stats: stats})
 }

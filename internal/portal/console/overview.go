@@ -12,15 +12,9 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
-)
-
-// The spans of the overview's pictures.
-const (
-	anHour = time.Hour
-	aDay   = 24 * time.Hour
-	week   = 7 * aDay
 )
 
 // most is how many lines a ranking has.
@@ -40,36 +34,36 @@ type overviewView struct {
 	At       time.Time
 }
 
-func (c *Console) showOverview(v *visit) (answer, error) {
-	span := v.query.Get("span")
-	for name := range v.query {
-		if name != "span" && name != noticeParameter && name != "lang" || name == "span" && span != "day" && span != "week" {
+func (c *Console) showOverview(v *kit.Visit) (kit.Answer, error) {
+	span := v.Query.Get("span")
+	for name := range v.Query {
+		if name != "span" && name != kit.NoticeParameter && name != "lang" || name == "span" && span != "day" && span != "week" {
 			return nil, fault.New(fault.Invalid, "parameter_invalid", "span is day or week").At(name)
 		}
 	}
 	span = cmp.Or(span, "day")
 	page := overviewView{
-		Here: c.path("") + "?span=" + span, At: c.o.Now(),
+		Here: c.Path("") + "?span=" + span, At: c.Now(),
 		Spans: []ui.Nav{
-			{Text: ui.T("24 hours"), Href: c.path("") + "?span=day", Current: span == "day"},
-			{Text: ui.T("7 days"), Href: c.path("") + "?span=week", Current: span == "week"},
+			{Text: ui.T("24 hours"), Href: c.Path("") + "?span=day", Current: span == "day"},
+			{Text: ui.T("7 days"), Href: c.Path("") + "?span=week", Current: span == "week"},
 		},
 	}
-	for _, part := range []func(*visit, *overviewView, string) error{c.appFigures, c.sessionFigures, c.keyFigures, c.certificateAlerts, c.auditFigures, c.queueFigures, c.activityFigures} {
+	for _, part := range []func(*kit.Visit, *overviewView, string) error{c.appFigures, c.sessionFigures, c.keyFigures, c.certificateAlerts, c.auditFigures, c.queueFigures, c.activityFigures} {
 		if err := part(v, &page, span); err != nil {
 			return nil, err
 		}
 	}
-	return view{title: ui.T("Overview"), template: "overview", data: page}, nil
+	return kit.View{Title: ui.T("Overview"), Template: "overview", Data: page}, nil
 }
 
-func (c *Console) appFigures(v *visit, page *overviewView, _ string) error {
-	apps, err := c.o.Apps.Count(v.r.Context())
+func (c *Console) appFigures(v *kit.Visit, page *overviewView, _ string) error {
+	apps, err := c.o.Apps.Count(v.Context())
 	if err != nil {
 		return err
 	}
 	off, incomplete := apps[catalog.Off], apps[catalog.Incomplete]
-	s := ui.Stat{Label: ui.T("Apps"), Value: apps[catalog.On] + off + incomplete, Href: c.path("/apps"), Note: ui.T("all in use")}
+	s := ui.Stat{Label: ui.T("Apps"), Value: apps[catalog.On] + off + incomplete, Href: c.Path("/apps"), Note: ui.T("all in use")}
 	if off+incomplete > 0 {
 		s.Note = ui.T("%d switched off, %d incomplete", off, incomplete)
 	}
@@ -77,33 +71,33 @@ func (c *Console) appFigures(v *visit, page *overviewView, _ string) error {
 	return nil
 }
 
-func (c *Console) sessionFigures(v *visit, page *overviewView, _ string) error {
-	if v.who.May(admin.ReadSessions) {
-		n, err := c.o.Sessions.Count(v.r.Context(), session.Whose{})
+func (c *Console) sessionFigures(v *kit.Visit, page *overviewView, _ string) error {
+	if v.Who.May(admin.ReadSessions) {
+		n, err := c.o.Sessions.Count(v.Context(), session.Whose{})
 		if err != nil {
 			return err
 		}
-		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("Sessions"), Value: n, Note: ui.T("signed in now"), Href: c.path("/sessions")})
+		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("Sessions"), Value: n, Note: ui.T("signed in now"), Href: c.Path("/sessions")})
 	}
-	if v.who.May(admin.ReadPeople) {
-		n, err := c.o.Directory.CountPeople(v.r.Context())
+	if v.Who.May(admin.ReadPeople) {
+		n, err := c.o.Directory.CountPeople(v.Context())
 		if err != nil {
 			return err
 		}
-		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("People"), Value: n, Note: ui.T("have signed in"), Href: c.path("/people")})
+		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("People"), Value: n, Note: ui.T("have signed in"), Href: c.Path("/people")})
 	}
 	return nil
 }
 
-func (c *Console) keyFigures(v *visit, page *overviewView, _ string) error {
-	if !v.who.May(admin.ReadKeys) {
+func (c *Console) keyFigures(v *kit.Visit, page *overviewView, _ string) error {
+	if !v.Who.May(admin.ReadKeys) {
 		return nil
 	}
-	all, err := c.o.Keys.List(v.r.Context())
+	all, err := c.o.Keys.List(v.Context())
 	if err != nil {
 		return err
 	}
-	s := ui.Stat{Label: ui.T("Keys"), Href: c.path("/keys")}
+	s := ui.Stat{Label: ui.T("Keys"), Href: c.Path("/keys")}
 	signing := 0
 	var oldest time.Time
 	for _, k := range all {
@@ -114,12 +108,12 @@ func (c *Console) keyFigures(v *visit, page *overviewView, _ string) error {
 			}
 		}
 	}
-	s.Value, s.Note = signing, ui.T("sign; the oldest for %s", c.age(oldest))
+	s.Value, s.Note = signing, ui.T("sign; the oldest for %s", c.Age(oldest))
 	if !oldest.IsZero() {
 		if left := c.o.Due(); left < 0 {
 			s.Note, s.Tone = ui.T("sign; the oldest is overdue"), ui.Warn
 		} else {
-			s.Note = ui.T("sign; the next rotation in %s", span(left))
+			s.Note = ui.T("sign; the next rotation in %s", kit.Span(left))
 		}
 	}
 	if signing == 0 {
@@ -131,39 +125,39 @@ func (c *Console) keyFigures(v *visit, page *overviewView, _ string) error {
 
 // certificateNotice is how long before an identity provider's certificates run out the
 // first page says so.
-const certificateNotice = 30 * aDay
+const certificateNotice = 30 * kit.Day
 
-func (c *Console) certificateAlerts(v *visit, page *overviewView, _ string) error {
-	if !v.who.May(admin.ReadConnections) {
+func (c *Console) certificateAlerts(v *kit.Visit, page *overviewView, _ string) error {
+	if !v.Who.May(admin.ReadConnections) {
 		return nil
 	}
-	all, err := c.o.Connections.All(v.r.Context())
+	all, err := c.o.Connections.All(v.Context())
 	if err != nil {
 		return err
 	}
 	for _, one := range all {
 		ends := c.o.CertificatesEnd(one.Settings.ID)
-		switch left := ends.Sub(c.o.Now()); {
+		switch left := ends.Sub(c.Now()); {
 		case ends.IsZero() || left > certificateNotice:
 		case left <= 0:
 			page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The certificates of %s have run out: nobody signs in over it.", one.Title()), Tone: ui.Bad})
 		default:
-			page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The certificates of %s run out in %s: ask for its next one.", one.Title(), span(left)), Tone: ui.Warn})
+			page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The certificates of %s run out in %s: ask for its next one.", one.Title(), kit.Span(left)), Tone: ui.Warn})
 		}
 	}
 	return nil
 }
 
-func (c *Console) auditFigures(v *visit, page *overviewView, _ string) error {
-	if !v.who.May(admin.ReadAudit) {
+func (c *Console) auditFigures(v *kit.Visit, page *overviewView, _ string) error {
+	if !v.Who.May(admin.ReadAudit) {
 		return nil
 	}
-	state, err := c.o.AuditState(v.r.Context())
+	state, err := c.o.AuditState(v.Context())
 	if err != nil {
 		return err
 	}
 	s := auditStats(state)[0]
-	s.Label, s.Href = ui.T("Audit log"), c.path("/audit")
+	s.Label, s.Href = ui.T("Audit log"), c.Path("/audit")
 	page.Stats = append(page.Stats, s)
 	if state.Check.Broken != "" {
 		page.Alerts = append(page.Alerts, ui.Notice{Text: ui.T("The audit log is not what was sealed: %s", broken(state)), Tone: ui.Bad})
@@ -171,21 +165,21 @@ func (c *Console) auditFigures(v *visit, page *overviewView, _ string) error {
 	return nil
 }
 
-func (c *Console) queueFigures(v *visit, page *overviewView, _ string) error {
-	if !v.who.May(admin.ReadOperations) {
+func (c *Console) queueFigures(v *kit.Visit, page *overviewView, _ string) error {
+	if !v.Who.May(admin.ReadOperations) {
 		return nil
 	}
-	outbox, err := c.o.Outbox.Backlog(v.r.Context())
+	outbox, err := c.o.Outbox.Backlog(v.Context())
 	if err != nil {
 		return err
 	}
-	jobs, err := c.o.Jobs.Backlog(v.r.Context())
+	jobs, err := c.o.Jobs.Backlog(v.Context())
 	if err != nil {
 		return err
 	}
-	s := ui.Stat{Label: ui.T("Outbox"), Value: outbox.Waiting + outbox.Retrying, Note: ui.T("nothing waits"), Href: c.path("/operations")}
+	s := ui.Stat{Label: ui.T("Outbox"), Value: outbox.Waiting + outbox.Retrying, Note: ui.T("nothing waits"), Href: c.Path("/operations")}
 	if !outbox.Oldest.IsZero() {
-		s.Note = ui.T("wait; the oldest for %s", c.age(outbox.Oldest))
+		s.Note = ui.T("wait; the oldest for %s", c.Age(outbox.Oldest))
 	}
 	page.Stats = append(page.Stats, s)
 	if stuck := outbox.Buried + jobs.Buried; stuck > 0 {
@@ -195,12 +189,12 @@ func (c *Console) queueFigures(v *visit, page *overviewView, _ string) error {
 }
 
 // signalFigures say how many shared signals wait, and whether any stream fails.
-func (c *Console) signalFigures(v *visit, page *overviewView) error {
-	waiting, failing, err := c.o.Streams.Backlog(v.r.Context())
+func (c *Console) signalFigures(v *kit.Visit, page *overviewView) error {
+	waiting, failing, err := c.o.Streams.Backlog(v.Context())
 	if err != nil {
 		return err
 	}
-	s := ui.Stat{Label: ui.T("Signals"), Value: waiting, Note: ui.T("nothing waits"), Href: c.path("/operations/streams")}
+	s := ui.Stat{Label: ui.T("Signals"), Value: waiting, Note: ui.T("nothing waits"), Href: c.Path("/operations/streams")}
 	if waiting > 0 {
 		s.Note = ui.T("wait for their receivers")
 	}
@@ -211,15 +205,15 @@ func (c *Console) signalFigures(v *visit, page *overviewView) error {
 	return nil
 }
 
-func (c *Console) activityFigures(v *visit, page *overviewView, span string) error {
-	if !v.who.May(admin.ReadOperations) {
+func (c *Console) activityFigures(v *kit.Visit, page *overviewView, span string) error {
+	if !v.Who.May(admin.ReadOperations) {
 		return nil
 	}
-	ctx := v.r.Context()
-	to := c.o.Now().UTC().Truncate(anHour).Add(anHour)
-	from, step := to.Add(-aDay), anHour
+	ctx := v.Context()
+	to := c.Now().UTC().Truncate(time.Hour).Add(time.Hour)
+	from, step := to.Add(-kit.Day), time.Hour
 	if span == "week" {
-		from, step = to.Add(-week), 4*anHour
+		from, step = to.Add(-kit.Week), 4*time.Hour
 	}
 	hours, err := c.o.Figures.SignInHours(ctx, from, to)
 	if err != nil {
@@ -264,7 +258,7 @@ func signInChart(hours []activity.SignIns, from, to time.Time, step time.Duratio
 		{Name: ui.T("Failed"), Tone: ui.Bad, Values: failed},
 	}}
 	layout := "15:04"
-	if step > anHour {
+	if step > time.Hour {
 		layout = "2006-01-02 15:04"
 	}
 	for i := range n {
@@ -282,7 +276,7 @@ func (c *Console) failureRanking(totals []activity.SignIns) *ui.Ranking {
 	}
 	r := &ui.Ranking{Title: ui.T("Failures by reason"), Tone: ui.Bad}
 	for reason, n := range sums {
-		r.Rows = append(r.Rows, ui.Rank{Text: reasonText(reason), Value: n, Href: c.path("/audit?type=signin.")})
+		r.Rows = append(r.Rows, ui.Rank{Text: reasonText(reason), Value: n, Href: c.Path("/audit?type=signin.")})
 	}
 	return ranked(r)
 }
@@ -300,7 +294,7 @@ func (c *Console) tokenRanking(ctx context.Context, totals []activity.Tokens) (*
 	}
 	r := &ui.Ranking{Title: ui.T("Tokens by app")}
 	for app, n := range sums {
-		one := ui.Rank{Text: ui.Plain(names.name(app)), Value: n, Href: c.path("/audit?type=token.issued&q=" + url.QueryEscape(app))}
+		one := ui.Rank{Text: ui.Plain(names.name(app)), Value: n, Href: c.Path("/audit?type=token.issued&q=" + url.QueryEscape(app))}
 		if _, ok := names.apps[app]; ok {
 			one.Href = names.path(app)
 		} else if clients[app] != "" {
@@ -318,4 +312,19 @@ func ranked(r *ui.Ranking) *ui.Ranking {
 	})
 	r.Rows = r.Rows[:min(len(r.Rows), most)]
 	return r
+}
+
+// reasonText says why a sign-in failed, by the code of the rule.
+func reasonText(code string) ui.Text {
+	switch code {
+	case "entitlement":
+		return ui.T("Not entitled to the app")
+	case "access_denied":
+		return ui.T("Cancelled, or refused by the provider")
+	case "person_disabled":
+		return ui.T("Disabled here")
+	case "connection_disabled":
+		return ui.T("Connection disabled")
+	}
+	return ui.Plain(code)
 }

@@ -1,21 +1,15 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-// nameOf is what a person is called on a page.
-func nameOf(p directory.Person) string {
-	return cmp.Or(p.Profile.Name, p.Profile.Username, p.Profile.Email, p.ID)
-}
 
 func personTag(p directory.Person) ui.Tag {
 	if p.Disabled {
@@ -24,51 +18,31 @@ func personTag(p directory.Person) ui.Tag {
 	return ui.Tag{Text: ui.T("Active"), Tone: ui.Good}
 }
 
-func (c *Console) personPath(id string) string { return c.path(fill("/people/{id}", id)) }
+func (c *Console) personPath(id string) string { return c.Path(kit.Fill("/people/{id}", id)) }
 
-// sorting is a list's order in the words of the nouns.
-func sorting(q listQuery) string {
-	if q.Down {
-		return "-" + q.Sort
-	}
-	return q.Sort
-}
-
-// truth is a choice of "true" or "false"; nil when there is none.
-func truth(value string) *bool {
-	b, err := strconv.ParseBool(value)
-	if err != nil {
-		return nil
-	}
-	return &b
-}
-
-// anything is the option that selects everything.
-func anything() ui.Option { return ui.Option{Text: ui.T("All")} }
-
-func (c *Console) peopleList(v *visit) *list[directory.Person] {
-	return &list[directory.Person]{
-		name: "people", path: c.path("/people"), sorted: string(directory.ByName),
-		caption: ui.T("People"), empty: ui.Empty{Icon: "people", Title: ui.T("Nobody is like that."), Text: ui.T("People are here once they have signed in.")},
-		filters: []filter{
+func (c *Console) peopleList(v *kit.Visit) *kit.List[directory.Person] {
+	return &kit.List[directory.Person]{
+		Name: "people", Path: c.Path("/people"), Sorted: string(directory.ByName),
+		Caption: ui.T("People"), Empty: ui.Empty{Icon: "people", Title: ui.T("Nobody is like that."), Text: ui.T("People are here once they have signed in.")},
+		Filters: []kit.Filter{
 			{Name: "q", Label: ui.T("Name or e-mail address"), Type: "search"},
-			{Name: "disabled", Label: ui.T("State"), Options: []ui.Option{anything(), {Value: "false", Text: ui.T("Active")}, {Value: "true", Text: ui.T("Disabled")}}},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.r.Context())},
+			{Name: "disabled", Label: ui.T("State"), Options: []ui.Option{kit.Anything(), {Value: "false", Text: ui.T("Active")}, {Value: "true", Text: ui.T("Disabled")}}},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.Context())},
 			{Name: "group", Label: ui.T("Group"), Type: "text"},
 		},
-		columns: []column[directory.Person]{
-			{title: ui.T("Name"), name: "name", sort: "name", cell: func(p directory.Person) cell {
-				return cell{Text: nameOf(p), Also: p.Profile.Username, Href: c.personPath(p.ID)}
+		Columns: []kit.Column[directory.Person]{
+			{Title: ui.T("Name"), Name: "name", Sort: "name", Cell: func(p directory.Person) kit.Cell {
+				return kit.Cell{Text: kit.NameOf(p), Also: p.Profile.Username, Href: c.personPath(p.ID)}
 			}},
-			{title: ui.T("E-mail"), name: "email", cell: func(p directory.Person) cell { return cell{Text: p.Profile.Email} }},
-			{title: ui.T("State"), name: "state", cell: func(p directory.Person) cell { return cell{Tags: []ui.Tag{personTag(p)}} }},
-			{title: ui.T("Connections"), name: "connections", cell: func(p directory.Person) cell { return cell{Text: connectionsOf(p)} }},
-			{title: ui.T("Changed"), name: "updated", sort: "updated", cell: func(p directory.Person) cell { return cell{Time: p.Updated} }},
+			{Title: ui.T("E-mail"), Name: "email", Cell: func(p directory.Person) kit.Cell { return kit.Cell{Text: p.Profile.Email} }},
+			{Title: ui.T("State"), Name: "state", Cell: func(p directory.Person) kit.Cell { return kit.Cell{Tags: []ui.Tag{personTag(p)}} }},
+			{Title: ui.T("Connections"), Name: "connections", Cell: func(p directory.Person) kit.Cell { return kit.Cell{Text: connectionsOf(p)} }},
+			{Title: ui.T("Changed"), Name: "updated", Sort: "updated", Cell: func(p directory.Person) kit.Cell { return kit.Cell{Time: p.Updated} }},
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]directory.Person, string, error) {
+		Fetch: func(ctx context.Context, q kit.Query) ([]directory.Person, string, error) {
 			return c.o.Directory.Search(ctx, directory.Query{
-				Text: q.Get("q"), Disabled: truth(q.Get("disabled")), Connection: q.Get("connection"), Group: q.Get("group"),
-				Sort: directory.Sort(sorting(q)), Limit: q.Limit, After: q.After,
+				Text: q.Get("q"), Disabled: kit.Truth(q.Get("disabled")), Connection: q.Get("connection"), Group: q.Get("group"),
+				Sort: directory.Sort(q.Order()), Limit: q.Limit, After: q.After,
 			})
 		},
 	}
@@ -86,8 +60,8 @@ func connectionsOf(p directory.Person) string {
 	return strings.Join(all, ", ")
 }
 
-func (c *Console) showPeople(v *visit) (answer, error) {
-	return c.peopleList(v).show(v, ui.T("People"), listView{})
+func (c *Console) showPeople(v *kit.Visit) (kit.Answer, error) {
+	return c.peopleList(v).Show(v, ui.T("People"), kit.Around{})
 }
 
 // errSeveral refuses words that more than one person is like, where one is meant.
@@ -108,7 +82,7 @@ func (c *Console) personLike(ctx context.Context, text string) (id string, err e
 	if !errors.Is(err, directory.ErrPersonNotFound) {
 		return p.ID, err
 	}
-	found, _, err := c.o.Directory.Search(ctx, directory.Query{Text: text, Limit: few})
+	found, _, err := c.o.Directory.Search(ctx, directory.Query{Text: text, Limit: kit.Few})
 	if err != nil {
 		return "", err
 	}

@@ -6,33 +6,35 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
 // refs names what audit entries speak of, for one page: people and apps by what they
 // are called, each looked up once.
 type refs struct {
-	v      *visit
+	c      *Console
+	v      *kit.Visit
 	people map[string]string
 	titles *titles
 	// bare leaves ids as they are: a file has no use for names that change.
 	bare bool
 }
 
-func (v *visit) refs() *refs {
-	return &refs{v: v, people: map[string]string{}, bare: v.query.Get(formatParameter) != ""}
+func (c *Console) refs(v *kit.Visit) *refs {
+	return &refs{c: c, v: v, people: map[string]string{}, bare: v.Exports()}
 }
 
 // cell names something, and leads to it where it has a page.
-func (n *refs) cell(r identity.Ref) cell {
-	c := n.v.c
-	named := cell{Text: r.ID, Code: true, Raw: r.String(), Also: string(r.Kind)}
+func (n *refs) cell(r identity.Ref) kit.Cell {
+	c := n.c
+	named := kit.Cell{Text: r.ID, Code: true, Raw: r.String(), Also: string(r.Kind)}
 	if n.bare || r.IsZero() {
 		return named
 	}
 	switch r.Kind {
 	case identity.KindPerson:
-		return cell{Text: n.person(r.ID), Raw: named.Raw, Href: c.personPath(r.ID)}
+		return kit.Cell{Text: n.person(r.ID), Raw: named.Raw, Href: c.personPath(r.ID)}
 	case identity.KindApp:
 		return n.app(r.ID, named)
 	case identity.KindConnection:
@@ -44,11 +46,11 @@ func (n *refs) cell(r identity.Ref) cell {
 	case identity.KindSession:
 		named.Href = c.sessionPath(r.ID)
 	case identity.KindKey:
-		named.Href = c.path("/keys")
+		named.Href = c.Path("/keys")
 	case identity.KindOperator:
-		return cell{Say: ui.T("Operator on the broker's machine"), Raw: named.Raw}
+		return kit.Cell{Say: ui.T("Operator on the broker's machine"), Raw: named.Raw}
 	case identity.KindSystem:
-		return cell{Say: ui.T("The broker itself"), Also: r.ID, Raw: named.Raw}
+		return kit.Cell{Say: ui.T("The broker itself"), Also: r.ID, Raw: named.Raw}
 	default:
 	}
 	return named
@@ -60,9 +62,9 @@ func (n *refs) person(id string) string {
 		return name
 	}
 	name := id
-	p, err := n.v.c.o.Directory.Person(n.v.r.Context(), id)
+	p, err := n.c.o.Directory.Person(n.v.Context(), id)
 	if err == nil {
-		name = nameOf(p)
+		name = kit.NameOf(p)
 	} else if !errors.Is(err, directory.ErrPersonNotFound) {
 		return id // the page is worth more than one name on it
 	}
@@ -70,9 +72,9 @@ func (n *refs) person(id string) string {
 	return name
 }
 
-func (n *refs) app(id string, bare cell) cell {
+func (n *refs) app(id string, bare kit.Cell) kit.Cell {
 	if n.titles == nil {
-		t, err := n.v.c.appTitles(n.v.r.Context())
+		t, err := n.c.appTitles(n.v.Context())
 		if err != nil {
 			return bare
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -24,12 +25,12 @@ func (s supposed) Standing(_ context.Context, p directory.Person) (directory.Sta
 }
 
 // access is who may use an app, by app.
-type access map[string][]cell
+type access map[string][]kit.Cell
 
 // remapping tells who would gain and who would lose which app if the group had
 // another name, or none. It looks at up to counted members, one by one, with the
 // rules that decide at sign-in.
-func (c *Console) remapping(ctx context.Context, g directory.Group, name string) ([]hit, error) {
+func (c *Console) remapping(ctx context.Context, g directory.Group, name string) ([]kit.Hit, error) {
 	before, err := c.mapped(ctx)
 	if err != nil {
 		return nil, err
@@ -51,13 +52,13 @@ func (c *Console) remapping(ctx context.Context, g directory.Group, name string)
 	if err != nil {
 		return nil, err
 	}
-	now := c.o.Now()
+	now := c.Now()
 	was, will := supposed{before, now}, supposed{after, now}
 	gained, lost, err := c.compare(ctx, members, clients, was, will)
 	if err != nil {
 		return nil, err
 	}
-	hits := []hit{{Label: ui.T("Members of the group"), Count: int64(len(members)), More: next != "", Names: c.peopleCells(members)}}
+	hits := []kit.Hit{{Label: ui.T("Members of the group"), Count: int64(len(members)), More: next != "", Names: c.peopleCells(members)}}
 	hits = append(hits, c.roleHits(members, was, will, next != "")...)
 	for _, client := range clients {
 		if people := gained[client.App]; len(people) > 0 {
@@ -71,13 +72,13 @@ func (c *Console) remapping(ctx context.Context, g directory.Group, name string)
 }
 
 // roleHits tells who gains and who loses a role here, of those that groups give.
-func (c *Console) roleHits(members []directory.Person, was, will supposed, more bool) []hit {
-	var hits []hit
+func (c *Console) roleHits(members []directory.Person, was, will supposed, more bool) []kit.Hit {
+	var hits []kit.Hit
 	for _, role := range admin.Roles() {
-		var gain, lose []cell
+		var gain, lose []kit.Cell
 		for _, p := range members {
 			had, has := was.inOneOf(p, c.o.Admin.GroupsOf(role)), will.inOneOf(p, c.o.Admin.GroupsOf(role))
-			named := cell{Text: nameOf(p), Href: c.personPath(p.ID)}
+			named := kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)}
 			if has && !had {
 				gain = append(gain, named)
 			} else if had && !has {
@@ -99,8 +100,8 @@ func (s supposed) inOneOf(p directory.Person, names []string) bool {
 	return slices.ContainsFunc(directory.NamesOf(p, s.names, s.now), func(n string) bool { return slices.Contains(names, n) })
 }
 
-func named(label ui.Text, people []cell, more bool) hit {
-	h := naming(label, people)
+func named(label ui.Text, people []kit.Cell, more bool) kit.Hit {
+	h := kit.Naming(label, people)
 	h.More = more
 	return h
 }
@@ -131,7 +132,7 @@ func (c *Console) compare(ctx context.Context, people []directory.Person, client
 			if err != nil {
 				return nil, nil, err
 			}
-			named := cell{Text: nameOf(p), Href: c.personPath(p.ID)}
+			named := kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)}
 			switch {
 			case has.Allowed && !had.Allowed:
 				gained[client.App] = append(gained[client.App], named)
@@ -143,10 +144,10 @@ func (c *Console) compare(ctx context.Context, people []directory.Person, client
 	return gained, lost, nil
 }
 
-func (c *Console) peopleCells(people []directory.Person) []cell {
-	var cells []cell
-	for _, p := range people[:min(len(people), namesShown)] {
-		cells = append(cells, cell{Text: nameOf(p), Href: c.personPath(p.ID)})
+func (c *Console) peopleCells(people []directory.Person) []kit.Cell {
+	var cells []kit.Cell
+	for _, p := range people[:min(len(people), kit.NamesShown)] {
+		cells = append(cells, kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)})
 	}
 	return cells
 }

@@ -10,14 +10,15 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-func (c *Console) revokeRules() []rule {
-	return []rule{
-		{path: "/revoke", right: admin.EndSessions, show: c.showRevoke},
-		{path: "/revoke/{kind}/{id}", right: admin.EndSessions, ask: c.askRevoke, act: c.revoke},
-		{path: "/revocations/{id}", right: admin.ReadSessions, show: c.showRevocation},
+func (c *Console) revokeRules() []kit.Rule {
+	return []kit.Rule{
+		{Path: "/revoke", Right: admin.EndSessions, Show: c.showRevoke},
+		{Path: "/revoke/{kind}/{id}", Right: admin.EndSessions, Ask: c.askRevoke, Act: c.revoke},
+		{Path: "/revocations/{id}", Right: admin.ReadSessions, Show: c.showRevocation},
 	}
 }
 
@@ -50,22 +51,22 @@ type revokeView struct {
 }
 
 // showRevoke asks what is to be revoked, and leads to the question.
-func (c *Console) showRevoke(v *visit) (answer, error) {
-	kind, id := v.query.Get("kind"), strings.TrimSpace(v.query.Get("id"))
+func (c *Console) showRevoke(v *kit.Visit) (kit.Answer, error) {
+	kind, id := v.Query.Get("kind"), strings.TrimSpace(v.Query.Get("id"))
 	if id != "" && slices.Contains(grant.Revocable(), identity.Kind(kind)) {
 		if kind == string(identity.KindPerson) {
 			var err error
-			if id, err = c.personLike(v.r.Context(), id); err != nil {
+			if id, err = c.personLike(v.Context(), id); err != nil {
 				return nil, err
 			}
 		}
-		return redirect{to: fill("/revoke/{kind}/{id}", kind, id)}, nil
+		return kit.Redirect{To: kit.Fill("/revoke/{kind}/{id}", kind, id)}, nil
 	}
-	data := revokeView{Action: c.path("/revoke"), Back: c.path("/exchanges")}
+	data := revokeView{Action: c.Path("/revoke"), Back: c.Path("/exchanges")}
 	for _, k := range grant.Revocable() {
 		data.Kinds = append(data.Kinds, ui.Option{Value: string(k), Text: kindText(k)})
 	}
-	return view{title: ui.T("Revoke tokens"), crumbs: v.crumbs(ui.T("Exchanged tokens"), "/exchanges"), template: "revoke", data: data}, nil
+	return kit.View{Title: ui.T("Revoke tokens"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "revoke", Data: data}, nil
 }
 
 // revokeHits is what an operation would hit, as the API answers it.
@@ -74,47 +75,47 @@ type revokeHits struct {
 	Names, Apps                         []string
 }
 
-func (c *Console) askRevoke(v *visit) (confirmation, error) {
-	_, body, err := v.call("previewRevoke", nil)
+func (c *Console) askRevoke(v *kit.Visit) (kit.Confirmation, error) {
+	_, body, err := v.Call("previewRevoke", nil)
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
 	var p revokeHits
-	if err := readAnswer(body, &p); err != nil {
-		return confirmation{}, err
+	if err := kit.Read(body, &p); err != nil {
+		return kit.Confirmation{}, err
 	}
-	kind, id := identity.Kind(v.r.PathValue("kind")), v.r.PathValue("id")
-	apps := make([]cell, len(p.Apps))
+	kind, id := identity.Kind(v.PathValue("kind")), v.PathValue("id")
+	apps := make([]kit.Cell, len(p.Apps))
 	for i, name := range p.Apps {
-		apps[i] = cell{Text: name, Href: c.path(fill("/apps/{name}", name))}
+		apps[i] = kit.Cell{Text: name, Href: c.Path(kit.Fill("/apps/{name}", name))}
 	}
-	people := hit{Label: ui.T("People"), Count: p.People}
+	people := kit.Hit{Label: ui.T("People"), Count: p.People}
 	for _, name := range p.Names {
-		people.Names = append(people.Names, cell{Text: name})
+		people.Names = append(people.Names, kit.Cell{Text: name})
 	}
 	people.Count = max(people.Count, int64(len(people.Names)))
-	return confirmation{
-		title: ui.T("Revoke every token of this?"), button: ui.T("Revoke"), back: "/revoke", state: string(kind) + ":" + id, reason: true, lead: revokeLead(kind),
-		hits: []hit{
-			hitting(kindText(kind), c.revoked(v, kind, id)), people,
+	return kit.Confirmation{
+		Title: ui.T("Revoke every token of this?"), Button: ui.T("Revoke"), Back: "/revoke", State: string(kind) + ":" + id, Reason: true, Lead: revokeLead(kind),
+		Hits: []kit.Hit{
+			kit.Hitting(kindText(kind), c.revoked(v, kind, id)), people,
 			{Label: ui.T("Sessions that end"), Count: p.Sessions},
 			{Label: ui.T("Grants that end, with their refresh tokens"), Count: p.Grants},
 			{Label: ui.T("Exchanged tokens that stop"), Count: p.Exchanged},
-			naming(ui.T("Apps"), apps),
+			kit.Naming(ui.T("Apps"), apps),
 		},
 	}, nil
 }
 
 // revoked names what is revoked.
-func (c *Console) revoked(v *visit, kind identity.Kind, id string) cell {
+func (c *Console) revoked(v *kit.Visit, kind identity.Kind, id string) kit.Cell {
 	switch kind {
 	case identity.KindApp:
-		return cell{Text: id, Href: c.path(fill("/apps/{name}", id))}
+		return kit.Cell{Text: id, Href: c.Path(kit.Fill("/apps/{name}", id))}
 	case identity.KindInstall, identity.KindGrant, identity.KindClient:
-		return cell{Text: id, Code: true}
+		return kit.Cell{Text: id, Code: true}
 	default:
 	}
-	return v.refs().cell(identity.Ref{Kind: kind, ID: id})
+	return c.refs(v).cell(identity.Ref{Kind: kind, ID: id})
 }
 
 // revokeLead says what comes of it.
@@ -134,23 +135,23 @@ func revokeLead(kind identity.Kind) ui.Text {
 }
 
 // revoke does it, and leads to how far its consequences are.
-func (c *Console) revoke(v *visit) (answer, error) {
-	status, body, err := v.call("revoke", map[string]string{"reason": v.form.Get("reason")})
+func (c *Console) revoke(v *kit.Visit) (kit.Answer, error) {
+	status, body, err := v.Call("revoke", map[string]string{"reason": v.Form.Get("reason")})
 	if err != nil {
 		return nil, err
 	}
 	if status == http.StatusAccepted {
-		return v.onward(status, "/exchanges", ""), nil
+		return v.Onward(status, "/exchanges", ""), nil
 	}
 	var made struct{ ID string }
-	if err := readAnswer(body, &made); err != nil {
+	if err := kit.Read(body, &made); err != nil {
 		return nil, err
 	}
-	return redirect{to: fill("/revocations/{id}", made.ID), notice: "revoked"}, nil
+	return kit.Redirect{To: kit.Fill("/revocations/{id}", made.ID), Notice: "revoked"}, nil
 }
 
-func (c *Console) showRevocation(v *visit) (answer, error) {
-	_, body, err := v.call("getRevocation", nil)
+func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
+	_, body, err := v.Call("getRevocation", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -161,33 +162,33 @@ func (c *Console) showRevocation(v *visit) (answer, error) {
 		Time       time.Time
 		Progress   grant.Progress
 	}
-	if err := readAnswer(body, &r); err != nil {
+	if err := kit.Read(body, &r); err != nil {
 		return nil, err
 	}
-	names := v.refs()
-	d := detail{
+	names := c.refs(v)
+	d := kit.Detail{
 		Lead: ui.T("What carries it is refused since then, everywhere. The apps of ended sessions are told one by one."),
-		Facts: []fact{
-			{kindText(r.Subject.Kind), []cell{names.cell(r.Subject)}},
-			is(ui.T("Why"), cmp.Or(r.Reason, "–")),
-			{ui.T("Actor"), []cell{names.cell(r.By.Ref)}},
-			{ui.T("When"), []cell{{Time: r.Time}}},
-			{ui.T("Sessions that ended"), []cell{count(int64(r.Progress.Sessions))}},
-			{ui.T("Apps that were told"), []cell{count(int64(r.Progress.Told))}},
-			{ui.T("Apps that have yet to be told"), []cell{count(int64(r.Progress.Waiting))}},
-			{ui.T("Apps that could not be told"), []cell{count(int64(r.Progress.Failed))}},
+		Facts: []kit.Fact{
+			kit.Says(kindText(r.Subject.Kind), names.cell(r.Subject)),
+			kit.Is(ui.T("Why"), cmp.Or(r.Reason, "–")),
+			kit.Says(ui.T("Actor"), names.cell(r.By.Ref)),
+			kit.When(ui.T("When"), r.Time),
+			kit.Says(ui.T("Sessions that ended"), kit.Count(int64(r.Progress.Sessions))),
+			kit.Says(ui.T("Apps that were told"), kit.Count(int64(r.Progress.Told))),
+			kit.Says(ui.T("Apps that have yet to be told"), kit.Count(int64(r.Progress.Waiting))),
+			kit.Says(ui.T("Apps that could not be told"), kit.Count(int64(r.Progress.Failed))),
 		},
 	}
 	if !r.Progress.Done() {
 		d.Notices = append(d.Notices, ui.Notice{Text: ui.T("Apps are still being told. Look again in a moment."), Tone: ui.Warn})
 	}
-	if v.who.May(admin.ReadAudit) {
-		d.Offers = []offer{{Text: ui.T("Entry in the audit log"), Href: c.entryPath(r.ID), Icon: "audit"}}
+	if v.Who.May(admin.ReadAudit) {
+		d.Offers = []kit.Offer{{Text: ui.T("Entry in the audit log"), Href: c.entryPath(r.ID), Icon: "audit"}}
 	}
-	return view{title: ui.T("A revocation"), crumbs: v.crumbs(ui.T("Exchanged tokens"), "/exchanges"), template: "detail", data: d}, nil
+	return kit.View{Title: ui.T("A revocation"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "detail", Data: d}, nil
 }
 
 // revokeWay offers to revoke every token of a thing.
-func revokeWay(kind identity.Kind, id string) offering {
-	return way("/revoke/{kind}/{id}", ui.T("Revoke tokens"), " out", string(kind), id)
+func revokeWay(kind identity.Kind, id string) kit.Offering {
+	return kit.Way("/revoke/{kind}/{id}", ui.T("Revoke tokens"), " out", string(kind), id)
 }

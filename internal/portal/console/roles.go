@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -52,40 +53,40 @@ func roleOptions() []ui.Option {
 }
 
 // sourceCell says what gives somebody a role.
-func sourceCell(h admin.Holder) cell {
+func sourceCell(h admin.Holder) kit.Cell {
 	if h.Source == admin.Assigned {
-		return cell{Say: ui.T("Given here")}
+		return kit.Cell{Say: ui.T("Given here")}
 	}
-	return cell{Say: ui.T("Group %s", h.Source)}
+	return kit.Cell{Say: ui.T("Group %s", h.Source)}
 }
 
-func (c *Console) roleList(v *visit) *list[admin.Holder] {
-	return &list[admin.Holder]{
-		name: "roles", path: c.path("/roles"),
-		caption: ui.T("Who has which role, and by what"), empty: ui.Empty{Icon: "shield", Title: ui.T("Nobody has this role.")},
-		filters: []filter{{Name: "role", Label: ui.T("Role"), Options: append([]ui.Option{anything()}, roleOptions()...)}},
-		columns: []column[admin.Holder]{
-			{title: ui.T("Person"), name: "person", cell: func(h admin.Holder) cell {
-				return cell{Text: nameOf(h.Person), Also: h.Person.Profile.Email, Href: c.personPath(h.Person.ID)}
+func (c *Console) roleList(v *kit.Visit) *kit.List[admin.Holder] {
+	return &kit.List[admin.Holder]{
+		Name: "roles", Path: c.Path("/roles"),
+		Caption: ui.T("Who has which role, and by what"), Empty: ui.Empty{Icon: "shield", Title: ui.T("Nobody has this role.")},
+		Filters: []kit.Filter{{Name: "role", Label: ui.T("Role"), Options: append([]ui.Option{kit.Anything()}, roleOptions()...)}},
+		Columns: []kit.Column[admin.Holder]{
+			{Title: ui.T("Person"), Name: "person", Cell: func(h admin.Holder) kit.Cell {
+				return kit.Cell{Text: kit.NameOf(h.Person), Also: h.Person.Profile.Email, Href: c.personPath(h.Person.ID)}
 			}},
-			{title: ui.T("Role"), name: "role", cell: func(h admin.Holder) cell { return cell{Say: roleText(h.Role)} }},
-			{title: ui.T("Source"), name: "source", cell: sourceCell},
-			{title: ui.T("State"), name: "state", cell: func(h admin.Holder) cell { return cell{Tags: []ui.Tag{personTag(h.Person)}} }},
+			{Title: ui.T("Role"), Name: "role", Cell: func(h admin.Holder) kit.Cell { return kit.Cell{Say: roleText(h.Role)} }},
+			{Title: ui.T("Source"), Name: "source", Cell: sourceCell},
+			{Title: ui.T("State"), Name: "state", Cell: func(h admin.Holder) kit.Cell { return kit.Cell{Tags: []ui.Tag{personTag(h.Person)}} }},
 		},
-		offers: func(h admin.Holder) []offer {
+		Offers: func(h admin.Holder) []kit.Offer {
 			if h.Source != admin.Assigned {
 				return nil // it is taken away where the group is
 			}
-			return v.offers(way("/roles/{role}/people/{id}/unassign", ui.T("Take away"), "danger", string(h.Role), h.Person.ID))
+			return v.Offers(kit.Way("/roles/{role}/people/{id}/unassign", ui.T("Take away"), "danger", string(h.Role), h.Person.ID))
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]admin.Holder, string, error) {
+		Fetch: func(ctx context.Context, q kit.Query) ([]admin.Holder, string, error) {
 			return c.o.Admin.SearchHolders(ctx, admin.HolderQuery{Role: admin.Role(q.Get("role")), Limit: q.Limit, After: q.After})
 		},
 	}
 }
 
-func (c *Console) showRoles(v *visit) (answer, error) {
-	return c.roleList(v).show(v, ui.T("Roles"), listView{Offers: v.offers(way("/roles/assign", ui.T("Give a role"), "primary plus"))})
+func (c *Console) showRoles(v *kit.Visit) (kit.Answer, error) {
+	return c.roleList(v).Show(v, ui.T("Roles"), kit.Around{Offers: v.Offers(kit.Way("/roles/assign", ui.T("Give a role"), "primary plus"))})
 }
 
 // rolesOf lists what roles a person has, and by what.
@@ -93,25 +94,25 @@ func (c *Console) rolesOf(ctx context.Context, p directory.Person) ([]admin.Hold
 	return c.o.Admin.RolesOf(ctx, p)
 }
 
-func (c *Console) rolesBlock(v *visit, p directory.Person) (block, error) {
-	if !v.who.May(admin.ReadAdmin) {
-		return block{}, nil
+func (c *Console) rolesBlock(v *kit.Visit, p directory.Person) (kit.Block, error) {
+	if !v.Who.May(admin.ReadAdmin) {
+		return kit.Block{}, nil
 	}
-	b := block{
+	b := kit.Block{
 		ID: "roles", Title: ui.T("Roles"), Heads: []ui.Text{ui.T("Role"), ui.T("Source")}, Empty: ui.T("No role: this person cannot look in here."),
-		Offers: v.offers(way("/roles/assign", ui.T("Give a role"), " plus")),
+		Offers: v.Offers(kit.Way("/roles/assign", ui.T("Give a role"), " plus")),
 	}
 	for i := range b.Offers {
 		b.Offers[i].Href += "?person=" + p.ID
 	}
-	all, err := c.rolesOf(v.r.Context(), p)
+	all, err := c.rolesOf(v.Context(), p)
 	if err != nil {
 		return b, err
 	}
 	for _, h := range all {
-		r := row{Cells: []cell{{Say: roleText(h.Role)}, sourceCell(h)}}
+		r := kit.Row{Cells: []kit.Cell{{Say: roleText(h.Role)}, sourceCell(h)}}
 		if h.Source == admin.Assigned {
-			r.Offers = v.offers(way("/roles/{role}/people/{id}/unassign", ui.T("Take away"), "danger", string(h.Role), p.ID))
+			r.Offers = v.Offers(kit.Way("/roles/{role}/people/{id}/unassign", ui.T("Take away"), "danger", string(h.Role), p.ID))
 		}
 		b.Rows = append(b.Rows, r)
 	}
@@ -119,36 +120,36 @@ func (c *Console) rolesBlock(v *visit, p directory.Person) (block, error) {
 }
 
 // rolesHit names the roles that a person cannot use any more.
-func (c *Console) rolesHit(v *visit, p directory.Person) (hit, error) {
-	all, err := c.rolesOf(v.r.Context(), p)
+func (c *Console) rolesHit(v *kit.Visit, p directory.Person) (kit.Hit, error) {
+	all, err := c.rolesOf(v.Context(), p)
 	if err != nil {
-		return hit{}, err
+		return kit.Hit{}, err
 	}
-	var names []cell
+	var names []kit.Cell
 	for _, h := range all {
-		names = append(names, cell{Say: roleText(h.Role)})
+		names = append(names, kit.Cell{Say: roleText(h.Role)})
 	}
-	return naming(ui.T("Roles that they cannot use any more"), names), nil
+	return kit.Naming(ui.T("Roles that they cannot use any more"), names), nil
 }
 
-func (c *Console) askUnassign(v *visit) (confirmation, error) {
-	p, err := c.o.Directory.Person(v.r.Context(), v.r.PathValue("id"))
+func (c *Console) askUnassign(v *kit.Visit) (kit.Confirmation, error) {
+	p, err := c.o.Directory.Person(v.Context(), v.PathValue("id"))
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	role := admin.Role(v.r.PathValue("role"))
-	all, err := c.rolesOf(v.r.Context(), p)
+	role := admin.Role(v.PathValue("role"))
+	all, err := c.rolesOf(v.Context(), p)
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	q := confirmation{
-		title: ui.T("Take a role away from %s?", nameOf(p)), button: ui.T("Take away"), back: "/roles", state: p.ID + " " + string(role),
-		lead: ui.T("From now on the person, and every API token that they made, may not do any more what only this role allows."),
-		hits: []hit{hitting(ui.T("Role"), cell{Say: roleText(role)}), hitting(ui.T("Person"), cell{Text: nameOf(p), Also: p.Profile.Email, Href: c.personPath(p.ID)})},
+	q := kit.Confirmation{
+		Title: ui.T("Take a role away from %s?", kit.NameOf(p)), Button: ui.T("Take away"), Back: "/roles", State: p.ID + " " + string(role),
+		Lead: ui.T("From now on the person, and every API token that they made, may not do any more what only this role allows."),
+		Hits: []kit.Hit{kit.Hitting(ui.T("Role"), kit.Cell{Say: roleText(role)}), kit.Hitting(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Also: p.Profile.Email, Href: c.personPath(p.ID)})},
 	}
 	for _, h := range all {
 		if h.Role == role && h.Source != admin.Assigned {
-			q.hits = append(q.hits, hitting(ui.T("The role stays, by this group"), cell{Text: h.Source}))
+			q.Hits = append(q.Hits, kit.Hitting(ui.T("The role stays, by this group"), kit.Cell{Text: h.Source}))
 		}
 	}
 	return q, nil
@@ -168,7 +169,7 @@ type assignView struct {
 type personChoice struct{ ID, Name, Email string }
 
 func choiceOf(p directory.Person) personChoice {
-	return personChoice{p.ID, nameOf(p), p.Profile.Email}
+	return personChoice{p.ID, kit.NameOf(p), p.Profile.Email}
 }
 
 // roleChoice is one role of a form.
@@ -187,17 +188,17 @@ func roleChoices() []roleChoice {
 }
 
 // showAssign asks whom, and then which role.
-func (c *Console) showAssign(v *visit) (answer, error) {
-	page := assignView{Action: c.path("/roles/assign"), Back: c.path("/roles"), Search: v.query.Get("q"), Roles: roleChoices()}
-	if id := v.query.Get("person"); id != "" {
-		p, err := c.o.Directory.Person(v.r.Context(), id)
+func (c *Console) showAssign(v *kit.Visit) (kit.Answer, error) {
+	page := assignView{Action: c.Path("/roles/assign"), Back: c.Path("/roles"), Search: v.Query.Get("q"), Roles: roleChoices()}
+	if id := v.Query.Get("person"); id != "" {
+		p, err := c.o.Directory.Person(v.Context(), id)
 		if err != nil {
 			return nil, err
 		}
 		one := choiceOf(p)
 		page.Person = &one
 	} else if page.Search != "" {
-		found, _, err := c.o.Directory.Search(v.r.Context(), directory.Query{Text: page.Search, Limit: few})
+		found, _, err := c.o.Directory.Search(v.Context(), directory.Query{Text: page.Search, Limit: kit.Few})
 		if err != nil {
 			return nil, err
 		}
@@ -205,17 +206,17 @@ func (c *Console) showAssign(v *visit) (answer, error) {
 			page.People = append(page.People, choiceOf(p))
 		}
 	}
-	return view{title: ui.T("Give a role"), crumbs: v.crumbs(ui.T("Roles"), "/roles"), template: "assign", data: page}, nil
+	return kit.View{Title: ui.T("Give a role"), Crumbs: v.Crumbs(ui.T("Roles"), "/roles"), Template: "assign", Data: page}, nil
 }
 
-func (c *Console) assign(v *visit) (answer, error) {
-	person, role := v.form.Get("person"), v.form.Get("role")
+func (c *Console) assign(v *kit.Visit) (kit.Answer, error) {
+	person, role := v.Form.Get("person"), v.Form.Get("role")
 	if person == "" || role == "" {
 		return nil, fault.New(fault.Invalid, "role_incomplete", "choose a person and a role")
 	}
-	status, _, err := v.callWith("assignRole", map[string]string{"id": person, "role": role}, nil)
+	status, _, err := v.CallWith("assignRole", map[string]string{"id": person, "role": role}, nil)
 	if err != nil {
 		return nil, err
 	}
-	return v.onward(status, fill("/people/{id}", person), "role-assigned"), nil
+	return v.Onward(status, kit.Fill("/people/{id}", person), "role-assigned"), nil
 }

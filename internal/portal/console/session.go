@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -15,8 +16,8 @@ func sessionHistory(s session.Session) audit.Query {
 }
 
 // appsOfSession lists the apps that got tokens in a session.
-func (c *Console) appsOfSession(ctx context.Context, s session.Session) (block, error) {
-	b := block{
+func (c *Console) appsOfSession(ctx context.Context, s session.Session) (kit.Block, error) {
+	b := kit.Block{
 		ID: "apps", Title: ui.T("Apps"), Note: ui.T("They got tokens in this session, and are told when it ends."),
 		Heads: []ui.Text{ui.T("App"), ui.T("Client"), ui.T("First used")}, Empty: ui.T("No app has been opened yet."),
 	}
@@ -29,34 +30,34 @@ func (c *Console) appsOfSession(ctx context.Context, s session.Session) (block, 
 		return b, err
 	}
 	for _, p := range all {
-		b.Rows = append(b.Rows, row{Cells: []cell{names.cell(p.App), {Text: p.Client, Code: true}, {Time: p.First}}})
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{names.cell(p.App), {Text: p.Client, Code: true}, {Time: p.First}}})
 	}
 	return b, nil
 }
 
-func (c *Console) askEndSession(v *visit) (confirmation, error) {
+func (c *Console) askEndSession(v *kit.Visit) (kit.Confirmation, error) {
 	s, err := c.session(v)
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	p, err := c.o.Directory.Person(v.r.Context(), s.Person)
+	p, err := c.o.Directory.Person(v.Context(), s.Person)
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	apps, err := c.appsOfSession(v.r.Context(), s)
+	apps, err := c.appsOfSession(v.Context(), s)
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	var told []cell
+	var told []kit.Cell
 	for _, r := range apps.Rows {
 		told = append(told, r.Cells[0])
 	}
-	return confirmation{
-		title: ui.T("End the session of %s?", nameOf(p)), button: ui.T("End the session"), back: fill("/sessions/{id}", s.ID), state: s.ID,
-		lead: ui.T("This browser is signed out, and tokens that live with the session stop. Other sessions of the person go on."),
-		hits: []hit{
-			hitting(ui.T("Browser"), cell{Text: browserOf(s), Also: s.Address}),
-			naming(ui.T("Apps that are told"), told),
+	return kit.Confirmation{
+		Title: ui.T("End the session of %s?", kit.NameOf(p)), Button: ui.T("End the session"), Back: kit.Fill("/sessions/{id}", s.ID), State: s.ID,
+		Lead: ui.T("This browser is signed out, and tokens that live with the session stop. Other sessions of the person go on."),
+		Hits: []kit.Hit{
+			kit.Hitting(ui.T("Browser"), kit.Cell{Text: browserOf(s), Also: s.Address}),
+			kit.Naming(ui.T("Apps that are told"), told),
 		},
 	}, nil
 }

@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-func (c *Console) sessionPath(id string) string { return c.path(fill("/sessions/{id}", id)) }
+func (c *Console) sessionPath(id string) string { return c.Path(kit.Fill("/sessions/{id}", id)) }
 
 // browserOf says in a word or two what a session's browser calls itself.
 func browserOf(s session.Session) string {
@@ -33,29 +34,29 @@ func browserOf(s session.Session) string {
 	return cmp.Or(agent, "?")
 }
 
-func (c *Console) sessionList(v *visit, titles titles) *list[session.Found] {
-	return &list[session.Found]{
-		name: "sessions", path: c.path("/sessions"),
-		caption: ui.T("Sessions"), empty: ui.Empty{Icon: "device", Title: ui.T("Nobody is signed in like that.")},
-		filters: []filter{
+func (c *Console) sessionList(v *kit.Visit, titles titles) *kit.List[session.Found] {
+	return &kit.List[session.Found]{
+		Name: "sessions", Path: c.Path("/sessions"),
+		Caption: ui.T("Sessions"), Empty: ui.Empty{Icon: "device", Title: ui.T("Nobody is signed in like that.")},
+		Filters: []kit.Filter{
 			{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.r.Context())},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.Context())},
 			{Name: "app", Label: ui.T("App"), Options: titles.options()},
 		},
-		columns: []column[session.Found]{
-			{title: ui.T("Person"), name: "person", cell: func(s session.Found) cell {
-				return cell{Text: cmp.Or(s.Name, s.Person), Href: c.personPath(s.Person)}
+		Columns: []kit.Column[session.Found]{
+			{Title: ui.T("Person"), Name: "person", Cell: func(s session.Found) kit.Cell {
+				return kit.Cell{Text: cmp.Or(s.Name, s.Person), Href: c.personPath(s.Person)}
 			}},
-			{title: ui.T("Browser"), name: "browser", cell: func(s session.Found) cell {
-				return cell{Text: browserOf(s.Session), Also: s.Address, Href: c.sessionPath(s.ID)}
+			{Title: ui.T("Browser"), Name: "browser", Cell: func(s session.Found) kit.Cell {
+				return kit.Cell{Text: browserOf(s.Session), Also: s.Address, Href: c.sessionPath(s.ID)}
 			}},
-			{title: ui.T("Connection"), name: "connection", cell: func(s session.Found) cell { return cell{Text: s.Authentication.Connection} }},
-			{title: ui.T("Apps"), name: "apps", cell: func(s session.Found) cell { return cell{Text: titles.join(s.Apps)} }},
-			{title: ui.T("Began"), name: "created", cell: func(s session.Found) cell { return cell{Time: s.Created} }},
-			{title: ui.T("Last used"), name: "last_seen", cell: func(s session.Found) cell { return cell{Time: s.LastSeen} }},
-			{title: ui.T("Ends"), name: "until", cell: func(s session.Found) cell { return cell{Time: s.Until()} }},
+			{Title: ui.T("Connection"), Name: "connection", Cell: func(s session.Found) kit.Cell { return kit.Cell{Text: s.Authentication.Connection} }},
+			{Title: ui.T("Apps"), Name: "apps", Cell: func(s session.Found) kit.Cell { return kit.Cell{Text: titles.join(s.Apps)} }},
+			{Title: ui.T("Began"), Name: "created", Cell: func(s session.Found) kit.Cell { return kit.Cell{Time: s.Created} }},
+			{Title: ui.T("Last used"), Name: "last_seen", Cell: func(s session.Found) kit.Cell { return kit.Cell{Time: s.LastSeen} }},
+			{Title: ui.T("Ends"), Name: "until", Cell: func(s session.Found) kit.Cell { return kit.Cell{Time: s.Until()} }},
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]session.Found, string, error) {
+		Fetch: func(ctx context.Context, q kit.Query) ([]session.Found, string, error) {
 			person, err := c.personLike(ctx, q.Get("person"))
 			if err != nil {
 				return nil, "", err
@@ -67,45 +68,45 @@ func (c *Console) sessionList(v *visit, titles titles) *list[session.Found] {
 	}
 }
 
-func (c *Console) showSessions(v *visit) (answer, error) {
-	titles, err := c.appTitles(v.r.Context())
+func (c *Console) showSessions(v *kit.Visit) (kit.Answer, error) {
+	titles, err := c.appTitles(v.Context())
 	if err != nil {
 		return nil, err
 	}
-	return c.sessionList(v, titles).show(v, ui.T("Sessions"), listView{})
+	return c.sessionList(v, titles).Show(v, ui.T("Sessions"), kit.Around{})
 }
 
 // session finds a session that may be in use.
-func (c *Console) session(v *visit) (session.Session, error) {
-	s, err := c.o.Sessions.Find(v.r.Context(), v.r.PathValue("id"))
+func (c *Console) session(v *kit.Visit) (session.Session, error) {
+	s, err := c.o.Sessions.Find(v.Context(), v.PathValue("id"))
 	if err != nil {
 		return s, err
 	}
 	return s, nil
 }
 
-func (c *Console) showSession(v *visit) (answer, error) {
+func (c *Console) showSession(v *kit.Visit) (kit.Answer, error) {
 	s, err := c.session(v)
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.o.Directory.Person(v.r.Context(), s.Person)
+	p, err := c.o.Directory.Person(v.Context(), s.Person)
 	if err != nil {
 		return nil, err
 	}
 	a := s.Authentication
-	d := detail{
-		Facts: known(
-			fact{ui.T("Person"), []cell{{Text: nameOf(p), Href: c.personPath(p.ID)}}},
-			fact{ui.T("Connection"), []cell{{Text: a.Connection, Href: c.connectionPath(a.Connection)}}},
-			is(ui.T("Browser"), browserOf(s)), code(ui.T("User agent"), s.UserAgent), code(ui.T("Address"), s.Address),
-			is(ui.T("Authentication class"), a.ACR), is(ui.T("Methods"), strings.Join(a.AMR, ", ")), fact{ui.T("Authenticated"), []cell{{Time: a.Time}}},
-			fact{ui.T("Began"), []cell{{Time: s.Created}}}, fact{ui.T("Last used"), []cell{{Time: s.LastSeen}}},
-			fact{ui.T("Ends without use"), []cell{{Time: s.Until()}}}, fact{ui.T("Ends at the latest"), []cell{{Time: s.Expires}}}, code(ui.T("Session (sid)"), s.ID),
+	d := kit.Detail{
+		Facts: kit.Known(
+			kit.Says(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)}),
+			kit.Says(ui.T("Connection"), kit.Cell{Text: a.Connection, Href: c.connectionPath(a.Connection)}),
+			kit.Is(ui.T("Browser"), browserOf(s)), kit.Code(ui.T("User agent"), s.UserAgent), kit.Code(ui.T("Address"), s.Address),
+			kit.Is(ui.T("Authentication class"), a.ACR), kit.Is(ui.T("Methods"), strings.Join(a.AMR, ", ")), kit.When(ui.T("Authenticated"), a.Time),
+			kit.When(ui.T("Began"), s.Created), kit.When(ui.T("Last used"), s.LastSeen),
+			kit.When(ui.T("Ends without use"), s.Until()), kit.When(ui.T("Ends at the latest"), s.Expires), kit.Code(ui.T("Session (sid)"), s.ID),
 		),
-		Offers: v.offers(revokeWay(identity.KindSession, s.ID), way("/sessions/{id}/end", ui.T("End the session"), "danger out", s.ID)),
+		Offers: v.Offers(revokeWay(identity.KindSession, s.ID), kit.Way("/sessions/{id}/end", ui.T("End the session"), "danger out", s.ID)),
 	}
-	apps, err := c.appsOfSession(v.r.Context(), s)
+	apps, err := c.appsOfSession(v.Context(), s)
 	if err != nil {
 		return nil, err
 	}
@@ -117,5 +118,5 @@ func (c *Console) showSession(v *visit) (answer, error) {
 	if !history.Title.Empty() {
 		d.Blocks = append(d.Blocks, history)
 	}
-	return view{title: ui.T("Session of %s", nameOf(p)), crumbs: v.crumbs(ui.T("Sessions"), "/sessions"), template: "detail", data: d}, nil
+	return kit.View{Title: ui.T("Session of %s", kit.NameOf(p)), Crumbs: v.Crumbs(ui.T("Sessions"), "/sessions"), Template: "detail", Data: d}, nil
 }

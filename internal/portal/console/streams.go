@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -11,7 +12,9 @@ import (
 // recentSignals is how many signals the page of a stream shows.
 const recentSignals = 50
 
-func (c *Console) streamPath(id string) string { return c.path(fill("/operations/streams/{id}", id)) }
+func (c *Console) streamPath(id string) string {
+	return c.Path(kit.Fill("/operations/streams/{id}", id))
+}
 
 func streamTags(s signal.Stream) []ui.Tag {
 	tag := ui.Tag{Text: ui.T("Enabled"), Tone: ui.Good}
@@ -35,78 +38,80 @@ func methodText(s signal.Stream) ui.Text {
 	return ui.T("Pushed")
 }
 
-func (c *Console) streamList() *list[signal.Stream] {
-	return &list[signal.Stream]{
-		name: "streams", path: c.path("/operations/streams"),
-		caption: ui.T("Streams of shared signals, newest first"),
-		empty: ui.Empty{
+func (c *Console) streamList() *kit.List[signal.Stream] {
+	return &kit.List[signal.Stream]{
+		Name: "streams", Path: c.Path("/operations/streams"),
+		Caption: ui.T("Streams of shared signals, newest first"),
+		Empty: ui.Empty{
 			Icon: "link", Title: ui.T("No stream is like that."), Text: ui.T("An app or API makes its stream itself, to hear at once of what was revoked."),
 		},
-		filters: []filter{
+		Filters: []kit.Filter{
 			{Name: "client", Label: ui.T("Client"), Type: "text"},
 			{Name: "status", Label: ui.T("State"), Options: []ui.Option{
-				anything(), {Value: string(signal.Enabled), Text: ui.T("Enabled")}, {Value: string(signal.Paused), Text: ui.T("Paused")}, {Value: string(signal.Disabled), Text: ui.T("Disabled")},
+				kit.Anything(), {Value: string(signal.Enabled), Text: ui.T("Enabled")}, {Value: string(signal.Paused), Text: ui.T("Paused")}, {Value: string(signal.Disabled), Text: ui.T("Disabled")},
 			}},
-			{Name: "failing", Label: ui.T("Pushes"), Options: []ui.Option{anything(), {Value: "true", Text: ui.T("Fail")}, {Value: "false", Text: ui.T("Do not fail")}}},
+			{Name: "failing", Label: ui.T("Pushes"), Options: []ui.Option{kit.Anything(), {Value: "true", Text: ui.T("Fail")}, {Value: "false", Text: ui.T("Do not fail")}}},
 		},
-		columns: []column[signal.Stream]{
-			{title: ui.T("Client"), name: "client", cell: func(s signal.Stream) cell { return cell{Text: s.Client, Also: s.Description, Href: c.streamPath(s.ID)} }},
-			{title: ui.T("State"), name: "status", cell: func(s signal.Stream) cell { return cell{Tags: streamTags(s)} }},
-			{title: ui.T("Delivery"), name: "method", cell: func(s signal.Stream) cell { return cell{Say: methodText(s), Also: clip(s.Endpoint, 48)} }},
-			{title: ui.T("Waiting"), name: "waiting", cell: func(s signal.Stream) cell { return count(s.Waiting) }},
-			{title: ui.T("Oldest"), name: "oldest", cell: func(s signal.Stream) cell { return cell{Time: s.Oldest} }},
-			{title: ui.T("Last delivered"), name: "delivered_at", cell: func(s signal.Stream) cell { return cell{Time: s.DeliveredAt} }},
+		Columns: []kit.Column[signal.Stream]{
+			{Title: ui.T("Client"), Name: "client", Cell: func(s signal.Stream) kit.Cell {
+				return kit.Cell{Text: s.Client, Also: s.Description, Href: c.streamPath(s.ID)}
+			}},
+			{Title: ui.T("State"), Name: "status", Cell: func(s signal.Stream) kit.Cell { return kit.Cell{Tags: streamTags(s)} }},
+			{Title: ui.T("Delivery"), Name: "method", Cell: func(s signal.Stream) kit.Cell { return kit.Cell{Say: methodText(s), Also: kit.Clip(s.Endpoint, 48)} }},
+			{Title: ui.T("Waiting"), Name: "waiting", Cell: func(s signal.Stream) kit.Cell { return kit.Count(s.Waiting) }},
+			{Title: ui.T("Oldest"), Name: "oldest", Cell: func(s signal.Stream) kit.Cell { return kit.Cell{Time: s.Oldest} }},
+			{Title: ui.T("Last delivered"), Name: "delivered_at", Cell: func(s signal.Stream) kit.Cell { return kit.Cell{Time: s.DeliveredAt} }},
 		},
-		fetch: func(ctx context.Context, q listQuery) ([]signal.Stream, string, error) {
+		Fetch: func(ctx context.Context, q kit.Query) ([]signal.Stream, string, error) {
 			return c.o.Streams.Search(ctx, signal.Query{
-				Client: strings.TrimSpace(q.Get("client")), Status: signal.Status(q.Get("status")), Failing: truth(q.Get("failing")), Limit: q.Limit, After: q.After,
+				Client: strings.TrimSpace(q.Get("client")), Status: signal.Status(q.Get("status")), Failing: kit.Truth(q.Get("failing")), Limit: q.Limit, After: q.After,
 			})
 		},
 	}
 }
 
-func (c *Console) showStreams(v *visit) (answer, error) {
+func (c *Console) showStreams(v *kit.Visit) (kit.Answer, error) {
 	tabs, _, err := c.operationTabs(v, "streams")
 	if err != nil {
 		return nil, err
 	}
-	return c.streamList().show(v, ui.T("Operations"), listView{Tabs: tabs})
+	return c.streamList().Show(v, ui.T("Operations"), kit.Around{Tabs: tabs})
 }
 
-func (c *Console) showStream(v *visit) (answer, error) {
-	s, err := c.o.Streams.Find(v.r.Context(), v.r.PathValue("id"))
+func (c *Console) showStream(v *kit.Visit) (kit.Answer, error) {
+	s, err := c.o.Streams.Find(v.Context(), v.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	d := detail{
+	d := kit.Detail{
 		Tags: streamTags(s), Lead: ui.T("The app or API hears on it at once of what concerns its people: sessions that were revoked, accounts, claims and credentials that changed."),
-		Facts: known(
-			is(ui.T("Description"), s.Description), fact{ui.T("Delivery"), []cell{{Say: methodText(s)}}}, code(ui.T("Address of the receiver"), s.Endpoint),
-			each(ui.T("Carries"), shortTypes(s.DeliveredTypes()), true), is(ui.T("Reason for the state"), s.Reason),
-			fact{ui.T("Waiting"), []cell{count(s.Waiting)}}, fact{ui.T("Oldest"), []cell{{Time: s.Oldest}}},
-			fact{ui.T("Delivered"), []cell{count(s.Delivered)}}, fact{ui.T("Last delivered"), []cell{{Time: s.DeliveredAt}}},
-			fact{ui.T("Dropped"), []cell{count(s.Dropped)}}, fact{ui.T("Refused by the receiver"), []cell{count(s.Refused)}},
-			is(ui.T("Why the last push failed"), s.Error), fact{ui.T("Failed"), []cell{{Time: s.FailedAt}}}, fact{ui.T("Next try"), []cell{{Time: s.Next}}},
-			fact{ui.T("Since"), []cell{{Time: s.Created}}}, code(ui.T("Stream"), s.ID),
+		Facts: kit.Known(
+			kit.Is(ui.T("Description"), s.Description), kit.Says(ui.T("Delivery"), kit.Cell{Say: methodText(s)}), kit.Code(ui.T("Address of the receiver"), s.Endpoint),
+			kit.Each(ui.T("Carries"), shortTypes(s.DeliveredTypes()), true), kit.Is(ui.T("Reason for the state"), s.Reason),
+			kit.Says(ui.T("Waiting"), kit.Count(s.Waiting)), kit.When(ui.T("Oldest"), s.Oldest),
+			kit.Says(ui.T("Delivered"), kit.Count(s.Delivered)), kit.When(ui.T("Last delivered"), s.DeliveredAt),
+			kit.Says(ui.T("Dropped"), kit.Count(s.Dropped)), kit.Says(ui.T("Refused by the receiver"), kit.Count(s.Refused)),
+			kit.Is(ui.T("Why the last push failed"), s.Error), kit.When(ui.T("Failed"), s.FailedAt), kit.When(ui.T("Next try"), s.Next),
+			kit.When(ui.T("Since"), s.Created), kit.Code(ui.T("Stream"), s.ID),
 		),
 	}
-	var ways []offering
+	var ways []kit.Offering
 	if s.Status != signal.Enabled || s.Failures > 0 {
-		ways = append(ways, way("/operations/streams/{id}/enable", ui.T("Deliver now"), "primary refresh", s.ID))
+		ways = append(ways, kit.Way("/operations/streams/{id}/enable", ui.T("Deliver now"), "primary refresh", s.ID))
 	}
 	if s.Status == signal.Enabled {
-		ways = append(ways, way("/operations/streams/{id}/pause", ui.T("Pause"), "", s.ID))
+		ways = append(ways, kit.Way("/operations/streams/{id}/pause", ui.T("Pause"), "", s.ID))
 	}
 	if s.Status != signal.Disabled {
-		ways = append(ways, way("/operations/streams/{id}/disable", ui.T("Disable"), "danger", s.ID))
+		ways = append(ways, kit.Way("/operations/streams/{id}/disable", ui.T("Disable"), "danger", s.ID))
 	}
-	d.Offers = v.offers(append(ways, way("/operations/streams/{id}/remove", ui.T("Remove"), "danger trash", s.ID))...)
-	sets, err := c.o.Streams.Recent(v.r.Context(), s.ID, recentSignals)
+	d.Offers = v.Offers(append(ways, kit.Way("/operations/streams/{id}/remove", ui.T("Remove"), "danger trash", s.ID))...)
+	sets, err := c.o.Streams.Recent(v.Context(), s.ID, recentSignals)
 	if err != nil {
 		return nil, err
 	}
-	d.Blocks = []block{c.signalBlock(sets)}
-	return view{title: ui.T("Signals for %s", s.Client), crumbs: v.crumbs(ui.T("Operations"), "/operations/streams"), template: "detail", data: d}, nil
+	d.Blocks = []kit.Block{c.signalBlock(sets)}
+	return kit.View{Title: ui.T("Signals for %s", s.Client), Crumbs: v.Crumbs(ui.T("Operations"), "/operations/streams"), Template: "detail", Data: d}, nil
 }
 
 // shortTypes are the last parts of the URIs of types.
@@ -132,46 +137,46 @@ func signalTag(s signal.SetState) ui.Tag {
 }
 
 // signalBlock lists signals, with the entry of the audit log that each tells of.
-func (c *Console) signalBlock(sets []signal.Set) block {
-	b := block{
+func (c *Console) signalBlock(sets []signal.Set) kit.Block {
+	b := kit.Block{
 		ID: "signals", Title: ui.T("Newest signals"), Note: ui.T("What the receiver refuses is set aside among the jobs, where it can be tried again."),
 		Heads: []ui.Text{ui.T("Signal"), ui.T("State"), ui.T("Issued"), ui.T("Settled"), ui.T("Why")}, Empty: ui.T("Nothing has concerned this receiver yet."),
 	}
 	for _, s := range sets {
-		b.Rows = append(b.Rows, row{Cells: []cell{
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{
 			{Text: shortTypes([]string{s.Type})[0], Href: c.entryPath(s.Event)}, {Tags: []ui.Tag{signalTag(s.State)}}, {Time: s.Issued}, {Time: s.Settled}, {Text: s.Reason},
 		}})
 	}
 	return b
 }
 
-func (c *Console) askDisableStream(v *visit) (confirmation, error) {
-	return c.askStream(v, func(s signal.Stream) confirmation {
-		return confirmation{
-			title: ui.T("Disable the stream of %s?", s.Client), button: ui.T("Disable"),
-			lead: ui.T("Its receiver is told, and then hears nothing: what was revoked still stops at the broker, and at the receiver when its tokens end."),
+func (c *Console) askDisableStream(v *kit.Visit) (kit.Confirmation, error) {
+	return c.askStream(v, func(s signal.Stream) kit.Confirmation {
+		return kit.Confirmation{
+			Title: ui.T("Disable the stream of %s?", s.Client), Button: ui.T("Disable"),
+			Lead: ui.T("Its receiver is told, and then hears nothing: what was revoked still stops at the broker, and at the receiver when its tokens end."),
 		}
 	})
 }
 
-func (c *Console) askRemoveStream(v *visit) (confirmation, error) {
-	return c.askStream(v, func(s signal.Stream) confirmation {
-		return confirmation{
-			title: ui.T("Remove the stream of %s?", s.Client), button: ui.T("Remove"),
-			lead: ui.T("Its receiver hears nothing until it makes another: what was revoked still stops at the broker, and at the receiver when its tokens end."),
+func (c *Console) askRemoveStream(v *kit.Visit) (kit.Confirmation, error) {
+	return c.askStream(v, func(s signal.Stream) kit.Confirmation {
+		return kit.Confirmation{
+			Title: ui.T("Remove the stream of %s?", s.Client), Button: ui.T("Remove"),
+			Lead: ui.T("Its receiver hears nothing until it makes another: what was revoked still stops at the broker, and at the receiver when its tokens end."),
 		}
 	})
 }
 
-func (c *Console) askStream(v *visit, ask func(signal.Stream) confirmation) (confirmation, error) {
-	s, err := c.o.Streams.Find(v.r.Context(), v.r.PathValue("id"))
+func (c *Console) askStream(v *kit.Visit, ask func(signal.Stream) kit.Confirmation) (kit.Confirmation, error) {
+	s, err := c.o.Streams.Find(v.Context(), v.PathValue("id"))
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
 	q := ask(s)
-	q.back, q.state = fill("/operations/streams/{id}", s.ID), s.ID+string(s.Status)
-	q.hits = []hit{
-		hitting(ui.T("Client"), cell{Text: s.Client, Also: s.Description, Tags: streamTags(s)}),
+	q.Back, q.State = kit.Fill("/operations/streams/{id}", s.ID), s.ID+string(s.Status)
+	q.Hits = []kit.Hit{
+		kit.Hitting(ui.T("Client"), kit.Cell{Text: s.Client, Also: s.Description, Tags: streamTags(s)}),
 		{Label: ui.T("Signals that wait and are dropped"), Count: s.Waiting},
 	}
 	return q, nil

@@ -13,21 +13,22 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 var update = flag.Bool("update", false, "write testdata/roles.txt anew: look at what changed before it is committed")
 
 // try asks a rule about an app in every way that it answers.
-func (s *stage) try(ru rule, app, site string) []asked {
-	path := regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(strings.ReplaceAll(ru.path, "{name}", app), "none")
+func (s *stage) try(ru kit.Rule, app, site string) []asked {
+	path := regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(strings.ReplaceAll(ru.Path, "{name}", app), "none")
 	var all []asked
-	if ru.gets() {
+	if ru.Gets() {
 		all = append(all, s.get(path))
 	}
 	switch {
-	case ru.upload:
+	case ru.Upload:
 		all = append(all, s.upload(path, map[string]string{"manifest": "kind: none"}))
-	case ru.posts():
+	case ru.Posts():
 		all = append(all, s.post(path, url.Values{}, site))
 	}
 	return all
@@ -49,9 +50,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 	s.mapped("staff", "staff")
 	s.person("guest", "Guest", "staff")
 	var got strings.Builder
-	for _, ru := range s.console.rules {
-		if ru.right == "" {
-			t.Errorf("%s has no right", ru.path)
+	for _, ru := range s.console.server.Rules() {
+		if ru.Right == "" {
+			t.Errorf("%s has no right", ru.Path)
 		}
 		var may []string
 		for _, who := range []string{"admin", "security-reviewer", "approver", "app-owner", "app-owner/own", "auditor"} {
@@ -60,7 +61,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			denied := 0
 			for _, a := range answers {
 				if a.status >= http.StatusInternalServerError {
-					t.Errorf("%s as %s: %d %s", ru.path, who, a.status, a.body)
+					t.Errorf("%s as %s: %d %s", ru.Path, who, a.status, a.body)
 				}
 				if a.status == http.StatusForbidden {
 					denied++
@@ -71,32 +72,32 @@ func TestWhoMayDoWhat(t *testing.T) {
 				may = append(may, who)
 			case len(answers):
 			default:
-				t.Errorf("%s as %s: GET and POST differ", ru.path, who)
+				t.Errorf("%s as %s: GET and POST differ", ru.Path, who)
 			}
 		}
-		got.WriteString("/admin" + ru.path + ": " + strings.Join(may, " ") + "\n")
+		got.WriteString("/admin" + ru.Path + ": " + strings.Join(may, " ") + "\n")
 		s.who = "guest"
 		for _, a := range s.try(ru, "own", "same-origin") {
 			if a.status != http.StatusNotFound || strings.Contains(a.body, "Own App") {
-				t.Errorf("%s by somebody without a role: %d", ru.path, a.status)
+				t.Errorf("%s by somebody without a role: %d", ru.Path, a.status)
 			}
 		}
 		s.who = ""
 		for i, a := range s.try(ru, "own", "same-origin") {
-			if i == 0 && ru.gets() && (a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/sign-in?to=%2Fadmin")) {
-				t.Errorf("%s by nobody: %d %v", ru.path, a.status, a.header)
+			if i == 0 && ru.Gets() && (a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/sign-in?to=%2Fadmin")) {
+				t.Errorf("%s by nobody: %d %v", ru.Path, a.status, a.header)
 			}
-			if (i > 0 || !ru.gets()) && a.status != http.StatusNotFound {
-				t.Errorf("POST %s by nobody: %d", ru.path, a.status)
+			if (i > 0 || !ru.Gets()) && a.status != http.StatusNotFound {
+				t.Errorf("POST %s by nobody: %d", ru.Path, a.status)
 			}
 		}
-		if !ru.owned {
+		if !ru.Owned {
 			continue
 		}
 		s.who = "owner-own"
 		for _, a := range s.try(ru, "other", "same-origin") {
 			if a.status != http.StatusForbidden {
-				t.Errorf("%s of somebody else's app: %d", ru.path, a.status)
+				t.Errorf("%s of somebody else's app: %d", ru.Path, a.status)
 			}
 		}
 	}
@@ -132,31 +133,31 @@ func TestEveryActionTakesTheRightOfItsOperation(t *testing.T) {
 	}
 	places := regexp.MustCompile(`\{[a-z_]+\}`)
 	checked := 0
-	for _, ru := range s.console.rules {
-		if ru.operation == "" {
+	for _, ru := range s.console.server.Rules() {
+		if ru.Operation == "" {
 			continue
 		}
 		checked++
-		rt, ok := routes[ru.operation]
+		rt, ok := routes[ru.Operation]
 		if !ok {
-			t.Errorf("%s: the API has no operation %s", ru.path, ru.operation)
+			t.Errorf("%s: the API has no operation %s", ru.Path, ru.Operation)
 			continue
 		}
-		if rt.Right != rest.Anybody && (rt.Right != ru.right || rt.Owned != ru.owned) {
-			t.Errorf("%s takes %s and %s %s", ru.path, ru.right, rt.ID, rt.Right)
+		if rt.Right != rest.Anybody && (rt.Right != ru.Right || rt.Owned != ru.Owned) {
+			t.Errorf("%s takes %s and %s %s", ru.Path, ru.Right, rt.ID, rt.Right)
 		}
 		for _, place := range places.FindAllString(rt.Path, -1) {
-			if !strings.Contains(ru.path, place) {
-				t.Errorf("%s has no %s, which %s needs", ru.path, place, rt.ID)
+			if !strings.Contains(ru.Path, place) {
+				t.Errorf("%s has no %s, which %s needs", ru.Path, place, rt.ID)
 			}
 		}
-		for _, place := range places.FindAllString(ru.then, -1) {
-			if !strings.Contains(ru.path, place) {
-				t.Errorf("%s cannot lead on to %s", ru.path, ru.then)
+		for _, place := range places.FindAllString(ru.Then, -1) {
+			if !strings.Contains(ru.Path, place) {
+				t.Errorf("%s cannot lead on to %s", ru.Path, ru.Then)
 			}
 		}
-		if notice(ru.notice) == nil || !strings.Contains(ru.then, "/") {
-			t.Errorf("%s ends without a word", ru.path)
+		if notices()[ru.Notice].Empty() || !strings.Contains(ru.Then, "/") {
+			t.Errorf("%s ends without a word", ru.Path)
 		}
 	}
 	if checked < 15 {
@@ -168,14 +169,14 @@ func TestAFormOfAnotherSiteDoesNothing(t *testing.T) {
 	s := newStage(t)
 	s.app("own", "Own App", "people-tools")
 	s.as("ada", admin.Admin)
-	for _, ru := range s.console.rules {
-		if !ru.posts() || ru.upload {
+	for _, ru := range s.console.server.Rules() {
+		if !ru.Posts() || ru.Upload {
 			continue
 		}
 		for _, site := range []string{"cross-site", "same-site"} {
 			answers := s.try(ru, "own", site)
 			if a := answers[len(answers)-1]; a.status != http.StatusForbidden || !strings.Contains(a.body, "Another site sent this form") {
-				t.Errorf("%s from %s: %d", ru.path, site, a.status)
+				t.Errorf("%s from %s: %d", ru.Path, site, a.status)
 			}
 		}
 	}

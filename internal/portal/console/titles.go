@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -29,16 +30,16 @@ func (c *Console) appTitles(ctx context.Context) (titles, error) {
 }
 
 // cell names an app and leads to it. One that was removed has only its id.
-func (t titles) cell(id string) cell {
+func (t titles) cell(id string) kit.Cell {
 	a, ok := t.apps[id]
 	if !ok {
-		return cell{Say: ui.T("an app that was removed"), Also: id}
+		return kit.Cell{Say: ui.T("an app that was removed"), Also: id}
 	}
-	return cell{Text: cmp.Or(a.Title, a.Name), Href: t.path(id)}
+	return kit.Cell{Text: cmp.Or(a.Title, a.Name), Href: t.path(id)}
 }
 
 // path leads to an app that is there.
-func (t titles) path(id string) string { return t.c.path(fill("/apps/{name}", t.apps[id].Name)) }
+func (t titles) path(id string) string { return t.c.Path(kit.Fill("/apps/{name}", t.apps[id].Name)) }
 
 // name is what an app is called, or its id.
 func (t titles) name(id string) string {
@@ -64,5 +65,5 @@ func (t titles) options() []ui.Option {
 		all = append(all, ui.Option{Value: id, Text: ui.Plain(t.name(id))})
 	}
 	slices.SortFunc(all, func(a, b ui.Option) int { return cmp.Compare(a.Text.English(), b.Text.English()) })
-	return append([]ui.Option{anything()}, all...)
+	return append([]ui.Option{kit.Anything()}, all...)
 }

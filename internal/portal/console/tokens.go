@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -23,73 +24,73 @@ func roleTags(roles []admin.Role) []ui.Tag {
 	return tags
 }
 
-func lastUsed(t admin.Token) cell {
+func lastUsed(t admin.Token) kit.Cell {
 	if t.LastUsed.IsZero() {
-		return cell{Say: ui.T("never")}
+		return kit.Cell{Say: ui.T("never")}
 	}
-	return cell{Time: t.LastUsed}
+	return kit.Cell{Time: t.LastUsed}
 }
 
-func (c *Console) tokenList(v *visit) *list[admin.Token] {
-	names := v.refs()
-	return &list[admin.Token]{
-		name: "tokens", path: c.path("/tokens"), sorted: "-created",
-		caption: ui.T("API tokens that are good"), empty: ui.Empty{Icon: "key", Title: ui.T("There is no such token.")},
-		filters: []filter{
+func (c *Console) tokenList(v *kit.Visit) *kit.List[admin.Token] {
+	names := c.refs(v)
+	return &kit.List[admin.Token]{
+		Name: "tokens", Path: c.Path("/tokens"), Sorted: "-created",
+		Caption: ui.T("API tokens that are good"), Empty: ui.Empty{Icon: "key", Title: ui.T("There is no such token.")},
+		Filters: []kit.Filter{
 			{Name: "q", Label: ui.T("Name"), Type: "search"},
-			{Name: "role", Label: ui.T("Role"), Options: append([]ui.Option{anything()}, roleOptions()...)},
+			{Name: "role", Label: ui.T("Role"), Options: append([]ui.Option{kit.Anything()}, roleOptions()...)},
 		},
-		columns: []column[admin.Token]{
-			{title: ui.T("Token"), name: "name", sort: "name", cell: func(t admin.Token) cell { return cell{Text: t.Name, Also: joined(t.Apps)} }},
-			{title: ui.T("Roles"), name: "roles", cell: func(t admin.Token) cell { return cell{Tags: roleTags(t.Roles)} }},
-			{title: ui.T("Made by"), name: "created_by", cell: func(t admin.Token) cell { return names.cell(t.CreatedBy.Ref) }},
-			{title: ui.T("Created"), name: "created", sort: "created", cell: func(t admin.Token) cell { return cell{Time: t.Created} }},
-			{title: ui.T("Last used"), name: "last_used", sort: "used", cell: lastUsed},
-			{title: ui.T("Expires"), name: "expires", sort: "expires", cell: func(t admin.Token) cell { return cell{Time: t.Expires} }},
+		Columns: []kit.Column[admin.Token]{
+			{Title: ui.T("Token"), Name: "name", Sort: "name", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Text: t.Name, Also: kit.Joined(t.Apps)} }},
+			{Title: ui.T("Roles"), Name: "roles", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Tags: roleTags(t.Roles)} }},
+			{Title: ui.T("Made by"), Name: "created_by", Cell: func(t admin.Token) kit.Cell { return names.cell(t.CreatedBy.Ref) }},
+			{Title: ui.T("Created"), Name: "created", Sort: "created", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Time: t.Created} }},
+			{Title: ui.T("Last used"), Name: "last_used", Sort: "used", Cell: lastUsed},
+			{Title: ui.T("Expires"), Name: "expires", Sort: "expires", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Time: t.Expires} }},
 		},
-		offers: func(t admin.Token) []offer {
-			return v.offers(way("/tokens/{id}/revoke", ui.T("Revoke"), "danger", t.ID))
+		Offers: func(t admin.Token) []kit.Offer {
+			return v.Offers(kit.Way("/tokens/{id}/revoke", ui.T("Revoke"), "danger", t.ID))
 		},
-		fetch: shelf[admin.Token]{
-			all: func(ctx context.Context) ([]admin.Token, error) { return c.o.Admin.Tokens(ctx) },
-			id:  func(t admin.Token) string { return t.ID },
-			keep: func(t admin.Token, q listQuery) bool {
-				return contains(q.Get("q"), t.Name) && (q.Get("role") == "" || slices.Contains(t.Roles, admin.Role(q.Get("role"))))
+		Fetch: kit.Shelf[admin.Token]{
+			All: func(ctx context.Context) ([]admin.Token, error) { return c.o.Admin.Tokens(ctx) },
+			ID:  func(t admin.Token) string { return t.ID },
+			Keep: func(t admin.Token, q kit.Query) bool {
+				return kit.Contains(q.Get("q"), t.Name) && (q.Get("role") == "" || slices.Contains(t.Roles, admin.Role(q.Get("role"))))
 			},
-			orders: map[string]func(a, b admin.Token) int{
+			Orders: map[string]func(a, b admin.Token) int{
 				"name":    func(a, b admin.Token) int { return cmp.Compare(a.Name, b.Name) },
 				"created": func(a, b admin.Token) int { return a.Created.Compare(b.Created) },
 				"used":    func(a, b admin.Token) int { return a.LastUsed.Compare(b.LastUsed) },
 				"expires": func(a, b admin.Token) int { return a.Expires.Compare(b.Expires) },
 			},
-		}.fetch,
+		}.Fetch,
 	}
 }
 
-func (c *Console) showTokens(v *visit) (answer, error) {
-	return c.tokenList(v).show(v, ui.T("API tokens"), listView{Offers: append(
-		v.offers(way("/tokens/new", ui.T("New token"), "primary plus")),
-		offer{Text: ui.T("What they can do"), Href: c.o.Prefix + "/api/v1/"},
+func (c *Console) showTokens(v *kit.Visit) (kit.Answer, error) {
+	return c.tokenList(v).Show(v, ui.T("API tokens"), kit.Around{Offers: append(
+		v.Offers(kit.Way("/tokens/new", ui.T("New token"), "primary plus")),
+		kit.Offer{Text: ui.T("What they can do"), Href: c.Prefix + "/api/v1/"},
 	)})
 }
 
-func (c *Console) askRevokeToken(v *visit) (confirmation, error) {
-	all, err := c.o.Admin.Tokens(v.r.Context())
+func (c *Console) askRevokeToken(v *kit.Visit) (kit.Confirmation, error) {
+	all, err := c.o.Admin.Tokens(v.Context())
 	if err != nil {
-		return confirmation{}, err
+		return kit.Confirmation{}, err
 	}
-	i := slices.IndexFunc(all, func(t admin.Token) bool { return t.ID == v.r.PathValue("id") })
+	i := slices.IndexFunc(all, func(t admin.Token) bool { return t.ID == v.PathValue("id") })
 	if i < 0 {
-		return confirmation{}, admin.ErrTokenNotFound
+		return kit.Confirmation{}, admin.ErrTokenNotFound
 	}
 	t := all[i]
-	return confirmation{
-		title: ui.T("Revoke the token %s?", t.Name), button: ui.T("Revoke"), back: "/tokens", state: t.ID,
-		lead: ui.T("Whatever uses it is refused at once. This cannot be taken back; another token can be made."),
-		hits: []hit{
-			hitting(ui.T("Roles"), cell{Tags: roleTags(t.Roles)}),
-			hitting(ui.T("Made by"), v.refs().cell(t.CreatedBy.Ref)),
-			hitting(ui.T("Last used"), lastUsed(t)),
+	return kit.Confirmation{
+		Title: ui.T("Revoke the token %s?", t.Name), Button: ui.T("Revoke"), Back: "/tokens", State: t.ID,
+		Lead: ui.T("Whatever uses it is refused at once. This cannot be taken back; another token can be made."),
+		Hits: []kit.Hit{
+			kit.Hitting(ui.T("Roles"), kit.Cell{Tags: roleTags(t.Roles)}),
+			kit.Hitting(ui.T("Made by"), c.refs(v).cell(t.CreatedBy.Ref)),
+			kit.Hitting(ui.T("Last used"), lastUsed(t)),
 		},
 	}, nil
 }
@@ -103,25 +104,25 @@ type tokenView struct {
 	Fault ui.Text
 }
 
-func (c *Console) tokenForm(v *visit) tokenView {
-	page := tokenView{Action: c.path("/tokens/new"), Back: c.path("/tokens"), Days: "90", Roles: roleChoices()}
+func (c *Console) tokenForm(v *kit.Visit) tokenView {
+	page := tokenView{Action: c.Path("/tokens/new"), Back: c.Path("/tokens"), Days: "90", Roles: roleChoices()}
 	// Nobody gives a token a role that they do not have: see admin.Service.
-	if !v.who.Has(admin.Admin) {
-		page.Roles = slices.DeleteFunc(page.Roles, func(r roleChoice) bool { return !v.who.Has(admin.Role(r.Value)) })
+	if !v.Who.Has(admin.Admin) {
+		page.Roles = slices.DeleteFunc(page.Roles, func(r roleChoice) bool { return !v.Who.Has(admin.Role(r.Value)) })
 	}
 	return page
 }
 
-func (c *Console) showNewToken(v *visit) (answer, error) {
-	return view{title: ui.T("New token"), crumbs: v.crumbs(ui.T("API tokens"), "/tokens"), template: "token", data: c.tokenForm(v)}, nil
+func (c *Console) showNewToken(v *kit.Visit) (kit.Answer, error) {
+	return kit.View{Title: ui.T("New token"), Crumbs: v.Crumbs(ui.T("API tokens"), "/tokens"), Template: "token", Data: c.tokenForm(v)}, nil
 }
 
-func (c *Console) newToken(v *visit) (answer, error) {
+func (c *Console) newToken(v *kit.Visit) (kit.Answer, error) {
 	page := c.tokenForm(v)
-	page.Name, page.Apps, page.Days = v.form.Get("name"), v.form.Get("apps"), v.form.Get("days")
-	wanted := admin.NewToken{Name: strings.TrimSpace(v.form.Get("name")), Apps: strings.Fields(v.form.Get("apps"))}
+	page.Name, page.Apps, page.Days = v.Form.Get("name"), v.Form.Get("apps"), v.Form.Get("days")
+	wanted := admin.NewToken{Name: strings.TrimSpace(v.Form.Get("name")), Apps: strings.Fields(v.Form.Get("apps"))}
 	for _, r := range admin.Roles() {
-		if v.form.Get("role-"+string(r)) != "" {
+		if v.Form.Get("role-"+string(r)) != "" {
 			wanted.Roles = append(wanted.Roles, r)
 		}
 	}
@@ -132,11 +133,11 @@ func (c *Console) newToken(v *visit) (answer, error) {
 	if wanted.Days == 0 {
 		wanted.Days = -1
 	}
-	_, body, err := v.call("createToken", wanted)
+	_, body, err := v.Call("createToken", wanted)
 	if kind := fault.KindOf(err); err != nil && (kind == fault.Invalid || kind == fault.Denied) {
-		page.Fault = c.o.UI.Say(v.r, err)
-		return view{
-			status: http.StatusUnprocessableEntity, title: ui.T("New token"), crumbs: v.crumbs(ui.T("API tokens"), "/tokens"), template: "token", data: page,
+		page.Fault = v.Say(err)
+		return kit.View{
+			Status: http.StatusUnprocessableEntity, Title: ui.T("New token"), Crumbs: v.Crumbs(ui.T("API tokens"), "/tokens"), Template: "token", Data: page,
 		}, nil
 	}
 	if err != nil {
@@ -148,8 +149,8 @@ func (c *Console) newToken(v *visit) (answer, error) {
 	if err := json.Unmarshal(body, &made); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	return view{title: ui.T("The new token"), template: "secret", data: secretView{
+	return kit.View{Title: ui.T("The new token"), Template: "secret", Data: kit.Secret{
 		Lead:  ui.T("Keep it now: it is not shown again. Whoever has it may do what its roles allow."),
-		Label: ui.T("API token"), Secret: made.Secret, Back: c.path("/tokens"),
+		Label: ui.T("API token"), Secret: made.Secret, Back: c.Path("/tokens"),
 	}}, nil
 }

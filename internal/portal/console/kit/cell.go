@@ -1,4 +1,4 @@
-package console
+package kit
 
 import (
 	"strconv"
@@ -8,8 +8,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// cell is what one row says in one column. Everything but Also may be empty.
-type cell struct {
+// Cell is what one row says in one column. Everything but Also may be empty.
+type Cell struct {
 	// Text is somebody's or something's name; Say is said in the page's language.
 	Text string
 	Say  ui.Text
@@ -29,7 +29,7 @@ type cell struct {
 }
 
 // plain is the cell in a file: English, and a time as in RFC 3339.
-func (c cell) plain() string {
+func (c Cell) plain() string {
 	if c.Raw != "" {
 		return c.Raw
 	}
@@ -53,13 +53,21 @@ func (c cell) plain() string {
 }
 
 // Stamp is an exact time, as logs have it.
-func (c cell) Stamp() string { return c.Time.UTC().Format("2006-01-02 15:04:05") }
+func (c Cell) Stamp() string { return c.Time.UTC().Format("2006-01-02 15:04:05") }
 
 // RFC3339 is the time for machines.
-func (c cell) RFC3339() string { return c.Time.UTC().Format(time.RFC3339) }
+func (c Cell) RFC3339() string { return c.Time.UTC().Format(time.RFC3339) }
 
-// count is the cell of a number.
-func count(n int64) cell { return cell{Number: n, Counted: true} }
+// Count is the cell of a number.
+func Count(n int64) Cell { return Cell{Number: n, Counted: true} }
 
-// joined is a list of words in one text.
-func joined(words []string) string { return strings.Join(words, ", ") }
+// Joined is a list of words in one text.
+func Joined(words []string) string { return strings.Join(words, ", ") }
+
+// Clip cuts a text that is longer than n runes.
+func Clip(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n]) + "…"
+	}
+	return text
+}

@@ -1,4 +1,4 @@
-package console
+package kit
 
 import (
 	"errors"
@@ -20,22 +20,22 @@ var errNothing = fault.New(fault.NotFound, "page_not_found", "there is no such p
 const refreshed = "live"
 
 // Mount adds the pages and actions of the table.
-func (c *Console) Mount(mux *http.ServeMux) {
-	same := c.o.UI.SameOrigin()
-	for _, ru := range c.rules {
-		if ru.gets() {
-			mux.HandleFunc("GET "+base+ru.path, func(w http.ResponseWriter, r *http.Request) { c.serve(w, r, ru) })
+func (s *Server) Mount(mux *http.ServeMux) {
+	same := s.o.UI.SameOrigin()
+	for _, ru := range s.rules {
+		if ru.Gets() {
+			mux.HandleFunc("GET "+Base+ru.Path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, ru) })
 		}
-		if ru.posts() {
-			mux.Handle("POST "+base+ru.path, same.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.serve(w, r, ru) })))
+		if ru.Posts() {
+			mux.Handle("POST "+Base+ru.Path, same.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, ru) })))
 		}
 	}
 }
 
 // serve is what every request goes through: who asks, may they, is the request
 // whole, was what it hits shown to them, do it, answer.
-func (c *Console) serve(w http.ResponseWriter, r *http.Request, ru rule) {
-	v := &visit{c: c, w: w, r: r, rule: ru}
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, ru Rule) {
+	v := &Visit{s: s, w: w, Request: r, rule: ru}
 	err := v.identify()
 	if errors.Is(err, session.ErrNotFound) && r.Header.Get("HX-Request") == "true" {
 		// A sign-in is no part of a page: the whole page is asked for again.
@@ -48,7 +48,7 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request, ru rule) {
 		if r.URL.RawQuery != "" {
 			here += "?" + r.URL.RawQuery
 		}
-		c.o.SignIn(w, r, here)
+		s.o.SignIn(w, r, here)
 		return
 	}
 	for _, step := range []func() error{v.permit, v.read} {
@@ -56,54 +56,54 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request, ru rule) {
 			err = step()
 		}
 	}
-	var a answer
+	var a Answer
 	if err == nil {
 		a, err = v.run()
 	}
 	if err != nil {
-		if len(v.who.Roles) > 0 {
-			c.o.UI.Error(w, r, err, ui.Link{Text: ui.T("Back to the overview"), Href: c.path("")})
+		if len(v.Who.Roles) > 0 {
+			s.o.UI.Error(w, r, err, ui.Link{Text: ui.T("Back to the overview"), Href: s.o.Path("")})
 			return
 		}
-		c.o.UI.Error(w, r, err)
+		s.o.UI.Error(w, r, err)
 		return
 	}
 	a.write(v)
 }
 
 // identify finds out whose browser it is and what they may do.
-func (v *visit) identify() error {
-	find := v.c.o.Current
-	if v.r.Header.Get("HX-Target") == refreshed {
-		find = v.c.o.Peek
+func (v *Visit) identify() error {
+	find := v.s.o.Current
+	if v.Request.Header.Get("HX-Target") == refreshed {
+		find = v.s.o.Peek
 	}
-	s, err := find(v.r)
+	browser, err := find(v.Request)
 	if err != nil {
 		return err
 	}
-	v.person, err = v.c.o.People.Usable(v.r.Context(), s.Person, s.Authentication.Connection)
+	v.Person, err = v.s.o.People.Usable(v.Context(), browser.Person, browser.Authentication.Connection)
 	if errors.Is(err, directory.ErrPersonNotFound) {
 		return session.ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	v.who, err = v.c.o.Admin.Of(v.r.Context(), v.person)
+	v.Who, err = v.s.o.Admin.Of(v.Context(), v.Person)
 	return err
 }
 
 // permit holds the visit to the rule of what it asks for.
-func (v *visit) permit() error {
-	if len(v.who.Roles) == 0 {
+func (v *Visit) permit() error {
+	if len(v.Who.Roles) == 0 {
 		return errNothing
 	}
-	if v.may(v.rule, v.r.PathValue("name"), "") {
+	if v.may(v.rule, v.PathValue("name"), "") {
 		return nil
 	}
-	if !v.rule.owned {
+	if !v.rule.Owned {
 		return admin.ErrForbidden
 	}
-	app, err := v.c.o.Apps.App(v.r.Context(), v.r.PathValue("name"))
+	app, err := v.s.o.Apps.App(v.Context(), v.PathValue("name"))
 	switch {
 	case errors.Is(err, catalog.ErrAppNotFound):
 		return admin.ErrForbidden
@@ -117,49 +117,49 @@ func (v *visit) permit() error {
 
 // may reports whether whoever visits may do what the rule is about; name and team
 // are those of the app that an owned rule is asked about, empty elsewhere.
-func (v *visit) may(ru rule, name, team string) bool {
-	if ru.owned {
-		return v.who.MayApp(ru.right, name, team)
+func (v *Visit) may(ru Rule, name, team string) bool {
+	if ru.Owned {
+		return v.Who.MayApp(ru.Right, name, team)
 	}
-	return v.who.May(ru.right)
+	return v.Who.May(ru.Right)
 }
 
 // read takes the parameters in, and refuses those that the rule does not know: a
 // filter with a slip of the pen must not select everything.
-func (v *visit) read() (err error) {
-	if v.query, err = httpx.Query(v.r); err != nil {
+func (v *Visit) read() (err error) {
+	if v.Query, err = httpx.Query(v.Request); err != nil {
 		return err
 	}
-	if v.r.Method != http.MethodPost {
+	if v.Request.Method != http.MethodPost {
 		return nil
 	}
-	if v.rule.upload {
-		v.form, err = readUpload(v.w, v.r)
+	if v.rule.Upload {
+		v.Form, err = readUpload(v.w, v.Request)
 		return err
 	}
-	v.form, err = httpx.Form(v.r)
+	v.Form, err = httpx.Form(v.Request)
 	return err
 }
 
 // run does what the rule says.
-func (v *visit) run() (answer, error) {
+func (v *Visit) run() (Answer, error) {
 	ru := v.rule
 	do := v.operate
-	if ru.act != nil {
-		do = func() (answer, error) { return ru.act(v) }
+	if ru.Act != nil {
+		do = func() (Answer, error) { return ru.Act(v) }
 	}
 	switch {
-	case ru.ask == nil && v.r.Method == http.MethodPost:
+	case ru.Ask == nil && v.Request.Method == http.MethodPost:
 		return do()
-	case ru.ask == nil:
-		return ru.show(v)
+	case ru.Ask == nil:
+		return ru.Show(v)
 	}
-	q, err := ru.ask(v)
+	q, err := ru.Ask(v)
 	if err != nil {
 		return nil, err
 	}
-	switch seen := v.form.Get(seenField); {
-	case v.r.Method != http.MethodPost:
+	switch seen := v.Form.Get(seenField); {
+	case v.Request.Method != http.MethodPost:
 		return v.question(q, nil), nil
 	case seen == "":
 		return v.question(q, &ui.Notice{Text: ui.T("Nothing has been done yet: look at what it hits first."), Tone: ui.Warn}), nil

@@ -1,4 +1,4 @@
-package console
+package kit
 
 import (
 	"context"
@@ -26,20 +26,20 @@ type file struct {
 	send        func(context.Context, io.Writer) error
 }
 
-func (f file) write(v *visit) {
+func (f file) write(v *Visit) {
 	h := v.w.Header()
 	h.Set("Content-Type", f.media)
 	h.Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
 	h.Set("Cache-Control", "no-store")
 	// The connection's own limit is for pages. One that has none, as in a test, does without.
-	err := http.NewResponseController(v.w).SetWriteDeadline(v.c.o.Now().Add(exportTime))
+	err := http.NewResponseController(v.w).SetWriteDeadline(v.s.o.Now().Add(exportTime))
 	if err == nil || errors.Is(err, http.ErrNotSupported) {
-		err = f.send(v.r.Context(), v.w)
+		err = f.send(v.Context(), v.w)
 	}
 	if err != nil {
 		// The status is sent: only an answer that breaks off says that it is not whole.
-		httpx.Report(v.r.Context(), err)
-		v.c.o.Log.ErrorContext(v.r.Context(), "export broken off", slog.String("file", f.name), slog.Any("error", err))
+		httpx.Report(v.Context(), err)
+		v.s.o.Log.ErrorContext(v.Context(), "export broken off", slog.String("file", f.name), slog.Any("error", err))
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -47,11 +47,11 @@ func (f file) write(v *visit) {
 // export answers with everything that the filters select, in the list's order:
 // comma-separated values of what the columns show, or JSON lines of the things
 // themselves, as the management API has them.
-func (l *list[T]) export(q listQuery, format string) (answer, error) {
+func (l *List[T]) export(q Query, format string) (Answer, error) {
 	q.After, q.Limit = "", exportRows
 	rows := func(ctx context.Context, each func(T) error) error {
 		for {
-			page, next, err := l.fetch(ctx, q)
+			page, next, err := l.Fetch(ctx, q)
 			if err != nil {
 				return err
 			}
@@ -68,9 +68,9 @@ func (l *list[T]) export(q listQuery, format string) (answer, error) {
 	}
 	switch format {
 	case "csv":
-		return file{l.name + ".csv", "text/csv; charset=utf-8; header=present", func(ctx context.Context, w io.Writer) error { return l.csv(ctx, w, rows) }}, nil
+		return file{l.Name + ".csv", "text/csv; charset=utf-8; header=present", func(ctx context.Context, w io.Writer) error { return l.csv(ctx, w, rows) }}, nil
 	case "jsonl":
-		return file{l.name + ".jsonl", "application/jsonl", func(ctx context.Context, w io.Writer) error {
+		return file{l.Name + ".jsonl", "application/jsonl", func(ctx context.Context, w io.Writer) error {
 			enc := json.NewEncoder(w)
 			return rows(ctx, func(row T) error { return enc.Encode(row) })
 		}}, nil
@@ -78,18 +78,18 @@ func (l *list[T]) export(q listQuery, format string) (answer, error) {
 	return nil, fault.New(fault.Invalid, "parameter_invalid", "the formats are csv and jsonl").At(formatParameter)
 }
 
-func (l *list[T]) csv(ctx context.Context, w io.Writer, rows func(context.Context, func(T) error) error) error {
+func (l *List[T]) csv(ctx context.Context, w io.Writer, rows func(context.Context, func(T) error) error) error {
 	out := httpx.NewCSV(w)
-	cells := make([]string, len(l.columns))
-	for i, c := range l.columns {
-		cells[i] = c.name
+	cells := make([]string, len(l.Columns))
+	for i, c := range l.Columns {
+		cells[i] = c.Name
 	}
 	if err := out.Write(cells...); err != nil {
 		return err
 	}
 	err := rows(ctx, func(row T) error {
-		for i, c := range l.columns {
-			cells[i] = c.cell(row).plain()
+		for i, c := range l.Columns {
+			cells[i] = c.Cell(row).plain()
 		}
 		return out.Write(cells...)
 	})

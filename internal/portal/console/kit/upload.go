@@ -1,4 +1,4 @@
-package console
+package kit
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 // fileField is the form field of a file; its content is read like a text.
 const fileField = "file"
 
-// maxUpload bounds a form with a file, in bytes.
-const maxUpload = 1 << 20
+// MaxUpload bounds a form with a file, in bytes.
+const MaxUpload = 1 << 20
 
 var errUpload = fault.New(fault.Invalid, "upload_unreadable", "the form could not be read, or has more than 1 MiB")
 
@@ -26,7 +26,7 @@ func readUpload(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "multipart/form-data" {
 		return nil, httpx.ErrMediaType
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	r.Body = http.MaxBytesReader(w, r.Body, MaxUpload)
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, errUpload
