@@ -8,22 +8,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// offlineTag says that an app's access goes on while the person is away.
-func offlineTag(a grant.Access) []ui.Tag {
-	if a.Offline {
-		return []ui.Tag{{Text: ui.T("Offline")}}
-	}
-	return nil
-}
-
-// usedCell is when an app last used what it holds.
-func usedCell(a grant.Access) kit.Cell {
-	if a.LastUse.IsZero() {
-		return kit.Cell{Say: ui.T("never")}
-	}
-	return kit.Cell{Time: a.LastUse}
-}
-
 // joinedNonEmpty joins what is there.
 func joinedNonEmpty(texts ...string) string {
 	var some []string
@@ -41,7 +25,7 @@ func (c *Console) askWithdraw(v *kit.Visit) (kit.Confirmation, error) {
 	if err != nil {
 		return kit.Confirmation{}, err
 	}
-	names, err := c.appTitles(ctx)
+	names, err := c.AppTitles(ctx)
 	if err != nil {
 		return kit.Confirmation{}, err
 	}
@@ -51,9 +35,9 @@ func (c *Console) askWithdraw(v *kit.Visit) (kit.Confirmation, error) {
 	}
 	app := v.PathValue("app")
 	q := kit.Confirmation{
-		Title: ui.T("Withdraw the access of %s?", names.name(app)), Button: ui.T("Withdraw"), Back: "/people/" + p.ID, State: app,
+		Title: ui.T("Withdraw the access of %s?", names.Name(app)), Button: ui.T("Withdraw"), Back: "/people/" + p.ID, State: app,
 		Lead: ui.T("The app's tokens for this person stop at once. When they open it next, they are asked again where consent is needed."),
-		Hits: []kit.Hit{kit.Hitting(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Also: p.Profile.Email, Href: c.personPath(p.ID)})},
+		Hits: []kit.Hit{kit.Hitting(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Also: p.Profile.Email, Href: c.PersonPath(p.ID)})},
 	}
 	for _, a := range held {
 		if a.App == app {

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -27,7 +28,7 @@ func (c *Console) showApp(v *kit.Visit) (kit.Answer, error) {
 		return nil, err
 	}
 	d := kit.Detail{
-		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{appTag(a)}, Facts: c.appFacts(a), Offers: c.appOffers(v, a),
+		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: c.appFacts(a), Offers: c.appOffers(v, a),
 		Blocks: []kit.Block{groups}, Notices: missing(a),
 	}
 	if v.Who.May(admin.ReadSessions) {
@@ -37,7 +38,7 @@ func (c *Console) showApp(v *kit.Visit) (kit.Answer, error) {
 		}
 		d.Blocks = append(d.Blocks, holders)
 	}
-	history, err := c.auditBlock(v, audit.Query{Subject: identity.App(a.ID).String()})
+	history, err := c.History(v, audit.Query{Subject: identity.App(a.ID).String()})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (c *Console) appOffers(v *kit.Visit, a catalog.App) []kit.Offer {
 		list = append(list, kit.OfApp(a, "/apps/{name}/secret", ui.T("New client secret"), " key"))
 	}
 	if id := a.Manifest.Spec.Identity; id.OIDC != nil || id.Resource != nil {
-		list = append(list, kit.OfApp(a, "/apps/{name}/exchanges", ui.T("Exchanged tokens"), " arrow"), revokeWay(identity.KindApp, a.Name))
+		list = append(list, kit.OfApp(a, "/apps/{name}/exchanges", ui.T("Exchanged tokens"), " arrow"), names.RevokeWay(identity.KindApp, a.Name))
 	}
 	if a.Disabled {
 		list = append(list, kit.OfApp(a, "/apps/{name}/enable", ui.T("Switch on"), "primary power"))
@@ -148,7 +149,7 @@ func (c *Console) appGroups(ctx context.Context, a catalog.App) (kit.Block, erro
 			case 0:
 				state = ui.Tag{Text: ui.T("Unresolved"), Tone: ui.Warn}
 			case 1:
-				source = kit.Cell{Text: upstream[0].ID, Also: upstream[0].Connection, Code: true, Href: c.groupPath(upstream[0])}
+				source = kit.Cell{Text: upstream[0].ID, Also: upstream[0].Connection, Code: true, Href: c.GroupPath(upstream[0])}
 			default:
 				source = kit.Cell{Say: ui.N(len(upstream), "%d group", "%d groups"), Href: c.Path("/groups?q=" + url.QueryEscape(g))}
 			}
@@ -172,10 +173,10 @@ func (c *Console) appHolders(v *kit.Visit, a catalog.App) (kit.Block, error) {
 	for _, held := range page {
 		b.Rows = append(b.Rows, kit.Row{
 			Cells: []kit.Cell{
-				{Text: cmp.Or(held.Name, held.Person), Href: c.personPath(held.Person)},
-				{Text: kit.Joined(held.Scopes), Tags: offlineTag(held.Access)},
+				{Text: cmp.Or(held.Name, held.Person), Href: c.PersonPath(held.Person)},
+				{Text: kit.Joined(held.Scopes), Tags: names.OfflineTags(held.Access)},
 				{Time: held.Since},
-				usedCell(held.Access),
+				names.UsedCell(held.Access),
 			},
 			Offers: v.Offers(kit.Way("/people/{id}/grants/{app}/withdraw", ui.T("Withdraw"), "danger", held.Person, a.ID)),
 		})
@@ -185,7 +186,7 @@ func (c *Console) appHolders(v *kit.Visit, a catalog.App) (kit.Block, error) {
 
 // appHits are what keeping people out of an app touches.
 func (c *Console) appHits(v *kit.Visit, a catalog.App) ([]kit.Hit, error) {
-	access, err := c.accessHit(v.Context(), ui.T("People whose access ends, with every token"), grant.Query{App: a.ID})
+	access, err := c.AccessHit(v.Context(), ui.T("People whose access ends, with every token"), grant.Query{App: a.ID})
 	if err != nil {
 		return nil, err
 	}

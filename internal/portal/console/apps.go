@@ -6,21 +6,9 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-func appTag(a catalog.App) ui.Tag {
-	switch a.State() {
-	case catalog.Off:
-		return ui.Tag{Text: ui.T("Switched off"), Tone: ui.Bad}
-	case catalog.Incomplete:
-		return ui.Tag{Text: ui.T("Incomplete"), Tone: ui.Warn}
-	case catalog.On:
-	}
-	return ui.Tag{Text: ui.T("In use"), Tone: ui.Good}
-}
-
-func (c *Console) appPath(a catalog.App) string { return c.Path("/apps/" + a.Name) }
 
 func (c *Console) appList() *kit.List[catalog.App] {
 	return &kit.List[catalog.App]{
@@ -36,9 +24,9 @@ func (c *Console) appList() *kit.List[catalog.App] {
 		},
 		Columns: []kit.Column[catalog.App]{
 			{Title: ui.T("App"), Name: "app", Sort: "title", Cell: func(a catalog.App) kit.Cell {
-				return kit.Cell{Text: a.Title(), Also: a.Name, Href: c.appPath(a)}
+				return kit.Cell{Text: a.Title(), Also: a.Name, Href: c.AppPath(a)}
 			}},
-			{Title: ui.T("State"), Name: "state", Sort: "state", Cell: func(a catalog.App) kit.Cell { return kit.Cell{Tags: []ui.Tag{appTag(a)}} }},
+			{Title: ui.T("State"), Name: "state", Sort: "state", Cell: func(a catalog.App) kit.Cell { return kit.Cell{Tags: []ui.Tag{names.AppTag(a)}} }},
 			{Title: ui.T("Client"), Name: "client_id", Cell: func(a catalog.App) kit.Cell { return kit.Cell{Text: a.ClientID(), Code: true} }},
 			{Title: ui.T("Owner"), Name: "owner", Sort: "team", Cell: func(a catalog.App) kit.Cell {
 				return kit.Cell{Text: a.Manifest.Spec.Owner.Team, Also: a.Manifest.Spec.Owner.Primary}

@@ -4,20 +4,16 @@ import (
 	"context"
 	"encoding/hex"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-func (c *Console) entryPath(id string) string { return c.Path(kit.Fill("/audit/{id}", id)) }
-
 func (c *Console) auditList(v *kit.Visit) *kit.List[audit.Entry] {
-	names := c.refs(v)
+	names := c.Refs(v)
 	return &kit.List[audit.Entry]{
 		Name: "audit", Path: c.Path("/audit"),
 		Caption: ui.T("Audit log, newest first"), Empty: ui.Empty{Icon: "audit", Title: ui.T("No entry is like that.")},
@@ -31,9 +27,9 @@ func (c *Console) auditList(v *kit.Visit) *kit.List[audit.Entry] {
 		},
 		Columns: []kit.Column[audit.Entry]{
 			{Title: ui.T("Time (UTC)"), Name: "time", Cell: func(e audit.Entry) kit.Cell { return kit.Cell{Time: e.Time, Exact: true} }},
-			{Title: ui.T("What"), Name: "type", Cell: func(e audit.Entry) kit.Cell { return kit.Cell{Text: e.Type, Href: c.entryPath(e.ID)} }},
-			{Title: ui.T("Actor"), Name: "actor", Cell: func(e audit.Entry) kit.Cell { return names.cell(e.Actor.Ref) }},
-			{Title: ui.T("Subject"), Name: "subject", Cell: func(e audit.Entry) kit.Cell { return names.cell(e.Subject) }},
+			{Title: ui.T("What"), Name: "type", Cell: func(e audit.Entry) kit.Cell { return kit.Cell{Text: e.Type, Href: c.EntryPath(e.ID)} }},
+			{Title: ui.T("Actor"), Name: "actor", Cell: func(e audit.Entry) kit.Cell { return names.Cell(e.Actor.Ref) }},
+			{Title: ui.T("Subject"), Name: "subject", Cell: func(e audit.Entry) kit.Cell { return names.Cell(e.Subject) }},
 			{Title: ui.T("Seal"), Name: "seal", Cell: sealCell},
 		},
 		Fetch: func(ctx context.Context, q kit.Query) ([]audit.Entry, string, error) {
@@ -93,10 +89,10 @@ func (c *Console) showEntry(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := c.refs(v)
+	names := c.Refs(v)
 	facts := kit.Known(
-		kit.Says(ui.T("Time (UTC)"), kit.Cell{Time: e.Time, Exact: true}), kit.Says(ui.T("Actor"), names.cell(e.Actor.Ref)),
-		kit.Code(ui.T("Address"), e.Actor.Address), kit.Code(ui.T("Request"), e.Actor.Request), kit.Says(ui.T("Subject"), names.cell(e.Subject)),
+		kit.Says(ui.T("Time (UTC)"), kit.Cell{Time: e.Time, Exact: true}), kit.Says(ui.T("Actor"), names.Cell(e.Actor.Ref)),
+		kit.Code(ui.T("Address"), e.Actor.Address), kit.Code(ui.T("Request"), e.Actor.Request), kit.Says(ui.T("Subject"), names.Cell(e.Subject)),
 	)
 	data := kit.Block{ID: "data", Title: ui.T("What it says"), Heads: []ui.Text{ui.T("Name"), ui.T("Value")}, Empty: ui.T("Nothing more.")}
 	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
@@ -109,46 +105,4 @@ func (c *Console) showEntry(v *kit.Visit) (kit.Answer, error) {
 		{Cells: []kit.Cell{{Say: ui.T("Seal")}, sealCell(e)}},
 	}
 	return kit.View{Title: ui.Plain(e.Type), Crumbs: v.Crumbs(ui.T("Audit log"), "/audit"), Template: "detail", Data: kit.Detail{Facts: facts, Blocks: []kit.Block{data, proof}}}, nil
-}
-
-// auditBlock shows the newest entries that q selects, to whoever may read them.
-func (c *Console) auditBlock(v *kit.Visit, q audit.Query) (kit.Block, error) {
-	if !v.Who.May(admin.ReadAudit) {
-		return kit.Block{}, nil
-	}
-	q.Limit = kit.Few
-	page, next, err := c.o.Audit.Page(v.Context(), q)
-	if err != nil {
-		return kit.Block{}, err
-	}
-	names := c.refs(v)
-	b := kit.Block{
-		ID: "audit", Title: ui.T("Audit log"), Heads: []ui.Text{ui.T("Time"), ui.T("What"), ui.T("Actor"), ui.T("Says")}, Empty: ui.T("No entry."),
-	}
-	for _, e := range page {
-		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{
-			{Time: e.Time}, {Text: e.Type, Href: c.entryPath(e.ID)}, names.cell(e.Actor.Ref), {Text: said(e)},
-		}})
-	}
-	if next != "" {
-		find := url.Values{}
-		for name, value := range map[string]string{"subject": q.Subject, "actor": q.Actor, "type": q.Type, "q": q.Text} {
-			if value != "" {
-				find.Set(name, value)
-			}
-		}
-		b.More = &ui.Link{Text: ui.T("All entries"), Href: c.Path("/audit?" + find.Encode())}
-	}
-	return b, nil
-}
-
-// said is an entry's data in a line.
-func said(e audit.Entry) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
-		if value := e.Data[name]; value != "" {
-			parts = append(parts, name+"="+kit.Clip(value, 60))
-		}
-	}
-	return strings.Join(parts, " ")
 }

@@ -57,7 +57,7 @@ func targetOf(c admin.Change) string {
 }
 
 func (c *Console) changeList(v *kit.Visit) *kit.List[admin.Change] {
-	names := c.refs(v)
+	names := c.Refs(v)
 	return &kit.List[admin.Change]{
 		Name: "changes", Path: c.Path("/changes"),
 		Caption: ui.T("Changes that need a second person, newest first"),
@@ -68,7 +68,7 @@ func (c *Console) changeList(v *kit.Visit) *kit.List[admin.Change] {
 				return kit.Cell{Say: operationText(one.Operation.Name), Also: targetOf(one), Href: c.Path(kit.Fill("/changes/{id}", one.ID))}
 			}},
 			{Title: ui.T("State"), Name: "state", Cell: func(one admin.Change) kit.Cell { return kit.Cell{Tags: []ui.Tag{changeTag(one.State)}} }},
-			{Title: ui.T("Asked for by"), Name: "requested_by", Cell: func(one admin.Change) kit.Cell { return names.cell(one.RequestedBy.Ref) }},
+			{Title: ui.T("Asked for by"), Name: "requested_by", Cell: func(one admin.Change) kit.Cell { return names.Cell(one.RequestedBy.Ref) }},
 			{Title: ui.T("Asked for"), Name: "created", Cell: func(one admin.Change) kit.Cell { return kit.Cell{Time: one.Created} }},
 			{Title: ui.T("Expires"), Name: "expires", Cell: func(one admin.Change) kit.Cell { return kit.Cell{Time: one.Expires} }},
 		},
@@ -90,7 +90,7 @@ func (c *Console) showChange(v *kit.Visit) (kit.Answer, error) {
 	d := kit.Detail{
 		Tags: []ui.Tag{changeTag(one.State)},
 		Facts: kit.Known(append(c.changeFacts(one),
-			kit.Says(ui.T("Asked for by"), c.refs(v).cell(one.RequestedBy.Ref)), kit.Code(ui.T("Address"), one.RequestedBy.Address),
+			kit.Says(ui.T("Asked for by"), c.Refs(v).Cell(one.RequestedBy.Ref)), kit.Code(ui.T("Address"), one.RequestedBy.Address),
 			kit.When(ui.T("Asked for"), one.Created), kit.When(ui.T("Expires"), one.Expires),
 			kit.Says(ui.T("Decided by"), c.decider(v, one)...), kit.When(ui.T("Decided"), one.Decided), kit.Code(ui.T("Failed with"), one.Failure),
 		)...),
@@ -124,7 +124,7 @@ func (c *Console) decider(v *kit.Visit, one admin.Change) []kit.Cell {
 	if one.DecidedBy == nil {
 		return nil
 	}
-	return []kit.Cell{c.refs(v).cell(one.DecidedBy.Ref)}
+	return []kit.Cell{c.Refs(v).Cell(one.DecidedBy.Ref)}
 }
 
 func (c *Console) askDecide(v *kit.Visit, title, lead, button ui.Text, harmless bool) (kit.Confirmation, error) {
@@ -134,7 +134,7 @@ func (c *Console) askDecide(v *kit.Visit, title, lead, button ui.Text, harmless 
 	}
 	q := kit.Confirmation{
 		Title: title, Lead: lead, Button: button, Harmless: harmless, Back: kit.Fill("/changes/{id}", one.ID), State: one.ID + string(one.State),
-		Hits: []kit.Hit{kit.Hitting(ui.T("Change"), kit.Cell{Say: operationText(one.Operation.Name), Also: targetOf(one)}), kit.Hitting(ui.T("Asked for by"), c.refs(v).cell(one.RequestedBy.Ref))},
+		Hits: []kit.Hit{kit.Hitting(ui.T("Change"), kit.Cell{Say: operationText(one.Operation.Name), Also: targetOf(one)}), kit.Hitting(ui.T("Asked for by"), c.Refs(v).Cell(one.RequestedBy.Ref))},
 	}
 	for _, name := range slices.Sorted(maps.Keys(one.Operation.Values)) {
 		q.Hits = append(q.Hits, kit.Hitting(ui.Plain(name), c.valueCell(v, one.Operation.Name, name, one.Operation.Values[name])))
@@ -148,11 +148,11 @@ func (c *Console) valueCell(v *kit.Visit, operation, name, value string) kit.Cel
 	case name == "name":
 		return kit.Cell{Text: value, Href: c.Path(kit.Fill("/apps/{name}", value))}
 	case name == "id" && strings.Contains(operation, "Person"), name == "id" && strings.HasSuffix(operation, "Role"):
-		return c.refs(v).cell(identity.Person(value))
+		return c.Refs(v).Cell(identity.Person(value))
 	case name == "id" && strings.Contains(operation, "Connection"):
-		return c.refs(v).cell(identity.Connection(value))
+		return c.Refs(v).Cell(identity.Connection(value))
 	case name == "id" && strings.Contains(operation, "Session"):
-		return c.refs(v).cell(identity.Session(value))
+		return c.Refs(v).Cell(identity.Session(value))
 	}
 	return kit.Cell{Text: value, Code: true}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -50,7 +51,7 @@ func (c *Console) connectionOffers(v *kit.Visit, one Connection) []kit.Offer {
 		all = append(all, kit.Way("/connections/{id}/change", ui.T("Change"), " refresh", one.ID))
 	}
 	if one.Enabled {
-		all = append(all, revokeWay(identity.KindConnection, one.ID), kit.Way("/connections/{id}/disable", ui.T("Disable"), "danger power", one.ID))
+		all = append(all, names.RevokeWay(identity.KindConnection, one.ID), kit.Way("/connections/{id}/disable", ui.T("Disable"), "danger power", one.ID))
 	} else {
 		all = append(all, kit.Way("/connections/{id}/enable", ui.T("Enable"), "primary power", one.ID))
 	}
@@ -158,7 +159,7 @@ func outcomeTag(outcome string) ui.Tag {
 }
 
 func (c *Console) failuresBlock(v *kit.Visit, one Connection) (kit.Block, error) {
-	b, err := c.auditBlock(v, audit.Query{Type: "signin.failed", Subject: identity.Connection(one.ID).String()})
+	b, err := c.History(v, audit.Query{Type: "signin.failed", Subject: identity.Connection(one.ID).String()})
 	if !b.Title.Empty() {
 		b.ID, b.Title, b.Empty = "failures", ui.T("Recent failures"), ui.T("No sign-in failed.")
 	}
@@ -171,11 +172,11 @@ func (c *Console) askDisableConnection(v *kit.Visit) (kit.Confirmation, error) {
 	if err != nil {
 		return kit.Confirmation{}, err
 	}
-	sessions, err := c.sessionsHit(ctx, ui.T("Sessions that end"), session.Whose{Connection: one.ID})
+	sessions, err := c.SessionsHit(ctx, ui.T("Sessions that end"), session.Whose{Connection: one.ID})
 	if err != nil {
 		return kit.Confirmation{}, err
 	}
-	people, err := c.peopleHit(ctx, ui.T("People who came over it, and cannot sign in over it any more"), one.ID)
+	people, err := c.PeopleHit(ctx, ui.T("People who came over it, and cannot sign in over it any more"), one.ID)
 	q := kit.Confirmation{
 		Title: ui.T("Disable %s?", one.Name), Button: ui.T("Disable"), Back: kit.Fill("/connections/{id}", one.ID), State: one.ID,
 		Lead: ui.T("Everybody who came over this connection is signed out at once, their tokens stop, and nobody gets in over it until it is enabled."),

@@ -172,7 +172,7 @@ func (c *Console) connectionForm(v *kit.Visit, protocol string) connectionForm {
 	id := v.PathValue("id")
 	form := connectionForm{Action: c.Path("/new-connection"), Back: c.Path("/connections"), Type: protocol, New: id == ""}
 	if id != "" {
-		form.Action, form.Back = c.Path(kit.Fill("/connections/{id}/change", id)), c.connectionPath(id)
+		form.Action, form.Back = c.Path(kit.Fill("/connections/{id}/change", id)), c.ConnectionPath(id)
 	} else {
 		for _, t := range []struct{ value, text string }{{typeOIDC, "OpenID Connect"}, {typeSAML, "SAML"}} {
 			form.Tabs = append(form.Tabs, ui.Nav{Text: ui.Plain(t.text), Href: c.Path("/new-connection?type=" + t.value), Current: protocol == t.value})
@@ -194,7 +194,7 @@ func (c *Console) connectionPage(v *kit.Visit, status int, form connectionForm) 
 	p := kit.View{Status: status, Title: ui.T("Add a connection"), Crumbs: v.Crumbs(ui.T("Connections"), "/connections"), Template: "connection", Data: form}
 	if id := v.PathValue("id"); id != "" {
 		p.Title = ui.T("Change the connection %s", id)
-		p.Crumbs = append(p.Crumbs, ui.Link{Text: ui.Plain(id), Href: c.connectionPath(id)})
+		p.Crumbs = append(p.Crumbs, ui.Link{Text: ui.Plain(id), Href: c.ConnectionPath(id)})
 	}
 	return p
 }

@@ -45,28 +45,12 @@ func (c *Console) connection(ctx context.Context, id string) (Connection, error)
 	return c.now(ctx, one)
 }
 
-// connectionOptions are the choices of a filter. When they cannot be read, neither
-// can the list that they are for, which says so.
-func (c *Console) connectionOptions(ctx context.Context) []ui.Option {
-	options := []ui.Option{kit.Anything()}
-	all, err := c.o.Connections.All(ctx)
-	if err != nil {
-		return options
-	}
-	for _, one := range all {
-		options = append(options, ui.Option{Value: one.Settings.ID, Text: ui.Plain(one.Title())})
-	}
-	return options
-}
-
 func connectionTag(one Connection) ui.Tag {
 	if one.Enabled {
 		return ui.Tag{Text: ui.T("Enabled"), Tone: ui.Good}
 	}
 	return ui.Tag{Text: ui.T("Disabled"), Tone: ui.Bad}
 }
-
-func (c *Console) connectionPath(id string) string { return c.Path(kit.Fill("/connections/{id}", id)) }
 
 func (c *Console) connectionList() *kit.List[Connection] {
 	return &kit.List[Connection]{
@@ -78,7 +62,7 @@ func (c *Console) connectionList() *kit.List[Connection] {
 		},
 		Columns: []kit.Column[Connection]{
 			{Title: ui.T("Connection"), Name: "title", Sort: "title", Cell: func(one Connection) kit.Cell {
-				return kit.Cell{Text: one.Name, Also: one.ID, Href: c.connectionPath(one.ID)}
+				return kit.Cell{Text: one.Name, Also: one.ID, Href: c.ConnectionPath(one.ID)}
 			}},
 			{Title: ui.T("State"), Name: "state", Sort: "state", Cell: func(one Connection) kit.Cell { return kit.Cell{Tags: []ui.Tag{connectionTag(one)}} }},
 			{Title: ui.T("Protocol"), Name: "type", Cell: func(one Connection) kit.Cell { return kit.Cell{Text: one.Settings.Type} }},

@@ -32,6 +32,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
@@ -131,7 +132,7 @@ type Options struct {
 
 // Console serves the pages.
 type Console struct {
-	kit.Site
+	*names.Names
 	o Options
 	// server has the table that all is reached by.
 	server *kit.Server
@@ -139,12 +140,20 @@ type Console struct {
 
 // New returns a Console.
 func New(o Options) (*Console, error) {
-	c := &Console{Site: kit.Site{Prefix: o.Prefix, Now: o.Now}, o: o}
+	site := kit.Site{Prefix: o.Prefix, Now: o.Now}
+	c := &Console{o: o, Names: names.New(names.Options{
+		Site: site, Clients: o.Clients, Directory: o.Directory, Connections: o.Connections, Sessions: o.Sessions, Grants: o.Grants, Audit: o.Audit,
+	})}
 	var err error
 	c.server, err = kit.New(kit.Options{
-		Site: c.Site, Current: o.Current, Peek: o.Peek, SignIn: o.SignIn, People: o.People, Admin: o.Admin, Apps: o.Apps, Operations: o.Operations, UI: o.UI, Log: o.Log,
-	}, side(), kit.Part{Rules: c.table(), Notices: notices(), Files: files})
+		Site: site, Current: o.Current, Peek: o.Peek, SignIn: o.SignIn, People: o.People, Admin: o.Admin, Apps: o.Apps, Operations: o.Operations, UI: o.UI, Log: o.Log,
+	}, side(), c.parts()...)
 	return c, err
+}
+
+// parts are what the console is made of.
+func (c *Console) parts() []kit.Part {
+	return []kit.Part{c.Part(), {Rules: c.table(), Notices: notices(), Files: files}}
 }
 
 // Mount adds the pages and actions.

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -35,13 +36,13 @@ type grove struct {
 	app *catalog.App // nil for all
 	// part is that of the app.
 	part   *grant.AppNodes
-	names  *refs
-	titles titles
+	names  *names.Refs
+	titles names.Titles
 }
 
 // grove is the part that the path is about.
 func (c *Console) grove(v *kit.Visit) (g grove, err error) {
-	g = grove{c: c, v: v, names: c.refs(v)}
+	g = grove{c: c, v: v, names: c.Refs(v)}
 	if name := v.PathValue("name"); name != "" {
 		app, err := c.o.Apps.App(v.Context(), name)
 		if err != nil {
@@ -49,7 +50,7 @@ func (c *Console) grove(v *kit.Visit) (g grove, err error) {
 		}
 		g.app, g.part = &app, &grant.AppNodes{App: app.ID, Client: app.ClientID(), Audience: app.Audience()}
 	}
-	g.titles, err = c.appTitles(v.Context())
+	g.titles, err = c.AppTitles(v.Context())
 	return g, err
 }
 
@@ -77,7 +78,7 @@ func (g grove) prune(n grant.Node, text ui.Text) []kit.Offer {
 
 // holder names who got the token, and leads to the node.
 func (g grove) holder(n grant.Node) kit.Cell {
-	named := kit.Cell{Text: g.titles.name(n.App), Also: n.Client, Href: g.c.Path(g.base() + kit.Fill("/{id}", n.ID))}
+	named := kit.Cell{Text: g.titles.Name(n.App), Also: n.Client, Href: g.c.Path(g.base() + kit.Fill("/{id}", n.ID))}
 	if !g.has(n) {
 		named.Href = ""
 	}
@@ -88,7 +89,7 @@ func (g grove) person(n grant.Node) kit.Cell {
 	if n.Person == "" {
 		return kit.Cell{Say: ui.T("nobody")}
 	}
-	named := g.names.cell(identity.Person(n.Person))
+	named := g.names.Cell(identity.Person(n.Person))
 	if !g.v.Who.May(admin.ReadPeople) {
 		named.Href = ""
 	}
@@ -138,7 +139,7 @@ func (c *Console) exchangeList(g grove) *kit.List[grant.Node] {
 		},
 		Offers: func(n grant.Node) []kit.Offer { return g.prune(n, ui.T("End")) },
 		Fetch: func(ctx context.Context, q kit.Query) ([]grant.Node, string, error) {
-			person, err := c.personLike(ctx, q.Get("person"))
+			person, err := c.PersonLike(ctx, q.Get("person"))
 			if err != nil {
 				return nil, "", err
 			}
@@ -151,9 +152,9 @@ func (c *Console) exchangeList(g grove) *kit.List[grant.Node] {
 	if g.app == nil {
 		l.Filters = append([]kit.Filter{
 			{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
-			{Name: "app", Label: ui.T("App"), Options: g.titles.options()},
+			{Name: "app", Label: ui.T("App"), Options: g.titles.Options()},
 			{Name: "audience", Label: ui.T("API"), Type: "text"},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(g.v.Context())},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.ConnectionOptions(g.v.Context())},
 		}, l.Filters...)
 	}
 	return l
@@ -219,7 +220,7 @@ func (c *Console) showExchange(v *kit.Visit) (kit.Answer, error) {
 	d := kit.Detail{
 		Tags: g.state(n).Tags, Offers: g.prune(n, ui.T("End it and what hangs from it")),
 		Facts: kit.Known(
-			kit.Says(ui.T("Person"), g.person(n)), kit.Says(ui.T("App"), g.titles.cell(n.App)), kit.Code(ui.T("Client"), n.Client), kit.Code(ui.T("For the API"), n.Audience),
+			kit.Says(ui.T("Person"), g.person(n)), kit.Says(ui.T("App"), g.titles.Cell(n.App)), kit.Code(ui.T("Client"), n.Client), kit.Code(ui.T("For the API"), n.Audience),
 			kit.Each(ui.T("Scopes"), n.Scopes, true), kit.Is(ui.T("Purpose"), n.Purpose), kit.Is(ui.T("Mode"), n.Mode), kit.Each(ui.T("Acts for the person"), n.Actors, true),
 			kit.Code(ui.T("Exchanged for a token of"), n.ParentClient), kit.Code(ui.T("Ended by"), n.Ended), kit.When(ui.T("Issued"), n.Issued), kit.When(ui.T("Until"), n.Expires),
 			kit.Code(ui.T("Token (jti)"), n.ID), kit.Code(ui.T("Session (sid)"), n.Session),
@@ -232,7 +233,7 @@ func (c *Console) showExchange(v *kit.Visit) (kit.Answer, error) {
 	if elsewhere > 0 {
 		d.Notices = append(d.Notices, ui.Notice{Text: ui.N(elsewhere, "One token of the line is another app's alone, and not shown.", "%d tokens of the line are other apps' alone, and not shown."), Tone: ui.Warn})
 	}
-	return kit.View{Title: ui.T("A token of %s for %s", g.titles.name(n.App), n.Audience), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), g.base()), Template: "detail", Data: d}, nil
+	return kit.View{Title: ui.T("A token of %s for %s", g.titles.Name(n.App), n.Audience), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), g.base()), Template: "detail", Data: d}, nil
 }
 
 func (c *Console) askPrune(v *kit.Visit) (kit.Confirmation, error) {
@@ -249,14 +250,14 @@ func (c *Console) askPrune(v *kit.Visit) (kit.Confirmation, error) {
 		return kit.Confirmation{}, err
 	}
 	all, err := c.o.Exchanges.Below(v.Context(), n)
-	stops := []kit.Cell{{Text: g.titles.name(n.App), Also: n.Audience}}
+	stops := []kit.Cell{{Text: g.titles.Name(n.App), Also: n.Audience}}
 	for _, b := range hanging {
-		stops = append(stops, kit.Cell{Text: strings.Repeat("↳ ", b.Depth) + g.titles.name(b.App), Also: b.Audience})
+		stops = append(stops, kit.Cell{Text: strings.Repeat("↳ ", b.Depth) + g.titles.Name(b.App), Also: b.Audience})
 	}
 	tokens := kit.Naming(ui.T("Tokens that stop"), stops)
 	tokens.Count = int64(len(all) + 1)
 	return kit.Confirmation{
-		Title: ui.T("End the token of %s for %s?", g.titles.name(n.App), n.Audience), Button: ui.T("End it"), Back: g.base() + kit.Fill("/{id}", n.ID), State: n.ID,
+		Title: ui.T("End the token of %s for %s?", g.titles.Name(n.App), n.Audience), Button: ui.T("End it"), Back: g.base() + kit.Fill("/{id}", n.ID), State: n.ID,
 		Lead: ui.T("It stops at once, with all that hangs from it. The session goes on: the app can exchange anew."),
 		Hits: []kit.Hit{kit.Hitting(ui.T("Person"), g.person(n)), tokens},
 	}, err
@@ -271,8 +272,8 @@ func (c *Console) exchangesBlock(v *kit.Visit, p directory.Person) (kit.Block, e
 	if err != nil {
 		return kit.Block{}, err
 	}
-	g := grove{c: c, v: v, names: c.refs(v)}
-	if g.titles, err = c.appTitles(v.Context()); err != nil {
+	g := grove{c: c, v: v, names: c.Refs(v)}
+	if g.titles, err = c.AppTitles(v.Context()); err != nil {
 		return kit.Block{}, err
 	}
 	branches := grant.Branches(live)

@@ -61,7 +61,7 @@ func (c *Console) showExplanation(v *kit.Visit) (kit.Answer, error) {
 	for _, f := range data.Filters.Fields {
 		if f.Name == "person" {
 			var err error
-			if f.Value, err = c.personLike(v.Context(), f.Value); err != nil {
+			if f.Value, err = c.PersonLike(v.Context(), f.Value); err != nil {
 				return nil, err
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -41,7 +42,7 @@ func (c *Console) showGroup(v *kit.Visit) (kit.Answer, error) {
 	d := kit.Detail{
 		Tags: []ui.Tag{groupTag(g)},
 		Facts: kit.Known(
-			kit.Says(ui.T("Connection"), kit.Cell{Text: g.Ref.Connection, Href: c.connectionPath(g.Ref.Connection)}), kit.Code(ui.T("Upstream id"), g.Ref.ID),
+			kit.Says(ui.T("Connection"), kit.Cell{Text: g.Ref.Connection, Href: c.ConnectionPath(g.Ref.Connection)}), kit.Code(ui.T("Upstream id"), g.Ref.ID),
 			kit.Is(ui.T("Name at the provider"), g.DisplayName), kit.Is(ui.T("Mapped to"), g.Name), kit.Says(ui.T("Members"), kit.Count(g.Members)),
 			kit.Says(ui.T("First seen"), c.seen(g.FirstSeen)), kit.Says(ui.T("Last seen"), c.seen(g.LastSeen)),
 		),
@@ -68,7 +69,7 @@ func (c *Console) showGroup(v *kit.Visit) (kit.Answer, error) {
 		}
 		d.Blocks = append(d.Blocks, members)
 	}
-	history, err := c.auditBlock(v, audit.Query{Subject: identity.Ref{Kind: identity.KindGroup, ID: g.Ref.Connection + "/" + g.Ref.ID}.String()})
+	history, err := c.History(v, audit.Query{Subject: identity.Ref{Kind: identity.KindGroup, ID: g.Ref.Connection + "/" + g.Ref.ID}.String()})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (c *Console) appsOfGroup(v *kit.Visit, g directory.Group) (kit.Block, error
 	}
 	for _, a := range all {
 		if roles := rolesThrough(a, g.Name); len(roles) > 0 {
-			b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: a.Title(), Href: c.appPath(a)}, {Text: kit.Joined(roles)}, {Tags: []ui.Tag{appTag(a)}}}})
+			b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: a.Title(), Href: c.AppPath(a)}, {Text: kit.Joined(roles)}, {Tags: []ui.Tag{names.AppTag(a)}}}})
 		}
 	}
 	return b, nil
@@ -122,7 +123,7 @@ func (c *Console) membersBlock(v *kit.Visit, g directory.Group) (kit.Block, erro
 				holds.Time = m.ValidUntil
 			}
 		}
-		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: kit.NameOf(p), Href: c.personPath(p.ID)}, {Text: p.Profile.Email}, {Tags: []ui.Tag{personTag(p)}}, holds}})
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: kit.NameOf(p), Href: c.PersonPath(p.ID)}, {Text: p.Profile.Email}, {Tags: []ui.Tag{names.PersonTag(p)}}, holds}})
 	}
 	if next != "" && g.Name != "" {
 		b.More = &ui.Link{Text: ui.T("All who are in “%s”", g.Name), Href: c.Path("/people?group=" + url.QueryEscape(g.Name))}
@@ -149,7 +150,7 @@ func (c *Console) showMap(v *kit.Visit) (kit.Answer, error) {
 		return nil, err
 	}
 	page := mapView{
-		Group: groupName(g), Connection: g.Ref.Connection, Name: g.Name, Back: c.groupPath(g.Ref), Action: c.groupPath(g.Ref) + "/map",
+		Group: groupName(g), Connection: g.Ref.Connection, Name: g.Name, Back: c.GroupPath(g.Ref), Action: c.GroupPath(g.Ref) + "/map",
 	}
 	all, err := c.o.Apps.Apps(v.Context())
 	if err != nil {
@@ -182,13 +183,13 @@ func (c *Console) mapGroup(v *kit.Visit) (kit.Answer, error) {
 	name := v.Form.Get("name")
 	if v.Seen() != g.Name+">"+name {
 		// It was not shown, or the group has another name by now.
-		return kit.Redirect{To: strings.TrimPrefix(c.groupPath(g.Ref), c.Path("")) + "/map", Query: url.Values{"name": {name}}}, nil
+		return kit.Redirect{To: strings.TrimPrefix(c.GroupPath(g.Ref), c.Path("")) + "/map", Query: url.Values{"name": {name}}}, nil
 	}
 	status, _, err := v.Call("mapGroup", map[string]string{"name": name})
 	if fault.KindOf(err) == fault.Invalid && err != nil {
 		return kit.View{
 			Status: http.StatusUnprocessableEntity, Title: ui.T("Map %s", groupName(g)), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "map",
-			Data: mapView{Group: groupName(g), Connection: g.Ref.Connection, Name: name, Back: c.groupPath(g.Ref), Action: c.groupPath(g.Ref) + "/map", Fault: v.Say(err)},
+			Data: mapView{Group: groupName(g), Connection: g.Ref.Connection, Name: name, Back: c.GroupPath(g.Ref), Action: c.GroupPath(g.Ref) + "/map", Fault: v.Say(err)},
 		}, nil
 	}
 	if err != nil {
@@ -206,7 +207,7 @@ func (c *Console) askUnmap(v *kit.Visit) (kit.Confirmation, error) {
 		return kit.Confirmation{}, directory.ErrMappingNotFound
 	}
 	q := kit.Confirmation{
-		Title: ui.T("Unmap %s?", groupName(g)), Button: ui.T("Unmap"), Back: strings.TrimPrefix(c.groupPath(g.Ref), c.Path("")), State: g.Name,
+		Title: ui.T("Unmap %s?", groupName(g)), Button: ui.T("Unmap"), Back: strings.TrimPrefix(c.GroupPath(g.Ref), c.Path("")), State: g.Name,
 		Lead: ui.T("The group is “%s” no more: from the next check on it opens no app, and gives no role here.", g.Name),
 	}
 	q.Hits, err = c.remapping(v.Context(), g, "")

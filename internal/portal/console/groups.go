@@ -7,14 +7,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
-	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-func (c *Console) groupPath(g identity.GroupRef) string {
-	return c.Path(kit.Fill("/groups/{connection}/{group}", g.Connection, g.ID))
-}
 
 func groupTag(g directory.Group) ui.Tag {
 	if g.Name == "" {
@@ -34,11 +29,11 @@ func (c *Console) groupList(v *kit.Visit) *kit.List[directory.Group] {
 		Filters: []kit.Filter{
 			{Name: "q", Label: ui.T("Name or id"), Type: "search"},
 			{Name: "mapped", Label: ui.T("Mapping"), Options: []ui.Option{kit.Anything(), {Value: "true", Text: ui.T("Mapped")}, {Value: "false", Text: ui.T("Not mapped")}}},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.Context())},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.ConnectionOptions(v.Context())},
 		},
 		Columns: []kit.Column[directory.Group]{
 			{Title: ui.T("Upstream group"), Name: "group", Sort: "name", Cell: func(g directory.Group) kit.Cell {
-				return kit.Cell{Text: groupName(g), Also: g.Ref.Connection, Href: c.groupPath(g.Ref)}
+				return kit.Cell{Text: groupName(g), Also: g.Ref.Connection, Href: c.GroupPath(g.Ref)}
 			}},
 			{Title: ui.T("Mapped to"), Name: "name", Cell: func(g directory.Group) kit.Cell {
 				if g.Name == "" {
@@ -75,7 +70,7 @@ func (c *Console) showUnseen(v *kit.Visit) (kit.Answer, error) {
 		return kit.Redirect{To: kit.Fill("/groups/{connection}/{group}/map", connection, id)}, nil
 	}
 	return kit.View{Title: ui.T("Map a group that was not seen yet"), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "unseen", Data: unseenView{
-		Action: c.Path("/map-group"), Back: c.Path("/groups"), Connections: c.connectionOptions(v.Context())[1:],
+		Action: c.Path("/map-group"), Back: c.Path("/groups"), Connections: c.ConnectionOptions(v.Context())[1:],
 	}}, nil
 }
 

@@ -65,7 +65,7 @@ func (c *Console) askKillKey(v *kit.Visit) (kit.Confirmation, error) {
 	var names []kit.Cell
 	for _, a := range apps {
 		if a.SignedBy(k.Algorithm) {
-			names = append(names, kit.Cell{Text: a.Title(), Href: c.appPath(a)})
+			names = append(names, kit.Cell{Text: a.Title(), Href: c.AppPath(a)})
 		}
 	}
 	if k.Algorithm == keys.SAML {

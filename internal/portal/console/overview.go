@@ -282,7 +282,7 @@ func (c *Console) failureRanking(totals []activity.SignIns) *ui.Ranking {
 }
 
 func (c *Console) tokenRanking(ctx context.Context, totals []activity.Tokens) (*ui.Ranking, error) {
-	names, err := c.appTitles(ctx)
+	names, err := c.AppTitles(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -294,9 +294,9 @@ func (c *Console) tokenRanking(ctx context.Context, totals []activity.Tokens) (*
 	}
 	r := &ui.Ranking{Title: ui.T("Tokens by app")}
 	for app, n := range sums {
-		one := ui.Rank{Text: ui.Plain(names.name(app)), Value: n, Href: c.Path("/audit?type=token.issued&q=" + url.QueryEscape(app))}
-		if _, ok := names.apps[app]; ok {
-			one.Href = names.path(app)
+		one := ui.Rank{Text: ui.Plain(names.Name(app)), Value: n, Href: c.Path("/audit?type=token.issued&q=" + url.QueryEscape(app))}
+		if names.Has(app) {
+			one.Href = names.Path(app)
 		} else if clients[app] != "" {
 			one.Text = ui.Plain(clients[app]) // of an app that was removed
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -20,7 +21,7 @@ func (c *Console) showPerson(v *kit.Visit) (kit.Answer, error) {
 		return nil, err
 	}
 	d := kit.Detail{
-		Tags: []ui.Tag{personTag(p)},
+		Tags: []ui.Tag{names.PersonTag(p)},
 		Facts: kit.Known(
 			kit.Is(ui.T("User name"), p.Profile.Username), emailOf(p), kit.Is(ui.T("Department"), p.Profile.Department),
 			kit.Code(ui.T("Subject at apps"), p.ID), kit.When(ui.T("First sign-in"), p.Created), kit.When(ui.T("Changed"), p.Updated),
@@ -44,7 +45,7 @@ func (c *Console) personOffers(v *kit.Visit, p directory.Person) []kit.Offer {
 		return v.Offers(kit.Way("/people/{id}/enable", ui.T("Enable"), "primary power", p.ID))
 	}
 	return v.Offers(
-		revokeWay(identity.KindPerson, p.ID),
+		names.RevokeWay(identity.KindPerson, p.ID),
 		kit.Way("/people/{id}/sign-out", ui.T("Sign out everywhere"), " out", p.ID),
 		kit.Way("/people/{id}/disable", ui.T("Disable"), "danger power", p.ID),
 	)
@@ -65,7 +66,7 @@ func (c *Console) identitiesBlock(_ *kit.Visit, p directory.Person) (kit.Block, 
 	}
 	for _, i := range p.Identities {
 		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{
-			{Text: i.Connection, Href: c.connectionPath(i.Connection)}, {Text: i.Subject, Code: true}, {Time: i.LastSignIn},
+			{Text: i.Connection, Href: c.ConnectionPath(i.Connection)}, {Text: i.Subject, Code: true}, {Time: i.LastSignIn},
 		}})
 	}
 	return b, nil
@@ -90,7 +91,7 @@ func (c *Console) groupsBlock(v *kit.Visit, p directory.Person) (kit.Block, erro
 			state = ui.Tag{Text: ui.T("Over"), Tone: ui.Warn}
 		}
 		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{
-			{Text: m.Group.ID, Also: m.Group.Connection, Code: true, Href: c.groupPath(m.Group)}, {Text: names[m.Group]}, {Tags: []ui.Tag{state}}, {Time: m.ValidUntil},
+			{Text: m.Group.ID, Also: m.Group.Connection, Code: true, Href: c.GroupPath(m.Group)}, {Text: names[m.Group]}, {Tags: []ui.Tag{state}}, {Time: m.ValidUntil},
 		}})
 	}
 	return b, nil
@@ -123,7 +124,7 @@ func (c *Console) sessionsBlock(v *kit.Visit, p directory.Person) (kit.Block, er
 	}
 	for _, s := range page {
 		b.Rows = append(b.Rows, kit.Row{
-			Cells:  []kit.Cell{{Text: browserOf(s.Session), Href: c.sessionPath(s.ID)}, {Text: s.Address}, {Time: s.Created}, {Time: s.LastSeen}},
+			Cells:  []kit.Cell{{Text: names.Browser(s.Session), Href: c.SessionPath(s.ID)}, {Text: s.Address}, {Time: s.Created}, {Time: s.LastSeen}},
 			Offers: v.Offers(kit.Way("/sessions/{id}/end", ui.T("End"), "danger", s.ID)),
 		})
 	}
@@ -141,7 +142,7 @@ func (c *Console) grantsBlock(v *kit.Visit, p directory.Person) (kit.Block, erro
 	if err != nil {
 		return kit.Block{}, err
 	}
-	titles, err := c.appTitles(v.Context())
+	titles, err := c.AppTitles(v.Context())
 	if err != nil {
 		return kit.Block{}, err
 	}
@@ -151,7 +152,7 @@ func (c *Console) grantsBlock(v *kit.Visit, p directory.Person) (kit.Block, erro
 	}
 	for _, a := range held {
 		b.Rows = append(b.Rows, kit.Row{
-			Cells:  []kit.Cell{titles.cell(a.App), {Text: kit.Joined(a.Scopes), Tags: offlineTag(a)}, {Time: a.Since}, usedCell(a)},
+			Cells:  []kit.Cell{titles.Cell(a.App), {Text: kit.Joined(a.Scopes), Tags: names.OfflineTags(a)}, {Time: a.Since}, names.UsedCell(a)},
 			Offers: v.Offers(kit.Way("/people/{id}/grants/{app}/withdraw", ui.T("Withdraw"), "danger", p.ID, a.App)),
 		})
 	}
@@ -159,5 +160,5 @@ func (c *Console) grantsBlock(v *kit.Visit, p directory.Person) (kit.Block, erro
 }
 
 func (c *Console) personAudit(v *kit.Visit, p directory.Person) (kit.Block, error) {
-	return c.auditBlock(v, audit.Query{Subject: identity.Person(p.ID).String()})
+	return c.History(v, audit.Query{Subject: identity.Person(p.ID).String()})
 }

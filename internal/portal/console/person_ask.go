@@ -17,8 +17,8 @@ func (c *Console) aboutPerson(v *kit.Visit) (directory.Person, kit.Confirmation,
 	if err != nil {
 		return p, kit.Confirmation{}, err
 	}
-	q := kit.Confirmation{Back: strings.TrimPrefix(c.personPath(p.ID), c.Path("")), State: p.ID}
-	sessions, err := c.sessionsHit(v.Context(), ui.T("Sessions that end"), session.Whose{Person: p.ID})
+	q := kit.Confirmation{Back: strings.TrimPrefix(c.PersonPath(p.ID), c.Path("")), State: p.ID}
+	sessions, err := c.SessionsHit(v.Context(), ui.T("Sessions that end"), session.Whose{Person: p.ID})
 	q.Hits = []kit.Hit{sessions}
 	return p, q, err
 }
@@ -30,7 +30,7 @@ func (c *Console) askDisablePerson(v *kit.Visit) (kit.Confirmation, error) {
 	}
 	q.Title, q.Button = ui.T("Disable %s?", kit.NameOf(p)), ui.T("Disable")
 	q.Lead = ui.T("The person is signed out everywhere at once, every token in their name stops, and they cannot sign in until somebody enables them.")
-	access, err := c.accessHit(v.Context(), ui.T("Apps that lose access in their name"), grant.Query{Person: p.ID})
+	access, err := c.AccessHit(v.Context(), ui.T("Apps that lose access in their name"), grant.Query{Person: p.ID})
 	if err != nil {
 		return q, err
 	}

@@ -19,8 +19,8 @@ func (c *Console) showQueuedEvent(v *kit.Visit) (kit.Answer, error) {
 		Lead: ui.T("What this event asks for outside of the database has not been done yet, such as telling the apps of a session that ended."),
 		Facts: kit.Known(
 			kit.Is(ui.T("Why"), q.Reason), kit.Says(ui.T("Tries"), kit.Count(int64(q.Attempts))), kit.When(ui.T("Next try"), q.Due),
-			kit.When(ui.T("Since"), q.Created), kit.Says(ui.T("Actor"), c.refs(v).cell(q.Event.Actor.Ref)),
-			kit.Says(ui.T("Subject"), c.refs(v).cell(q.Event.Subject)), kit.Says(ui.T("Audit log"), kit.Cell{Text: q.Event.ID, Code: true, Href: c.entryPath(q.Event.ID)}),
+			kit.When(ui.T("Since"), q.Created), kit.Says(ui.T("Actor"), c.Refs(v).Cell(q.Event.Actor.Ref)),
+			kit.Says(ui.T("Subject"), c.Refs(v).Cell(q.Event.Subject)), kit.Says(ui.T("Audit log"), kit.Cell{Text: q.Event.ID, Code: true, Href: c.EntryPath(q.Event.ID)}),
 		),
 	}
 	if settled(q.State) {
@@ -74,7 +74,7 @@ func (c *Console) askDiscardEvent(v *kit.Visit) (kit.Confirmation, error) {
 		Lead: ui.T("What it asks for outside of the database is not going to happen: apps that were to be told are not told. The change itself, and its entry in the audit log, stay."),
 		Hits: []kit.Hit{
 			kit.Hitting(ui.T("Event"), kit.Cell{Text: q.Event.Type, Tags: []ui.Tag{queueTag(q.State)}}),
-			kit.Hitting(ui.T("Subject"), c.refs(v).cell(q.Event.Subject)),
+			kit.Hitting(ui.T("Subject"), c.Refs(v).Cell(q.Event.Subject)),
 			kit.Hitting(ui.T("Why it is stuck"), kit.Cell{Text: q.Reason}),
 		},
 	}, nil

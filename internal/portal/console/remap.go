@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -48,7 +49,7 @@ func (c *Console) remapping(ctx context.Context, g directory.Group, name string)
 		return nil, err
 	}
 	clients = slices.DeleteFunc(slices.Clone(clients), func(client *registry.Client) bool { return !concerned(client, g.Name, name) })
-	members, next, err := c.o.Directory.Search(ctx, directory.Query{Upstream: g.Ref, Limit: counted})
+	members, next, err := c.o.Directory.Search(ctx, directory.Query{Upstream: g.Ref, Limit: names.Counted})
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (c *Console) roleHits(members []directory.Person, was, will supposed, more 
 		var gain, lose []kit.Cell
 		for _, p := range members {
 			had, has := was.inOneOf(p, c.o.Admin.GroupsOf(role)), will.inOneOf(p, c.o.Admin.GroupsOf(role))
-			named := kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)}
+			named := kit.Cell{Text: kit.NameOf(p), Href: c.PersonPath(p.ID)}
 			if has && !had {
 				gain = append(gain, named)
 			} else if had && !has {
@@ -132,7 +133,7 @@ func (c *Console) compare(ctx context.Context, people []directory.Person, client
 			if err != nil {
 				return nil, nil, err
 			}
-			named := kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)}
+			named := kit.Cell{Text: kit.NameOf(p), Href: c.PersonPath(p.ID)}
 			switch {
 			case has.Allowed && !had.Allowed:
 				gained[client.App] = append(gained[client.App], named)
@@ -147,7 +148,7 @@ func (c *Console) compare(ctx context.Context, people []directory.Person, client
 func (c *Console) peopleCells(people []directory.Person) []kit.Cell {
 	var cells []kit.Cell
 	for _, p := range people[:min(len(people), kit.NamesShown)] {
-		cells = append(cells, kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)})
+		cells = append(cells, kit.Cell{Text: kit.NameOf(p), Href: c.PersonPath(p.ID)})
 	}
 	return cells
 }

@@ -56,7 +56,7 @@ func (c *Console) showRevoke(v *kit.Visit) (kit.Answer, error) {
 	if id != "" && slices.Contains(grant.Revocable(), identity.Kind(kind)) {
 		if kind == string(identity.KindPerson) {
 			var err error
-			if id, err = c.personLike(v.Context(), id); err != nil {
+			if id, err = c.PersonLike(v.Context(), id); err != nil {
 				return nil, err
 			}
 		}
@@ -115,7 +115,7 @@ func (c *Console) revoked(v *kit.Visit, kind identity.Kind, id string) kit.Cell 
 		return kit.Cell{Text: id, Code: true}
 	default:
 	}
-	return c.refs(v).cell(identity.Ref{Kind: kind, ID: id})
+	return c.Refs(v).Cell(identity.Ref{Kind: kind, ID: id})
 }
 
 // revokeLead says what comes of it.
@@ -165,13 +165,13 @@ func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
 	if err := kit.Read(body, &r); err != nil {
 		return nil, err
 	}
-	names := c.refs(v)
+	names := c.Refs(v)
 	d := kit.Detail{
 		Lead: ui.T("What carries it is refused since then, everywhere. The apps of ended sessions are told one by one."),
 		Facts: []kit.Fact{
-			kit.Says(kindText(r.Subject.Kind), names.cell(r.Subject)),
+			kit.Says(kindText(r.Subject.Kind), names.Cell(r.Subject)),
 			kit.Is(ui.T("Why"), cmp.Or(r.Reason, "–")),
-			kit.Says(ui.T("Actor"), names.cell(r.By.Ref)),
+			kit.Says(ui.T("Actor"), names.Cell(r.By.Ref)),
 			kit.When(ui.T("When"), r.Time),
 			kit.Says(ui.T("Sessions that ended"), kit.Count(int64(r.Progress.Sessions))),
 			kit.Says(ui.T("Apps that were told"), kit.Count(int64(r.Progress.Told))),
@@ -183,12 +183,7 @@ func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
 		d.Notices = append(d.Notices, ui.Notice{Text: ui.T("Apps are still being told. Look again in a moment."), Tone: ui.Warn})
 	}
 	if v.Who.May(admin.ReadAudit) {
-		d.Offers = []kit.Offer{{Text: ui.T("Entry in the audit log"), Href: c.entryPath(r.ID), Icon: "audit"}}
+		d.Offers = []kit.Offer{{Text: ui.T("Entry in the audit log"), Href: c.EntryPath(r.ID), Icon: "audit"}}
 	}
 	return kit.View{Title: ui.T("A revocation"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "detail", Data: d}, nil
-}
-
-// revokeWay offers to revoke every token of a thing.
-func revokeWay(kind identity.Kind, id string) kit.Offering {
-	return kit.Way("/revoke/{kind}/{id}", ui.T("Revoke tokens"), " out", string(kind), id)
 }

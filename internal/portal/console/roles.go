@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -67,11 +68,11 @@ func (c *Console) roleList(v *kit.Visit) *kit.List[admin.Holder] {
 		Filters: []kit.Filter{{Name: "role", Label: ui.T("Role"), Options: append([]ui.Option{kit.Anything()}, roleOptions()...)}},
 		Columns: []kit.Column[admin.Holder]{
 			{Title: ui.T("Person"), Name: "person", Cell: func(h admin.Holder) kit.Cell {
-				return kit.Cell{Text: kit.NameOf(h.Person), Also: h.Person.Profile.Email, Href: c.personPath(h.Person.ID)}
+				return kit.Cell{Text: kit.NameOf(h.Person), Also: h.Person.Profile.Email, Href: c.PersonPath(h.Person.ID)}
 			}},
 			{Title: ui.T("Role"), Name: "role", Cell: func(h admin.Holder) kit.Cell { return kit.Cell{Say: roleText(h.Role)} }},
 			{Title: ui.T("Source"), Name: "source", Cell: sourceCell},
-			{Title: ui.T("State"), Name: "state", Cell: func(h admin.Holder) kit.Cell { return kit.Cell{Tags: []ui.Tag{personTag(h.Person)}} }},
+			{Title: ui.T("State"), Name: "state", Cell: func(h admin.Holder) kit.Cell { return kit.Cell{Tags: []ui.Tag{names.PersonTag(h.Person)}} }},
 		},
 		Offers: func(h admin.Holder) []kit.Offer {
 			if h.Source != admin.Assigned {
@@ -145,7 +146,7 @@ func (c *Console) askUnassign(v *kit.Visit) (kit.Confirmation, error) {
 	q := kit.Confirmation{
 		Title: ui.T("Take a role away from %s?", kit.NameOf(p)), Button: ui.T("Take away"), Back: "/roles", State: p.ID + " " + string(role),
 		Lead: ui.T("From now on the person, and every API token that they made, may not do any more what only this role allows."),
-		Hits: []kit.Hit{kit.Hitting(ui.T("Role"), kit.Cell{Say: roleText(role)}), kit.Hitting(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Also: p.Profile.Email, Href: c.personPath(p.ID)})},
+		Hits: []kit.Hit{kit.Hitting(ui.T("Role"), kit.Cell{Say: roleText(role)}), kit.Hitting(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Also: p.Profile.Email, Href: c.PersonPath(p.ID)})},
 	}
 	for _, h := range all {
 		if h.Role == role && h.Source != admin.Assigned {

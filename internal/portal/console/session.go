@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -21,7 +22,7 @@ func (c *Console) appsOfSession(ctx context.Context, s session.Session) (kit.Blo
 		ID: "apps", Title: ui.T("Apps"), Note: ui.T("They got tokens in this session, and are told when it ends."),
 		Heads: []ui.Text{ui.T("App"), ui.T("Client"), ui.T("First used")}, Empty: ui.T("No app has been opened yet."),
 	}
-	names, err := c.appTitles(ctx)
+	names, err := c.AppTitles(ctx)
 	if err != nil {
 		return b, err
 	}
@@ -30,7 +31,7 @@ func (c *Console) appsOfSession(ctx context.Context, s session.Session) (kit.Blo
 		return b, err
 	}
 	for _, p := range all {
-		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{names.cell(p.App), {Text: p.Client, Code: true}, {Time: p.First}}})
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{names.Cell(p.App), {Text: p.Client, Code: true}, {Time: p.First}}})
 	}
 	return b, nil
 }
@@ -56,7 +57,7 @@ func (c *Console) askEndSession(v *kit.Visit) (kit.Confirmation, error) {
 		Title: ui.T("End the session of %s?", kit.NameOf(p)), Button: ui.T("End the session"), Back: kit.Fill("/sessions/{id}", s.ID), State: s.ID,
 		Lead: ui.T("This browser is signed out, and tokens that live with the session stop. Other sessions of the person go on."),
 		Hits: []kit.Hit{
-			kit.Hitting(ui.T("Browser"), kit.Cell{Text: browserOf(s), Also: s.Address}),
+			kit.Hitting(ui.T("Browser"), kit.Cell{Text: names.Browser(s), Also: s.Address}),
 			kit.Naming(ui.T("Apps that are told"), told),
 		},
 	}, nil

@@ -7,57 +7,35 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-func (c *Console) sessionPath(id string) string { return c.Path(kit.Fill("/sessions/{id}", id)) }
-
-// browserOf says in a word or two what a session's browser calls itself.
-func browserOf(s session.Session) string {
-	agent, system := s.UserAgent, ""
-	for _, known := range []struct{ mark, name string }{
-		{"Windows", "Windows"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
-	} {
-		if strings.Contains(agent, known.mark) {
-			system = known.name
-			break
-		}
-	}
-	for _, known := range []struct{ mark, name string }{
-		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"Chrom", "Chrome"}, {"Safari/", "Safari"},
-	} {
-		if strings.Contains(agent, known.mark) {
-			return strings.TrimSuffix(known.name+", "+system, ", ")
-		}
-	}
-	return cmp.Or(agent, "?")
-}
-
-func (c *Console) sessionList(v *kit.Visit, titles titles) *kit.List[session.Found] {
+func (c *Console) sessionList(v *kit.Visit, titles names.Titles) *kit.List[session.Found] {
 	return &kit.List[session.Found]{
 		Name: "sessions", Path: c.Path("/sessions"),
 		Caption: ui.T("Sessions"), Empty: ui.Empty{Icon: "device", Title: ui.T("Nobody is signed in like that.")},
 		Filters: []kit.Filter{
 			{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.Context())},
-			{Name: "app", Label: ui.T("App"), Options: titles.options()},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.ConnectionOptions(v.Context())},
+			{Name: "app", Label: ui.T("App"), Options: titles.Options()},
 		},
 		Columns: []kit.Column[session.Found]{
 			{Title: ui.T("Person"), Name: "person", Cell: func(s session.Found) kit.Cell {
-				return kit.Cell{Text: cmp.Or(s.Name, s.Person), Href: c.personPath(s.Person)}
+				return kit.Cell{Text: cmp.Or(s.Name, s.Person), Href: c.PersonPath(s.Person)}
 			}},
 			{Title: ui.T("Browser"), Name: "browser", Cell: func(s session.Found) kit.Cell {
-				return kit.Cell{Text: browserOf(s.Session), Also: s.Address, Href: c.sessionPath(s.ID)}
+				return kit.Cell{Text: names.Browser(s.Session), Also: s.Address, Href: c.SessionPath(s.ID)}
 			}},
 			{Title: ui.T("Connection"), Name: "connection", Cell: func(s session.Found) kit.Cell { return kit.Cell{Text: s.Authentication.Connection} }},
-			{Title: ui.T("Apps"), Name: "apps", Cell: func(s session.Found) kit.Cell { return kit.Cell{Text: titles.join(s.Apps)} }},
+			{Title: ui.T("Apps"), Name: "apps", Cell: func(s session.Found) kit.Cell { return kit.Cell{Text: titles.Join(s.Apps)} }},
 			{Title: ui.T("Began"), Name: "created", Cell: func(s session.Found) kit.Cell { return kit.Cell{Time: s.Created} }},
 			{Title: ui.T("Last used"), Name: "last_seen", Cell: func(s session.Found) kit.Cell { return kit.Cell{Time: s.LastSeen} }},
 			{Title: ui.T("Ends"), Name: "until", Cell: func(s session.Found) kit.Cell { return kit.Cell{Time: s.Until()} }},
 		},
 		Fetch: func(ctx context.Context, q kit.Query) ([]session.Found, string, error) {
-			person, err := c.personLike(ctx, q.Get("person"))
+			person, err := c.PersonLike(ctx, q.Get("person"))
 			if err != nil {
 				return nil, "", err
 			}
@@ -69,7 +47,7 @@ func (c *Console) sessionList(v *kit.Visit, titles titles) *kit.List[session.Fou
 }
 
 func (c *Console) showSessions(v *kit.Visit) (kit.Answer, error) {
-	titles, err := c.appTitles(v.Context())
+	titles, err := c.AppTitles(v.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -97,21 +75,21 @@ func (c *Console) showSession(v *kit.Visit) (kit.Answer, error) {
 	a := s.Authentication
 	d := kit.Detail{
 		Facts: kit.Known(
-			kit.Says(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Href: c.personPath(p.ID)}),
-			kit.Says(ui.T("Connection"), kit.Cell{Text: a.Connection, Href: c.connectionPath(a.Connection)}),
-			kit.Is(ui.T("Browser"), browserOf(s)), kit.Code(ui.T("User agent"), s.UserAgent), kit.Code(ui.T("Address"), s.Address),
+			kit.Says(ui.T("Person"), kit.Cell{Text: kit.NameOf(p), Href: c.PersonPath(p.ID)}),
+			kit.Says(ui.T("Connection"), kit.Cell{Text: a.Connection, Href: c.ConnectionPath(a.Connection)}),
+			kit.Is(ui.T("Browser"), names.Browser(s)), kit.Code(ui.T("User agent"), s.UserAgent), kit.Code(ui.T("Address"), s.Address),
 			kit.Is(ui.T("Authentication class"), a.ACR), kit.Is(ui.T("Methods"), strings.Join(a.AMR, ", ")), kit.When(ui.T("Authenticated"), a.Time),
 			kit.When(ui.T("Began"), s.Created), kit.When(ui.T("Last used"), s.LastSeen),
 			kit.When(ui.T("Ends without use"), s.Until()), kit.When(ui.T("Ends at the latest"), s.Expires), kit.Code(ui.T("Session (sid)"), s.ID),
 		),
-		Offers: v.Offers(revokeWay(identity.KindSession, s.ID), kit.Way("/sessions/{id}/end", ui.T("End the session"), "danger out", s.ID)),
+		Offers: v.Offers(names.RevokeWay(identity.KindSession, s.ID), kit.Way("/sessions/{id}/end", ui.T("End the session"), "danger out", s.ID)),
 	}
 	apps, err := c.appsOfSession(v.Context(), s)
 	if err != nil {
 		return nil, err
 	}
 	d.Blocks = append(d.Blocks, apps)
-	history, err := c.auditBlock(v, sessionHistory(s))
+	history, err := c.History(v, sessionHistory(s))
 	if err != nil {
 		return nil, err
 	}

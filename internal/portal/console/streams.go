@@ -144,7 +144,7 @@ func (c *Console) signalBlock(sets []signal.Set) kit.Block {
 	}
 	for _, s := range sets {
 		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{
-			{Text: shortTypes([]string{s.Type})[0], Href: c.entryPath(s.Event)}, {Tags: []ui.Tag{signalTag(s.State)}}, {Time: s.Issued}, {Time: s.Settled}, {Text: s.Reason},
+			{Text: shortTypes([]string{s.Type})[0], Href: c.EntryPath(s.Event)}, {Tags: []ui.Tag{signalTag(s.State)}}, {Time: s.Issued}, {Time: s.Settled}, {Text: s.Reason},
 		}})
 	}
 	return b

@@ -32,7 +32,7 @@ func lastUsed(t admin.Token) kit.Cell {
 }
 
 func (c *Console) tokenList(v *kit.Visit) *kit.List[admin.Token] {
-	names := c.refs(v)
+	names := c.Refs(v)
 	return &kit.List[admin.Token]{
 		Name: "tokens", Path: c.Path("/tokens"), Sorted: "-created",
 		Caption: ui.T("API tokens that are good"), Empty: ui.Empty{Icon: "key", Title: ui.T("There is no such token.")},
@@ -43,7 +43,7 @@ func (c *Console) tokenList(v *kit.Visit) *kit.List[admin.Token] {
 		Columns: []kit.Column[admin.Token]{
 			{Title: ui.T("Token"), Name: "name", Sort: "name", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Text: t.Name, Also: kit.Joined(t.Apps)} }},
 			{Title: ui.T("Roles"), Name: "roles", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Tags: roleTags(t.Roles)} }},
-			{Title: ui.T("Made by"), Name: "created_by", Cell: func(t admin.Token) kit.Cell { return names.cell(t.CreatedBy.Ref) }},
+			{Title: ui.T("Made by"), Name: "created_by", Cell: func(t admin.Token) kit.Cell { return names.Cell(t.CreatedBy.Ref) }},
 			{Title: ui.T("Created"), Name: "created", Sort: "created", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Time: t.Created} }},
 			{Title: ui.T("Last used"), Name: "last_used", Sort: "used", Cell: lastUsed},
 			{Title: ui.T("Expires"), Name: "expires", Sort: "expires", Cell: func(t admin.Token) kit.Cell { return kit.Cell{Time: t.Expires} }},
@@ -89,7 +89,7 @@ func (c *Console) askRevokeToken(v *kit.Visit) (kit.Confirmation, error) {
 		Lead: ui.T("Whatever uses it is refused at once. This cannot be taken back; another token can be made."),
 		Hits: []kit.Hit{
 			kit.Hitting(ui.T("Roles"), kit.Cell{Tags: roleTags(t.Roles)}),
-			kit.Hitting(ui.T("Made by"), c.refs(v).cell(t.CreatedBy.Ref)),
+			kit.Hitting(ui.T("Made by"), c.Refs(v).Cell(t.CreatedBy.Ref)),
 			kit.Hitting(ui.T("Last used"), lastUsed(t)),
 		},
 	}, nil

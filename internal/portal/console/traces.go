@@ -43,7 +43,7 @@ func (c *Console) traceList(v *kit.Visit) *kit.List[trace.Trace] {
 		Caption: ui.T("Failed sign-ins and tests"), Empty: ui.Empty{Icon: "check", Title: ui.T("No sign-in failed like that."), Text: ui.T("What failed longer ago than traces are kept is not here.")},
 		Filters: []kit.Filter{
 			{Name: "code", Label: ui.T("Code on the person's page"), Type: "search"},
-			{Name: "connection", Label: ui.T("Connection"), Options: c.connectionOptions(v.Context())},
+			{Name: "connection", Label: ui.T("Connection"), Options: c.ConnectionOptions(v.Context())},
 			{Name: "kind", Label: ui.T("Kind"), Options: []ui.Option{
 				kit.Anything(), {Value: string(trace.SignIn), Text: ui.T("Sign-in")}, {Value: string(trace.SignOut), Text: ui.T("Sign-out")}, {Value: string(trace.Test), Text: ui.T("Test")},
 			}},
@@ -55,7 +55,7 @@ func (c *Console) traceList(v *kit.Visit) *kit.List[trace.Trace] {
 			{Title: ui.T("Time"), Name: "time", Cell: func(t trace.Trace) kit.Cell { return kit.Cell{Time: t.Time} }},
 			{Title: ui.T("Kind"), Name: "kind", Cell: func(t trace.Trace) kit.Cell { return kit.Cell{Say: kindOf(t), Tags: []ui.Tag{outcomeOf(t)}} }},
 			{Title: ui.T("Connection"), Name: "connection", Cell: func(t trace.Trace) kit.Cell {
-				return kit.Cell{Text: t.Connection, Href: c.connectionPath(t.Connection)}
+				return kit.Cell{Text: t.Connection, Href: c.ConnectionPath(t.Connection)}
 			}},
 			{Title: ui.T("Failed check"), Name: "check", Cell: failedCheck},
 			{Title: ui.T("Why"), Name: "why", Cell: func(t trace.Trace) kit.Cell { return kit.Cell{Text: t.Detail} }},
@@ -102,13 +102,13 @@ func (c *Console) showTrace(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := c.refs(v)
+	names := c.Refs(v)
 	page := traceView{
 		Tags: []ui.Tag{outcomeOf(t)}, Lead: ui.Plain(t.Detail), Report: t.Report(),
 		Facts: kit.Known(
 			kit.Says(ui.T("Kind"), kit.Cell{Say: kindOf(t)}), kit.Says(ui.T("Time"), kit.Cell{Time: t.Time, Exact: true}),
-			kit.Says(ui.T("Connection"), kit.Cell{Text: t.Connection, Href: c.connectionPath(t.Connection)}),
-			kit.Code(ui.T("Rule"), t.Rule), kit.Says(ui.T("By"), names.cell(t.By.Ref)), kit.Code(ui.T("Address"), t.By.Address), kit.Code(ui.T("Request"), t.By.Request),
+			kit.Says(ui.T("Connection"), kit.Cell{Text: t.Connection, Href: c.ConnectionPath(t.Connection)}),
+			kit.Code(ui.T("Rule"), t.Rule), kit.Says(ui.T("By"), names.Cell(t.By.Ref)), kit.Code(ui.T("Address"), t.By.Address), kit.Code(ui.T("Request"), t.By.Request),
 			kit.Says(ui.T("Kept until"), kit.Cell{Time: t.Expires, Exact: true}),
 		),
 	}

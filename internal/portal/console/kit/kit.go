@@ -16,7 +16,8 @@
 // A part of the console is a package beside this one, about one noun. It has its own
 // Options, with interfaces of the few methods that it calls, and a method that returns
 // its [Part]; package console makes the part, gives it what it needs and hands it to New.
-// Parts do not import each other.
+// Parts do not import each other: what several of them say of a person, an app or a
+// connection, and how they lead to its page, is in package names.
 //
 //  1. Add a Rule to the part's table: Path, Right, and Show for a page. For an action
 //     name the Operation of the management API, Then and Notice, and Ask where it cannot

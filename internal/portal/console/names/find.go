@@ -1,0 +1,62 @@
+package names
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// errSeveral refuses words that more than one person is like, where one is meant.
+var errSeveral = fault.New(fault.Invalid, "person_ambiguous", "several people are like that: write the whole e-mail address or user name").At("person")
+
+// nobody is an id that nobody has.
+const nobody = "-"
+
+// PersonLike finds the one person that is meant by an id, an e-mail address, a user
+// name or a part of a name. For nothing it returns nothing, for who is not there
+// nobody.
+func (n *Names) PersonLike(ctx context.Context, text string) (id string, err error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", nil
+	}
+	p, err := n.o.Directory.Person(ctx, text)
+	if !errors.Is(err, directory.ErrPersonNotFound) {
+		return p.ID, err
+	}
+	found, _, err := n.o.Directory.Search(ctx, directory.Query{Text: text, Limit: kit.Few})
+	if err != nil {
+		return "", err
+	}
+	for _, one := range found {
+		if strings.EqualFold(one.Profile.Email, text) || strings.EqualFold(one.Profile.Username, text) {
+			return one.ID, nil
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nobody, nil
+	case 1:
+		return found[0].ID, nil
+	}
+	return "", errSeveral
+}
+
+// ConnectionOptions are the choices of a filter. When they cannot be read, neither
+// can the list that they are for, which says so.
+func (n *Names) ConnectionOptions(ctx context.Context) []ui.Option {
+	options := []ui.Option{kit.Anything()}
+	all, err := n.o.Connections.All(ctx)
+	if err != nil {
+		return options
+	}
+	for _, one := range all {
+		options = append(options, ui.Option{Value: one.Settings.ID, Text: ui.Plain(one.Title())})
+	}
+	return options
+}
