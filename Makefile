@@ -45,8 +45,8 @@ screenshots: tools ## the pictures of the README, into docs/images
 e2e: tools ## the whole product in a browser and with independent clients
 	$(GO) test -count=1 -timeout 15m ./integration/...
 
-bench: ## costs beside raw cryptography and a bare server; BENCH=name runs a part, BENCH=lists measures big lists
-	$(GO) run ./integration/bench$(if $(filter lists,$(BENCH)),/lists, -run '$(BENCH)' -out bench.json)
+bench: ## costs beside raw cryptography and a bare server; BENCH=name runs a part, BENCH=lists big lists, BENCH=scim many people
+	$(GO) run ./integration/bench$(if $(filter lists scim,$(BENCH)),/$(BENCH), -run '$(BENCH)' -out bench.json)
 
 chaos: tools ## kill a broker ROUNDS times on each engine, and every other fault under load; CHAOS=names runs parts
 	$(GO) run ./integration/chaos -rounds $(ROUNDS) -run '$(CHAOS)'

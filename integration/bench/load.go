@@ -10,11 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/gatehouse-io/gatehouse/integration/live"
 )
 
 // warmUp is how long load runs before it is measured, each round.
@@ -41,11 +42,11 @@ func (b *bench) measure(pid int, servers []int, row Row, rate float64, each func
 		return err
 	}
 	length, began := b.length/time.Duration(b.rounds), time.Now()
-	before, err := cpuOf(pid)
+	before, err := live.CPU(pid)
 	if err != nil {
 		return err
 	}
-	beside, err := cpuOfServers(servers)
+	beside, err := live.CPUOfServers(servers)
 	if err != nil {
 		return err
 	}
@@ -53,11 +54,11 @@ func (b *bench) measure(pid int, servers []int, row Row, rate float64, each func
 	if err != nil {
 		return err
 	}
-	after, err := cpuOf(pid)
+	after, err := live.CPU(pid)
 	if err != nil {
 		return err
 	}
-	besides, err := cpuOfServers(servers)
+	besides, err := live.CPUOfServers(servers)
 	if err != nil {
 		return err
 	}
@@ -192,31 +193,4 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 	_ = p.cmd.Wait()
-}
-
-// cpuOf returns the CPU time that a process has used, user and system.
-func cpuOf(pid int) (time.Duration, error) { return cpuIn(pid, 11, 13) }
-
-// cpuIn sums fields of what the system says of a process, after its name.
-func cpuIn(pid, from, to int) (time.Duration, error) {
-	body, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0, fmt.Errorf("CPU time of the server: %w", err)
-	}
-	// The name in parentheses may hold spaces; utime and stime are the 12th and 13th
-	// field after it, those of children that have ended the next two, in ticks of 10 ms.
-	_, rest, _ := strings.Cut(string(body), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < to {
-		return 0, errors.New("CPU time of the server: /proc/PID/stat is not as expected")
-	}
-	var ticks int64
-	for _, f := range fields[from:to] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("CPU time of the server: %w", err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }

@@ -6,11 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
@@ -148,43 +144,4 @@ func (p place) ballast(ctx context.Context, dsn string) error {
 	}
 	time.Sleep(time.Second + time.Duration(p.apps)*100*time.Microsecond) // until the broker has read them
 	return nil
-}
-
-// cpuOfServers returns the CPU time of processes and their children.
-func cpuOfServers(pids []int) (sum time.Duration, err error) {
-	ours := map[int]bool{}
-	for _, pid := range pids {
-		ours[pid] = true
-	}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, fmt.Errorf("processes: %w", err)
-	}
-	for _, file := range stats {
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err != nil {
-			continue
-		}
-		if ours[pid] || ours[parent(file)] {
-			if used, err := cpuIn(pid, 11, 15); err == nil {
-				sum += used
-			}
-		}
-	}
-	return sum, nil
-}
-
-// parent reads the id of a process's parent, 0 for a process that has ended.
-func parent(stat string) int {
-	body, err := os.ReadFile(stat) //nolint:gosec // G304: below /proc
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(body), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 2 {
-		return 0
-	}
-	pid, _ := strconv.Atoi(fields[1])
-	return pid
 }

@@ -170,12 +170,14 @@ var endings = map[identity.Kind][]string{
 // auditColumns is how many values an audit entry has.
 const auditColumns = 7
 
+const insertAudit = `INSERT INTO audit (id, at, type, actor, subject, body, digest) VALUES `
+
 // auditInserts are statements for 1, 2, 4, … rows by driver: few enough to stay prepared.
 var auditInserts = map[string][7]string{SQLite: insertsOfAudit(SQLite), Postgres: insertsOfAudit(Postgres)}
 
 func insertsOfAudit(driver string) (all [7]string) {
 	for i := range all {
-		all[i] = `INSERT INTO audit (id, at, type, actor, subject, body, digest) VALUES ` + marks(driver, 1<<i, auditColumns)
+		all[i] = insertAudit + marks(driver, 1<<i, auditColumns)
 	}
 	return all
 }
@@ -183,20 +185,31 @@ func insertsOfAudit(driver string) (all [7]string) {
 // appendAudit writes entries, as many as it can with one statement.
 func (t *tx) appendAudit(ctx context.Context, events []event.Event) error {
 	inserts := auditInserts[t.db.o.Driver]
+	if len(events) > 1<<(len(inserts)-1) {
+		rows := make([][]any, len(events))
+		for i, e := range events {
+			rows[i] = auditRow(e)
+		}
+		return t.insertRows(ctx, insertAudit, ``, rows)
+	}
 	for len(events) > 0 {
 		size := min(bits.Len(uint(len(events)))-1, len(inserts)-1)
 		part := events[:1<<size]
 		events = events[len(part):]
 		args := make([]any, 0, auditColumns*len(part))
 		for _, e := range part {
-			body := audit.Canonical(e)
-			args = append(args, e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.DigestOf(body))
+			args = append(args, auditRow(e)...)
 		}
 		if _, err := t.ExecContext(ctx, inserts[size], args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func auditRow(e event.Event) []any {
+	body := audit.Canonical(e)
+	return []any{e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.DigestOf(body)}
 }
 
 // isDuplicate reports whether err is a broken unique constraint; detail names it.

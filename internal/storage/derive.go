@@ -67,8 +67,13 @@ const (
 )
 
 // insertRows inserts rows of one table with statements of so many rows that their texts
-// are few enough to stay prepared. rest stands after the rows.
+// are few enough to stay prepared. insert ends with VALUES, and rest stands after the
+// rows.
 func (t *tx) insertRows(ctx context.Context, insert, rest string, rows [][]any) error {
+	rows, err := t.inColumns(ctx, insert, rest, rows)
+	if err != nil {
+		return err
+	}
 	for len(rows) > 0 {
 		n := len(rows)
 		if n > fewRows {

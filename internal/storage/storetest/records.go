@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -43,7 +44,7 @@ func (p *push) op() record.Operation {
 
 func (p *push) user(name, external string, attributes map[string]any) record.User {
 	p.Helper()
-	u, existed, err := p.CreateUser(p.Context(), p.op(), record.User{
+	u, existed, err := p.CreateUser(p.T.Context(), p.op(), record.User{
 		ID: identity.NewID(), ExternalID: external, UserName: name, Active: true, Attributes: attributes,
 	})
 	if err != nil || existed {
@@ -54,7 +55,7 @@ func (p *push) user(name, external string, attributes map[string]any) record.Use
 
 func (p *push) group(name, external string, members ...string) record.Group {
 	p.Helper()
-	g, existed, err := p.CreateGroup(p.Context(), p.op(), record.Group{ID: identity.NewID(), ExternalID: external, DisplayName: name}, asMembers(members))
+	g, existed, err := p.CreateGroup(p.T.Context(), p.op(), record.Group{ID: identity.NewID(), ExternalID: external, DisplayName: name}, asMembers(members))
 	if err != nil || existed {
 		p.Fatalf("group %s: existed %v, %v", name, existed, err)
 	}
@@ -70,13 +71,13 @@ func asMembers(values []string) []record.Member {
 }
 
 func (p *push) patch(group string, change record.Members) error {
-	_, err := p.UpdateGroup(p.Context(), p.op(), p.connection, group, 0, record.GroupChange{Members: change})
+	_, err := p.UpdateGroup(p.T.Context(), p.op(), p.connection, group, 0, record.GroupChange{Members: change})
 	return err
 }
 
 func (p *push) members(group string) (values []string) {
 	p.Helper()
-	all, err := p.Members(p.Context(), p.connection, group)
+	all, err := p.Members(p.T.Context(), p.connection, group)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -639,12 +640,39 @@ func batchesMade(t *testing.T, db *storage.DB) {
 	p.same("of the group", p.members(group.ID), made[0].User.ID, old.ID, made[6].User.ID)
 	many := make([]record.New, 300)
 	for i := range many {
-		many[i] = n(record.User{UserName: fmt.Sprint("many-", i), Attributes: map[string]any{"title": fmt.Sprint(i)}})
+		many[i] = n(record.User{UserName: fmt.Sprint("many-", i), Attributes: map[string]any{"title": fmt.Sprint(i), "displayName": fmt.Sprint("Batch ", i)}})
 	}
-	if _, err := p.Create(t.Context(), "batch", many); err != nil {
+	if made, err = p.Create(t.Context(), "batch", many); err != nil {
 		t.Fatal(err)
 	}
 	if page, err := p.Users(t.Context(), "batch", record.Query{Count: 0}); err != nil || page.Total != 303 {
 		t.Errorf("%d users, %v", page.Total, err)
+	}
+	p.allOf("batch", many, made)
+}
+
+// allOf checks that the last of many, who were made together, have all that one has who
+// was made alone.
+func (p *push) allOf(connection string, many []record.New, made []record.Made) {
+	p.Helper()
+	last := len(many) - 1
+	for text, want := range map[string]int{`title eq "` + fmt.Sprint(last) + `"`: 1, `displayName eq "batch ` + fmt.Sprint(last) + `"`: 1, `displayName sw "Batch"`: len(many)} {
+		e, err := filter.Parse(text, people())
+		if err != nil {
+			p.Fatal(err)
+		}
+		if page, err := p.Users(p.T.Context(), connection, record.Query{Filter: e, Count: 0}); err != nil || page.Total != want {
+			p.Errorf("%s: %d users of %d, %v", text, page.Total, want, err)
+		}
+	}
+	if found, _, err := p.Search(p.T.Context(), directory.Query{Text: fmt.Sprint("batch ", last)}); err != nil || len(found) != 1 || found[0].ID != made[last].User.Person {
+		p.Errorf("found by words: %+v, %v", found, err)
+	}
+	if o, err := p.Outcome(p.T.Context(), many[last].Operation.ID); err != nil || !o.Changed || o.Resource != "User/"+made[last].User.ID {
+		p.Errorf("its operation: %+v, %v", o, err)
+	}
+	entries, _, err := p.Page(p.T.Context(), audit.Query{Type: "person.provisioned", Subject: identity.Person(made[last].User.Person).String(), Limit: 10})
+	if err != nil || len(entries) != 1 {
+		p.Errorf("its audit entry: %+v, %v", entries, err)
 	}
 }
