@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -14,25 +13,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-
-	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 )
 
-// assertionPurpose types the seen-list of client assertions.
-const assertionPurpose cache.Purpose = "client-assertion"
-
-const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-// Bounds of a client assertion and of a client's published keys.
+// Bounds of a client's published keys.
 const (
-	assertionLife  = 5 * time.Minute
-	assertionAhead = cache.Skew
 	clientKeysLife = 5 * time.Minute
 	clientKeysWait = 10 * time.Second
 	maxJWKS        = 256 << 10
@@ -40,8 +28,9 @@ const (
 
 // credentials are what a request brings to prove its client.
 type credentials struct {
-	method           registry.AuthMethod
-	id, secret, text string
+	method     registry.AuthMethod
+	id, secret string
+	assertion  assertion
 }
 
 // authenticate returns the client that the request proves to come from, by the
@@ -99,7 +88,7 @@ func (p *Provider) prove(r *http.Request, got credentials) (*registry.Client, er
 	case registry.AuthBasic, registry.AuthPost:
 		err = checkSecret(c, got.secret)
 	case registry.AuthPrivateKeyJWT:
-		err = p.checkAssertion(r.Context(), c, got.text)
+		err = p.checkAssertion(r.Context(), c, &got.assertion)
 	case registry.AuthNone:
 		if c.ID == "" {
 			err = errInvalidClient
@@ -136,8 +125,8 @@ func readCredentials(r *http.Request, form url.Values) (credentials, error) {
 		if form.Get("client_assertion_type") != assertionType {
 			return credentials{}, errInvalidClient
 		}
-		text := form.Get("client_assertion")
-		found = append(found, credentials{method: registry.AuthPrivateKeyJWT, id: assertionIssuer(text), text: text})
+		a := readAssertion(form.Get("client_assertion"))
+		found = append(found, credentials{method: registry.AuthPrivateKeyJWT, id: a.claims.Issuer, assertion: a})
 	}
 	if form.Has("client_secret") {
 		found = append(found, credentials{method: registry.AuthPost, id: form.Get("client_id"), secret: form.Get("client_secret")})
@@ -171,75 +160,6 @@ func basic(header string) (id, secret string, ok bool) {
 	}
 	secret, err = url.QueryUnescape(second)
 	return id, secret, err == nil
-}
-
-// assertionIssuer reads who an assertion says it is from, unverified: it only
-// chooses the keys to verify it with.
-func assertionIssuer(text string) string {
-	parts := strings.Split(text, ".")
-	if len(parts) != 3 {
-		return ""
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return ""
-	}
-	var said struct {
-		Issuer string `json:"iss"`
-	}
-	if json.Unmarshal(raw, &said) != nil {
-		return ""
-	}
-	return said.Issuer
-}
-
-// checkAssertion verifies private_key_jwt (RFC 7523): the key and its algorithm
-// come from the client's registration, the audience is our issuer alone, and the
-// jti is good once.
-func (p *Provider) checkAssertion(ctx context.Context, c *registry.Client, text string) error {
-	parsed, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
-	if err != nil {
-		return errInvalidClient
-	}
-	header := parsed.Headers[0]
-	if typ, has := header.ExtraHeaders[jose.HeaderType]; has && typ != "JWT" && typ != "client-authentication+jwt" {
-		return errInvalidClient
-	}
-	set, err := p.assertion.of(ctx, c)
-	if err != nil {
-		return err
-	}
-	var claims struct {
-		jwt.Claims
-		Audience json.RawMessage `json:"aud"`
-	}
-	var verified bool
-	for _, key := range set.Select(header.KeyID, keys.Algorithm(header.Algorithm)) {
-		verified = verified || parsed.Claims(key.Key, &claims) == nil
-	}
-	now := p.o.Now()
-	audience, err := json.Marshal(p.o.Issuer)
-	switch {
-	case !verified, err != nil, string(claims.Audience) != string(audience):
-		return errInvalidClient
-	case claims.Issuer != c.ID, claims.Subject != c.ID, claims.ID == "", len(claims.ID) > maxParameter:
-		return errInvalidClient
-	case claims.Expiry == nil, claims.IssuedAt == nil:
-		return errInvalidClient
-	}
-	expires, issued := claims.Expiry.Time(), claims.IssuedAt.Time()
-	if !now.Before(expires) || issued.After(now.Add(assertionAhead)) || expires.Sub(issued) > assertionLife ||
-		(claims.NotBefore != nil && now.Add(assertionAhead).Before(claims.NotBefore.Time())) {
-		return errInvalidClient
-	}
-	first, err := p.o.Once.First(ctx, assertionPurpose, c.ID+"\n"+claims.ID, issued, expires)
-	if err == nil && !first {
-		err = errInvalidClient
-	}
-	if err != nil && fault.KindOf(err) != fault.Unavailable {
-		return fault.Wrap(err, errInvalidClient.Kind, errInvalidClient.Code, "%s", errInvalidClient.Detail)
-	}
-	return err
 }
 
 // assertionKeys remembers the keys of clients.
