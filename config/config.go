@@ -197,9 +197,9 @@ type Limits struct {
 // Audit tunes the audit log, and says where it is exported to: every sealed entry,
 // in order and at least once, and after each batch its signed seal.
 type Audit struct {
-	// Window is how long the commit of issued tokens' entries waits for more of
-	// them, while tokens are asked for at once; a token is answered when its entry
-	// is durable.
+	// Window is how long the commit of issued tokens' entries waits at most for those
+	// who were answered a moment ago and come again; a token is answered when its entry
+	// is durable, and one that is asked for alone never waits. Default 5ms.
 	Window time.Duration `yaml:"window"`
 	// File gets the entries as lines of JSON. With several replicas it is on the
 	// machine of the one that exports at the time: use a shared folder, or syslog.

@@ -91,7 +91,7 @@ func defaults() Config {
 		Limits:       Limits{ClientFailures: 200, AddressFailures: 1000, SignIns: 3000, Person: 300, APIToken: 30000, SCIM: 120000, Follower: 6000},
 		SignInTraces: SignInTraces{Keep: 7 * 24 * time.Hour},
 		Revocation:   Revocation{Staleness: 5 * time.Second},
-		Audit:        Audit{Window: time.Millisecond, File: File{MaxBytes: 100 << 20}, Syslog: Syslog{Facility: "audit"}},
+		Audit:        Audit{Window: 5 * time.Millisecond, File: File{MaxBytes: 100 << 20}, Syslog: Syslog{Facility: "audit"}},
 		Keys:         Keys{RotateEvery: 90 * 24 * time.Hour, Lead: time.Hour, Overlap: 2 * time.Hour, SAMLRotateEvery: 730 * 24 * time.Hour, SAMLLead: 30 * 24 * time.Hour},
 		Product:      Product{Name: "Gatehouse"},
 	}

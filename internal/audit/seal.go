@@ -19,8 +19,9 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
 
-// sealBatch is how many entries one seal covers at most.
-const sealBatch = 1000
+// sealBatch is how many entries one seal covers at most. Whoever records something
+// while a seal is written waits for it, where there is one writer.
+const sealBatch = 250
 
 // Signer signs the head of the chain.
 type Signer interface {

@@ -47,17 +47,31 @@ func (k *Checker) Supposing(groups Groups) *Checker { return NewChecker(groups, 
 // Check decides whether p may use the app of c. An app that nobody was let into by a
 // group or an assignment lets nobody in.
 func (k *Checker) Check(ctx context.Context, p directory.Person, c *registry.Client) (Decision, error) {
+	all, err := k.CheckEach(ctx, p, c)
+	if err != nil {
+		return Decision{}, err
+	}
+	return all[0], nil
+}
+
+// CheckEach is Check for several apps, by one look at the groups that p is in: a decision
+// for each, in their order.
+func (k *Checker) CheckEach(ctx context.Context, p directory.Person, apps ...*registry.Client) ([]Decision, error) {
 	standing, err := k.groups.Standing(ctx, p)
 	if err != nil {
-		return Decision{}, err
+		return nil, err
 	}
-	rules, err := k.of(ctx, c.App)
-	if err != nil {
-		return Decision{}, err
+	all := make([]Decision, len(apps))
+	for i, c := range apps {
+		rules, err := k.of(ctx, c.App)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = Decide(&Question{
+			Person: p, Standing: standing, App: c.App, Entitlements: c.Entitlements, Shut: c.Disabled || len(c.Missing) > 0, Rules: rules,
+		})
 	}
-	return Decide(&Question{
-		Person: p, Standing: standing, App: c.App, Entitlements: c.Entitlements, Shut: c.Disabled || len(c.Missing) > 0, Rules: rules,
-	}), nil
+	return all, nil
 }
 
 // Forget makes the next question read the assignments again.

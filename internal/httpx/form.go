@@ -140,6 +140,9 @@ func parseParameters(raw string) (url.Values, error) {
 }
 
 func unescape(s string) (string, error) {
+	if unescaped(s) {
+		return s, nil
+	}
 	if strings.ContainsRune(s, ';') {
 		// Some parsers split here, ours must not see another request than they do.
 		return "", ErrEncoding
@@ -149,6 +152,17 @@ func unescape(s string) (string, error) {
 		return "", ErrEncoding
 	}
 	return s, nil
+}
+
+// unescaped reports whether s stands for itself, as nearly all do: a token of some
+// hundred bytes is looked at once.
+func unescaped(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '%' || c == '+' || c == ';' {
+			return false
+		}
+	}
+	return true
 }
 
 // showable cuts a name that a stranger chose down to what may stand in an answer.

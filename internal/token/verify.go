@@ -285,7 +285,7 @@ func kidOf(header string) (string, bool) {
 var strict = base64.RawURLEncoding.Strict()
 
 func decode(s string) ([]byte, bool) {
-	if strings.ContainsAny(s, "\r\n") { // which encoding/base64 would skip
+	if strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 { // which encoding/base64 would skip
 		return nil, false
 	}
 	b, err := strict.DecodeString(s)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
-	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -53,41 +52,39 @@ func (e *exchange) entitled(ctx context.Context) error {
 	return e.mayAll(ctx, person)
 }
 
-// mayAll refuses a person who may not use one of the three.
+// mayAll refuses a person who may not use one of the three. The API that the person may
+// not use is invalid_target, anything else makes the subject worthless.
 func (e *exchange) mayAll(ctx context.Context, person directory.Person) error {
-	s := e.subject
-	if s.Client != e.caller.ID {
+	apps := append(make([]*registry.Client, 0, 3), &registry.Client{ID: e.api.Client, App: e.api.App, Entitlements: e.api.Entitlements}, e.caller)
+	if s := e.subject; s.Client != e.caller.ID {
 		owner, err := e.o.Clients.Client(ctx, s.Client)
 		if err != nil {
 			return unlessUnavailable(err, refuse("subject_app", codeRequest, "the app that the subject_token was made for is gone"))
 		}
 		e.rev = min(e.rev, owner.Rev)
-		if _, err := e.allowed(ctx, person, owner, "not_entitled_subject", "the person may no longer use the app that the subject_token was made for"); err != nil {
-			return err
-		}
+		apps = append(apps, owner)
 	}
-	if _, err := e.allowed(ctx, person, e.caller, "not_entitled_client", "the person may not use the app that acts for them"); err != nil {
-		return err
-	}
-	api := &registry.Client{ID: e.api.Client, App: e.api.App, Entitlements: e.api.Entitlements}
-	d, err := e.allowed(ctx, person, api, "not_entitled_target", "the person may not use this API")
-	e.roles = d.Roles
-	return err
-}
-
-// allowed refuses by a reason unless the person may use the app. The API that the
-// person may not use is invalid_target, anything else makes the subject worthless.
-func (e *exchange) allowed(ctx context.Context, p directory.Person, c *registry.Client, reason, detail string) (entitlement.Decision, error) {
-	d, err := e.o.Entitlements.Check(ctx, p, c)
+	may, err := e.o.Entitlements.CheckEach(ctx, person, apps...)
 	switch {
 	case err != nil:
-		return d, err
-	case d.Allowed:
-		return d, nil
-	case c.App == e.api.App:
-		return d, refuse(reason, codeTarget, detail)
+		return err
+	case len(may) == 3 && !may[2].Allowed:
+		return refuse("not_entitled_subject", codeFor(apps[2], e.api), "the person may no longer use the app that the subject_token was made for")
+	case !may[1].Allowed:
+		return refuse("not_entitled_client", codeFor(e.caller, e.api), "the person may not use the app that acts for them")
+	case !may[0].Allowed:
+		return refuse("not_entitled_target", codeTarget, "the person may not use this API")
 	}
-	return d, refuse(reason, codeRequest, detail)
+	e.roles = may[0].Roles
+	return nil
+}
+
+// codeFor is what the request fails with when the person may not use an app.
+func codeFor(app *registry.Client, api *registry.Audience) string {
+	if app.App == api.App {
+		return codeTarget
+	}
+	return codeRequest
 }
 
 // granted is what all steps have led to.

@@ -157,6 +157,14 @@ func (w *world) Check(_ context.Context, _ directory.Person, c *registry.Client)
 	return entitlement.Decision{Allowed: !w.barred[c.App] && !c.Disabled, Roles: []string{"user"}}, nil
 }
 
+func (w *world) CheckEach(ctx context.Context, p directory.Person, apps ...*registry.Client) ([]entitlement.Decision, error) {
+	all := make([]entitlement.Decision, len(apps))
+	for i, c := range apps {
+		all[i], _ = w.Check(ctx, p, c)
+	}
+	return all, nil
+}
+
 func (w *world) Record(_ context.Context, events ...event.Event) error {
 	if w.deaf == nil {
 		w.events = append(w.events, events...)

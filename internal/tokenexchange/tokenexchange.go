@@ -74,7 +74,7 @@ type People interface {
 
 // Entitlements is the part of entitlement.Checker that is asked.
 type Entitlements interface {
-	Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
+	CheckEach(ctx context.Context, p directory.Person, apps ...*registry.Client) ([]entitlement.Decision, error)
 }
 
 // Options are what an Exchange needs. All are required.
