@@ -80,6 +80,8 @@ type Step struct {
 	// Name is what it is about: a group's id, a mapping's name, an attribute and its
 	// value, a release's digest, a role.
 	Name string `json:"name"`
+	// Title is what the identity provider calls a group now.
+	Title string `json:"title,omitempty"`
 	// Connection is whose group it is.
 	Connection string `json:"connection,omitempty"`
 	// ID is that of the event, the operation or the assignment that made it so.
@@ -104,6 +106,9 @@ type Missing struct {
 	// identity providers of those can put somebody in. With none, nobody can.
 	Group    string   `json:"group,omitempty"`
 	Upstream []Mapped `json:"upstream,omitempty"`
+	// Through are those of the person's own connections that have such a group: whoever
+	// looks after its groups can put them in.
+	Through []string `json:"through,omitempty"`
 	// Attribute would do, and Assignment did, or will, within its times.
 	Attribute  Condition   `json:"attribute,omitzero"`
 	Assignment *Assignment `json:"assignment,omitempty"`
@@ -185,16 +190,37 @@ func (f *Facts) missing(w way) Missing {
 	m := Missing{Role: w.role, Group: w.group}
 	switch {
 	case w.group != "":
-		m.Upstream = f.Named[w.group]
+		m.Upstream, m.Through = f.titled(f.Named[w.group]), f.own(f.Named[w.group])
 	case w.assigned != nil:
 		a := f.Assignments[w.assigned.ID]
 		m.Assignment = &a
 	case w.rule.Whom.Kind() == ForAttribute:
 		m.Attribute = w.rule.Whom.Attribute
 	default:
-		m.Upstream = []Mapped{{Mapping: directory.Mapping{Group: w.rule.Whom.Group}}}
+		m.Upstream = f.titled([]Mapped{{Mapping: directory.Mapping{Group: w.rule.Whom.Group}}})
 	}
 	return m
+}
+
+// titled says what the groups are called where they come from.
+func (f *Facts) titled(groups []Mapped) []Mapped {
+	all := slices.Clone(groups)
+	for i := range all {
+		all[i].Title = f.Titles[all[i].Group]
+	}
+	return all
+}
+
+// own are the connections of the groups that the person comes by.
+func (f *Facts) own(groups []Mapped) (all []string) {
+	for _, g := range groups {
+		by := g.Group.Connection
+		if slices.ContainsFunc(f.Person.Identities, func(i directory.Identity) bool { return i.Connection == by }) ||
+			slices.ContainsFunc(f.Person.Records, func(r directory.Record) bool { return r.Connection == by }) {
+			all = append(all, by)
+		}
+	}
+	return unique(all)
 }
 
 // reasons describes a way that the person meets: one chain for each group that has the
@@ -212,13 +238,13 @@ func (f *Facts) reasons(w way) (all []Reason) {
 			all = append(all, Reason{w.role, slices.Concat(f.membershipSteps(m.Group), []Step{name}, role)})
 		}
 	case w.assigned != nil:
-		all = append(all, Reason{w.role, append([]Step{assignmentStep(f.Assignments[w.assigned.ID])}, role...)})
+		all = append(all, Reason{w.role, append([]Step{f.assignmentStep(f.Assignments[w.assigned.ID])}, role...)})
 	case w.rule.Whom.Kind() == ForAttribute:
 		name := w.rule.Whom.Attribute.Name
 		profile := Step{Kind: StepAttribute, Name: name + "=" + f.Person.Profile.Attribute(name)}
-		all = append(all, Reason{w.role, append([]Step{profile, assignmentStep(*w.rule)}, role...)})
+		all = append(all, Reason{w.role, append([]Step{profile, f.assignmentStep(*w.rule)}, role...)})
 	default:
-		all = append(all, Reason{w.role, slices.Concat(f.membershipSteps(w.rule.Whom.Group), []Step{assignmentStep(*w.rule)}, role)})
+		all = append(all, Reason{w.role, slices.Concat(f.membershipSteps(w.rule.Whom.Group), []Step{f.assignmentStep(*w.rule)}, role)})
 	}
 	return all
 }
@@ -237,14 +263,14 @@ func (f *Facts) membershipSteps(g identity.GroupRef) []Step {
 		if i == 0 {
 			kind = StepGroup
 		}
-		steps = append(steps, Step{Kind: kind, Name: in.ID, Connection: in.Connection})
+		steps = append(steps, Step{Kind: kind, Name: in.ID, Title: f.Titles[in], Connection: in.Connection})
 	}
 	return steps
 }
 
 // assignmentStep is what an administrator gave.
-func assignmentStep(a Assignment) Step {
-	return Step{Kind: StepAssignment, Name: a.Whom.text(), ID: a.ID, Detail: a.Reason, Since: later(a.Created, a.From), Until: a.Until, By: a.By}
+func (f *Facts) assignmentStep(a Assignment) Step {
+	return Step{Kind: StepAssignment, Name: a.Whom.text(), Title: f.Titles[a.Whom.Group], Connection: a.Whom.Group.Connection, ID: a.ID, Detail: a.Reason, Since: later(a.Created, a.From), Until: a.Until, By: a.By}
 }
 
 func later(a, b time.Time) time.Time {
@@ -271,8 +297,12 @@ func (f *Facts) ruleStep() Step {
 }
 
 // ForThemselves returns the explanation as the person it is about may read it: without
-// who did what, and without what is known of groups and rules that they are not in.
+// who did what, and without what is known of groups and rules that they are not in, or of
+// a time when they were not there.
 func (e Explanation) ForThemselves() Explanation {
+	if slices.ContainsFunc(e.Obstacles, func(o Obstacle) bool { return o.Code == PersonAbsent }) {
+		return Explanation{Person: e.Person, App: e.App, At: e.At, Verdict: e.Verdict, Known: e.Known, Obstacles: []Obstacle{{Code: PersonAbsent}}}
+	}
 	e.Release.By = identity.Actor{}
 	e.Obstacles = slices.Clone(e.Obstacles)
 	for i := range e.Obstacles {
@@ -280,14 +310,7 @@ func (e Explanation) ForThemselves() Explanation {
 	}
 	e.Reasons = slices.Clone(e.Reasons)
 	for i := range e.Reasons {
-		e.Reasons[i].Steps = slices.Clone(e.Reasons[i].Steps)
-		for j := range e.Reasons[i].Steps {
-			s := &e.Reasons[i].Steps[j]
-			s.By = identity.Actor{}
-			if s.Kind == StepAssignment {
-				s.Detail = ""
-			}
-		}
+		e.Reasons[i].Steps = ownSteps(e.Reasons[i].Steps)
 	}
 	e.Missing = slices.DeleteFunc(slices.Clone(e.Missing), func(m Missing) bool { return m.Group == "" && m.Assignment == nil })
 	for i := range e.Missing {
@@ -298,4 +321,21 @@ func (e Explanation) ForThemselves() Explanation {
 		}
 	}
 	return e
+}
+
+// ownSteps leaves out who did what, why an administrator did, and whom else a rule is for.
+func ownSteps(steps []Step) []Step {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		s := &steps[i]
+		s.By = identity.Actor{}
+		if s.Kind != StepAssignment {
+			continue
+		}
+		s.Detail = ""
+		if i > 0 && steps[i-1].Kind == StepAttribute {
+			s.Name = steps[i-1].Name
+		}
+	}
+	return steps
 }

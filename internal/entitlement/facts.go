@@ -32,6 +32,8 @@ type Release struct {
 // Mapped is a mapping, with what it began with.
 type Mapped struct {
 	directory.Mapping
+	// Title is what the identity provider calls the group now.
+	Title string         `json:"title,omitempty"`
 	Since time.Time      `json:"since,omitzero"`
 	Event string         `json:"event,omitempty"`
 	By    identity.Actor `json:"by,omitzero"`
@@ -60,6 +62,8 @@ type Facts struct {
 	Assignments map[string]Assignment
 	// Operations are SCIM operations in words, by id.
 	Operations map[string]string
+	// Titles are what the identity providers call the groups now, where they said.
+	Titles map[identity.GroupRef]string
 }
 
 // History tells what held at an instant.

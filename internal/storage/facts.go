@@ -29,7 +29,7 @@ func (db *DB) FactsAt(ctx context.Context, person, app string, at time.Time) (en
 	}
 	for _, read := range []func(context.Context, *entitlement.Facts) error{
 		func(ctx context.Context, f *entitlement.Facts) error { return db.personAt(ctx, f, person) },
-		db.appAt, db.groupsAt, db.assignmentsAt, db.namedAt, db.operationsOf, db.authorsOf,
+		db.appAt, db.groupsAt, db.assignmentsAt, db.namedAt, db.operationsOf, db.authorsOf, db.titlesOf,
 	} {
 		if err := read(ctx, &f); err != nil {
 			return f, err
@@ -342,6 +342,34 @@ func (db *DB) operationsOf(ctx context.Context, f *entitlement.Facts) error {
 			return translate(err)
 		}
 		f.Operations[m.Origin] = o.Kind
+	}
+	return nil
+}
+
+// titlesOf reads what the groups that the facts speak of are called where they come from.
+func (db *DB) titlesOf(ctx context.Context, f *entitlement.Facts) error {
+	f.Titles = map[identity.GroupRef]string{}
+	var groups []identity.GroupRef
+	for _, m := range f.Standing.Memberships {
+		groups = append(append(groups, m.Group), m.Through...)
+	}
+	for _, mapped := range f.Named {
+		for _, m := range mapped {
+			groups = append(groups, m.Group)
+		}
+	}
+	for i := range f.Rules {
+		groups = append(groups, f.Rules[i].Whom.Group)
+	}
+	for _, g := range groups {
+		if _, there := f.Titles[g]; there {
+			continue
+		}
+		found, err := db.Group(ctx, g)
+		if err != nil && !errors.Is(err, directory.ErrGroupNotFound) {
+			return err
+		}
+		f.Titles[g] = found.DisplayName
 	}
 	return nil
 }
