@@ -103,7 +103,8 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	})
 	f.scim = p.openSCIM(limits)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
+		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, Explain: p.explainer.Explain,
+		SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
 	})
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
-	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -123,25 +122,20 @@ func (p *Portal) myApps(w http.ResponseWriter, r *http.Request, v visitor) {
 }
 
 func (p *Portal) appPage(w http.ResponseWriter, r *http.Request, v visitor) {
-	clients, err := p.o.Clients.Clients(r.Context())
-	if err != nil {
-		p.o.UI.Error(w, r, err)
-		return
+	c, err := p.client(r.Context(), r.PathValue("name"))
+	var d entitlement.Decision
+	if err == nil && c != nil {
+		d, err = p.o.Entitlements.Check(r.Context(), v.Person, c)
 	}
-	for _, c := range clients {
-		if c.Name != r.PathValue("name") {
-			continue
-		}
-		d, err := p.o.Entitlements.Check(r.Context(), v.Person, c)
-		if err != nil {
-			p.o.UI.Error(w, r, err)
-			return
-		}
+	switch {
+	case err != nil:
+		p.o.UI.Error(w, r, err)
+	case c == nil:
+		p.o.UI.Error(w, r, errNoApp, ui.Link{Text: ui.T("My apps"), Href: p.o.Prefix + "/"})
+	default:
 		p.show(w, r, v, ui.Page{
 			Title: ui.Plain(c.Title), Template: p.app, Area: ui.Apps, Data: card{c, d},
 			Crumbs: []ui.Link{{Text: ui.T("My apps"), Href: p.o.Prefix + "/"}},
 		})
-		return
 	}
-	p.o.UI.Error(w, r, fault.New(fault.NotFound, "app_not_found", "there is no such app"), ui.Link{Text: ui.T("My apps"), Href: p.o.Prefix + "/"})
 }

@@ -1,6 +1,6 @@
 // Package portal serves the pages of the people: my apps (/), an app's page
-// (/apps/{name}), the account (/account) and
-// what apps did in the person's name (/account/exchanges). They need no script. Whoever is not
+// (/apps/{name}) and why they can or cannot use it (/apps/{name}/why), the account
+// (/account) and what apps did in the person's name (/account/exchanges). They need no script. Whoever is not
 // signed in is sent to sign in and comes back.
 package portal
 
@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/why"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -55,6 +56,9 @@ type Options struct {
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}
+	// Explain says why somebody may or may not use the app of a name, as in
+	// entitlement.Explainer.
+	Explain func(ctx context.Context, person, app string, at time.Time) (entitlement.Explanation, error)
 	// Leave signs the person out where only the browser can tell of it, where it answers
 	// the browser and returns true; nil does nothing.
 	Leave func(w http.ResponseWriter, r *http.Request, ended session.Session, back string) bool
@@ -68,8 +72,8 @@ type Options struct {
 
 // Portal serves people's pages.
 type Portal struct {
-	o                                  Options
-	apps, app, account, exchanged, out *ui.Template
+	o                                       Options
+	apps, app, account, exchanged, out, why *ui.Template
 }
 
 // visitor is who looks at a page.
@@ -81,8 +85,12 @@ type visitor struct {
 
 // show renders a page with the visitor's navigation.
 func (p *Portal) show(w http.ResponseWriter, r *http.Request, v visitor, page ui.Page) {
+	p.showAs(w, r, http.StatusOK, v, page)
+}
+
+func (p *Portal) showAs(w http.ResponseWriter, r *http.Request, status int, v visitor, page ui.Page) {
 	page.SignedIn, page.Admin = v.name(), len(v.Roles.Roles) > 0
-	p.o.UI.Render(w, r, http.StatusOK, page)
+	p.o.UI.Render(w, r, status, page)
 }
 
 // New returns a Portal.
@@ -95,7 +103,9 @@ func New(o Options) (*Portal, error) {
 		}
 		*to = t
 	}
-	return p, nil
+	var err error
+	p.why, err = why.Template(o.UI)
+	return p, err
 }
 
 // Mount adds the routes. Forms are refused from other origins.
@@ -103,6 +113,7 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 	same := p.o.UI.SameOrigin()
 	mux.HandleFunc("GET /{$}", p.page(p.myApps))
 	mux.HandleFunc("GET /apps/{name}", p.page(p.appPage))
+	mux.HandleFunc("GET /apps/{name}/why", p.page(p.whyPage))
 	mux.HandleFunc("GET /account", p.page(p.accountPage))
 	mux.HandleFunc("GET /account/exchanges", p.page(p.exchangedPage))
 	mux.HandleFunc("GET /signed-out", p.signedOut)
@@ -131,7 +142,7 @@ func (p *Portal) page(show func(http.ResponseWriter, *http.Request, visitor)) ht
 		}
 		switch {
 		case errors.Is(err, session.ErrNotFound) && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-			p.o.SignIn(w, r, r.URL.EscapedPath())
+			p.o.SignIn(w, r, here(r))
 		case errors.Is(err, session.ErrNotFound):
 			p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.out})
 		case err != nil:
@@ -140,6 +151,14 @@ func (p *Portal) page(show func(http.ResponseWriter, *http.Request, visitor)) ht
 			show(w, r, v)
 		}
 	}
+}
+
+// here is the address that was asked for, below the broker's prefix.
+func here(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return r.URL.EscapedPath()
+	}
+	return r.URL.EscapedPath() + "?" + r.URL.RawQuery
 }
 
 func (v visitor) name() string {

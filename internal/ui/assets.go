@@ -29,7 +29,7 @@ type assets struct {
 
 // stylesheets are served as one file, gatehouse.css, in this order.
 func stylesheets() []string {
-	return []string{"tokens", "base", "shell", "components", "tables", "charts", "console", "print"}
+	return []string{"tokens", "base", "shell", "components", "tables", "charts", "console", "why", "print"}
 }
 
 func (a *assets) add(name, kind string, body []byte) {

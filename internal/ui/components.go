@@ -72,6 +72,12 @@ type Filters struct {
 	Fields []Field
 	// Keep are parameters that stay as they are, such as the order.
 	Keep map[string]string
+	// Still sends the form as a whole: it is a question whose fields may be wrong, and
+	// nothing changes while one types.
+	Still bool
+	// Button is what sends it, "Search" where it is empty, and Clear what empties it, "Show
+	// all" where that is.
+	Button, Clear Text
 }
 
 // Set reports whether any filter is set.
@@ -89,9 +95,13 @@ type Field struct {
 	Name  string
 	Label Text
 	Value string
-	// Type is that of the input: search (also when empty), text, date.
+	// Type is that of the input: search (also when empty), text, date, datetime-local.
 	Type    string
 	Options []Option
+	// Hint says how it is filled in, Wrong what is wrong with what was; Choices are what it
+	// could have meant, each an address with that filled in.
+	Hint, Wrong Text
+	Choices     []Link
 }
 
 // Option is a value of a Field.
