@@ -5,24 +5,45 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/event"
-	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/admins"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/apps"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/connections"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/exchanges"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/groups"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/keyring"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/operations"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/overview"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/people"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
 )
 
 // openConsole makes the administrators' pages, which change things by the
 // operations of the management API.
-func (p *parts) openConsole(operations kit.Operations) (*console.Console, error) {
+func (p *parts) openConsole(management kit.Operations) (*console.Console, error) {
+	auditState := func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, p.db) }
 	return console.New(console.Options{
-		Current: p.sessions.Current, Peek: p.sessions.Peek, SignIn: p.faces.login.SignIn, Actor: httpx.Actor, Now: p.now, UI: p.faces.ui, Log: p.log, Prefix: p.issuer.Path, Issuer: p.cfg.Issuer,
-		Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db, Mappings: p.db.Mappings, Clients: p.registry.Clients, Connections: p.connections,
-		CertificatesEnd: p.faces.connectors.certificatesEnd, Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db, Exchanges: p.exchanges, Keys: p.rings(), SAML: idp.Describe(p.cfg.Issuer), Due: p.rings().Due, Audit: p.db,
-		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, p.db) },
-		Streams:    p.signals.service,
-		Outbox:     p.outboxDesk(), Jobs: p.jobDesk(), Entitlements: p.entitlements, ExplainAccess: p.explainer.Explain, Assignments: p.assignments,
-		Figures: p.db, Traces: p.db, Operations: operations,
+		Kit: kit.Options{
+			Site:    kit.Site{Prefix: p.issuer.Path, Now: p.now},
+			Current: p.sessions.Current, Peek: p.sessions.Peek, SignIn: p.faces.login.SignIn,
+			People: p.people, Admin: p.admin, Apps: p.apps, Operations: management, UI: p.faces.ui, Log: p.log,
+		},
+		Names:    names.Options{Clients: p.registry.Clients, Mappings: p.db.Mappings, Directory: p.db, Connections: p.connections, Sessions: p.sessions, Grants: p.db, Audit: p.db},
+		Overview: overview.Options{Activity: p.db},
+		Apps:     apps.Options{Apps: p.apps, Mappings: p.db.Mappings, Grants: p.db, SAML: idp.Describe(p.cfg.Issuer)},
+		Connections: connections.Options{
+			Issuer: p.cfg.Issuer, Connections: p.connections, Enabled: p.people.ConnectionEnabled, CertificatesEnd: p.faces.connectors.certificatesEnd,
+			Sessions: p.sessions, Figures: p.db, Traces: p.db,
+		},
+		People:     people.Options{Directory: p.db, Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db},
+		Groups:     groups.Options{Directory: p.db, Connections: p.connections, Apps: p.apps, Clients: p.registry.Clients, Roles: p.admin, Entitlements: p.entitlements},
+		Exchanges:  exchanges.Options{Apps: p.apps, Exchanges: p.exchanges},
+		Keyring:    keyring.Options{Keys: p.rings(), Due: p.rings().Due, Apps: p.apps},
+		Operations: operations.Options{Audit: p.db, AuditState: auditState, Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Streams: p.signals.service},
+		Admins:     admins.Options{Admin: p.admin, Directory: p.db},
 	})
 }
 

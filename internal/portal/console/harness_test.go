@@ -31,7 +31,17 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/admins"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/apps"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/connections"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/exchanges"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/groups"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/keyring"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/operations"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/overview"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/people"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -52,6 +62,7 @@ type stage struct {
 	people      *directory.Service
 	sessions    *session.Manager
 	console     *Console
+	operations  *api.API
 	handler     http.Handler
 	// who is whose browser asks; empty is nobody's. uses counts how often it was used.
 	who  string
@@ -83,9 +94,9 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 		t.Fatal(err)
 	}
 	clients := registry.New(registry.Options{Store: db, Applied: revocations.Applied, Now: time.Now, Log: log, ThirdParty: func(string) bool { return false }})
-	connections := identityProviders(db, vault, time.Now)
-	revocations.Watch(connections.Invalidate)
-	s.db, s.people = db, directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Known: connections.Known, Now: time.Now})
+	providers := identityProviders(db, vault, time.Now)
+	revocations.Watch(providers.Invalidate)
+	s.db, s.people = db, directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Known: providers.Known, Now: time.Now})
 	s.admin = admin.New(admin.Options{
 		Store: db, Changes: db, Directory: db, Groups: s.people, FourEyes: fourEyes, Now: time.Now, ConnectionEnabled: s.people.ConnectionEnabled,
 		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
@@ -105,34 +116,46 @@ func newStage(t *testing.T, fourEyes ...string) *stage {
 	lock := func(ctx context.Context, name string) (func(), error) {
 		return job.Lock(ctx, db.Jobs(), name, time.Now)
 	}
-	exchanges := grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: time.Now})
+	tree := grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: time.Now})
 	decides := entitlement.NewChecker(s.people, db, time.Now)
 	s.assignments = entitlement.NewService(entitlement.Options{Store: db, Apps: s.apps, Now: time.Now, Changed: decides.Forget})
 	explainer := entitlement.NewExplainer(db, time.Now)
-	operations, err := api.New(api.Options{
+	s.operations, err = api.New(api.Options{
 		Assignments: s.assignments, ExplainAccess: explainer.Explain,
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: time.Now, Admin: s.admin, People: s.people, Directory: db, Apps: s.apps,
-		Connections: connections, SCIM: record.NewService(record.Options{
+		Connections: providers, SCIM: record.NewService(record.Options{
 			Store: db.Records(), Now: time.Now, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
 		}), Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions,
 		Streams: streams,
-		Keys:    ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Exchanges: exchanges, Traces: db,
+		Keys:    ring, Audit: db, Outbox: outbox, Jobs: jobs, Figures: db, Hit: db.Hit, Exchanges: tree, Traces: db,
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
 		Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	auditState := func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) }
 	s.console, err = New(Options{
-		Current: func(r *http.Request) (session.Session, error) { s.uses++; return s.current(r) }, Peek: s.current, SignIn: func(w http.ResponseWriter, r *http.Request, local string) {
-			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
+		Kit: kit.Options{
+			Site:    kit.Site{Prefix: prefix, Now: time.Now},
+			Current: func(r *http.Request) (session.Session, error) { s.uses++; return s.current(r) }, Peek: s.current,
+			SignIn: func(w http.ResponseWriter, r *http.Request, local string) {
+				http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
+			},
+			People: s.people, Admin: s.admin, Apps: s.apps, Operations: s.operations, UI: pages, Log: log,
 		},
-		Actor: httpx.Actor, Now: time.Now, UI: pages, Log: log, Prefix: prefix, Issuer: "https://login.example" + prefix, Admin: s.admin, Apps: s.apps, People: s.people, Directory: db,
-		Mappings: db.Mappings, Clients: clients.Clients, Connections: connections, CertificatesEnd: s.certificatesEnd,
-		Sessions: s.sessions, Participants: db.Participants, Grants: db, Exchanges: exchanges, Keys: ring, Due: ring.Due, Audit: db,
-		AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) },
-		Streams:    streams,
-		Outbox:     outbox, Jobs: jobs, Figures: db, Traces: db, Operations: operations, Entitlements: decides, Assignments: s.assignments, ExplainAccess: explainer.Explain,
+		Names:    names.Options{Clients: clients.Clients, Mappings: db.Mappings, Directory: db, Connections: providers, Sessions: s.sessions, Grants: db, Audit: db},
+		Overview: overview.Options{Activity: db},
+		Apps:     apps.Options{Apps: s.apps, Mappings: db.Mappings, Grants: db},
+		Connections: connections.Options{
+			Issuer: "https://login.example" + prefix, Connections: providers, Enabled: s.people.ConnectionEnabled, CertificatesEnd: s.certificatesEnd, Sessions: s.sessions, Figures: db, Traces: db,
+		},
+		People:     people.Options{Directory: db, Sessions: s.sessions, Participants: db.Participants, Grants: db},
+		Groups:     groups.Options{Directory: db, Connections: providers, Apps: s.apps, Clients: clients.Clients, Roles: s.admin, Entitlements: decides},
+		Exchanges:  exchanges.Options{Apps: s.apps, Exchanges: tree},
+		Keyring:    keyring.Options{Keys: ring, Due: ring.Due, Apps: s.apps},
+		Operations: operations.Options{Audit: db, AuditState: auditState, Outbox: outbox, Jobs: jobs, Streams: streams},
+		Admins:     admins.Options{Admin: s.admin, Directory: db},
 	})
 	if err != nil {
 		t.Fatal(err)

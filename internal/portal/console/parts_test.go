@@ -24,7 +24,7 @@ func TestTheGermanOfEveryPartReachesItsPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		given := slices.ContainsFunc(s.console.parts(), func(p kit.Part) bool {
+		given := slices.ContainsFunc(s.console.parts, func(p kit.Part) bool {
 			if p.Files == nil {
 				return false
 			}

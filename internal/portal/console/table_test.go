@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
-	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
@@ -128,7 +127,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 func TestEveryActionTakesTheRightOfItsOperation(t *testing.T) {
 	s := newStage(t)
 	routes := map[string]rest.Route{}
-	for _, rt := range s.console.o.Operations.(*api.API).Routes() {
+	for _, rt := range s.operations.Routes() {
 		routes[rt.ID] = rt
 	}
 	places := regexp.MustCompile(`\{[a-z_]+\}`)
@@ -156,13 +155,18 @@ func TestEveryActionTakesTheRightOfItsOperation(t *testing.T) {
 				t.Errorf("%s cannot lead on to %s", ru.Path, ru.Then)
 			}
 		}
-		if notices()[ru.Notice].Empty() || !strings.Contains(ru.Then, "/") {
+		if !s.told(ru.Notice) || !strings.Contains(ru.Then, "/") {
 			t.Errorf("%s ends without a word", ru.Path)
 		}
 	}
 	if checked < 15 {
 		t.Errorf("%d actions", checked)
 	}
+}
+
+// told reports whether a part says something by the code of a notice.
+func (s *stage) told(code string) bool {
+	return slices.ContainsFunc(s.console.parts, func(p kit.Part) bool { return !p.Notices[code].Empty() })
 }
 
 func TestAFormOfAnotherSiteDoesNothing(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -59,4 +60,17 @@ func (n *Names) ConnectionOptions(ctx context.Context) []ui.Option {
 		options = append(options, ui.Option{Value: one.Settings.ID, Text: ui.Plain(one.Title())})
 	}
 	return options
+}
+
+// Mapped returns the names of the upstream groups that have one.
+func (n *Names) Mapped(ctx context.Context) (map[identity.GroupRef]string, error) {
+	all, err := n.o.Mappings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[identity.GroupRef]string, len(all))
+	for _, m := range all {
+		names[m.Group] = m.Name
+	}
+	return names, nil
 }

@@ -26,6 +26,8 @@ type Options struct {
 	kit.Site
 	// Clients lists the clients of all apps.
 	Clients func(ctx context.Context) ([]*registry.Client, error)
+	// Mappings lists the names of upstream groups.
+	Mappings func(ctx context.Context) ([]directory.Mapping, error)
 	// Directory reads people.
 	Directory interface {
 		Person(ctx context.Context, id string) (directory.Person, error)

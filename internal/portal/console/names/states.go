@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -67,4 +68,21 @@ func UsedCell(a grant.Access) kit.Cell {
 		return kit.Cell{Say: ui.T("never")}
 	}
 	return kit.Cell{Time: a.LastUse}
+}
+
+// RoleText says what a role is called.
+func RoleText(r admin.Role) ui.Text {
+	switch r {
+	case admin.Admin:
+		return ui.T("Administrator")
+	case admin.SecurityReviewer:
+		return ui.T("Security reviewer")
+	case admin.Approver:
+		return ui.T("Approver")
+	case admin.AppOwner:
+		return ui.T("App owner")
+	case admin.Auditor:
+		return ui.T("Auditor")
+	}
+	return ui.Plain(string(r))
 }

@@ -1,0 +1,283 @@
+package apps
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+func (c *Console) showApp(v *kit.Visit) (kit.Answer, error) {
+	a, err := c.o.Apps.App(v.Context(), v.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	groups, err := c.appGroups(v.Context(), a)
+	if err != nil {
+		return nil, err
+	}
+	d := kit.Detail{
+		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: c.appFacts(a), Offers: c.appOffers(v, a),
+		Blocks: []kit.Block{groups}, Notices: missing(a),
+	}
+	if v.Who.May(admin.ReadSessions) {
+		holders, err := c.appHolders(v, a)
+		if err != nil {
+			return nil, err
+		}
+		d.Blocks = append(d.Blocks, holders)
+	}
+	history, err := c.History(v, audit.Query{Subject: identity.App(a.ID).String()})
+	if err != nil {
+		return nil, err
+	}
+	if !history.Title.Empty() {
+		d.Blocks = append(d.Blocks, history)
+	}
+	return kit.View{Title: ui.Plain(a.Title()), Crumbs: v.Crumbs(ui.T("Apps"), "/apps"), Template: "detail", Data: d}, nil
+}
+
+func (c *Console) appOffers(v *kit.Visit, a catalog.App) []kit.Offer {
+	list := []kit.Offering{kit.OfApp(a, "/apps/{name}/manifest", ui.T("Change the manifest"), " refresh")}
+	if o := a.Manifest.Spec.Identity.OIDC; o != nil && usesSecret(o) {
+		list = append(list, kit.OfApp(a, "/apps/{name}/secret", ui.T("New client secret"), " key"))
+	}
+	if id := a.Manifest.Spec.Identity; id.OIDC != nil || id.Resource != nil {
+		list = append(list, kit.OfApp(a, "/apps/{name}/exchanges", ui.T("Exchanged tokens"), " arrow"), names.RevokeWay(identity.KindApp, a.Name))
+	}
+	if a.Disabled {
+		list = append(list, kit.OfApp(a, "/apps/{name}/enable", ui.T("Switch on"), "primary power"))
+	} else {
+		list = append(list, kit.OfApp(a, "/apps/{name}/disable", ui.T("Switch off"), "danger power"))
+	}
+	return v.Offers(append(list, kit.OfApp(a, "/apps/{name}/remove", ui.T("Remove"), "danger trash"))...)
+}
+
+// usesSecret reports whether the client proves itself by a secret.
+func usesSecret(o *catalog.OIDC) bool {
+	return o.TokenEndpointAuthMethod == "client_secret_basic" || o.TokenEndpointAuthMethod == "client_secret_post"
+}
+
+// missing says what keeps people out of an app.
+func missing(a catalog.App) []ui.Notice {
+	said := map[string]ui.Text{
+		"owner":  ui.T("It has no owner: its manifest has to name a team."),
+		"groups": ui.T("No group may use it: its manifest has to name one."),
+		"keys":   ui.T("Its client has no keys: its manifest has to bring them."),
+	}
+	var all []ui.Notice
+	for _, m := range a.Manifest.Missing() {
+		text, ok := said[m]
+		if !ok {
+			text = ui.T("Its manifest lacks %s.", m)
+		}
+		all = append(all, ui.Notice{Text: text, Tone: ui.Warn})
+	}
+	return all
+}
+
+func (c *Console) appFacts(a catalog.App) []kit.Fact {
+	m := a.Manifest
+	owner := kit.Says(ui.T("Owner"), kit.Cell{Text: m.Spec.Owner.Team, Also: joinedNonEmpty(m.Spec.Owner.Primary, m.Spec.Owner.Secondary)})
+	facts := []kit.Fact{owner, kit.Is(ui.T("Version"), m.Spec.Version)}
+	for _, kind := range []string{"chat", "email", "pager"} {
+		facts = append(facts, kit.Is(ui.T("Contact (%s)", kind), m.Spec.Owner.Contacts[kind]))
+	}
+	if o := m.Spec.Identity.OIDC; o != nil {
+		facts = append(facts,
+			kit.Code(ui.T("Client"), o.ClientID), kit.Is(ui.T("Authentication"), o.TokenEndpointAuthMethod), kit.Each(ui.T("Grant types"), o.GrantTypes, false),
+			kit.Each(ui.T("Redirect URIs"), o.RedirectURIs, true), kit.Each(ui.T("After sign-out"), o.PostLogoutRedirectURIs, true),
+			scopesFact(o.Scopes), kit.Code(ui.T("Back-channel logout"), o.BackchannelLogoutURI), kit.Code(ui.T("Opens at"), o.LaunchURI), kit.Code(ui.T("Keys at"), o.JWKSURI),
+			kit.Is(ui.T("Signing algorithm"), cmp.Or(o.SigningAlg, "ES256")),
+		)
+	}
+	if s := m.Spec.Identity.SAML; s != nil {
+		facts = append(facts, c.samlFacts(s)...)
+	}
+	for i, s := range a.Secrets {
+		label := ui.T("Client secret made")
+		if i > 0 {
+			label = ui.T("The one before, still good")
+		}
+		facts = append(facts, kit.When(label, s.Created))
+	}
+	if r := m.Spec.Identity.Resource; r != nil {
+		facts = append(facts, kit.Code(ui.T("Serves the API"), r.Audience), kit.Each(ui.T("Scopes of the API"), r.Scopes, true))
+	}
+	facts = append(facts, exchangeFacts(m.Spec.Identity)...)
+	return kit.Known(append(facts, kit.Code(ui.T("Digest"), a.Digest), kit.When(ui.T("Added"), a.Created), kit.When(ui.T("Changed"), a.Updated))...)
+}
+
+// scopesFact lists what a client may ask for, and why.
+func scopesFact(scopes []catalog.Scope) kit.Fact {
+	f := kit.Fact{Label: ui.T("May ask for")}
+	for _, s := range scopes {
+		f.Values = append(f.Values, kit.Cell{Text: s.Name, Code: true, Also: s.Justification})
+	}
+	return f
+}
+
+// appGroups says which of the groups that an app names are mapped, and from what.
+func (c *Console) appGroups(ctx context.Context, a catalog.App) (kit.Block, error) {
+	b := kit.Block{
+		ID: "groups", Title: ui.T("Who may use it"), Note: ui.T("A name that no upstream group is mapped to lets nobody in."),
+		Heads: []ui.Text{ui.T("Role"), ui.T("Group"), ui.T("Mapped from"), ui.T("State")}, Empty: ui.T("The manifest names no group: nobody gets in."),
+	}
+	mappings, err := c.o.Mappings(ctx)
+	if err != nil {
+		return b, err
+	}
+	from := map[string][]identity.GroupRef{}
+	for _, m := range mappings {
+		from[m.Name] = append(from[m.Name], m.Group)
+	}
+	for _, e := range a.Manifest.Spec.Entitlements {
+		for _, g := range e.Groups {
+			state, source := ui.Tag{Text: ui.T("Resolved"), Tone: ui.Good}, kit.Cell{}
+			switch upstream := from[g]; len(upstream) {
+			case 0:
+				state = ui.Tag{Text: ui.T("Unresolved"), Tone: ui.Warn}
+			case 1:
+				source = kit.Cell{Text: upstream[0].ID, Also: upstream[0].Connection, Code: true, Href: c.GroupPath(upstream[0])}
+			default:
+				source = kit.Cell{Say: ui.N(len(upstream), "%d group", "%d groups"), Href: c.Path("/groups?q=" + url.QueryEscape(g))}
+			}
+			b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: e.Name, Also: e.Description}, {Text: g}, source, {Tags: []ui.Tag{state}}}})
+		}
+	}
+	return b, nil
+}
+
+// appHolders lists some of the people in whose name the app holds access.
+func (c *Console) appHolders(v *kit.Visit, a catalog.App) (kit.Block, error) {
+	b := kit.Block{
+		ID: "access", Title: ui.T("What it holds"), Note: ui.T("People in whose name the app can get tokens."),
+		Heads: []ui.Text{ui.T("Person"), ui.T("May use"), ui.T("Since"), ui.T("Last used")}, Empty: ui.T("It holds nothing of anybody."),
+		More: &ui.Link{Text: ui.T("Sessions with this app"), Href: c.Path("/sessions?app=" + url.QueryEscape(a.ID))},
+	}
+	page, _, err := c.o.Grants.SearchAccess(v.Context(), grant.Query{App: a.ID, Limit: kit.Few}, c.Now())
+	if err != nil {
+		return b, err
+	}
+	for _, held := range page {
+		b.Rows = append(b.Rows, kit.Row{
+			Cells: []kit.Cell{
+				{Text: cmp.Or(held.Name, held.Person), Href: c.PersonPath(held.Person)},
+				{Text: kit.Joined(held.Scopes), Tags: names.OfflineTags(held.Access)},
+				{Time: held.Since},
+				names.UsedCell(held.Access),
+			},
+			Offers: v.Offers(kit.Way("/people/{id}/grants/{app}/withdraw", ui.T("Withdraw"), "danger", held.Person, a.ID)),
+		})
+	}
+	return b, nil
+}
+
+// appHits are what keeping people out of an app touches.
+func (c *Console) appHits(v *kit.Visit, a catalog.App) ([]kit.Hit, error) {
+	access, err := c.AccessHit(v.Context(), ui.T("People whose access ends, with every token"), grant.Query{App: a.ID})
+	if err != nil {
+		return nil, err
+	}
+	hits := []kit.Hit{access}
+	if id := a.ClientID(); id != "" {
+		hits = append(hits, kit.Hitting(ui.T("Client that gets nothing any more"), kit.Cell{Text: id, Code: true}))
+	}
+	var groups []kit.Cell
+	for _, g := range a.Groups() {
+		groups = append(groups, kit.Cell{Text: g})
+	}
+	hits = append(hits, kit.Naming(ui.T("Groups that get in no more"), groups))
+	if r := a.Manifest.Spec.Identity.Resource; r != nil {
+		hits = append(hits, kit.Hitting(ui.T("API that nobody gets tokens for"), kit.Cell{Text: r.Audience, Code: true}))
+	}
+	return hits, nil
+}
+
+// aboutApp begins a question about the app that the path names.
+func (c *Console) aboutApp(v *kit.Visit) (catalog.App, kit.Confirmation, error) {
+	a, err := c.o.Apps.App(v.Context(), v.PathValue("name"))
+	if err != nil {
+		return a, kit.Confirmation{}, err
+	}
+	return a, kit.Confirmation{Back: "/apps/" + a.Name, State: a.ID + "." + strconv.FormatInt(a.Version, 10)}, nil
+}
+
+func (c *Console) askDisableApp(v *kit.Visit) (kit.Confirmation, error) {
+	a, q, err := c.aboutApp(v)
+	if err != nil {
+		return q, err
+	}
+	q.Title, q.Button = ui.T("Switch off %s?", a.Title()), ui.T("Switch off")
+	q.Lead = ui.T("At once nobody gets in, and everything that the app holds is revoked. Its manifest stays, so that it can be switched on again; people then sign in anew.")
+	q.Hits, err = c.appHits(v, a)
+	return q, err
+}
+
+func (c *Console) askRemoveApp(v *kit.Visit) (kit.Confirmation, error) {
+	a, q, err := c.aboutApp(v)
+	if err != nil {
+		return q, err
+	}
+	q.Title, q.Button = ui.T("Remove %s?", a.Title()), ui.T("Remove for good")
+	q.Lead = ui.T("The app goes, with its manifest, client, secrets and everything that it holds. An app that is added under this name later inherits nothing.")
+	q.Hits, err = c.appHits(v, a)
+	return q, err
+}
+
+func (c *Console) askSecret(v *kit.Visit) (kit.Confirmation, error) {
+	a, q, err := c.aboutApp(v)
+	if err != nil {
+		return q, err
+	}
+	q.Title, q.Button = ui.T("New client secret for %s?", a.Title()), ui.T("Make the secret")
+	q.Lead = ui.T("The newest secret so far stays good until the next one is made, so that the app can change over. An older one stops at once. The new secret is shown once.")
+	for i, s := range a.Secrets {
+		label := ui.T("Stays good until the next one is made")
+		if i > 0 {
+			label = ui.T("Stops at once")
+		}
+		q.Hits = append(q.Hits, kit.Hitting(label, kit.Cell{Say: ui.T("Secret made"), Time: s.Created}))
+	}
+	return q, nil
+}
+
+func (c *Console) newSecret(v *kit.Visit) (kit.Answer, error) {
+	_, body, err := v.Call("rotateAppSecret", nil)
+	if err != nil {
+		return nil, err
+	}
+	var made struct {
+		Secret string `json:"client_secret"`
+	}
+	if err := json.Unmarshal(body, &made); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return kit.View{Title: ui.T("The new client secret"), Template: "secret", Data: kit.Secret{
+		Lead:  ui.T("Give it to the app now: it is not shown again. The one before stays good until the next one is made."),
+		Label: ui.T("Client secret"), Secret: made.Secret, Back: c.Path("/apps/" + v.PathValue("name")),
+	}}, nil
+}
+
+// joinedNonEmpty joins what is there.
+func joinedNonEmpty(texts ...string) string {
+	var some []string
+	for _, t := range texts {
+		if t != "" {
+			some = append(some, t)
+		}
+	}
+	return strings.Join(some, ", ")
+}

@@ -1,0 +1,65 @@
+// Package apps has the console's pages about micro-apps: what their manifests say, who may
+// use them, and what they hold of people.
+package apps
+
+import (
+	"context"
+
+	"embed"
+
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+//go:embed manifest.html de.yaml
+var files embed.FS
+
+// Options are what the pages need. All are required.
+type Options struct {
+	// Apps are the catalogue: catalog.Service.
+	Apps interface {
+		App(ctx context.Context, name string) (catalog.App, error)
+		Search(ctx context.Context, q catalog.Query) (page []catalog.App, next string, err error)
+		Count(ctx context.Context) (map[catalog.State]int64, error)
+		Preview(ctx context.Context, m catalog.Manifest) (current *catalog.App, outcome catalog.Outcome, err error)
+	}
+	// Mappings lists the group mappings.
+	Mappings func(ctx context.Context) ([]directory.Mapping, error)
+	// Grants are what apps hold of people.
+	Grants interface {
+		SearchAccess(ctx context.Context, q grant.Query, now time.Time) (page []grant.Held, next string, err error)
+	}
+	// SAML is what apps that speak SAML have to know of the broker.
+	SAML registry.IdentityProvider
+}
+
+// Console is the part of the console.
+type Console struct {
+	*names.Names
+	o Options
+}
+
+// New returns a Console.
+func New(n *names.Names, o Options) *Console { return &Console{Names: n, o: o} }
+
+// Part is what it adds to the console.
+func (c *Console) Part() kit.Part {
+	return kit.Part{Rules: c.rules(), Notices: notices(), Files: files}
+}
+
+// notices are what is said after a change, by the codes of the rules.
+func notices() map[string]ui.Text {
+	return map[string]ui.Text{
+		"app-disabled": ui.T("The app is switched off: nobody gets in, and what it held is revoked."),
+		"app-enabled":  ui.T("The app is switched on again."),
+		"app-removed":  ui.T("The app is removed, with everything that was derived from it."),
+		"app-applied":  ui.T("The manifest is in force."),
+	}
+}

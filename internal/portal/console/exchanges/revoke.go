@@ -1,0 +1,189 @@
+package exchanges
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+func (c *Console) revokeRules() []kit.Rule {
+	return []kit.Rule{
+		{Path: "/revoke", Right: admin.EndSessions, Show: c.showRevoke},
+		{Path: "/revoke/{kind}/{id}", Right: admin.EndSessions, Ask: c.askRevoke, Act: c.revoke},
+		{Path: "/revocations/{id}", Right: admin.ReadSessions, Show: c.showRevocation},
+	}
+}
+
+// kindText is what a kind of thing is called.
+func kindText(kind identity.Kind) ui.Text {
+	switch kind {
+	case identity.KindPerson:
+		return ui.T("Person")
+	case identity.KindConnection:
+		return ui.T("Connection")
+	case identity.KindApp:
+		return ui.T("App")
+	case identity.KindClient:
+		return ui.T("Client")
+	case identity.KindSession:
+		return ui.T("Session")
+	case identity.KindGrant:
+		return ui.T("Grant")
+	case identity.KindInstall:
+		return ui.T("A person at an app")
+	default:
+	}
+	return ui.Plain(string(kind))
+}
+
+// revokeView is what the template that asks what to revoke gets.
+type revokeView struct {
+	Action, Back string
+	Kinds        []ui.Option
+}
+
+// showRevoke asks what is to be revoked, and leads to the question.
+func (c *Console) showRevoke(v *kit.Visit) (kit.Answer, error) {
+	kind, id := v.Query.Get("kind"), strings.TrimSpace(v.Query.Get("id"))
+	if id != "" && slices.Contains(grant.Revocable(), identity.Kind(kind)) {
+		if kind == string(identity.KindPerson) {
+			var err error
+			if id, err = c.PersonLike(v.Context(), id); err != nil {
+				return nil, err
+			}
+		}
+		return kit.Redirect{To: kit.Fill("/revoke/{kind}/{id}", kind, id)}, nil
+	}
+	data := revokeView{Action: c.Path("/revoke"), Back: c.Path("/exchanges")}
+	for _, k := range grant.Revocable() {
+		data.Kinds = append(data.Kinds, ui.Option{Value: string(k), Text: kindText(k)})
+	}
+	return kit.View{Title: ui.T("Revoke tokens"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "revoke", Data: data}, nil
+}
+
+// revokeHits is what an operation would hit, as the API answers it.
+type revokeHits struct {
+	People, Sessions, Grants, Exchanged int64
+	Names, Apps                         []string
+}
+
+func (c *Console) askRevoke(v *kit.Visit) (kit.Confirmation, error) {
+	_, body, err := v.Call("previewRevoke", nil)
+	if err != nil {
+		return kit.Confirmation{}, err
+	}
+	var p revokeHits
+	if err := kit.Read(body, &p); err != nil {
+		return kit.Confirmation{}, err
+	}
+	kind, id := identity.Kind(v.PathValue("kind")), v.PathValue("id")
+	apps := make([]kit.Cell, len(p.Apps))
+	for i, name := range p.Apps {
+		apps[i] = kit.Cell{Text: name, Href: c.Path(kit.Fill("/apps/{name}", name))}
+	}
+	people := kit.Hit{Label: ui.T("People"), Count: p.People}
+	for _, name := range p.Names {
+		people.Names = append(people.Names, kit.Cell{Text: name})
+	}
+	people.Count = max(people.Count, int64(len(people.Names)))
+	return kit.Confirmation{
+		Title: ui.T("Revoke every token of this?"), Button: ui.T("Revoke"), Back: "/revoke", State: string(kind) + ":" + id, Reason: true, Lead: revokeLead(kind),
+		Hits: []kit.Hit{
+			kit.Hitting(kindText(kind), c.revoked(v, kind, id)), people,
+			{Label: ui.T("Sessions that end"), Count: p.Sessions},
+			{Label: ui.T("Grants that end, with their refresh tokens"), Count: p.Grants},
+			{Label: ui.T("Exchanged tokens that stop"), Count: p.Exchanged},
+			kit.Naming(ui.T("Apps"), apps),
+		},
+	}, nil
+}
+
+// revoked names what is revoked.
+func (c *Console) revoked(v *kit.Visit, kind identity.Kind, id string) kit.Cell {
+	switch kind {
+	case identity.KindApp:
+		return kit.Cell{Text: id, Href: c.Path(kit.Fill("/apps/{name}", id))}
+	case identity.KindInstall, identity.KindGrant, identity.KindClient:
+		return kit.Cell{Text: id, Code: true}
+	default:
+	}
+	return c.Refs(v).Cell(identity.Ref{Kind: kind, ID: id})
+}
+
+// revokeLead says what comes of it.
+func revokeLead(kind identity.Kind) ui.Text {
+	switch kind {
+	case identity.KindPerson, identity.KindConnection:
+		return ui.T("Every session and token ends at once, everywhere, also offline access. Nobody is switched off: who may sign in can do so again.")
+	case identity.KindSession:
+		return ui.T("The session ends at once, with its tokens and all that was exchanged for them. Offline access goes on.")
+	case identity.KindApp, identity.KindClient:
+		return ui.T("Every token that the app got ends at once, and all that was exchanged for them. The app is not switched off: it gets new tokens when people come back.")
+	case identity.KindGrant:
+		return ui.T("Every token of the grant ends at once, and all that was exchanged for them.")
+	default:
+	}
+	return ui.T("What the app holds of the person ends at once, and all that was exchanged for it. The person may still use the app.")
+}
+
+// revoke does it, and leads to how far its consequences are.
+func (c *Console) revoke(v *kit.Visit) (kit.Answer, error) {
+	status, body, err := v.Call("revoke", map[string]string{"reason": v.Form.Get("reason")})
+	if err != nil {
+		return nil, err
+	}
+	if status == http.StatusAccepted {
+		return v.Onward(status, "/exchanges", ""), nil
+	}
+	var made struct{ ID string }
+	if err := kit.Read(body, &made); err != nil {
+		return nil, err
+	}
+	return kit.Redirect{To: kit.Fill("/revocations/{id}", made.ID), Notice: "revoked"}, nil
+}
+
+func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
+	_, body, err := v.Call("getRevocation", nil)
+	if err != nil {
+		return nil, err
+	}
+	var r struct {
+		ID, Reason string
+		Subject    identity.Ref
+		By         identity.Actor
+		Time       time.Time
+		Progress   grant.Progress
+	}
+	if err := kit.Read(body, &r); err != nil {
+		return nil, err
+	}
+	names := c.Refs(v)
+	d := kit.Detail{
+		Lead: ui.T("What carries it is refused since then, everywhere. The apps of ended sessions are told one by one."),
+		Facts: []kit.Fact{
+			kit.Says(kindText(r.Subject.Kind), names.Cell(r.Subject)),
+			kit.Is(ui.T("Why"), cmp.Or(r.Reason, "–")),
+			kit.Says(ui.T("Actor"), names.Cell(r.By.Ref)),
+			kit.When(ui.T("When"), r.Time),
+			kit.Says(ui.T("Sessions that ended"), kit.Count(int64(r.Progress.Sessions))),
+			kit.Says(ui.T("Apps that were told"), kit.Count(int64(r.Progress.Told))),
+			kit.Says(ui.T("Apps that have yet to be told"), kit.Count(int64(r.Progress.Waiting))),
+			kit.Says(ui.T("Apps that could not be told"), kit.Count(int64(r.Progress.Failed))),
+		},
+	}
+	if !r.Progress.Done() {
+		d.Notices = append(d.Notices, ui.Notice{Text: ui.T("Apps are still being told. Look again in a moment."), Tone: ui.Warn})
+	}
+	if v.Who.May(admin.ReadAudit) {
+		d.Offers = []kit.Offer{{Text: ui.T("Entry in the audit log"), Href: c.EntryPath(r.ID), Icon: "audit"}}
+	}
+	return kit.View{Title: ui.T("A revocation"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "detail", Data: d}, nil
+}

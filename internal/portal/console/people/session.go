@@ -1,0 +1,64 @@
+package people
+
+import (
+	"context"
+
+	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
+	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/ui"
+)
+
+// sessionHistory selects what happened to a session.
+func sessionHistory(s session.Session) audit.Query {
+	return audit.Query{Subject: identity.Session(s.ID).String()}
+}
+
+// appsOfSession lists the apps that got tokens in a session.
+func (c *Console) appsOfSession(ctx context.Context, s session.Session) (kit.Block, error) {
+	b := kit.Block{
+		ID: "apps", Title: ui.T("Apps"), Note: ui.T("They got tokens in this session, and are told when it ends."),
+		Heads: []ui.Text{ui.T("App"), ui.T("Client"), ui.T("First used")}, Empty: ui.T("No app has been opened yet."),
+	}
+	names, err := c.AppTitles(ctx)
+	if err != nil {
+		return b, err
+	}
+	all, err := c.o.Participants(ctx, s.ID)
+	if err != nil {
+		return b, err
+	}
+	for _, p := range all {
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{names.Cell(p.App), {Text: p.Client, Code: true}, {Time: p.First}}})
+	}
+	return b, nil
+}
+
+func (c *Console) askEndSession(v *kit.Visit) (kit.Confirmation, error) {
+	s, err := c.session(v)
+	if err != nil {
+		return kit.Confirmation{}, err
+	}
+	p, err := c.o.Directory.Person(v.Context(), s.Person)
+	if err != nil {
+		return kit.Confirmation{}, err
+	}
+	apps, err := c.appsOfSession(v.Context(), s)
+	if err != nil {
+		return kit.Confirmation{}, err
+	}
+	var told []kit.Cell
+	for _, r := range apps.Rows {
+		told = append(told, r.Cells[0])
+	}
+	return kit.Confirmation{
+		Title: ui.T("End the session of %s?", kit.NameOf(p)), Button: ui.T("End the session"), Back: kit.Fill("/sessions/{id}", s.ID), State: s.ID,
+		Lead: ui.T("This browser is signed out, and tokens that live with the session stop. Other sessions of the person go on."),
+		Hits: []kit.Hit{
+			kit.Hitting(ui.T("Browser"), kit.Cell{Text: names.Browser(s), Also: s.Address}),
+			kit.Naming(ui.T("Apps that are told"), told),
+		},
+	}, nil
+}
