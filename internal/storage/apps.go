@@ -144,7 +144,7 @@ func (t *tx) deriveApp(ctx context.Context, a *catalog.App) error {
 // DeriveApps notes which groups' names let people into which app, for apps that a broker
 // wrote that did not know how.
 func (db *DB) DeriveApps(ctx context.Context) error {
-	current, err := db.appsDerived(ctx, db.read)
+	current, err := appsDerived(ctx, db.read)
 	if err != nil || current {
 		return translate(err)
 	}
@@ -166,7 +166,7 @@ func (db *DB) DeriveApps(ctx context.Context) error {
 }
 
 // appsDerived reports whether app_groups is that of the apps.
-func (db *DB) appsDerived(ctx context.Context, on querier) (current bool, err error) {
+func appsDerived(ctx context.Context, on querier) (current bool, err error) {
 	counts, err := collect(ctx, on, scanCount, `SELECT number FROM counters WHERE name IN ('apps', 'apps_derived')`)
 	return len(counts) == 2 && counts[0] == counts[1], err
 }

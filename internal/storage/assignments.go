@@ -66,7 +66,7 @@ func (db *DB) AddAssignment(ctx context.Context, a entitlement.Assignment, event
 func (db *DB) EndAssignment(ctx context.Context, id string, change func(entitlement.Assignment) (entitlement.Assignment, []event.Event, error)) (entitlement.Assignment, error) {
 	var next entitlement.Assignment
 	err := db.change(ctx, func(t *tx) error {
-		old, err := readAssignment(t.QueryRowContext(ctx, selectAssignment+`id = $1`+db.forUpdate(), id).Scan)
+		old, err := readAssignment(t.QueryRowContext(ctx, selectAssignment+`id = $1`+t.forUpdate(), id).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			return entitlement.ErrAssignmentNotFound
 		}

@@ -309,7 +309,7 @@ func (db *DB) issuedStreams(ctx context.Context, s *auditSearch, actor string) (
 		condition: `actor_ref = ? AND id >= entry AND id < entry || '~'` + issued, values: []any{actor, actor},
 		from: `issued_tokens CROSS JOIN audit`, moment: `entry`, key: `id`,
 	}
-	if db.o.Driver == Postgres && len(s.terms) == 1 {
+	if db.postgres() && len(s.terms) == 1 {
 		indexed = s.momentStream(actor, issued)
 	}
 	return []stream{

@@ -46,7 +46,7 @@ func (db *DB) tables(ctx context.Context) (map[string][]backup.Column, error) {
 		c.Kind = kinds[strings.ToLower(typ)]
 		all[table] = append(all[table], c)
 		return struct{}{}, err
-	}, listColumns[db.o.Driver])
+	}, listColumns[db.driver()])
 	return all, err
 }
 
@@ -62,7 +62,7 @@ func (db *DB) contents(ctx context.Context) ([]backup.Table, error) {
 		err := rows.Scan(&from, &to)
 		refers[from] = append(refers[from], to)
 		return struct{}{}, err
-	}, listReferences[db.o.Driver])
+	}, listReferences[db.driver()])
 	if err != nil {
 		return nil, err
 	}

@@ -3,18 +3,13 @@ package storage
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/bits"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/event"
-	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // tx is a change under way: the transaction and the events that tell of it.
@@ -27,6 +22,33 @@ type tx struct {
 
 // tell adds events, which are written at the end of the transaction.
 func (t *tx) tell(events ...event.Event) { t.events = append(t.events, events...) }
+
+// told are the events so far, oldest first; they are not for changing.
+func (t *tx) told() []event.Event { return t.events }
+
+// now is what the time is by the database's clock.
+func (t *tx) now() time.Time { return t.db.o.Now() }
+
+// attempt does a part of the change that may be refused: what it did and told is undone
+// then, and the change goes on. Any other error is returned as err.
+func (t *tx) attempt(ctx context.Context, do func() error, refusals ...error) (refused, err error) {
+	if _, err := t.ExecContext(ctx, `SAVEPOINT one`); err != nil {
+		return nil, err
+	}
+	told := len(t.events)
+	err = do()
+	for _, r := range refusals {
+		if errors.Is(err, r) {
+			t.events, refused = t.events[:told], err
+			_, err = t.ExecContext(ctx, `ROLLBACK TO SAVEPOINT one`)
+			break
+		}
+	}
+	if err == nil {
+		_, err = t.ExecContext(ctx, `RELEASE SAVEPOINT one`)
+	}
+	return refused, err
+}
 
 // change runs do in one transaction and writes the events that it told. An error
 // that is wrapped by keep is returned after the commit, any other undoes all.
@@ -87,147 +109,19 @@ func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bo
 func (db *DB) begin(ctx context.Context) (*sql.Tx, error) {
 	for range writers {
 		began, err := db.write.BeginTx(ctx, nil)
-		if _, none := errors.AsType[*pgconn.ConnectError](err); err == nil || none || db.o.Driver != Postgres || ctx.Err() != nil {
+		if _, none := errors.AsType[*pgconn.ConnectError](err); err == nil || none || !db.postgres() || ctx.Err() != nil {
 			return began, err
 		}
 	}
 	return db.write.BeginTx(ctx, nil)
 }
 
-// writeEvents is the one place where events become rows.
-func (t *tx) writeEvents(ctx context.Context) (raised, queued bool, err error) {
-	if err := t.appendAudit(ctx, t.events); err != nil {
-		return false, false, err
+// cause is when the change under way is made, and the event that tells of it, if one
+// was told yet.
+func (t *tx) cause() (at time.Time, event string) {
+	if len(t.events) == 0 {
+		return t.now().UTC().Truncate(time.Microsecond), ""
 	}
-	for _, e := range t.events {
-		if t.db.outbox[e.Type] && (t.db.o.OutboxWanted == nil || t.db.o.OutboxWanted(e.Type)) || t.db.o.OutboxRevoking && len(e.Revokes) > 0 {
-			queued = true
-			if err := t.enqueue(ctx, e); err != nil {
-				return false, false, err
-			}
-		}
-		for _, ref := range e.Revokes {
-			raised = true
-			if err := t.raise(ctx, e, ref); err != nil {
-				return false, false, err
-			}
-		}
-	}
-	return raised, queued, nil
-}
-
-func (t *tx) enqueue(ctx context.Context, e event.Event) error {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode event: %w", err)
-	}
-	_, err = t.ExecContext(ctx, `INSERT INTO outbox (id, body, state, due, attempt, created) VALUES ($1, $2, 'waiting', $3, 0, $3)`,
-		e.ID, string(body), micros(e.Time))
-	return err
-}
-
-// raise takes the next revocation number, which locks the counter until the
-// commit: numbers are gapless and in commit order.
-func (t *tx) raise(ctx context.Context, e event.Event, ref identity.Ref) error {
-	var number int64
-	err := t.QueryRowContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'revocation' RETURNING number`).Scan(&number)
-	if err != nil {
-		return err
-	}
-	_, err = t.ExecContext(ctx, `INSERT INTO revocations (number, kind, ref, raised, event) VALUES ($1, $2, $3, $4, $5)`,
-		number, string(ref.Kind), ref.ID, micros(e.Time), e.ID)
-	if err != nil {
-		return err
-	}
-	args := []any{micros(e.Time), e.ID, ref.ID}
-	if person, app, ok := identity.SplitInstall(ref); ok {
-		args = append(args[:2], person, app)
-	}
-	for _, statement := range endings[ref.Kind] {
-		if _, err := t.ExecContext(ctx, statement, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const (
-	endSessions = `UPDATE sessions SET ended = $1, ended_by = $2, version = version + 1 WHERE ended = 0 AND `
-	endFamilies = `UPDATE families SET ended = $1, ended_by = $2 WHERE ended = 0 AND `
-)
-
-// endings are what else ends with a revoked id.
-var endings = map[identity.Kind][]string{
-	identity.KindPerson:     {endSessions + `person = $3`, endFamilies + `person = $3`},
-	identity.KindConnection: {endSessions + `connection = $3`, endFamilies + `connection = $3`},
-	identity.KindSession:    {endSessions + `id = $3`, endFamilies + `session = $3 AND NOT offline`},
-	identity.KindApp:        {endFamilies + `app = $3`},
-	identity.KindClient:     {endFamilies + `client = $3`},
-	identity.KindGrant:      {endFamilies + `id = $3`},
-	identity.KindInstall:    {endFamilies + `person = $3 AND app = $4`},
-}
-
-// auditColumns is how many values an audit entry has.
-const auditColumns = 7
-
-const insertAudit = `INSERT INTO audit (id, at, type, actor, subject, body, digest) VALUES `
-
-// auditInserts are statements for 1, 2, 4, … rows by driver: few enough to stay prepared.
-var auditInserts = map[string][7]string{SQLite: insertsOfAudit(SQLite), Postgres: insertsOfAudit(Postgres)}
-
-func insertsOfAudit(driver string) (all [7]string) {
-	for i := range all {
-		all[i] = insertAudit + marks(driver, 1<<i, auditColumns)
-	}
-	return all
-}
-
-// appendAudit writes entries, as many as it can with one statement.
-func (t *tx) appendAudit(ctx context.Context, events []event.Event) error {
-	inserts := auditInserts[t.db.o.Driver]
-	if len(events) > 1<<(len(inserts)-1) {
-		rows := make([][]any, len(events))
-		for i, e := range events {
-			rows[i] = auditRow(e)
-		}
-		return t.insertRows(ctx, insertAudit, ``, rows)
-	}
-	for len(events) > 0 {
-		size := min(bits.Len(uint(len(events)))-1, len(inserts)-1)
-		part := events[:1<<size]
-		events = events[len(part):]
-		args := make([]any, 0, auditColumns*len(part))
-		for _, e := range part {
-			args = append(args, auditRow(e)...)
-		}
-		if _, err := t.ExecContext(ctx, inserts[size], args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func auditRow(e event.Event) []any {
-	body := audit.Canonical(e)
-	return []any{e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.DigestOf(body)}
-}
-
-// isDuplicate reports whether err is a broken unique constraint; detail names it.
-func isDuplicate(err error) (detail string, ok bool) {
-	if pg, is := errors.AsType[*pgconn.PgError](err); is && pg.Code == "23505" {
-		return pg.ConstraintName, true
-	}
-	if lite, is := errors.AsType[*sqlite.Error](err); is &&
-		(lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) {
-		return lite.Error(), true
-	}
-	return "", false
-}
-
-// forUpdate locks the selected row where several writers run at once.
-func (db *DB) forUpdate() string {
-	if db.o.Driver == Postgres {
-		return ` FOR UPDATE`
-	}
-	return ``
+	last := t.events[len(t.events)-1]
+	return last.Time, last.ID
 }

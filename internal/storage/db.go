@@ -84,7 +84,6 @@ type DB struct {
 	write  *pool // one connection on SQLite: writers queue here instead of failing
 	outbox map[string]bool
 	era    string
-	pushed growth
 }
 
 // Open connects, migrates under a lock and returns the database.
@@ -230,11 +229,22 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err != nil {
 		return translate(err)
 	}
-	return db.keepHistory(ctx)
+	// Since when history is kept.
+	_, err = db.write.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'history' AND number = 0`, micros(db.o.Now()))
+	return translate(err)
 }
 
 // Era is this database's random name. What another era issued is refused.
 func (db *DB) Era() string { return db.era }
+
+// setEra has the database be of another era from now on.
+func (db *DB) setEra(era string) { db.era = era }
+
+// now is what the time is by the database's clock.
+func (db *DB) now() time.Time { return db.o.Now() }
+
+// log is where the database tells what nobody waits for.
+func (db *DB) log() *slog.Logger { return db.o.Log }
 
 // Ping fails when the database does not answer.
 func (db *DB) Ping(ctx context.Context) error {
@@ -267,18 +277,4 @@ func translate(err error) error {
 		return err
 	}
 	return fault.Wrap(err, ErrUnavailable.Kind, ErrUnavailable.Code, "%s", ErrUnavailable.Detail)
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
 }

@@ -5,13 +5,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
@@ -57,57 +56,6 @@ func (t *tx) saveDerived(ctx context.Context, d *derivation) error {
 		return err
 	}
 	return t.saveGroups(ctx, d.groups)
-}
-
-// How many rows one statement inserts: up to fewRows as many as there are, above that
-// 32, 64 or mostRows.
-const (
-	fewRows  = 16
-	mostRows = 128
-)
-
-// insertRows inserts rows of one table with statements of so many rows that their texts
-// are few enough to stay prepared. insert ends with VALUES, and rest stands after the
-// rows.
-func (t *tx) insertRows(ctx context.Context, insert, rest string, rows [][]any) error {
-	rows, err := t.inColumns(ctx, insert, rest, rows)
-	if err != nil {
-		return err
-	}
-	for len(rows) > 0 {
-		n := len(rows)
-		if n > fewRows {
-			n = min(1<<(bits.Len(uint(n))-1), mostRows)
-		}
-		if _, err := t.ExecContext(ctx, insert+marks(t.db.o.Driver, n, len(rows[0]))+rest, slices.Concat(rows[:n]...)...); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-// marks returns the marks of some rows: "($1, $2), ($3, $4)". SQLite looks up a
-// mark with a number among all names of the statement, and only counts a plain one,
-// which many rows at once feel.
-func marks(driver string, rows, columns int) string {
-	var b strings.Builder
-	for i := range rows * columns {
-		if i%columns == 0 {
-			b.WriteString(strings.Repeat(`, `, min(i, 1)) + `(`)
-		} else {
-			b.WriteString(`, `)
-		}
-		if driver == SQLite {
-			b.WriteByte('?')
-		} else {
-			b.WriteString(`$` + strconv.Itoa(i+1))
-		}
-		if i%columns == columns-1 {
-			b.WriteByte(')')
-		}
-	}
-	return b.String()
 }
 
 // told notes the groups that a sign-in told of again: their membership holds longer.
@@ -290,7 +238,7 @@ func (t *tx) knowGroup(ctx context.Context, g identity.GroupRef) error {
 
 func (db *DB) deriveSome(ctx context.Context) (n int, err error) {
 	skip := ``
-	if db.o.Driver == Postgres {
+	if db.postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED` // who is changed at this moment is derived by that
 	}
 	err = db.change(ctx, func(t *tx) error {
@@ -336,3 +284,17 @@ func (t *tx) deriveOne(ctx context.Context, d *derivation, p *directory.Person, 
 	}
 	return t.deriveMemberships(ctx, d, p, nil)
 }
+
+// folded is what a person is sorted by: name, address and user name in folded case.
+func folded(p *directory.Person) string {
+	return cut(fold(strings.Join([]string{p.Profile.Name, p.Profile.Email, p.Profile.Username, " "}, " ")), maxFolded)
+}
+
+// wordsOf returns the words that a person is found by, sorted.
+func wordsOf(p *directory.Person) []string {
+	f := p.Profile
+	return wordsIn(f.Name, f.Email, f.Username, f.GivenName, f.FamilyName)
+}
+
+// groupWords returns the words of a group's id in one text, each after a space.
+func groupWords(id string) string { return " " + strings.Join(wordsIn(id), " ") }

@@ -22,7 +22,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (h backup.Header, counts ba
 		return h, nil, translate(err)
 	}
 	defer func() { _ = snapshot.Rollback() }() // only read from
-	h = backup.Header{Taken: db.o.Now().UTC(), Engine: db.o.Driver}
+	h = backup.Header{Taken: db.now().UTC(), Engine: db.driver()}
 	var mark Mark
 	if err = snapshot.QueryRowContext(ctx, readMark).Scan(&mark.Era, &mark.Generation, &mark.Revocation, &mark.Seal); err == nil {
 		err = snapshot.QueryRowContext(ctx, `SELECT max(version_id) FROM goose_db_version WHERE is_applied`).Scan(&h.Migration)
@@ -47,7 +47,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (h backup.Header, counts ba
 // snapshotIsolation is what makes all statements of a transaction see one moment:
 // on SQLite every transaction does.
 func (db *DB) snapshotIsolation() sql.IsolationLevel {
-	if db.o.Driver == Postgres {
+	if db.postgres() {
 		return sql.LevelRepeatableRead
 	}
 	return sql.LevelDefault

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gatehouse-io/gatehouse/internal/backup"
@@ -14,7 +15,7 @@ func (db *DB) To(ctx context.Context, level int64) error {
 	}
 	if now, err := p.GetDBVersion(ctx); err != nil || now < level {
 		_, upErr := p.UpTo(ctx, level)
-		return firstOf(err, upErr)
+		return cmp.Or(err, upErr)
 	}
 	_, err = p.DownTo(ctx, level)
 	return err
@@ -46,13 +47,4 @@ func (db *DB) Exec(ctx context.Context, statement string) error {
 func (db *DB) Left(ctx context.Context) (n int, err error) {
 	err = db.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM people WHERE derived <> version) + (SELECT count(*) FROM sessions WHERE created = 0)`).Scan(&n)
 	return n, err
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

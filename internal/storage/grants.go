@@ -55,7 +55,7 @@ func (db *DB) RedeemCode(ctx context.Context, hash []byte, actor identity.Actor,
 func (t *tx) code(ctx context.Context, hash []byte) (c grant.Code, used bool, err error) {
 	var body string
 	var at int64
-	err = t.QueryRowContext(ctx, `SELECT body, used FROM codes WHERE hash = $1`+t.db.forUpdate(), hash).Scan(&body, &at)
+	err = t.QueryRowContext(ctx, `SELECT body, used FROM codes WHERE hash = $1`+t.forUpdate(), hash).Scan(&body, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, false, grant.ErrUnknown
 	}
@@ -133,7 +133,7 @@ func (db *DB) Refresh(ctx context.Context, hash []byte) (grant.RefreshToken, gra
 // RotateRefresh implements grant.Store.
 func (db *DB) RotateRefresh(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, rotate func(grant.RefreshToken, grant.Family) (grant.Rotation, error)) error {
 	return db.change(ctx, func(t *tx) error {
-		old, family, err := scanRefresh(t.QueryRowContext(ctx, selectRefresh+db.forUpdate(), hash), hash)
+		old, family, err := scanRefresh(t.QueryRowContext(ctx, selectRefresh+t.forUpdate(), hash), hash)
 		if err != nil {
 			return err
 		}
@@ -226,7 +226,7 @@ func scanConsent(rows *sql.Rows) (grant.Consent, error) {
 func (db *DB) Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error {
 	return db.change(ctx, func(t *tx) error {
 		families, err := collect(ctx, t, scanID,
-			`SELECT id FROM families WHERE person = $1 AND app = $2 AND ended = 0 ORDER BY id`+db.forUpdate(), person, app)
+			`SELECT id FROM families WHERE person = $1 AND app = $2 AND ended = 0 ORDER BY id`+t.forUpdate(), person, app)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (db *DB) SetMapping(ctx context.Context, m directory.Mapping, events []even
 
 func (t *tx) setMapping(ctx context.Context, m directory.Mapping, events []event.Event) error {
 	t.tell(events...)
-	before, err := t.nameOf(ctx, m.Group, t.db.forUpdate())
+	before, err := t.nameOf(ctx, m.Group, t.forUpdate())
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (db *DB) RemoveMapping(ctx context.Context, group identity.GroupRef, events
 
 func (t *tx) removeMapping(ctx context.Context, group identity.GroupRef, events []event.Event) error {
 	t.tell(events...)
-	before, err := t.nameOf(ctx, group, t.db.forUpdate())
+	before, err := t.nameOf(ctx, group, t.forUpdate())
 	if err != nil {
 		return err
 	}
@@ -91,20 +91,6 @@ func (t *tx) removeMapping(ctx context.Context, group identity.GroupRef, events 
 		return err
 	}
 	return t.renamed(ctx, group, before, "")
-}
-
-// oneRow returns missing unless a statement changed a row.
-func oneRow(missing error) func(sql.Result, error) error {
-	return func(r sql.Result, err error) error {
-		if err != nil {
-			return err
-		}
-		n, err := r.RowsAffected()
-		if err == nil && n == 0 {
-			return missing
-		}
-		return err
-	}
 }
 
 // ConnectionStates implements directory.ConnectionStore.
@@ -121,7 +107,7 @@ func (db *DB) SetConnectionState(ctx context.Context, s directory.ConnectionStat
 	return db.change(ctx, func(t *tx) error {
 		t.tell(events...)
 		var was sql.NullBool
-		err := t.QueryRowContext(ctx, `SELECT disabled FROM connection_states WHERE id = $1`+db.forUpdate(), s.ID).Scan(&was)
+		err := t.QueryRowContext(ctx, `SELECT disabled FROM connection_states WHERE id = $1`+t.forUpdate(), s.ID).Scan(&was)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

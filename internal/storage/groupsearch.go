@@ -10,9 +10,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
-// likeSpecial escapes what LIKE gives a meaning.
-var likeSpecial = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
 // A name that manifests use has these marks and ASCII letters only, so that both
 // engines fold it alike.
 const (

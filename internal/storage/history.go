@@ -3,9 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -61,16 +59,6 @@ func (t *tx) remember(ctx context.Context, turn turn) error {
 	return insert(at, time.Time{}, event, "", turn.after)
 }
 
-// cause is when the change under way is made, and the event that tells of it, if one
-// was told yet.
-func (t *tx) cause() (at time.Time, event string) {
-	if len(t.events) == 0 {
-		return t.db.o.Now().UTC().Truncate(time.Microsecond), ""
-	}
-	last := t.events[len(t.events)-1]
-	return last.Time, last.ID
-}
-
 // moment is what something was at a time, and what it began with.
 type moment struct {
 	body   string
@@ -95,12 +83,6 @@ func (db *DB) at(ctx context.Context, kind, ref string, at time.Time, current st
 		return moment{body: current}, nil
 	}
 	return moment{}, translate(err)
-}
-
-// keepHistory notes when history began to be kept.
-func (db *DB) keepHistory(ctx context.Context) error {
-	_, err := db.write.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'history' AND number = 0`, micros(db.o.Now()))
-	return translate(err)
 }
 
 // known returns from when on history is kept.
@@ -134,15 +116,6 @@ func (s personState) apply(p *directory.Person) {
 	p.Disabled = s.Disabled
 	p.Profile.Department, p.Profile.Locale = s.Attributes[directory.AttributeDepartment], s.Attributes[directory.AttributeLocale]
 	p.Profile.Email, p.Profile.EmailVerified = "@"+s.Attributes[directory.AttributeEmailDomain], s.Attributes[directory.AttributeEmailDomain] != ""
-}
-
-// text is v as JSON: what is kept of it.
-func text(v any) string {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("history: %v", err)) // plain structs always marshal
-	}
-	return string(body)
 }
 
 // appState is what decides about an app: of two, only what differs in it is a turn.

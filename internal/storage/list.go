@@ -17,6 +17,9 @@ const (
 	maxPage     = 1000
 )
 
+// pruneBatch bounds what one statement deletes, so that no writer waits long.
+const pruneBatch = 1000
+
 // pageOf is how many rows a page has that was asked for n.
 func pageOf(n int) int {
 	if n <= 0 {
@@ -61,7 +64,7 @@ func listing[T any](ctx context.Context, db *DB, scan func(*sql.Rows) (T, error)
 	if db.o.Listed != nil {
 		db.o.Listed(query, args)
 	}
-	if db.o.Driver == Postgres {
+	if db.postgres() {
 		args = append([]any{pgx.QueryExecModeExec}, args...)
 	}
 	return collect(ctx, unprepared{db.read}, scan, query, args...)
@@ -101,7 +104,5 @@ func decodeCursor(cursor, order string, n int) (parts []string, ok bool) {
 	return parts[1:], true
 }
 
-func scanCount(rows *sql.Rows) (n int64, err error) {
-	err = rows.Scan(&n)
-	return n, err
-}
+// likeSpecial escapes what LIKE gives a meaning.
+var likeSpecial = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

@@ -26,15 +26,6 @@ import (
 // such as a mapping, in everybody who is in the app (sweep): up to sweepChunk at once,
 // the others by a job, as many at a time. Whatever asks online decides anew in any case.
 
-// shared locks what a decision rests on until the transaction ends, so that two changes
-// do not each count on what the other one takes away.
-func (t *tx) shared() string {
-	if t.db.o.Driver == Postgres {
-		return ` FOR SHARE`
-	}
-	return ``
-}
-
 // rowMoved is moved for a change of the person's own row, which leaves alone what
 // connections push.
 func (t *tx) rowMoved(ctx context.Context, before, after *directory.Person) error {
@@ -43,7 +34,7 @@ func (t *tx) rowMoved(ctx context.Context, before, after *directory.Person) erro
 		return nil
 	}
 	was, is := *before, *after
-	if err := t.db.withGroups(ctx, t, &is); err != nil {
+	if err := withGroups(ctx, t, &is); err != nil {
 		return err
 	}
 	ownGroups(&was)
@@ -97,7 +88,7 @@ func (t *tx) membersLost(ctx context.Context, op record.Operation, group string,
 	}
 	slices.Sort(people)
 	for _, id := range slices.Compact(people) {
-		is, _, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), id))
+		is, _, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), id))
 		if err != nil {
 			return err
 		}
@@ -105,7 +96,7 @@ func (t *tx) membersLost(ctx context.Context, op record.Operation, group string,
 		if was.Groups, err = t.groupsAt(ctx, &is, before); err != nil {
 			return err
 		}
-		if err := t.db.withGroups(ctx, t, &is); err != nil {
+		if err := withGroups(ctx, t, &is); err != nil {
 			return err
 		}
 		if err := t.moved(ctx, &was, &is); err != nil {
@@ -133,7 +124,7 @@ func (t *tx) letInByGroup(ctx context.Context, apps map[string]bool, g identity.
 	if err != nil {
 		return err
 	}
-	name, err := t.nameOf(ctx, g, t.shared())
+	name, err := t.nameOf(ctx, g, t.forShare())
 	if err != nil {
 		return err
 	}
@@ -174,7 +165,7 @@ func (t *tx) moved(ctx context.Context, before, after *directory.Person) error {
 		if _, there := names[m.Group]; there {
 			continue
 		}
-		if names[m.Group], err = t.nameOf(ctx, m.Group, t.shared()); err != nil {
+		if names[m.Group], err = t.nameOf(ctx, m.Group, t.forShare()); err != nil {
 			return err
 		}
 	}
@@ -228,7 +219,7 @@ func (t *tx) concerned(ctx context.Context, before, after *directory.Person, at 
 // letInBy lists the apps that a group's name lets people into, or all if that is not
 // known of each.
 func (t *tx) letInBy(ctx context.Context, name string) ([]string, error) {
-	current, err := t.db.appsDerived(ctx, t)
+	current, err := appsDerived(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +234,7 @@ type asked entitlement.Question
 
 // question reads what decides about the app.
 func (t *tx) question(ctx context.Context, id string) (asked, catalog.App, error) {
-	app, err := scanApp(t.QueryRowContext(ctx, `SELECT body, secrets, version FROM apps WHERE id = $1`+t.shared(), id).Scan)
+	app, err := scanApp(t.QueryRowContext(ctx, `SELECT body, secrets, version FROM apps WHERE id = $1`+t.forShare(), id).Scan)
 	if err != nil {
 		return asked{}, app, err
 	}
@@ -279,7 +270,7 @@ func (t *tx) lose(cause event.Event, person string, app catalog.App, had, has en
 
 // why is the event of the change under way.
 func (t *tx) why() (cause event.Event) {
-	for _, e := range slices.Backward(t.events) {
+	for _, e := range slices.Backward(t.told()) {
 		if e.Type != lostType {
 			return e
 		}
@@ -348,7 +339,7 @@ func (t *tx) sweep(ctx context.Context, s sweep) error {
 		return err
 	}
 	was, before := s.before(q, names)
-	at := t.db.o.Now().UTC().Truncate(time.Microsecond)
+	at := t.now().UTC().Truncate(time.Microsecond)
 	for i := range people {
 		p := &people[i]
 		if p.Disabled {
@@ -416,5 +407,5 @@ func (t *tx) inside(ctx context.Context, app catalog.App, after string) ([]direc
 	for i := range people {
 		each[i] = &people[i]
 	}
-	return people, t.db.withGroups(ctx, t, each...)
+	return people, withGroups(ctx, t, each...)
 }

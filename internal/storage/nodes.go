@@ -264,18 +264,18 @@ func (f *nodeFinder) bindFacts(w *where) {
 	w.add(issuedEntries)
 	has := func(fact grant.NodeFact) string { return w.bind(f.db.contains(`body`), needle(fact)) }
 	for _, fact := range append([]grant.NodeFact{{}}, f.all...) { // that there is a mode is what makes it a node
-		w.conditions = append(w.conditions, has(fact))
+		w.add(has(fact))
 	}
 	var any []string
 	for _, fact := range f.any {
 		any = append(any, has(fact))
 	}
-	w.conditions = append(w.conditions, `(`+strings.Join(any, ` OR `)+`)`)
+	w.add(`(`+strings.Join(any, ` OR `)+`)`)
 }
 
 // contains is the condition that a column's bytes have others in them.
 func (db *DB) contains(column string) string {
-	if db.o.Driver == Postgres {
+	if db.postgres() {
 		return `position(CAST(? AS BYTEA) IN ` + column + `) > 0`
 	}
 	return `instr(` + column + `, CAST(? AS BLOB)) > 0`

@@ -58,7 +58,7 @@ func scanOne(row row, derived *int64) (directory.Person, error) {
 func (db *DB) Person(ctx context.Context, id string) (directory.Person, error) {
 	p, err := scanPerson(db.read.QueryRowContext(ctx, selectPerson, id))
 	if err == nil {
-		err = db.withGroups(ctx, db.read, &p)
+		err = withGroups(ctx, db.read, &p)
 	}
 	return p, err
 }
@@ -69,7 +69,7 @@ const selectByIdentity = `SELECT p.body, p.version, p.derived FROM identities i 
 func (db *DB) PersonByIdentity(ctx context.Context, connection, subject string) (directory.Person, error) {
 	p, err := scanPerson(db.read.QueryRowContext(ctx, selectByIdentity, connection, subject))
 	if err == nil {
-		err = db.withGroups(ctx, db.read, &p)
+		err = withGroups(ctx, db.read, &p)
 	}
 	return p, err
 }
@@ -82,7 +82,7 @@ func (db *DB) SignIn(ctx context.Context, key directory.Key, change func(*direct
 			continue
 		}
 		if err == nil {
-			err = db.withGroups(ctx, db.read, &p)
+			err = withGroups(ctx, db.read, &p)
 		}
 		return p, err
 	}
@@ -118,7 +118,7 @@ func (db *DB) signIn(ctx context.Context, key directory.Key, change func(*direct
 // owner returns the person who owns the upstream subject, nil for nobody, and
 // whether what is derived from them is current.
 func (t *tx) owner(ctx context.Context, connection, subject string) (*directory.Person, bool, error) {
-	p, current, err := scanDerived(t.QueryRowContext(ctx, selectByIdentity+t.db.forUpdate(), connection, subject))
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectByIdentity+t.forUpdate(), connection, subject))
 	if errors.Is(err, directory.ErrPersonNotFound) {
 		return nil, false, nil
 	}
@@ -205,7 +205,7 @@ func (db *DB) UpdatePerson(ctx context.Context, id string, change func(directory
 }
 
 func (t *tx) changePerson(ctx context.Context, id string, change func(directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
-	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), id))
+	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), id))
 	if err != nil {
 		return old, err
 	}
@@ -225,34 +225,6 @@ func (t *tx) changePerson(ctx context.Context, id string, change func(directory.
 // People implements directory.Store.
 func (db *DB) People(ctx context.Context, after string, limit int) ([]directory.Person, error) {
 	return collect(ctx, db.read, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) }, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
-}
-
-func scanID(rows *sql.Rows) (id string, err error) {
-	err = rows.Scan(&id)
-	return id, err
-}
-
-// collect runs a query and scans every row.
-func collect[T any](ctx context.Context, on querier, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
-	if b, ok := on.(bounded); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = b.bound(ctx)
-		defer cancel()
-	}
-	rows, err := on.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, translate(err)
-	}
-	defer func() { _ = rows.Close() }() // rows.Err tells what matters
-	var all []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, translate(err)
-		}
-		all = append(all, v)
-	}
-	return all, translate(rows.Err())
 }
 
 // keepPerson keeps what was of a person that why they could do something rests on.

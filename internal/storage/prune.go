@@ -15,8 +15,6 @@ const (
 	keepFinished   = 7 * 24 * time.Hour
 	// keepSubjects is longer than any refresh token lives.
 	keepSubjects = 31 * 24 * time.Hour
-	// pruneBatch bounds one statement, so that no writer waits long.
-	pruneBatch = 1000
 )
 
 // prunings delete, at most $2 rows at a time, what ended before $1.

@@ -28,7 +28,7 @@ type queue struct {
 // claim leases up to n due rows and returns what returning selects of them.
 func (q queue) claim(now time.Time, n int, lease time.Duration, returning string) (query string, args []any) {
 	skip := ""
-	if q.db.o.Driver == Postgres {
+	if q.db.postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED`
 	}
 	return `UPDATE ` + q.table + ` SET due = $1, attempt = attempt + 1 WHERE id IN (
@@ -91,7 +91,7 @@ func (j jobs) Enqueue(ctx context.Context, list []job.Job) error {
 
 // enqueueJobs adds jobs in the transaction that they follow from.
 func (t *tx) enqueueJobs(ctx context.Context, list ...job.Job) error {
-	created := t.db.o.Now()
+	created := t.now()
 	for _, one := range list {
 		id := one.ID
 		if id == "" {

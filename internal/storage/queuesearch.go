@@ -145,7 +145,7 @@ func (q queue) QueueBacklog(ctx context.Context) (event.Backlog, error) {
 func (q queue) settle(ctx context.Context, id string, told event.Event, set string, values ...any) error {
 	return q.db.change(ctx, func(t *tx) error {
 		var state, reason string
-		err := t.QueryRowContext(ctx, `SELECT state, reason FROM `+q.table+` WHERE id = $1`+q.db.forUpdate(), id).Scan(&state, &reason)
+		err := t.QueryRowContext(ctx, `SELECT state, reason FROM `+q.table+` WHERE id = $1`+t.forUpdate(), id).Scan(&state, &reason)
 		if errors.Is(err, sql.ErrNoRows) {
 			return event.ErrQueuedNotFound
 		}

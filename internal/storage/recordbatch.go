@@ -56,12 +56,12 @@ const firstLook = 500
 // records and reads all of them for each that is looked for. A failure is its own: the
 // records are made.
 func (db Records) grown(ctx context.Context, n int) {
-	made, seen := db.pushed.made.Add(int64(n)), db.pushed.seen.Load()
-	if db.o.Driver != Postgres || made < max(2*seen, firstLook) || !db.pushed.seen.CompareAndSwap(seen, made) {
+	made, seen := db.growth.made.Add(int64(n)), db.growth.seen.Load()
+	if !db.postgres() || made < max(2*seen, firstLook) || !db.growth.seen.CompareAndSwap(seen, made) {
 		return
 	}
 	if _, err := db.write.ExecContext(context.WithoutCancel(ctx), `ANALYZE record_users, record_groups, record_members, record_values`); err != nil {
-		db.o.Log.WarnContext(ctx, "PostgreSQL does not know yet how much was pushed", slog.Any("error", err))
+		db.log().WarnContext(ctx, "PostgreSQL does not know yet how much was pushed", slog.Any("error", err))
 	}
 }
 
@@ -100,22 +100,11 @@ func (b *batch) run(ctx context.Context) error {
 
 func (b *batch) createGroup(ctx context.Context, i int) error {
 	n, m := b.all[i], &b.made[i]
-	if _, err := b.t.ExecContext(ctx, `SAVEPOINT one`); err != nil {
-		return err
-	}
-	told := len(b.t.events)
 	var err error
-	m.Group, m.Existed, err = b.t.createGroup(ctx, n.Operation, *n.Group, n.Members)
-	for _, refused := range []error{record.ErrTaken, record.ErrNesting, record.ErrProtected} {
-		if errors.Is(err, refused) {
-			b.t.events, m.Err = b.t.events[:told], err
-			_, err = b.t.ExecContext(ctx, `ROLLBACK TO SAVEPOINT one`)
-			break
-		}
-	}
-	if err == nil {
-		_, err = b.t.ExecContext(ctx, `RELEASE SAVEPOINT one`)
-	}
+	m.Err, err = b.t.attempt(ctx, func() (err error) {
+		m.Group, m.Existed, err = b.t.createGroup(ctx, n.Operation, *n.Group, n.Members)
+		return err
+	}, record.ErrTaken, record.ErrNesting, record.ErrProtected)
 	return err
 }
 

@@ -94,7 +94,7 @@ func (c *compiler) filter(e filter.Expr) error {
 	if c.fault == nil && c.cost > mostCost {
 		c.fault = record.ErrCost.At("filter")
 	}
-	c.conditions = append(c.conditions, text)
+	c.add(text)
 	return c.fault
 }
 
@@ -299,7 +299,7 @@ func (c *compiler) text(op filter.Op, key, index string, with []byte) string {
 	case filter.Ew:
 		return c.bind(`length(`+key+`) >= `+length+` AND substr(`+key+`, length(`+key+`) - `+length+` + 1) = ?`, with)
 	case filter.Co:
-		if c.db.o.Driver == Postgres {
+		if c.db.postgres() {
 			return c.bind(`position(? IN `+key+`) > 0`, with)
 		}
 		return c.bind(`instr(`+key+`, ?) > 0`, with)

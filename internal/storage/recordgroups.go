@@ -184,7 +184,7 @@ func (t *tx) changeGroup(ctx context.Context, op record.Operation, connection, i
 }
 
 func (t *tx) lockGroup(ctx context.Context, connection, id string, want record.Match) (record.Group, error) {
-	g, err := scanGroupRecord(t.QueryRowContext(ctx, selectGroupRecord+t.db.forUpdate(), id, connection).Scan)
+	g, err := scanGroupRecord(t.QueryRowContext(ctx, selectGroupRecord+t.forUpdate(), id, connection).Scan)
 	if err != nil {
 		return g, missingGroup(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,9 +20,6 @@ type member struct {
 	kind       record.Kind
 	pending    bool
 }
-
-// mostValues is how many values one statement looks for.
-const mostValues = 256
 
 // lookups finds what values of members are, the first way that knows one: a user or a
 // group by its id, then by its external id.
@@ -83,32 +79,13 @@ func (t *tx) lookup(ctx context.Context, connection, query string, exact bool, v
 		}
 	}
 	lock := `) ORDER BY id`
-	if t.db.o.Driver == Postgres {
+	if t.postgres() {
 		lock += ` FOR SHARE`
 	}
 	return collect(ctx, t, func(rows *sql.Rows) (k known, err error) {
 		err = rows.Scan(&k.value, &k.id, &k.kind, &k.person)
 		return k, err
 	}, query+numbered(2, len(args)-1)+lock, args...)
-}
-
-// padded repeats the last value until there are 1, 2, 4, … of them, so that few texts
-// of statements look for many.
-func padded(values []string) []string {
-	all := slices.Clone(values)
-	for n := len(all); n&(n-1) != 0; n = len(all) {
-		all = append(all, all[n-1])
-	}
-	return all
-}
-
-// numbered returns n marks from number first on: "$2, $3".
-func numbered(first, n int) string {
-	var b strings.Builder
-	for i := range n {
-		b.WriteString(strings.Repeat(`, `, min(i, 1)) + `$` + strconv.Itoa(first+i))
-	}
-	return b.String()
 }
 
 // changeMembers changes a group's members as sets and reports whether any differ. add
@@ -204,7 +181,7 @@ func (t *tx) insertMembers(ctx context.Context, op record.Operation, group strin
 			args = append(args, group, m.id, micros(op.Time), op.ID, op.Connection, string(m.kind), m.person, m.pending)
 		}
 		some, err := collect(ctx, t, scanMember, `INSERT INTO record_members (group_id, member, since, opened, connection, kind, person, pending) VALUES `+
-			marks(t.db.o.Driver, len(part), memberColumns)+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
+			t.marks(len(part), memberColumns)+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
 		if err != nil {
 			return nil, err
 		}

@@ -14,11 +14,6 @@ import (
 
 var _ directory.Memberships = (*DB)(nil)
 
-// querier is a pool or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // Groups are walked up from people, so that a change of one member touches one person:
 // one row for each group, and group within it, by which a person is in it.
 const (
@@ -38,7 +33,7 @@ const (
 )
 
 // withGroups adds to people the groups that they are in by their records.
-func (db *DB) withGroups(ctx context.Context, on querier, people ...*directory.Person) error {
+func withGroups(ctx context.Context, on querier, people ...*directory.Person) error {
 	by := map[string]*directory.Person{}
 	var ids []string
 	for _, p := range people {
@@ -144,7 +139,7 @@ func (t *tx) recordOf(ctx context.Context, key directory.Key) (a adoption, err e
 	external := []byte(key.ExternalID)
 	for _, where := range []string{`deleted = 0 AND length(external_id) > 0`, `deleted <> 0`} {
 		err = t.QueryRowContext(ctx, `SELECT id, person, active, deleted FROM record_users WHERE connection = $1 AND external_id = $2 AND `+where+
-			` ORDER BY deleted DESC LIMIT 1`+t.db.forUpdate(), key.Connection, external).Scan(&a.id, &a.person, &a.active, &a.deleted)
+			` ORDER BY deleted DESC LIMIT 1`+t.forUpdate(), key.Connection, external).Scan(&a.id, &a.person, &a.active, &a.deleted)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return a, err
 		}
@@ -186,7 +181,7 @@ func (t *tx) adopt(ctx context.Context, a adoption, key directory.Key, old *dire
 // to the other, as names do that are given anew, makes nobody of who had it before,
 // whose browsers are still signed in. The record goes to a person of its own then.
 func (t *tx) firstOf(ctx context.Context, a adoption, connection string) (*directory.Person, bool, error) {
-	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), a.person))
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), a.person))
 	if err != nil || !slices.ContainsFunc(p.Identities, func(i directory.Identity) bool { return i.Connection == connection }) {
 		return &p, current, err
 	}
@@ -219,7 +214,7 @@ func (t *tx) moveRecord(ctx context.Context, a adoption, person string) (connect
 // abandon takes a record away from the person who was made for it, and the person,
 // who never signed in, with it.
 func (t *tx) abandon(ctx context.Context, a adoption) error {
-	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), a.person))
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), a.person))
 	if err != nil {
 		return err
 	}

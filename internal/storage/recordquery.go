@@ -104,7 +104,7 @@ func tooLong(err error) error {
 
 func (l *recordList) conditions(connection string) error {
 	l.w.add(`r.connection = ?`, connection)
-	l.w.conditions = append(l.w.conditions, `r.deleted = 0`)
+	l.w.add(`r.deleted = 0`)
 	c := compiler{where: &l.w, db: l.db, kind: l.kind, connection: connection}
 	return c.filter(l.q.Filter)
 }

@@ -61,7 +61,7 @@ func (t *tx) anyRole(ctx context.Context, roles []string, person string) (bool, 
 	if err != nil {
 		return false, err
 	}
-	if err := t.db.withGroups(ctx, t, &p); err != nil {
+	if err := withGroups(ctx, t, &p); err != nil {
 		return false, err
 	}
 	for _, m := range p.Groups {
@@ -157,7 +157,7 @@ func (t *tx) gone(ctx context.Context, op record.Operation, people, members int6
 	if err != nil {
 		return err
 	}
-	g, err := scanGuard(t.QueryRowContext(ctx, `SELECT `+guardColumns+` FROM record_guards WHERE connection = $1`+t.db.forUpdate(), op.Connection).Scan)
+	g, err := scanGuard(t.QueryRowContext(ctx, `SELECT `+guardColumns+` FROM record_guards WHERE connection = $1`+t.forUpdate(), op.Connection).Scan)
 	if err != nil {
 		return err
 	}

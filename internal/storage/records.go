@@ -17,10 +17,13 @@ import (
 var _ record.UserStore = Records{}
 
 // Records are what SCIM connections keep, as package record wants it.
-type Records struct{ *DB }
+type Records struct {
+	*DB
+	growth *growth
+}
 
 // Records returns what SCIM connections keep.
-func (db *DB) Records() Records { return Records{db} }
+func (db *DB) Records() Records { return Records{db, &growth{}} }
 
 // Transactions take locks in one order, so that none waits for one that waits for it:
 // users by id, groups by id, the admins' counter, people, what is derived from groups,
@@ -118,7 +121,7 @@ func (db Records) UpdateUser(ctx context.Context, op record.Operation, connectio
 
 // lockUser returns a user that nobody else changes meanwhile.
 func (t *tx) lockUser(ctx context.Context, connection, id string, want record.Match) (record.User, error) {
-	u, err := scanUser(t.QueryRowContext(ctx, selectUser+t.db.forUpdate(), id, connection).Scan)
+	u, err := scanUser(t.QueryRowContext(ctx, selectUser+t.forUpdate(), id, connection).Scan)
 	if err != nil {
 		return u, missingUser(err)
 	}
@@ -185,7 +188,7 @@ func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next rec
 
 // updateRecorded changes a person to whom a record belongs.
 func (t *tx) updateRecorded(ctx context.Context, id string, change func(*directory.Person)) error {
-	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.db.forUpdate(), id))
+	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), id))
 	if err != nil {
 		return err
 	}

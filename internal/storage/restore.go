@@ -214,7 +214,7 @@ type Ended struct{ Sessions, Families, Tokens int64 }
 // refresh token, code or token of before counts any more. API tokens, which may
 // have been revoked since, are deleted. taken is when the rows were read.
 func (db *DB) BeginEra(ctx context.Context, generation int64, taken time.Time, actor identity.Actor) (Ended, error) {
-	era, now := strings.ToLower(rand.Text()), db.o.Now()
+	era, now := strings.ToLower(rand.Text()), db.now()
 	var ended Ended
 	err := db.change(ctx, func(t *tx) error {
 		e := event.New(now, "database.restored", actor, identity.Database()).Revoking(identity.Database())
@@ -245,7 +245,7 @@ func (db *DB) BeginEra(ctx context.Context, generation int64, taken time.Time, a
 		return nil
 	})
 	if err == nil {
-		db.era = era
+		db.setEra(era)
 	}
 	return ended, err
 }

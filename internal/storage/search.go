@@ -144,7 +144,7 @@ func (s *peopleSearch) run(ctx context.Context, db *DB) ([]directory.Person, str
 	for i := range cut {
 		all[i] = &cut[i]
 	}
-	return cut, next, db.withGroups(ctx, db.read, all...)
+	return cut, next, withGroups(ctx, db.read, all...)
 }
 
 // driver returns the condition that the fewest people meet, or -1 if it is better

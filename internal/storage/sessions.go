@@ -65,7 +65,7 @@ func (db *DB) SessionBySecret(ctx context.Context, hash []byte) (session.Session
 func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.Session) (session.Session, []event.Event, error)) (session.Session, error) {
 	var next session.Session
 	err := db.change(ctx, func(t *tx) error {
-		old, err := scanSession(t.QueryRowContext(ctx, selectSession+`id = $1`+db.forUpdate(), id).Scan)
+		old, err := scanSession(t.QueryRowContext(ctx, selectSession+`id = $1`+t.forUpdate(), id).Scan)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (t *tx) join(ctx context.Context, p session.Participant) error {
 func (db *DB) Attend(ctx context.Context, p session.Participant, events []event.Event) (session.Participant, error) {
 	err := db.change(ctx, func(t *tx) error {
 		var live int
-		err := t.QueryRowContext(ctx, `SELECT 1 FROM sessions WHERE id = $1 AND ended = 0`+db.forUpdate(), p.Session).Scan(&live)
+		err := t.QueryRowContext(ctx, `SELECT 1 FROM sessions WHERE id = $1 AND ended = 0`+t.forUpdate(), p.Session).Scan(&live)
 		if errors.Is(err, sql.ErrNoRows) {
 			return session.ErrNotFound
 		}

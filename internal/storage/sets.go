@@ -64,7 +64,7 @@ func (t *tx) queueSets(ctx context.Context, stream string, sets []signal.Set, mo
 	if err := t.QueryRowContext(ctx, `SELECT waiting FROM signal_streams WHERE id = $1`, stream).Scan(&waiting); err != nil {
 		return err
 	}
-	return t.dropWaiting(ctx, stream, waiting-int64(most), t.db.o.Now())
+	return t.dropWaiting(ctx, stream, waiting-int64(most), t.now())
 }
 
 func (t *tx) queueSet(ctx context.Context, s signal.Set) error {

@@ -156,7 +156,7 @@ func (db *DB) UpdateStream(ctx context.Context, id string, change func(signal.St
 // lockStream keeps others off the SETs of a stream until the transaction ends.
 func (t *tx) lockStream(ctx context.Context, id string) error {
 	var found string
-	err := t.QueryRowContext(ctx, `SELECT id FROM signal_streams WHERE id = $1`+t.db.forUpdate(), id).Scan(&found)
+	err := t.QueryRowContext(ctx, `SELECT id FROM signal_streams WHERE id = $1`+t.forUpdate(), id).Scan(&found)
 	if errors.Is(err, sql.ErrNoRows) {
 		return signal.ErrNotFound
 	}
@@ -213,7 +213,7 @@ func (db *DB) SearchStreams(ctx context.Context, q signal.Query) (streams []sign
 // ClaimStreams implements signal.Backlog.
 func (db *DB) ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]signal.Stream, error) {
 	skip := ""
-	if db.o.Driver == Postgres {
+	if db.postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED`
 	}
 	ids, err := collect(ctx, db.write, scanID, `UPDATE signal_streams SET leased = $1 WHERE id IN (

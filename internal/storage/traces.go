@@ -48,7 +48,7 @@ func (db *DB) SaveTrace(ctx context.Context, t trace.Trace) error {
 func (db *DB) Trace(ctx context.Context, id string) (trace.Trace, error) {
 	var t trace.Trace
 	var head, rest string
-	err := db.read.QueryRowContext(ctx, `SELECT head, rest FROM traces WHERE id = $1 AND expires > $2`, id, micros(db.o.Now())).Scan(&head, &rest)
+	err := db.read.QueryRowContext(ctx, `SELECT head, rest FROM traces WHERE id = $1 AND expires > $2`, id, micros(db.now())).Scan(&head, &rest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, trace.ErrNotFound
 	}
@@ -72,7 +72,7 @@ func (db *DB) Trace(ctx context.Context, id string) (trace.Trace, error) {
 // SearchTraces implements trace.Store.
 func (db *DB) SearchTraces(ctx context.Context, q trace.Query) ([]trace.Trace, string, error) {
 	w := &where{}
-	w.add(`expires > ?`, micros(db.o.Now()))
+	w.add(`expires > ?`, micros(db.now()))
 	for column, value := range map[string]string{`connection`: q.Connection, `kind`: string(q.Kind), `rule`: q.Rule, `check_name`: q.Check} {
 		if value != "" {
 			w.add(column+` = ?`, value)

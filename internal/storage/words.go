@@ -7,8 +7,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
-
-	"github.com/gatehouse-io/gatehouse/internal/directory"
 )
 
 // The bounds of what a person is found by: an identity provider may send anything.
@@ -28,11 +26,6 @@ func fold(text string) string {
 	}, text))
 }
 
-// folded is what a person is sorted by: name, address and user name in folded case.
-func folded(p *directory.Person) string {
-	return cut(fold(strings.Join([]string{p.Profile.Name, p.Profile.Email, p.Profile.Username, " "}, " ")), maxFolded)
-}
-
 // cut returns the text with at most n bytes, whole characters only.
 func cut(text string, n int) string {
 	if len(text) <= n {
@@ -43,15 +36,6 @@ func cut(text string, n int) string {
 	}
 	return text[:n]
 }
-
-// wordsOf returns the words that a person is found by, sorted.
-func wordsOf(p *directory.Person) []string {
-	f := p.Profile
-	return wordsIn(f.Name, f.Email, f.Username, f.GivenName, f.FamilyName)
-}
-
-// groupWords returns the words of a group's id in one text, each after a space.
-func groupWords(id string) string { return " " + strings.Join(wordsIn(id), " ") }
 
 // wordsIn returns words, each once and sorted: what stands between white space, and
 // the parts of it between marks.
