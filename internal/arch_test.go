@@ -38,6 +38,15 @@ var nouns = map[string][]string{
 // faces may import ground and every noun, and no other face.
 var faces = []string{"saml", "upstream", "login", "oidc", "tokenexchange", "scim", "ssf", "api", "portal", "storage", "demo"}
 
+// database is what every part of storage stands on. It knows ground alone.
+const database = "storage/sqldb"
+
+// stored are the parts of storage that import others, besides the database: storage puts
+// them together.
+var stored = map[string][]string{
+	database: {"storage/migrations"},
+}
+
 // queries is the query language of SCIM: plain data and a parser, which whoever asks a
 // directory and whoever answers shares.
 const queries = "scim/filter"
@@ -137,6 +146,12 @@ func allowed(from, to string) bool {
 	if from == queries {
 		return to == "fault"
 	}
+	if from == database && d != "storage" {
+		return slices.Contains(ground, d)
+	}
+	if f == "storage" && d == "storage" {
+		return withinStorage(from, to)
+	}
 	if strings.HasPrefix(from+"/", console+"/") && strings.HasPrefix(to+"/", console+"/") {
 		return withinConsole(from, to)
 	}
@@ -177,6 +192,11 @@ func allowed(from, to string) bool {
 		return noun || slices.Contains(ground, d)
 	}
 	return false
+}
+
+// withinStorage reports whether a part of storage may import another.
+func withinStorage(from, to string) bool {
+	return from == "storage" || from == "storage/storetest" || to == database && from != "storage/migrations" || slices.Contains(stored[from], to)
 }
 
 func TestPackagesImportOnlyWhatTheLayoutAllows(t *testing.T) {
@@ -268,6 +288,11 @@ func TestTheRulesWouldCatchABreach(t *testing.T) {
 		{"catalog", "scim/filter"},
 		{"directory", "scim"},
 		{"storage", "scim"},
+		{"storage/sqldb", "storage"},
+		{"storage/sqldb", "storage/queues"},
+		{"storage/sqldb", "directory"},
+		{"storage/queues", "storage/traces"},
+		{"storage/queues", "storage"},
 		{"portal/console/apps", "portal/console/people"},
 		{"portal/console/apps", "portal/console"},
 		{"portal/console/kit", "portal/console/names"},
@@ -278,7 +303,7 @@ func TestTheRulesWouldCatchABreach(t *testing.T) {
 			t.Errorf("%s may import %s", breach[0], breach[1])
 		}
 	}
-	for _, fine := range [][2]string{{"token", "keys"}, {"registry", "catalog"}, {"oidc", "grant"}, {"app", "storage"}, {"upstream", "saml"}, {"tokenexchange", "oidc"}, {"cmd/broker", "demo"}, {"directory", "scim/filter"}, {"storage", "scim/filter"}, {"scim", "directory"},
+	for _, fine := range [][2]string{{"token", "keys"}, {"registry", "catalog"}, {"oidc", "grant"}, {"app", "storage"}, {"upstream", "saml"}, {"tokenexchange", "oidc"}, {"cmd/broker", "demo"}, {"directory", "scim/filter"}, {"storage", "scim/filter"}, {"scim", "directory"}, {"storage", "storage/sqldb"}, {"storage/queues", "storage/sqldb"},
 		{"portal/console", "portal/console/apps"}, {"portal/console/apps", "portal/console/kit"}, {"portal/console/apps", "portal/console/names"}, {"portal/console/names", "portal/console/kit"}} {
 		if !allowed(fine[0], fine[1]) {
 			t.Errorf("%s may not import %s", fine[0], fine[1])

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-io/gatehouse/config"
-	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 func TestANewInstallationIsFineAndIsNeverMadeTwice(t *testing.T) {
@@ -66,7 +66,7 @@ func TestAnAuditLogThatIsNotThereIsNotFoundWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify := auditVerifyCommand{configured{Config: filepath.Join(dir, "broker.yaml")}}
-	if err := verify.Run(); !errors.Is(err, storage.ErrNoDatabase) {
+	if err := verify.Run(); !errors.Is(err, sqldb.ErrNoDatabase) {
 		t.Errorf("before the first start: %v", err)
 	}
 	if err := (&migrateCommand{configured: verify.configured}).Run(); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 func stored(cfg config.Config) storage.Options {
@@ -48,7 +49,7 @@ func fourEyes(operations []string) error {
 
 // Migrate brings the schema up to date, or only names the migrations that would run.
 func Migrate(ctx context.Context, cfg config.Config, dryRun bool, out io.Writer) error {
-	pending, err := storage.DryRun(ctx, stored(cfg))
+	pending, err := sqldb.DryRun(ctx, stored(cfg))
 	if err != nil {
 		return err
 	}

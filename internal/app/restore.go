@@ -157,7 +157,7 @@ func Restore(ctx context.Context, cfg config.Config, in io.Reader, force bool, o
 		return err
 	}
 	defer func() { err = errors.Join(err, restored.Abandon(context.WithoutCancel(ctx))) }()
-	ended, mark, err := s.renew(ctx, restored.DB, generation, restored.Header.Taken)
+	ended, mark, err := s.renew(ctx, storage.Of(restored.DB), generation, restored.Header.Taken)
 	if err != nil {
 		return err
 	}

@@ -5,15 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // ClaimAnswer takes (scope, key) for a request with this fingerprint until it
 // expires: see rest.Answers.
 func (db *DB) ClaimAnswer(ctx context.Context, scope, key string, fingerprint []byte, now, expires time.Time) (claimed bool, first, sealed []byte, err error) {
-	err = db.change(ctx, func(t *tx) error {
+	err = db.Transact(ctx, func(t *sqldb.Tx) error {
 		r, err := t.ExecContext(ctx, `INSERT INTO api_answers (scope, name, fingerprint, expires) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (scope, name) DO UPDATE SET fingerprint = excluded.fingerprint, expires = excluded.expires, answer = NULL
-			WHERE api_answers.expires <= $5`, scope, key, fingerprint, micros(expires), micros(now))
+			WHERE api_answers.expires <= $5`, scope, key, fingerprint, sqldb.Micros(expires), sqldb.Micros(now))
 		if err != nil {
 			return err
 		}
@@ -32,12 +34,12 @@ func (db *DB) ClaimAnswer(ctx context.Context, scope, key string, fingerprint []
 
 // KeepAnswer stores the sealed answer of a claim.
 func (db *DB) KeepAnswer(ctx context.Context, scope, key string, sealed []byte) error {
-	_, err := db.write.ExecContext(ctx, `UPDATE api_answers SET answer = $3 WHERE scope = $1 AND name = $2`, scope, key, sealed)
-	return translate(err)
+	_, err := db.Write.ExecContext(ctx, `UPDATE api_answers SET answer = $3 WHERE scope = $1 AND name = $2`, scope, key, sealed)
+	return sqldb.Translate(err)
 }
 
 // ReleaseAnswer gives a claim up.
 func (db *DB) ReleaseAnswer(ctx context.Context, scope, key string) error {
-	_, err := db.write.ExecContext(ctx, `DELETE FROM api_answers WHERE scope = $1 AND name = $2 AND answer IS NULL`, scope, key)
-	return translate(err)
+	_, err := db.Write.ExecContext(ctx, `DELETE FROM api_answers WHERE scope = $1 AND name = $2 AND answer IS NULL`, scope, key)
+	return sqldb.Translate(err)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ catalog.Store = (*DB)(nil)
@@ -25,7 +26,7 @@ func scanApp(scan func(...any) error) (catalog.App, error) {
 		if errors.Is(err, sql.ErrNoRows) {
 			return a, catalog.ErrAppNotFound
 		}
-		return a, translate(err)
+		return a, sqldb.Translate(err)
 	}
 	if err := errors.Join(json.Unmarshal([]byte(body), &a), json.Unmarshal([]byte(secrets), &a.Secrets)); err != nil {
 		return a, fmt.Errorf("decode app: %w", err)
@@ -36,7 +37,7 @@ func scanApp(scan func(...any) error) (catalog.App, error) {
 
 // App implements catalog.Store.
 func (db *DB) App(ctx context.Context, name string) (catalog.App, error) {
-	return scanApp(db.read.QueryRowContext(ctx, selectApp, name).Scan)
+	return scanApp(db.Read.QueryRowContext(ctx, selectApp, name).Scan)
 }
 
 // Apps implements catalog.Store.
@@ -47,7 +48,7 @@ func (db *DB) Apps(ctx context.Context) ([]catalog.App, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	apps, err := collect(ctx, db.read, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
+	apps, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
 		`SELECT body, secrets, version FROM apps ORDER BY name`)
 	return apps, generation, err
 }
@@ -55,16 +56,16 @@ func (db *DB) Apps(ctx context.Context) ([]catalog.App, int64, error) {
 // Generation implements catalog.Store.
 func (db *DB) Generation(ctx context.Context) (int64, error) {
 	var n int64
-	err := db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'apps'`).Scan(&n)
-	return n, translate(err)
+	err := db.Read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'apps'`).Scan(&n)
+	return n, sqldb.Translate(err)
 }
 
 // ApplyApp implements catalog.Store.
 func (db *DB) ApplyApp(ctx context.Context, name string, change func(*catalog.App) (catalog.App, []event.Event, error)) (catalog.App, error) {
 	var next catalog.App
-	err := db.change(ctx, func(t *tx) error {
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		// Counting first locks the set: two first applications wait for each other.
-		if err := t.countApps(ctx); err != nil {
+		if err := countApps(ctx, t); err != nil {
 			return err
 		}
 		var old *catalog.App
@@ -79,19 +80,19 @@ func (db *DB) ApplyApp(ctx context.Context, name string, change func(*catalog.Ap
 		if next, events, err = change(old); err != nil {
 			return err
 		}
-		t.tell(events...)
+		t.Tell(events...)
 		next.Version = found.Version + 1
-		if err := t.saveApp(ctx, next); err != nil {
+		if err := saveApp(ctx, t, next); err != nil {
 			return err
 		}
-		return t.released(ctx, old, &next)
+		return released(ctx, t, old, &next)
 	})
 	return next, err
 }
 
 // countApps advances the generation, and with it the counters of those that app_groups
 // is derived from and that app_facts has, unless they have stayed behind.
-func (t *tx) countApps(ctx context.Context) error {
+func countApps(ctx context.Context, t *sqldb.Tx) error {
 	_, err := t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`)
 	if err != nil {
 		return err
@@ -103,19 +104,19 @@ func (t *tx) countApps(ctx context.Context) error {
 
 // released keeps what an app was, notes which groups it lets in now, and takes what its
 // release before gave and the next does not.
-func (t *tx) released(ctx context.Context, old, next *catalog.App) error {
-	err := t.remember(ctx, turn{kind: pastApp, ref: next.ID, name: next.Name, before: appState(old), after: appState(next)})
+func released(ctx context.Context, t *sqldb.Tx, old, next *catalog.App) error {
+	err := remember(ctx, t, turn{kind: pastApp, ref: next.ID, name: next.Name, before: appState(old), after: appState(next)})
 	if err != nil {
 		return err
 	}
-	if err := t.deriveApp(ctx, next); err != nil || old == nil {
+	if err := deriveApp(ctx, t, next); err != nil || old == nil {
 		return err
 	}
 	before, after := old.Manifest.Spec.Entitlements, next.Manifest.Spec.Entitlements
 	if !narrower(before, after) {
 		return nil
 	}
-	return t.sweepNow(ctx, sweep{App: next.ID, Release: true, Entitlements: before})
+	return sweepNow(ctx, t, sweep{App: next.ID, Release: true, Entitlements: before})
 }
 
 // narrower reports whether a release gives less than the one before it: a group, or a
@@ -128,7 +129,7 @@ func narrower(before, after []catalog.Entitlement) bool {
 }
 
 // deriveApp writes which groups' names let people into the app.
-func (t *tx) deriveApp(ctx context.Context, a *catalog.App) error {
+func deriveApp(ctx context.Context, t *sqldb.Tx, a *catalog.App) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM app_groups WHERE app = $1`, a.ID); err != nil {
 		return err
 	}
@@ -138,24 +139,24 @@ func (t *tx) deriveApp(ctx context.Context, a *catalog.App) error {
 			rows = append(rows, []any{g, a.ID})
 		}
 	}
-	return t.insertRows(ctx, `INSERT INTO app_groups (name, app) VALUES `, ` ON CONFLICT DO NOTHING`, rows)
+	return t.InsertRows(ctx, `INSERT INTO app_groups (name, app) VALUES `, ` ON CONFLICT DO NOTHING`, rows)
 }
 
 // DeriveApps notes which groups' names let people into which app, for apps that a broker
 // wrote that did not know how.
 func (db *DB) DeriveApps(ctx context.Context) error {
-	current, err := appsDerived(ctx, db.read)
+	current, err := appsDerived(ctx, db.Read)
 	if err != nil || current {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
-	err = db.change(ctx, func(t *tx) error {
+	err = db.Transact(ctx, func(t *sqldb.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE counters SET number = (SELECT a.number FROM counters a WHERE a.name = 'apps') WHERE name = 'apps_derived'`)
 		if err != nil {
 			return err
 		}
-		apps, err := collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) }, `SELECT body, secrets, version FROM apps ORDER BY name`)
+		apps, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) }, `SELECT body, secrets, version FROM apps ORDER BY name`)
 		for i := 0; err == nil && i < len(apps); i++ {
-			err = t.deriveApp(ctx, &apps[i])
+			err = deriveApp(ctx, t, &apps[i])
 		}
 		return err
 	})
@@ -166,12 +167,12 @@ func (db *DB) DeriveApps(ctx context.Context) error {
 }
 
 // appsDerived reports whether app_groups is that of the apps.
-func appsDerived(ctx context.Context, on querier) (current bool, err error) {
-	counts, err := collect(ctx, on, scanCount, `SELECT number FROM counters WHERE name IN ('apps', 'apps_derived')`)
+func appsDerived(ctx context.Context, on sqldb.Querier) (current bool, err error) {
+	counts, err := sqldb.Collect(ctx, on, sqldb.ScanCount, `SELECT number FROM counters WHERE name IN ('apps', 'apps_derived')`)
 	return len(counts) == 2 && counts[0] == counts[1], err
 }
 
-func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
+func saveApp(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
 	body, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("encode app: %w", err)
@@ -189,7 +190,7 @@ func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
 	_, err = t.ExecContext(ctx, `INSERT INTO apps (id, name, client_id, audience, body, secrets, version) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (name) DO UPDATE SET client_id = excluded.client_id, audience = excluded.audience, body = excluded.body,
 		secrets = excluded.secrets, version = excluded.version`, a.ID, a.Name, client, audience, string(body), string(secrets), a.Version)
-	switch detail, duplicate := isDuplicate(err); {
+	switch detail, duplicate := sqldb.IsDuplicate(err); {
 	case duplicate && strings.Contains(detail, "audience"):
 		return catalog.ErrAudienceTaken
 	case duplicate && a.Manifest.Spec.Identity.SAML != nil:
@@ -199,27 +200,27 @@ func (t *tx) saveApp(ctx context.Context, a catalog.App) error {
 	case err != nil:
 		return err
 	}
-	return t.saveAppFacts(ctx, a)
+	return saveAppFacts(ctx, t, a)
 }
 
 // RemoveApp implements catalog.Store.
 func (db *DB) RemoveApp(ctx context.Context, name string, events func(catalog.App) []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		if err := t.countApps(ctx); err != nil {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		if err := countApps(ctx, t); err != nil {
 			return err
 		}
 		a, err := scanApp(t.QueryRowContext(ctx, selectApp, name).Scan)
 		if err != nil {
 			return err
 		}
-		t.tell(events(a)...)
-		if err := t.remember(ctx, turn{kind: pastApp, ref: a.ID, name: a.Name, before: appState(&a)}); err != nil {
+		t.Tell(events(a)...)
+		if err := remember(ctx, t, turn{kind: pastApp, ref: a.ID, name: a.Name, before: appState(&a)}); err != nil {
 			return err
 		}
 		if _, err := t.ExecContext(ctx, `DELETE FROM app_groups WHERE app = $1`, a.ID); err != nil {
 			return err
 		}
-		if err := t.leaveTokens(ctx, name); err != nil {
+		if err := leaveTokens(ctx, t, name); err != nil {
 			return err
 		}
 		if _, err = t.ExecContext(ctx, `DELETE FROM apps WHERE name = $1`, name); err == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // appOrders are the columns that apps are sorted by; those that hold times are numbers.
@@ -41,8 +42,8 @@ func (db *DB) SearchApps(ctx context.Context, q catalog.Query) (apps []catalog.A
 	if down {
 		direction = ` DESC`
 	}
-	limit, read, last := pageOf(q.Limit), 0, ""
-	apps, err = listing(ctx, db, func(rows *sql.Rows) (catalog.App, error) {
+	limit, read, last := sqldb.Limit(q.Limit), 0, ""
+	apps, err = sqldb.List(ctx, db.DB, func(rows *sql.Rows) (catalog.App, error) {
 		var key string
 		a, err := scanApp(func(into ...any) error { return rows.Scan(append(into, &key)...) })
 		if read++; read <= limit {
@@ -51,11 +52,11 @@ func (db *DB) SearchApps(ctx context.Context, q catalog.Query) (apps []catalog.A
 		return a, err
 	}, `WITH found AS MATERIALIZED (SELECT name, `+order.column+` AS place FROM app_facts`+w.String()+
 		` ORDER BY `+order.column+direction+`, name`+direction+` LIMIT `+strconv.Itoa(limit+1)+`)
-		SELECT a.body, a.secrets, a.version, found.place FROM found JOIN apps a ON a.name = found.name ORDER BY found.place`+direction+`, found.name`+direction, w.args...)
+		SELECT a.body, a.secrets, a.version, found.place FROM found JOIN apps a ON a.name = found.name ORDER BY found.place`+direction+`, found.name`+direction, w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	apps, next = page(apps, limit, func(a catalog.App) string { return encodeCursor(string(q.Sort), last, a.Name) })
+	apps, next = sqldb.Page(apps, limit, func(a catalog.App) string { return sqldb.Cursor(string(q.Sort), last, a.Name) })
 	return apps, next, nil
 }
 
@@ -65,7 +66,7 @@ func (db *DB) CountApps(ctx context.Context) (map[catalog.State]int64, error) {
 		return nil, err
 	}
 	counts := map[catalog.State]int64{}
-	_, err := collect(ctx, db.read, func(rows *sql.Rows) (none struct{}, err error) {
+	_, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (none struct{}, err error) {
 		var state catalog.State
 		var n int64
 		err = rows.Scan(&state, &n)
@@ -76,10 +77,10 @@ func (db *DB) CountApps(ctx context.Context) (map[catalog.State]int64, error) {
 }
 
 // appWhere returns the conditions of a page that is sorted by the column.
-func appWhere(q catalog.Query, column string, number, down bool) (*where, error) {
-	w := &where{}
+func appWhere(q catalog.Query, column string, number, down bool) (*sqldb.Where, error) {
+	w := &sqldb.Where{}
 	within := func(column, text string) {
-		w.add(column+` LIKE ? ESCAPE '\'`, `%`+likeSpecial.Replace(fold(text))+`%`)
+		w.Add(column+` LIKE ? ESCAPE '\'`, `%`+sqldb.LikeSpecial.Replace(sqldb.Fold(text))+`%`)
 	}
 	for word := range strings.FieldsSeq(q.Text) {
 		within("words", word)
@@ -91,18 +92,18 @@ func appWhere(q catalog.Query, column string, number, down bool) (*where, error)
 		within("member_groups", group)
 	}
 	if q.Team != "" {
-		w.add(`team = ?`, q.Team)
+		w.Add(`team = ?`, q.Team)
 	}
 	if q.State != "" {
-		w.add(`state = ?`, string(q.State))
+		w.Add(`state = ?`, string(q.State))
 	}
 	if q.Disabled != nil {
-		w.add(`disabled = ?`, *q.Disabled)
+		w.Add(`disabled = ?`, *q.Disabled)
 	}
 	if q.After == "" {
 		return w, nil
 	}
-	parts, ok := decodeCursor(q.After, string(q.Sort), 2)
+	parts, ok := sqldb.ParseCursor(q.After, string(q.Sort), 2)
 	if !ok {
 		return nil, catalog.ErrCursor
 	}
@@ -118,7 +119,7 @@ func appWhere(q catalog.Query, column string, number, down bool) (*where, error)
 	if down {
 		compare = `<`
 	}
-	w.add(`(`+column+`, name) `+compare+` (?, ?)`, place, parts[1])
+	w.Add(`(`+column+`, name) `+compare+` (?, ?)`, place, parts[1])
 	return w, nil
 }
 
@@ -126,18 +127,18 @@ func appWhere(q catalog.Query, column string, number, down bool) (*where, error)
 func (db *DB) knowApps(ctx context.Context) error {
 	const known = `SELECT (SELECT number FROM counters WHERE name = 'app_facts') = (SELECT number FROM counters WHERE name = 'apps')`
 	var all bool
-	if err := db.read.QueryRowContext(ctx, known).Scan(&all); err != nil || all {
-		return translate(err)
+	if err := db.Read.QueryRowContext(ctx, known).Scan(&all); err != nil || all {
+		return sqldb.Translate(err)
 	}
-	return db.change(ctx, func(t *tx) error {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		// Whoever changes an app begins with this row.
 		if _, err := t.ExecContext(ctx, `UPDATE counters SET number = number WHERE name = 'apps'`); err != nil {
 			return err
 		}
-		missing, err := collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
+		missing, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
 			`SELECT a.body, a.secrets, a.version FROM apps a LEFT JOIN app_facts f ON f.name = a.name AND f.app = a.id AND f.version = a.version WHERE f.name IS NULL`)
 		for i := 0; err == nil && i < len(missing); i++ {
-			err = t.saveAppFacts(ctx, missing[i])
+			err = saveAppFacts(ctx, t, missing[i])
 		}
 		if err == nil {
 			_, err = t.ExecContext(ctx, `DELETE FROM app_facts WHERE name NOT IN (SELECT name FROM apps)`)
@@ -150,15 +151,15 @@ func (db *DB) knowApps(ctx context.Context) error {
 }
 
 // saveAppFacts writes what an app is listed by.
-func (t *tx) saveAppFacts(ctx context.Context, a catalog.App) error {
+func saveAppFacts(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
 	m := a.Manifest
-	words := fold(strings.Join([]string{a.Name, m.Metadata.Title, m.Metadata.Description, a.ClientID()}, " "))
+	words := sqldb.Fold(strings.Join([]string{a.Name, m.Metadata.Title, m.Metadata.Description, a.ClientID()}, " "))
 	_, err := t.ExecContext(ctx, `INSERT INTO app_facts (name, app, version, title, state, disabled, team, owner, member_groups, words, created, updated)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO UPDATE SET app = excluded.app, version = excluded.version, title = excluded.title,
 		state = excluded.state, disabled = excluded.disabled, team = excluded.team, owner = excluded.owner, member_groups = excluded.member_groups, words = excluded.words,
 		created = excluded.created, updated = excluded.updated`,
-		a.Name, a.ID, a.Version, cut(fold(a.Title()), maxFolded), string(a.State()), a.Disabled, m.Spec.Owner.Team, fold(m.Spec.Owner.Team+" "+m.Spec.Owner.Primary),
-		foldedLines(a.Groups()), words, micros(a.Created), micros(a.Updated))
+		a.Name, a.ID, a.Version, sqldb.Cut(sqldb.Fold(a.Title()), sqldb.MaxFolded), string(a.State()), a.Disabled, m.Spec.Owner.Team, sqldb.Fold(m.Spec.Owner.Team+" "+m.Spec.Owner.Primary),
+		foldedLines(a.Groups()), words, sqldb.Micros(a.Created), sqldb.Micros(a.Updated))
 	if err != nil {
 		return fmt.Errorf("app %s: %w", a.Name, err)
 	}
@@ -169,7 +170,7 @@ func (t *tx) saveAppFacts(ctx context.Context, a catalog.App) error {
 func foldedLines(all []string) string {
 	lines := make([]string, len(all))
 	for i, one := range all {
-		lines[i] = fold(one)
+		lines[i] = sqldb.Fold(one)
 	}
 	return strings.Join(lines, "\n")
 }

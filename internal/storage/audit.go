@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var (
@@ -22,7 +23,7 @@ var (
 
 // Append implements audit.Store.
 func (db *DB) Append(ctx context.Context, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error { t.tell(events...); return nil })
+	return db.Transact(ctx, func(t *sqldb.Tx) error { t.Tell(events...); return nil })
 }
 
 func scanEntry(rows *sql.Rows) (audit.Entry, error) {
@@ -39,7 +40,7 @@ func scanEntry(rows *sql.Rows) (audit.Entry, error) {
 
 // Leaves implements audit.Store.
 func (db *DB) Leaves(ctx context.Context, n int) ([]audit.Leaf, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (l audit.Leaf, err error) {
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (l audit.Leaf, err error) {
 		err = rows.Scan(&l.ID, &l.Digest)
 		return l, err
 	}, `SELECT id, digest FROM audit WHERE seal = 0 ORDER BY id LIMIT $1`, n)
@@ -47,7 +48,7 @@ func (db *DB) Leaves(ctx context.Context, n int) ([]audit.Leaf, error) {
 
 // Entry returns one entry of the audit log, or audit.ErrEntryNotFound.
 func (db *DB) Entry(ctx context.Context, id string) (audit.Entry, error) {
-	found, err := collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE id = $1`, id)
+	found, err := sqldb.Collect(ctx, db.Read, scanEntry, `SELECT body, digest, seal FROM audit WHERE id = $1`, id)
 	if err == nil && len(found) == 0 {
 		err = audit.ErrEntryNotFound
 	}
@@ -59,7 +60,7 @@ func (db *DB) Entry(ctx context.Context, id string) (audit.Entry, error) {
 
 // Unsealed implements audit.Store.
 func (db *DB) Unsealed(ctx context.Context, after string, n int) ([]audit.Entry, error) {
-	return collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = 0 AND id > $1 ORDER BY id LIMIT $2`, after, n)
+	return sqldb.Collect(ctx, db.Read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = 0 AND id > $1 ORDER BY id LIMIT $2`, after, n)
 }
 
 // Chain implements audit.Store.
@@ -69,22 +70,22 @@ func (db *DB) Chain(ctx context.Context, seal audit.Seal, ids []string) error {
 		return fmt.Errorf("encode seal: %w", err)
 	}
 	taken := fault.New(fault.Conflict, "seal_taken", "another replica sealed meanwhile")
-	return db.change(ctx, func(t *tx) error {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO seals (number, body) VALUES ($1, $2)`, seal.Number, string(body))
-		if _, duplicate := isDuplicate(err); duplicate {
+		if _, duplicate := sqldb.IsDuplicate(err); duplicate {
 			return taken
 		}
 		if err != nil {
 			return err
 		}
-		return t.mark(ctx, seal.Number, ids, taken)
+		return markSealed(ctx, t, seal.Number, ids, taken)
 	})
 }
 
-// mark seals the entries with these ids, which are in order. As nobody else can
+// markSealed seals the entries with these ids, which are in order. As nobody else can
 // have sealed one of them under another number, as many rows as ids between the
 // first and the last are those; else an entry was committed late, and each is named.
-func (t *tx) mark(ctx context.Context, number int64, ids []string, taken error) error {
+func markSealed(ctx context.Context, t *sqldb.Tx, number int64, ids []string, taken error) error {
 	r, err := t.ExecContext(ctx, `UPDATE audit SET seal = $1 WHERE seal = 0 AND id >= $2 AND id <= $3`, number, ids[0], ids[len(ids)-1])
 	if err != nil {
 		return err
@@ -112,28 +113,28 @@ func (t *tx) mark(ctx context.Context, number int64, ids []string, taken error) 
 
 // CountUnsealed returns how many entries no seal covers yet.
 func (db *DB) CountUnsealed(ctx context.Context) (n int64, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM audit WHERE seal = 0`).Scan(&n)
-	return n, translate(err)
+	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM audit WHERE seal = 0`).Scan(&n)
+	return n, sqldb.Translate(err)
 }
 
 // OldestUnsealed returns the time of the oldest entry that no seal covers yet, or
 // the zero time when all are covered.
 func (db *DB) OldestUnsealed(ctx context.Context) (time.Time, error) {
 	var at int64
-	err := db.read.QueryRowContext(ctx, `SELECT COALESCE(min(at), 0) FROM audit WHERE seal = 0`).Scan(&at)
+	err := db.Read.QueryRowContext(ctx, `SELECT COALESCE(min(at), 0) FROM audit WHERE seal = 0`).Scan(&at)
 	if err != nil || at == 0 {
-		return time.Time{}, translate(err)
+		return time.Time{}, sqldb.Translate(err)
 	}
-	return fromMicros(at), nil
+	return sqldb.FromMicros(at), nil
 }
 
-func scanSeal(row row) (s audit.Seal, ok bool, err error) {
+func scanSeal(row sqldb.Row) (s audit.Seal, ok bool, err error) {
 	var body string
 	switch err := row.Scan(&body); {
 	case errors.Is(err, sql.ErrNoRows):
 		return s, false, nil
 	case err != nil:
-		return s, false, translate(err)
+		return s, false, sqldb.Translate(err)
 	}
 	if err := json.Unmarshal([]byte(body), &s); err != nil {
 		return s, false, fmt.Errorf("decode seal: %w", err)
@@ -147,11 +148,11 @@ const checkName = "audit_check"
 // LastCheck implements audit.CheckStore.
 func (db *DB) LastCheck(ctx context.Context) (c audit.Check, ok bool, err error) {
 	var body string
-	switch err := db.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, checkName).Scan(&body); {
+	switch err := db.Read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, checkName).Scan(&body); {
 	case errors.Is(err, sql.ErrNoRows):
 		return c, false, nil
 	case err != nil:
-		return c, false, translate(err)
+		return c, false, sqldb.Translate(err)
 	}
 	if err := json.Unmarshal([]byte(body), &c); err != nil {
 		return c, false, fmt.Errorf("decode the check of the audit log: %w", err)
@@ -165,17 +166,17 @@ func (db *DB) SaveCheck(ctx context.Context, c audit.Check) error {
 	if err != nil {
 		return fmt.Errorf("encode the check of the audit log: %w", err)
 	}
-	_, err = db.write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, checkName, string(body))
-	return translate(err)
+	_, err = db.Write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, checkName, string(body))
+	return sqldb.Translate(err)
 }
 
 // LastSeal implements audit.Store.
 func (db *DB) LastSeal(ctx context.Context) (audit.Seal, bool, error) {
-	return scanSeal(db.read.QueryRowContext(ctx, `SELECT body FROM seals ORDER BY number DESC LIMIT 1`))
+	return scanSeal(db.Read.QueryRowContext(ctx, `SELECT body FROM seals ORDER BY number DESC LIMIT 1`))
 }
 
 func (db *DB) seal(ctx context.Context, n int64) (audit.Seal, error) {
-	s, ok, err := scanSeal(db.read.QueryRowContext(ctx, `SELECT body FROM seals WHERE number = $1`, n))
+	s, ok, err := scanSeal(db.Read.QueryRowContext(ctx, `SELECT body FROM seals WHERE number = $1`, n))
 	if err == nil && !ok {
 		err = fault.New(fault.NotFound, "seal_not_found", "there is no seal %d", n)
 	}
@@ -188,7 +189,7 @@ func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, e
 	if err != nil {
 		return s, nil, err
 	}
-	entries, err := collect(ctx, db.read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = $1 AND seal <> 0 ORDER BY id`, n)
+	entries, err := sqldb.Collect(ctx, db.Read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = $1 AND seal <> 0 ORDER BY id`, n)
 	return s, entries, err
 }
 
@@ -198,7 +199,7 @@ func (db *DB) SealedBodies(ctx context.Context, n int64) (audit.Seal, []audit.Bo
 	if err != nil {
 		return s, nil, err
 	}
-	bodies, err := collect(ctx, db.read, func(rows *sql.Rows) (b audit.Body, err error) {
+	bodies, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (b audit.Body, err error) {
 		err = rows.Scan(&b.ID, &b.Body, &b.Digest)
 		return b, err
 	}, `SELECT id, body, digest FROM audit WHERE seal = $1 AND seal <> 0 ORDER BY id`, n)

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // The audit log is searched by merging streams. An entry's id sorts by its time, and
@@ -64,16 +65,16 @@ func (db *DB) Page(ctx context.Context, q audit.Query) ([]audit.Entry, string, e
 	if err != nil || query == "" {
 		return nil, "", err
 	}
-	entries, err := listing(ctx, db, scanEntry, query, args...)
+	entries, err := sqldb.List(ctx, db.DB, scanEntry, query, args...)
 	if err != nil {
 		return nil, "", err
 	}
-	entries, next := page(entries, s.limit, func(last audit.Entry) string { return encodeCursor("id", last.ID) })
+	entries, next := sqldb.Page(entries, s.limit, func(last audit.Entry) string { return sqldb.Cursor("id", last.ID) })
 	return entries, next, nil
 }
 
 func (db *DB) auditSearch(ctx context.Context, q audit.Query) (*auditSearch, error) {
-	s := &auditSearch{limit: pageOf(q.Limit)}
+	s := &auditSearch{limit: sqldb.Limit(q.Limit)}
 	if !q.From.IsZero() {
 		s.from = identity.OrderedAt(wholeMicros(q.From))
 	}
@@ -81,7 +82,7 @@ func (db *DB) auditSearch(ctx context.Context, q audit.Query) (*auditSearch, err
 		s.before = identity.OrderedAt(wholeMicros(q.To))
 	}
 	if q.After != "" {
-		parts, ok := decodeCursor(q.After, "id", 1)
+		parts, ok := sqldb.ParseCursor(q.After, "id", 1)
 		if !ok {
 			return nil, errCursor
 		}
@@ -133,7 +134,7 @@ func (db *DB) addWord(ctx context.Context, s *auditSearch, word string) error {
 		return err
 	}
 	types = slices.DeleteFunc(types, func(t string) bool {
-		return !slices.ContainsFunc(strings.FieldsFunc(t, isMark), func(part string) bool { return strings.HasPrefix(part, strings.ToLower(word)) })
+		return !slices.ContainsFunc(strings.FieldsFunc(t, sqldb.IsMark), func(part string) bool { return strings.HasPrefix(part, strings.ToLower(word)) })
 	})
 	t := term{{"type", types}}
 	for _, column := range []string{"actor", "subject"} {
@@ -149,12 +150,12 @@ func (db *DB) addWord(ctx context.Context, s *auditSearch, word string) error {
 
 // valuesThere returns those values of a choice that some entry has.
 func (db *DB) valuesThere(ctx context.Context, c choice) ([]string, error) {
-	var w where
+	var w sqldb.Where
 	texts := make([]string, len(c.values))
 	for i, v := range c.values {
-		texts[i] = w.bind(`SELECT CAST(? AS TEXT) AS value WHERE EXISTS (SELECT 1 FROM audit WHERE `+c.column+` = ? AND type <> '`+tokenIssued+`')`, v, v)
+		texts[i] = w.Bind(`SELECT CAST(? AS TEXT) AS value WHERE EXISTS (SELECT 1 FROM audit WHERE `+c.column+` = ? AND type <> '`+tokenIssued+`')`, v, v)
 	}
-	there, err := listing(ctx, db, scanID, strings.Join(texts, ` UNION ALL `), w.args...)
+	there, err := sqldb.List(ctx, db.DB, sqldb.ScanID, strings.Join(texts, ` UNION ALL `), w.Args...)
 	for _, v := range c.values {
 		_, token := tokenOf(v)
 		client := strings.HasPrefix(v, string(identity.KindClient)+":") // who issued tokens only
@@ -168,7 +169,7 @@ func (db *DB) valuesThere(ctx context.Context, c choice) ([]string, error) {
 // typesOf returns the types of the entries whose column has the value, by leaping
 // through its index; all types for the column type.
 func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, error) {
-	var w where
+	var w sqldb.Where
 	of := ``
 	if c.column != "type" {
 		of = ` AND ` + c.column + ` = ?`
@@ -178,11 +179,11 @@ func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, er
 		if c.column == "type" {
 			return text + of
 		}
-		return w.bind(text+of, value)
+		return w.Bind(text+of, value)
 	}
-	types, err := listing(ctx, db, scanID, `WITH RECURSIVE leaps (type) AS (`+bind(`SELECT min(type) FROM audit WHERE TRUE`)+
+	types, err := sqldb.List(ctx, db.DB, sqldb.ScanID, `WITH RECURSIVE leaps (type) AS (`+bind(`SELECT min(type) FROM audit WHERE TRUE`)+
 		` UNION ALL `+bind(`SELECT (SELECT min(type) FROM audit WHERE type > leaps.type`)+`) FROM leaps WHERE leaps.type IS NOT NULL)
-		SELECT type FROM leaps WHERE type IS NOT NULL`, w.args...)
+		SELECT type FROM leaps WHERE type IS NOT NULL`, w.Args...)
 	if c.column != "subject" {
 		types = append(types, tokenIssued)
 	}
@@ -309,7 +310,7 @@ func (db *DB) issuedStreams(ctx context.Context, s *auditSearch, actor string) (
 		condition: `actor_ref = ? AND id >= entry AND id < entry || '~'` + issued, values: []any{actor, actor},
 		from: `issued_tokens CROSS JOIN audit`, moment: `entry`, key: `id`,
 	}
-	if db.postgres() && len(s.terms) == 1 {
+	if db.Postgres() && len(s.terms) == 1 {
 		indexed = s.momentStream(actor, issued)
 	}
 	return []stream{
@@ -390,7 +391,7 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 	if len(streams) == 0 {
 		return "", nil, nil
 	}
-	var w where
+	var w sqldb.Where
 	texts := make([]string, len(streams))
 	for i, st := range streams {
 		texts[i] = s.bindStream(&w, st, driver)
@@ -398,30 +399,30 @@ func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, err
 	limit := ` LIMIT ` + strconv.Itoa(s.limit+1)
 	newest := ` ORDER BY id DESC` + limit
 	if len(texts) == 1 {
-		return `SELECT body, digest, seal FROM ` + w.bind(streams[0].from, streams[0].fromValues...) + ` WHERE ` + texts[0] + ` ORDER BY ` + streams[0].order() + limit, w.args, nil
+		return `SELECT body, digest, seal FROM ` + w.Bind(streams[0].from, streams[0].fromValues...) + ` WHERE ` + texts[0] + ` ORDER BY ` + streams[0].order() + limit, w.Args, nil
 	}
 	for i, text := range texts {
 		st := streams[i]
-		texts[i] = `SELECT id FROM (SELECT ` + st.key + ` AS id FROM ` + w.bind(st.from, st.fromValues...) + ` WHERE ` + text + ` ORDER BY ` + st.order() + limit + `) AS s` + strconv.Itoa(i)
+		texts[i] = `SELECT id FROM (SELECT ` + st.key + ` AS id FROM ` + w.Bind(st.from, st.fromValues...) + ` WHERE ` + text + ` ORDER BY ` + st.order() + limit + `) AS s` + strconv.Itoa(i)
 	}
 	return `WITH merged AS MATERIALIZED (SELECT id FROM (` + strings.Join(texts, ` UNION `) + `) AS streams` + newest + `)
-		SELECT a.body, a.digest, a.seal FROM merged CROSS JOIN audit a WHERE a.id = merged.id ORDER BY a.id DESC`, w.args, nil
+		SELECT a.body, a.digest, a.seal FROM merged CROSS JOIN audit a WHERE a.id = merged.id ORDER BY a.id DESC`, w.Args, nil
 }
 
 // bindStream returns all conditions of a stream: its own, the bounds, and the terms
 // that do not lead.
-func (s *auditSearch) bindStream(w *where, st stream, driver int) string {
-	parts := []string{w.bind(st.condition, st.values...)}
+func (s *auditSearch) bindStream(w *sqldb.Where, st stream, driver int) string {
+	parts := []string{w.Bind(st.condition, st.values...)}
 	if s.from != "" {
-		parts = append(parts, w.bind(st.key+` >= ?`, s.from))
+		parts = append(parts, w.Bind(st.key+` >= ?`, s.from))
 		if st.moment != "" {
-			parts = append(parts, w.bind(st.moment+` >= ?`, identity.Moment(s.from)))
+			parts = append(parts, w.Bind(st.moment+` >= ?`, identity.Moment(s.from)))
 		}
 	}
 	if s.before != "" {
-		parts = append(parts, w.bind(st.key+` < ?`, s.before))
+		parts = append(parts, w.Bind(st.key+` < ?`, s.before))
 		if st.moment != "" {
-			parts = append(parts, w.bind(st.moment+` < ?`, s.before))
+			parts = append(parts, w.Bind(st.moment+` < ?`, s.before))
 		}
 	}
 	for i, t := range s.terms {
@@ -433,11 +434,11 @@ func (s *auditSearch) bindStream(w *where, st stream, driver int) string {
 }
 
 // bindTerm returns a condition that no index is meant to be used for.
-func bindTerm(w *where, t term) string {
+func bindTerm(w *sqldb.Where, t term) string {
 	var any []string
 	for _, c := range t {
 		for _, v := range c.values {
-			any = append(any, w.bind(c.column+` || '' = ?`, v))
+			any = append(any, w.Bind(c.column+` || '' = ?`, v))
 		}
 	}
 	if len(any) == 0 {
@@ -477,7 +478,7 @@ func (db *DB) countEntries(ctx context.Context, column, value string) (sum int64
 		texts = append(texts, `SELECT 1 FROM issued_tokens WHERE actor_ref = $1`)
 	}
 	for _, text := range texts {
-		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (`+text+` LIMIT `+strconv.Itoa(fewEntries)+`) AS matched`, value)
+		n, err := sqldb.List(ctx, db.DB, sqldb.ScanCount, `SELECT count(*) FROM (`+text+` LIMIT `+strconv.Itoa(fewEntries)+`) AS matched`, value)
 		if err != nil {
 			return 0, err
 		}

@@ -9,20 +9,21 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/backup"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // What the engines say of their own tables. Every query has one text per engine.
 var (
 	listColumns = map[string]string{
-		SQLite: `SELECT t.name, c.name, c.type FROM pragma_table_list t, pragma_table_xinfo(t.name) c
+		sqldb.SQLite: `SELECT t.name, c.name, c.type FROM pragma_table_list t, pragma_table_xinfo(t.name) c
 			WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND c.hidden = 0 ORDER BY t.name, c.cid`,
-		Postgres: `SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c
+		sqldb.Postgres: `SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c
 			JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
 			WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER' ORDER BY c.table_name, c.ordinal_position`,
 	}
 	listReferences = map[string]string{
-		SQLite: `SELECT t.name, f."table" FROM pragma_table_list t, pragma_foreign_key_list(t.name) f WHERE t.schema = 'main'`,
-		Postgres: `SELECT c.relname, r.relname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class r ON r.oid = k.confrelid
+		sqldb.SQLite: `SELECT t.name, f."table" FROM pragma_table_list t, pragma_foreign_key_list(t.name) f WHERE t.schema = 'main'`,
+		sqldb.Postgres: `SELECT c.relname, r.relname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class r ON r.oid = k.confrelid
 			WHERE k.contype = 'f' AND c.relnamespace = current_schema()::regnamespace`,
 	}
 )
@@ -37,32 +38,32 @@ var kinds = map[string]backup.Kind{
 var passing = map[string]bool{"goose_db_version": true, "leases": true}
 
 // tables returns the columns of every table by its name.
-func (db *DB) tables(ctx context.Context) (map[string][]backup.Column, error) {
+func tables(ctx context.Context, db *sqldb.DB) (map[string][]backup.Column, error) {
 	all := map[string][]backup.Column{}
-	_, err := collect(ctx, db.read, func(rows *sql.Rows) (struct{}, error) {
+	_, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (struct{}, error) {
 		var table, typ string
 		var c backup.Column
 		err := rows.Scan(&table, &c.Name, &typ)
 		c.Kind = kinds[strings.ToLower(typ)]
 		all[table] = append(all[table], c)
 		return struct{}{}, err
-	}, listColumns[db.driver()])
+	}, listColumns[db.Driver()])
 	return all, err
 }
 
 // contents returns the tables that a backup has: each after those that it refers to.
-func (db *DB) contents(ctx context.Context) ([]backup.Table, error) {
-	columns, err := db.tables(ctx)
+func contents(ctx context.Context, db *sqldb.DB) ([]backup.Table, error) {
+	columns, err := tables(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	refers := map[string][]string{}
-	_, err = collect(ctx, db.read, func(rows *sql.Rows) (struct{}, error) {
+	_, err = sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (struct{}, error) {
 		var from, to string
 		err := rows.Scan(&from, &to)
 		refers[from] = append(refers[from], to)
 		return struct{}{}, err
-	}, listReferences[db.driver()])
+	}, listReferences[db.Driver()])
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ admin.ChangeStore = (*DB)(nil)
@@ -32,28 +33,28 @@ func (db *DB) CreateChange(ctx context.Context, c admin.Change, events []event.E
 	if err != nil {
 		return fmt.Errorf("encode change: %w", err)
 	}
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
 		_, err := t.ExecContext(ctx, `INSERT INTO admin_changes (id, state, expires, body) VALUES ($1, $2, $3, $4)`,
-			c.ID, string(c.State), micros(c.Expires), string(body))
+			c.ID, string(c.State), sqldb.Micros(c.Expires), string(body))
 		return err
 	})
 }
 
 // Change implements admin.ChangeStore.
 func (db *DB) Change(ctx context.Context, id string) (admin.Change, error) {
-	c, err := scanChange(db.read.QueryRowContext(ctx, `SELECT body FROM admin_changes WHERE id = $1`, id).Scan)
+	c, err := scanChange(db.Read.QueryRowContext(ctx, `SELECT body FROM admin_changes WHERE id = $1`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, admin.ErrChangeNotFound
 	}
-	return c, translate(err)
+	return c, sqldb.Translate(err)
 }
 
 // Changes implements admin.ChangeStore.
 func (db *DB) Changes(ctx context.Context, q admin.ChangeQuery, now time.Time) ([]admin.Change, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (admin.Change, error) { return scanChange(rows.Scan) },
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (admin.Change, error) { return scanChange(rows.Scan) },
 		`SELECT body FROM admin_changes WHERE ($1 = '' OR id < $1) AND ($2 = 0 OR (state = 'waiting' AND expires > $3)) ORDER BY id DESC LIMIT $4`,
-		q.After, number(q.Waiting), micros(now), q.Limit)
+		q.After, number(q.Waiting), sqldb.Micros(now), q.Limit)
 }
 
 func number(b bool) int {
@@ -67,7 +68,7 @@ func number(b bool) int {
 // that of two decisions one wins.
 func (db *DB) UpdateChange(ctx context.Context, id string, change func(admin.Change) (admin.Change, []event.Event, error)) (admin.Change, error) {
 	var next admin.Change
-	err := db.change(ctx, func(t *tx) error {
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		old, err := scanChange(t.QueryRowContext(ctx, `SELECT body FROM admin_changes WHERE id = $1`, id).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			return admin.ErrChangeNotFound
@@ -83,8 +84,8 @@ func (db *DB) UpdateChange(ctx context.Context, id string, change func(admin.Cha
 		if err != nil {
 			return fmt.Errorf("encode change: %w", err)
 		}
-		t.tell(events...)
-		return oneRow(admin.ErrChangeDecided)(t.ExecContext(ctx, `UPDATE admin_changes SET state = $2, body = $3 WHERE id = $1 AND state = $4`,
+		t.Tell(events...)
+		return sqldb.OneRow(admin.ErrChangeDecided)(t.ExecContext(ctx, `UPDATE admin_changes SET state = $2, body = $3 WHERE id = $1 AND state = $4`,
 			id, string(next.State), string(body), string(old.State)))
 	})
 	return next, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-io/gatehouse/internal/connection"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ connection.Store = (*DB)(nil)
@@ -29,18 +30,18 @@ func scanConnection(rows *sql.Rows) (connection.Record, error) {
 
 // Connections implements connection.Store.
 func (db *DB) Connections(ctx context.Context) ([]connection.Record, error) {
-	return collect(ctx, db.read, scanConnection, selectConnections)
+	return sqldb.Collect(ctx, db.Read, scanConnection, selectConnections)
 }
 
 // ChangeConnections implements connection.Store. The lock is a counter's row, made
 // here on first use.
 func (db *DB) ChangeConnections(ctx context.Context, change func([]connection.Record) (connection.Change, error)) error {
-	return db.change(ctx, func(t *tx) error {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ('connections', 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`)
 		if err != nil {
 			return err
 		}
-		all, err := collect(ctx, t, scanConnection, selectConnections)
+		all, err := sqldb.Collect(ctx, t, scanConnection, selectConnections)
 		if err != nil {
 			return err
 		}
@@ -48,18 +49,18 @@ func (db *DB) ChangeConnections(ctx context.Context, change func([]connection.Re
 		if err != nil || next.Record.Settings.ID == "" {
 			return err
 		}
-		t.tell(next.Events...)
-		return t.putConnection(ctx, next)
+		t.Tell(next.Events...)
+		return putConnection(ctx, t, next)
 	})
 }
 
 // HasPeople implements connection.Store.
 func (db *DB) HasPeople(ctx context.Context, id string) (has bool, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM identities WHERE connection = $1)`, id).Scan(&has)
-	return has, translate(err)
+	err = db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM identities WHERE connection = $1)`, id).Scan(&has)
+	return has, sqldb.Translate(err)
 }
 
-func (t *tx) putConnection(ctx context.Context, c connection.Change) error {
+func putConnection(ctx context.Context, t *sqldb.Tx, c connection.Change) error {
 	body, err := json.Marshal(c.Record)
 	if err != nil {
 		return fmt.Errorf("encode connection: %w", err)

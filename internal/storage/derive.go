@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
-
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // What people are searched by, and which groups they are members of, is derived
@@ -34,28 +34,28 @@ type derivation struct {
 }
 
 // derive writes what differs between two versions of a person.
-func (t *tx) derive(ctx context.Context, old, p *directory.Person) error {
+func derive(ctx context.Context, t *sqldb.Tx, old, p *directory.Person) error {
 	d := derivation{groups: map[identity.GroupRef]seen{}}
-	if err := t.deriveWords(ctx, &d, p.ID, wordsOf(old), wordsOf(p)); err != nil {
+	if err := deriveWords(ctx, t, &d, p.ID, wordsOf(old), wordsOf(p)); err != nil {
 		return err
 	}
-	if err := t.deriveMemberships(ctx, &d, p, refsOf(old)); err != nil {
+	if err := deriveMemberships(ctx, t, &d, p, refsOf(old)); err != nil {
 		return err
 	}
 	if !old.Updated.Truncate(time.Hour).Equal(p.Updated.Truncate(time.Hour)) {
 		told(old, p, d.groups)
 	}
-	return t.saveDerived(ctx, &d)
+	return saveDerived(ctx, t, &d)
 }
 
-func (t *tx) saveDerived(ctx context.Context, d *derivation) error {
-	if err := t.insertRows(ctx, `INSERT INTO person_words (word, person) VALUES `, ``, d.words); err != nil {
+func saveDerived(ctx context.Context, t *sqldb.Tx, d *derivation) error {
+	if err := t.InsertRows(ctx, `INSERT INTO person_words (word, person) VALUES `, ``, d.words); err != nil {
 		return err
 	}
-	if err := t.insertRows(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES `, ``, d.memberships); err != nil {
+	if err := t.InsertRows(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES `, ``, d.memberships); err != nil {
 		return err
 	}
-	return t.saveGroups(ctx, d.groups)
+	return saveGroups(ctx, t, d.groups)
 }
 
 // told notes the groups that a sign-in told of again: their membership holds longer.
@@ -72,16 +72,16 @@ func told(old, p *directory.Person, groups map[identity.GroupRef]seen) {
 }
 
 // deriveAnew writes everything that is derived from a person, whatever is there.
-func (t *tx) deriveAnew(ctx context.Context, p *directory.Person) error {
+func deriveAnew(ctx context.Context, t *sqldb.Tx, p *directory.Person) error {
 	d := derivation{groups: map[identity.GroupRef]seen{}}
-	if err := t.deriveInto(ctx, &d, p); err != nil {
+	if err := deriveInto(ctx, t, &d, p); err != nil {
 		return err
 	}
-	return t.saveDerived(ctx, &d)
+	return saveDerived(ctx, t, &d)
 }
 
-func (t *tx) deriveInto(ctx context.Context, d *derivation, p *directory.Person) error {
-	words, err := collect(ctx, t, func(rows *sql.Rows) (string, error) {
+func deriveInto(ctx context.Context, t *sqldb.Tx, d *derivation, p *directory.Person) error {
+	words, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (string, error) {
 		var word []byte
 		err := rows.Scan(&word)
 		return string(word), err
@@ -89,14 +89,14 @@ func (t *tx) deriveInto(ctx context.Context, d *derivation, p *directory.Person)
 	if err != nil {
 		return err
 	}
-	if err := t.deriveWords(ctx, d, p.ID, words, wordsOf(p)); err != nil {
+	if err := deriveWords(ctx, t, d, p.ID, words, wordsOf(p)); err != nil {
 		return err
 	}
-	refs, err := collect(ctx, t, scanGroupRef, `SELECT connection, group_id FROM memberships WHERE person = $1`, p.ID)
+	refs, err := sqldb.Collect(ctx, t, scanGroupRef, `SELECT connection, group_id FROM memberships WHERE person = $1`, p.ID)
 	if err != nil {
 		return err
 	}
-	return t.deriveMemberships(ctx, d, p, refs)
+	return deriveMemberships(ctx, t, d, p, refs)
 }
 
 func scanGroupRef(rows *sql.Rows) (g identity.GroupRef, err error) {
@@ -104,7 +104,7 @@ func scanGroupRef(rows *sql.Rows) (g identity.GroupRef, err error) {
 	return g, err
 }
 
-func (t *tx) deriveWords(ctx context.Context, d *derivation, person string, old, words []string) error {
+func deriveWords(ctx context.Context, t *sqldb.Tx, d *derivation, person string, old, words []string) error {
 	for _, w := range old {
 		if !slices.Contains(words, w) {
 			if _, err := t.ExecContext(ctx, `DELETE FROM person_words WHERE word = $1 AND person = $2`, []byte(w), person); err != nil {
@@ -139,7 +139,7 @@ func compareRefs(a, b identity.GroupRef) int {
 
 // deriveMemberships changes the person's memberships and adds what that means for
 // each group.
-func (t *tx) deriveMemberships(ctx context.Context, d *derivation, p *directory.Person, old []identity.GroupRef) error {
+func deriveMemberships(ctx context.Context, t *sqldb.Tx, d *derivation, p *directory.Person, old []identity.GroupRef) error {
 	refs := refsOf(p)
 	have := map[identity.GroupRef]bool{}
 	for _, g := range old {
@@ -173,7 +173,7 @@ func later(a, b time.Time) time.Time {
 // saveGroups changes the groups' rows, always in one order, so that no two
 // transactions wait for each other. Who joins or leaves a group waits for who does
 // the same; a sign-in that changes nothing locks each group once an hour at most.
-func (t *tx) saveGroups(ctx context.Context, groups map[identity.GroupRef]seen) error {
+func saveGroups(ctx context.Context, t *sqldb.Tx, groups map[identity.GroupRef]seen) error {
 	refs := make([]identity.GroupRef, 0, len(groups))
 	for g := range groups {
 		refs = append(refs, g)
@@ -181,7 +181,7 @@ func (t *tx) saveGroups(ctx context.Context, groups map[identity.GroupRef]seen) 
 	slices.SortFunc(refs, compareRefs)
 	for _, g := range refs {
 		s := groups[g]
-		hour := micros(s.at.Truncate(time.Hour))
+		hour := sqldb.Micros(s.at.Truncate(time.Hour))
 		var err error
 		if s.members == 0 {
 			_, err = t.ExecContext(ctx, `UPDATE upstream_groups SET last_seen = $3 WHERE connection = $1 AND group_id = $2 AND last_seen < $3`, g.Connection, g.ID, hour)
@@ -190,7 +190,7 @@ func (t *tx) saveGroups(ctx context.Context, groups map[identity.GroupRef]seen) 
 				ON CONFLICT (connection, group_id) DO UPDATE SET members = upstream_groups.members + excluded.members,
 				first_seen = CASE WHEN upstream_groups.first_seen = 0 THEN excluded.first_seen ELSE upstream_groups.first_seen END,
 				last_seen = CASE WHEN upstream_groups.last_seen < excluded.last_seen THEN excluded.last_seen ELSE upstream_groups.last_seen END`,
-				g.Connection, g.ID, cut(fold(g.ID), maxFolded), groupWords(g.ID), s.members, hour)
+				g.Connection, g.ID, sqldb.Cut(sqldb.Fold(g.ID), sqldb.MaxFolded), groupWords(g.ID), s.members, hour)
 		}
 		if err != nil {
 			return err
@@ -218,10 +218,10 @@ func (db *DB) DerivePeople(ctx context.Context) error {
 			break
 		}
 	}
-	missing, err := collect(ctx, db.read, scanGroupRef, `SELECT connection, group_id FROM group_mappings g WHERE NOT EXISTS (
+	missing, err := sqldb.Collect(ctx, db.Read, scanGroupRef, `SELECT connection, group_id FROM group_mappings g WHERE NOT EXISTS (
 		SELECT 1 FROM upstream_groups u WHERE u.connection = g.connection AND u.group_id = g.group_id)`)
 	for i := 0; err == nil && i < len(missing); i++ {
-		err = db.change(ctx, func(t *tx) error { return t.knowGroup(ctx, missing[i]) })
+		err = db.Transact(ctx, func(t *sqldb.Tx) error { return knowGroup(ctx, t, missing[i]) })
 	}
 	if err != nil {
 		return fmt.Errorf("derive groups: %w", err)
@@ -230,20 +230,20 @@ func (db *DB) DerivePeople(ctx context.Context) error {
 }
 
 // knowGroup makes a row of a group that nobody was seen in.
-func (t *tx) knowGroup(ctx context.Context, g identity.GroupRef) error {
+func knowGroup(ctx context.Context, t *sqldb.Tx, g identity.GroupRef) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO upstream_groups (connection, group_id, folded, words) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		g.Connection, g.ID, cut(fold(g.ID), maxFolded), groupWords(g.ID))
+		g.Connection, g.ID, sqldb.Cut(sqldb.Fold(g.ID), sqldb.MaxFolded), groupWords(g.ID))
 	return err
 }
 
 func (db *DB) deriveSome(ctx context.Context) (n int, err error) {
 	skip := ``
-	if db.postgres() {
+	if db.Postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED` // who is changed at this moment is derived by that
 	}
-	err = db.change(ctx, func(t *tx) error {
+	err = db.Transact(ctx, func(t *sqldb.Tx) error {
 		var fresh []bool // nothing was ever derived from the person
-		people, err := collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) {
+		people, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) {
 			var derived int64
 			p, err := scanPeople(rows, &derived)
 			fresh = append(fresh, derived == 0)
@@ -255,46 +255,46 @@ func (db *DB) deriveSome(ctx context.Context) (n int, err error) {
 		n = len(people)
 		d := derivation{groups: map[identity.GroupRef]seen{}}
 		for i := range people {
-			if err := t.deriveOne(ctx, &d, &people[i], fresh[i]); err != nil {
+			if err := deriveOne(ctx, t, &d, &people[i], fresh[i]); err != nil {
 				return err
 			}
 		}
-		return t.saveDerived(ctx, &d)
+		return saveDerived(ctx, t, &d)
 	})
 	return n, err
 }
 
-func (t *tx) deriveOne(ctx context.Context, d *derivation, p *directory.Person, fresh bool) error {
-	if err := t.reassign(ctx, p); err != nil {
+func deriveOne(ctx context.Context, t *sqldb.Tx, d *derivation, p *directory.Person, fresh bool) error {
+	if err := reassign(ctx, t, p); err != nil {
 		return err
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
 	}
-	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, folded = $3, updated = $4, derived = version WHERE id = $1`, p.ID, string(body), folded(p), micros(p.Updated))
+	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, folded = $3, updated = $4, derived = version WHERE id = $1`, p.ID, string(body), folded(p), sqldb.Micros(p.Updated))
 	if err != nil {
 		return err
 	}
 	if !fresh {
-		return t.deriveInto(ctx, d, p)
+		return deriveInto(ctx, t, d, p)
 	}
-	if err := t.deriveWords(ctx, d, p.ID, nil, wordsOf(p)); err != nil {
+	if err := deriveWords(ctx, t, d, p.ID, nil, wordsOf(p)); err != nil {
 		return err
 	}
-	return t.deriveMemberships(ctx, d, p, nil)
+	return deriveMemberships(ctx, t, d, p, nil)
 }
 
 // folded is what a person is sorted by: name, address and user name in folded case.
 func folded(p *directory.Person) string {
-	return cut(fold(strings.Join([]string{p.Profile.Name, p.Profile.Email, p.Profile.Username, " "}, " ")), maxFolded)
+	return sqldb.Cut(sqldb.Fold(strings.Join([]string{p.Profile.Name, p.Profile.Email, p.Profile.Username, " "}, " ")), sqldb.MaxFolded)
 }
 
 // wordsOf returns the words that a person is found by, sorted.
 func wordsOf(p *directory.Person) []string {
 	f := p.Profile
-	return wordsIn(f.Name, f.Email, f.Username, f.GivenName, f.FamilyName)
+	return sqldb.Words(f.Name, f.Email, f.Username, f.GivenName, f.FamilyName)
 }
 
 // groupWords returns the words of a group's id in one text, each after a space.
-func groupWords(id string) string { return " " + strings.Join(wordsIn(id), " ") }
+func groupWords(id string) string { return " " + strings.Join(sqldb.Words(id), " ") }

@@ -7,28 +7,29 @@ import (
 	"io"
 
 	"github.com/gatehouse-io/gatehouse/internal/backup"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // Dump writes every row that was committed at one moment, while writers go on, and
 // returns what it wrote. On PostgreSQL the moment is a REPEATABLE READ snapshot, on
 // SQLite a read transaction on the write-ahead log.
 func (db *DB) Dump(ctx context.Context, w io.Writer) (h backup.Header, counts backup.Counts, err error) {
-	tables, err := db.contents(ctx)
+	tables, err := contents(ctx, db.DB)
 	if err != nil {
 		return h, nil, err
 	}
-	snapshot, err := db.read.BeginTx(ctx, &sql.TxOptions{Isolation: db.snapshotIsolation(), ReadOnly: true})
+	snapshot, err := db.Read.BeginTx(ctx, &sql.TxOptions{Isolation: db.snapshotIsolation(), ReadOnly: true})
 	if err != nil {
-		return h, nil, translate(err)
+		return h, nil, sqldb.Translate(err)
 	}
 	defer func() { _ = snapshot.Rollback() }() // only read from
-	h = backup.Header{Taken: db.now().UTC(), Engine: db.driver()}
+	h = backup.Header{Taken: db.Now().UTC(), Engine: db.Driver()}
 	var mark Mark
 	if err = snapshot.QueryRowContext(ctx, readMark).Scan(&mark.Era, &mark.Generation, &mark.Revocation, &mark.Seal); err == nil {
 		err = snapshot.QueryRowContext(ctx, `SELECT max(version_id) FROM goose_db_version WHERE is_applied`).Scan(&h.Migration)
 	}
 	if err != nil {
-		return h, nil, translate(err)
+		return h, nil, sqldb.Translate(err)
 	}
 	h.Era, h.Generation = mark.Era, mark.Generation
 	out, err := backup.NewWriter(w, h)
@@ -47,7 +48,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (h backup.Header, counts ba
 // snapshotIsolation is what makes all statements of a transaction see one moment:
 // on SQLite every transaction does.
 func (db *DB) snapshotIsolation() sql.IsolationLevel {
-	if db.postgres() {
+	if db.Postgres() {
 		return sql.LevelRepeatableRead
 	}
 	return sql.LevelDefault
@@ -59,7 +60,7 @@ func dumpTable(ctx context.Context, snapshot *sql.Tx, t backup.Table, out *backu
 	}
 	rows, err := snapshot.QueryContext(ctx, `SELECT `+names(t.Columns)+` FROM `+quoted(t.Name)) //nolint:gosec // G202: names of the engine's own catalogue
 	if err != nil {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
 	defer func() { _ = rows.Close() }() // rows.Err tells what matters
 	cells := make([]any, len(t.Columns))
@@ -69,7 +70,7 @@ func dumpTable(ctx context.Context, snapshot *sql.Tx, t backup.Table, out *backu
 	values := make([]any, len(cells))
 	for rows.Next() {
 		if err := rows.Scan(cells...); err != nil {
-			return translate(err)
+			return sqldb.Translate(err)
 		}
 		for i, c := range cells {
 			values[i] = content(c)
@@ -78,7 +79,7 @@ func dumpTable(ctx context.Context, snapshot *sql.Tx, t backup.Table, out *backu
 			return err
 		}
 	}
-	return translate(rows.Err())
+	return sqldb.Translate(rows.Err())
 }
 
 // cell is what a value of the kind is scanned into, content what was.

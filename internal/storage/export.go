@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ audit.Followed = (*DB)(nil)
@@ -15,19 +16,19 @@ func exported(target string) string { return "exported:" + target }
 
 // Exported implements audit.Followed.
 func (db *DB) Exported(ctx context.Context, target string) (seal int64, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = $1`, exported(target)).Scan(&seal)
+	err = db.Read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = $1`, exported(target)).Scan(&seal)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
-	return seal, translate(err)
+	return seal, sqldb.Translate(err)
 }
 
 // SetExported implements audit.Followed.
 func (db *DB) SetExported(ctx context.Context, target string, from, to int64) error {
-	r, err := db.write.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ($1, $3)
+	r, err := db.Write.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ($1, $3)
 		ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE counters.number = $2`, exported(target), from, to)
 	if err != nil {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
 	if n, err := r.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(audit.ErrFollowed, err)

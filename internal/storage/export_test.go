@@ -5,11 +5,12 @@ import (
 	"context"
 
 	"github.com/gatehouse-io/gatehouse/internal/backup"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // To migrates an open database up or down to a level.
 func (db *DB) To(ctx context.Context, level int64) error {
-	p, err := db.provider()
+	p, err := db.Provider()
 	if err != nil {
 		return err
 	}
@@ -23,7 +24,7 @@ func (db *DB) To(ctx context.Context, level int64) error {
 
 // Newest is the level of the newest migration.
 func (db *DB) Newest() (int64, error) {
-	p, err := db.provider()
+	p, err := db.Provider()
 	if err != nil {
 		return 0, err
 	}
@@ -32,19 +33,22 @@ func (db *DB) Newest() (int64, error) {
 }
 
 // Contents are the tables that a backup would have now.
-func (db *DB) Contents(ctx context.Context) ([]backup.Table, error) { return db.contents(ctx) }
+func (db *DB) Contents(ctx context.Context) ([]backup.Table, error) { return contents(ctx, db.DB) }
 
 // Blank connects to a database without migrating it.
-func Blank(o Options) (*DB, error) { return connect(o) }
+func Blank(o Options) (*DB, error) {
+	db, err := sqldb.Connect(o)
+	return &DB{DB: db}, err
+}
 
 // Exec runs a statement.
 func (db *DB) Exec(ctx context.Context, statement string) error {
-	_, err := db.write.ExecContext(ctx, statement)
+	_, err := db.Write.ExecContext(ctx, statement)
 	return err
 }
 
 // Left counts the rows of which a job has something to make up for.
 func (db *DB) Left(ctx context.Context) (n int, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM people WHERE derived <> version) + (SELECT count(*) FROM sessions WHERE created = 0)`).Scan(&n)
+	err = db.Read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM people WHERE derived <> version) + (SELECT count(*) FROM sessions WHERE created = 0)`).Scan(&n)
 	return n, err
 }

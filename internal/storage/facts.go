@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ entitlement.History = (*DB)(nil)
@@ -71,14 +72,14 @@ func (db *DB) personAt(ctx context.Context, f *entitlement.Facts, id string) err
 // leftAt finds that the person was out over every connection that they could come by.
 func (db *DB) leftAt(ctx context.Context, f *entitlement.Facts) error {
 	out := map[string]bool{}
-	absences, err := collect(ctx, db.read, func(rows *sql.Rows) (o entitlement.Obstacle, err error) {
+	absences, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (o entitlement.Obstacle, err error) {
 		var since int64
 		err = rows.Scan(&o.What, &since, &o.Event)
-		o.Code, o.Since = entitlement.PersonLeft, fromMicros(since)
+		o.Code, o.Since = entitlement.PersonLeft, sqldb.FromMicros(since)
 		out[o.What] = true
 		return o, err
 	}, `SELECT u.connection, a.since, a.opened FROM record_absences a JOIN record_users u ON u.id = a.record
-		WHERE u.person = $1 AND a.since <= $2 AND (a.until = 0 OR a.until > $2) ORDER BY a.since`, f.Person.ID, micros(f.Standing.At))
+		WHERE u.person = $1 AND a.since <= $2 AND (a.until = 0 OR a.until > $2) ORDER BY a.since`, f.Person.ID, sqldb.Micros(f.Standing.At))
 	if err != nil {
 		return err
 	}
@@ -105,11 +106,11 @@ func (db *DB) connectionsAt(ctx context.Context, f *entitlement.Facts) error {
 	var off []entitlement.Obstacle
 	for _, i := range f.Person.Identities {
 		now := slices.ContainsFunc(states, func(s directory.ConnectionState) bool { return s.ID == i.Connection && s.Disabled })
-		m, err := db.at(ctx, pastConnection, i.Connection, f.Standing.At, text(now))
+		m, err := db.at(ctx, pastConnection, i.Connection, f.Standing.At, sqldb.JSON(now))
 		if err != nil {
 			return err
 		}
-		if m.body != text(true) {
+		if m.body != sqldb.JSON(true) {
 			return nil
 		}
 		off = append(off, entitlement.Obstacle{Code: entitlement.ConnectionOff, What: i.Connection, Since: m.since, Event: m.opened})
@@ -155,11 +156,11 @@ func (db *DB) appAt(ctx context.Context, f *entitlement.Facts) error {
 func (db *DB) releaseAt(ctx context.Context, name string, at time.Time) (moment, error) {
 	var m moment
 	var since int64
-	err := db.read.QueryRowContext(ctx, `SELECT since, opened, body FROM history WHERE kind = $1 AND name = $2 AND name <> '' AND since <= $3 AND (until = 0 OR until > $3) ORDER BY since DESC LIMIT 1`,
-		pastApp, name, micros(at)).Scan(&since, &m.opened, &m.body)
-	m.since = fromMicros(since)
+	err := db.Read.QueryRowContext(ctx, `SELECT since, opened, body FROM history WHERE kind = $1 AND name = $2 AND name <> '' AND since <= $3 AND (until = 0 OR until > $3) ORDER BY since DESC LIMIT 1`,
+		pastApp, name, sqldb.Micros(at)).Scan(&since, &m.opened, &m.body)
+	m.since = sqldb.FromMicros(since)
 	if !errors.Is(err, sql.ErrNoRows) {
-		return m, translate(err)
+		return m, sqldb.Translate(err)
 	}
 	app, err := db.App(ctx, name)
 	if err == nil {
@@ -169,8 +170,8 @@ func (db *DB) releaseAt(ctx context.Context, name string, at time.Time) (moment,
 		return m, err
 	}
 	var one int
-	if was := db.read.QueryRowContext(ctx, `SELECT 1 FROM history WHERE kind = $1 AND name = $2 AND name <> '' LIMIT 1`, pastApp, name).Scan(&one); !errors.Is(was, sql.ErrNoRows) {
-		return moment{}, translate(was) // it has been, and was not at the time
+	if was := db.Read.QueryRowContext(ctx, `SELECT 1 FROM history WHERE kind = $1 AND name = $2 AND name <> '' LIMIT 1`, pastApp, name).Scan(&one); !errors.Is(was, sql.ErrNoRows) {
+		return moment{}, sqldb.Translate(was) // it has been, and was not at the time
 	}
 	return m, err
 }
@@ -200,9 +201,9 @@ func (db *DB) groupsAt(ctx context.Context, f *entitlement.Facts) error {
 // mappedAt reads what a group was called.
 func (db *DB) mappedAt(ctx context.Context, f *entitlement.Facts, g identity.GroupRef) error {
 	current := ""
-	err := db.read.QueryRowContext(ctx, `SELECT name FROM group_mappings WHERE connection = $1 AND group_id = $2`, g.Connection, g.ID).Scan(&current)
+	err := db.Read.QueryRowContext(ctx, `SELECT name FROM group_mappings WHERE connection = $1 AND group_id = $2`, g.Connection, g.ID).Scan(&current)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
 	m, err := db.at(ctx, pastMapping, mappingRef(g), f.Standing.At, current)
 	if err == nil && m.body != "" {
@@ -214,12 +215,12 @@ func (db *DB) mappedAt(ctx context.Context, f *entitlement.Facts, g identity.Gro
 // toldAt lists the memberships that sign-ins had told of and that held at the time. What
 // nothing is kept of, in the person's row, began before that was.
 func (db *DB) toldAt(ctx context.Context, p *directory.Person, at time.Time) ([]directory.Membership, error) {
-	all, err := collect(ctx, db.read, func(rows *sql.Rows) (m directory.Membership, err error) {
+	all, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (m directory.Membership, err error) {
 		var since, until int64
 		err = rows.Scan(&m.Group.Connection, &m.Group.ID, &since, &until, &m.Origin)
-		m.Source, m.Since, m.ValidUntil = directory.SourceSignIn, fromMicros(since), fromMicros(until)
+		m.Source, m.Since, m.ValidUntil = directory.SourceSignIn, sqldb.FromMicros(since), sqldb.FromMicros(until)
 		return m, err
-	}, `SELECT connection, group_id, since, until, opened FROM told_members WHERE person = $1 AND since <= $2 AND until > $2 ORDER BY connection, group_id, since`, p.ID, micros(at))
+	}, `SELECT connection, group_id, since, until, opened FROM told_members WHERE person = $1 AND since <= $2 AND until > $2 ORDER BY connection, group_id, since`, p.ID, sqldb.Micros(at))
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +236,7 @@ func (db *DB) toldAt(ctx context.Context, p *directory.Person, at time.Time) ([]
 // assignmentsAt reads the assignments that could have given the person a role.
 func (db *DB) assignmentsAt(ctx context.Context, f *entitlement.Facts) error {
 	at := f.Standing.At
-	all, err := collect(ctx, db.read, scanAssignment, selectAssignment+`app = $1 AND (kind <> 'person' OR person = $2) AND created <= $3 ORDER BY id`, f.App, f.Person.ID, micros(at))
+	all, err := sqldb.Collect(ctx, db.Read, scanAssignment, selectAssignment+`app = $1 AND (kind <> 'person' OR person = $2) AND created <= $3 ORDER BY id`, f.App, f.Person.ID, sqldb.Micros(at))
 	f.Person.Assigned = nil
 	for _, a := range all {
 		ended := !a.Ended.IsZero() && !at.Before(a.Ended)
@@ -262,7 +263,7 @@ func (db *DB) namedAt(ctx context.Context, f *entitlement.Facts) error {
 			if _, there := f.Named[name]; there {
 				continue
 			}
-			refs, err := collect(ctx, db.read, scanGroupRef, `SELECT connection, group_id FROM group_mappings WHERE name = $1 ORDER BY connection, group_id`, name)
+			refs, err := sqldb.Collect(ctx, db.Read, scanGroupRef, `SELECT connection, group_id FROM group_mappings WHERE name = $1 ORDER BY connection, group_id`, name)
 			if err != nil {
 				return err
 			}
@@ -288,7 +289,7 @@ func (db *DB) authorsOf(ctx context.Context, f *entitlement.Facts) error {
 			return actor, nil
 		}
 		var body []byte
-		err := db.read.QueryRowContext(ctx, `SELECT body FROM audit WHERE id = $1`, id).Scan(&body)
+		err := db.Read.QueryRowContext(ctx, `SELECT body FROM audit WHERE id = $1`, id).Scan(&body)
 		if errors.Is(err, sql.ErrNoRows) { // it is kept for as long as entries are
 			return identity.Actor{}, nil
 		}
@@ -297,7 +298,7 @@ func (db *DB) authorsOf(ctx context.Context, f *entitlement.Facts) error {
 			err = json.Unmarshal(body, &e)
 		}
 		by[id] = identity.Actor{Ref: e.Actor.Ref}
-		return by[id], translate(err)
+		return by[id], sqldb.Translate(err)
 	}
 	var err error
 	if f.Release.By, err = author(f.Release.Event); err != nil {
@@ -330,7 +331,7 @@ func (db *DB) operationsOf(ctx context.Context, f *entitlement.Facts) error {
 			continue
 		}
 		var body string
-		err := db.read.QueryRowContext(ctx, `SELECT body FROM record_operations WHERE id = $1`, m.Origin).Scan(&body)
+		err := db.Read.QueryRowContext(ctx, `SELECT body FROM record_operations WHERE id = $1`, m.Origin).Scan(&body)
 		if errors.Is(err, sql.ErrNoRows) { // they are kept for a time
 			continue
 		}
@@ -339,7 +340,7 @@ func (db *DB) operationsOf(ctx context.Context, f *entitlement.Facts) error {
 			err = json.Unmarshal([]byte(body), &o)
 		}
 		if err != nil {
-			return translate(err)
+			return sqldb.Translate(err)
 		}
 		f.Operations[m.Origin] = o.Kind
 	}

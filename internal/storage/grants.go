@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ grant.Store = (*DB)(nil)
@@ -23,39 +24,39 @@ func (db *DB) CreateCode(ctx context.Context, c grant.Code) error {
 	if err != nil {
 		return fmt.Errorf("encode code: %w", err)
 	}
-	return db.change(ctx, func(t *tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO codes (hash, grant_id, body, expires) VALUES ($1, $2, $3, $4)`, c.Hash, c.Grant, string(body), micros(c.Expires))
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO codes (hash, grant_id, body, expires) VALUES ($1, $2, $3, $4)`, c.Hash, c.Grant, string(body), sqldb.Micros(c.Expires))
 		return err
 	})
 }
 
 // RedeemCode implements grant.Store.
 func (db *DB) RedeemCode(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, redeem func(grant.Code) (grant.Redemption, error)) error {
-	return db.change(ctx, func(t *tx) error {
-		c, used, err := t.code(ctx, hash)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		c, used, err := code(ctx, t, hash)
 		if err != nil {
 			return err
 		}
 		if used {
-			t.tell(replayed(now, actor, c.Grant, c.Subject, "code"))
-			return keep(grant.ErrReplayed)
+			t.Tell(replayed(now, actor, c.Grant, c.Subject, "code"))
+			return sqldb.Keep(grant.ErrReplayed)
 		}
 		r, err := redeem(c)
 		if err != nil {
 			return err
 		}
-		t.tell(r.Events...)
-		if _, err := t.ExecContext(ctx, `UPDATE codes SET used = $2 WHERE hash = $1`, hash, micros(now)); err != nil {
+		t.Tell(r.Events...)
+		if _, err := t.ExecContext(ctx, `UPDATE codes SET used = $2 WHERE hash = $1`, hash, sqldb.Micros(now)); err != nil {
 			return err
 		}
-		return t.redeemed(ctx, c, r, now)
+		return redeemed(ctx, t, c, r, now)
 	})
 }
 
-func (t *tx) code(ctx context.Context, hash []byte) (c grant.Code, used bool, err error) {
+func code(ctx context.Context, t *sqldb.Tx, hash []byte) (c grant.Code, used bool, err error) {
 	var body string
 	var at int64
-	err = t.QueryRowContext(ctx, `SELECT body, used FROM codes WHERE hash = $1`+t.forUpdate(), hash).Scan(&body, &at)
+	err = t.QueryRowContext(ctx, `SELECT body, used FROM codes WHERE hash = $1`+t.ForUpdate(), hash).Scan(&body, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, false, grant.ErrUnknown
 	}
@@ -66,10 +67,10 @@ func (t *tx) code(ctx context.Context, hash []byte) (c grant.Code, used bool, er
 	return c, at != 0, err
 }
 
-func (t *tx) redeemed(ctx context.Context, c grant.Code, r grant.Redemption, now time.Time) error {
+func redeemed(ctx context.Context, t *sqldb.Tx, c grant.Code, r grant.Redemption, now time.Time) error {
 	if r.Joins && c.Subject.Session != "" {
 		p := session.Participant{Session: c.Subject.Session, App: c.Subject.App, Client: c.Subject.Client, First: now}
-		if err := t.join(ctx, p); err != nil {
+		if err := join(ctx, t, p); err != nil {
 			return err
 		}
 	}
@@ -83,16 +84,16 @@ func (t *tx) redeemed(ctx context.Context, c grant.Code, r grant.Redemption, now
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO families (id, person, session, connection, app, client, offline, body, last_use, expires)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, f.ID, f.Subject.Person, f.Subject.Session, f.Subject.Connection,
-		f.Subject.App, f.Subject.Client, f.Offline, string(body), micros(f.LastUse), micros(f.Expires))
+		f.Subject.App, f.Subject.Client, f.Offline, string(body), sqldb.Micros(f.LastUse), sqldb.Micros(f.Expires))
 	if err != nil {
 		return err
 	}
-	return t.insertRefresh(ctx, *r.First)
+	return insertRefresh(ctx, t, *r.First)
 }
 
-func (t *tx) insertRefresh(ctx context.Context, r grant.RefreshToken) error {
+func insertRefresh(ctx context.Context, t *sqldb.Tx, r grant.RefreshToken) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, family, issued, expires) VALUES ($1, $2, $3, $4)`,
-		r.Hash, r.Family, micros(r.Issued), micros(r.Expires))
+		r.Hash, r.Family, sqldb.Micros(r.Issued), sqldb.Micros(r.Expires))
 	return err
 }
 
@@ -105,7 +106,7 @@ func replayed(now time.Time, actor identity.Actor, id string, s grant.Subject, w
 const selectRefresh = `SELECT r.family, r.issued, r.expires, r.used, r.successor, f.body, f.last_use, f.ended, f.ended_by
 	FROM refresh_tokens r JOIN families f ON f.id = r.family WHERE r.hash = $1`
 
-func scanRefresh(row row, hash []byte) (grant.RefreshToken, grant.Family, error) {
+func scanRefresh(row sqldb.Row, hash []byte) (grant.RefreshToken, grant.Family, error) {
 	r := grant.RefreshToken{Hash: hash}
 	var f grant.Family
 	var issued, expires, used, lastUse, ended int64
@@ -115,54 +116,54 @@ func scanRefresh(row row, hash []byte) (grant.RefreshToken, grant.Family, error)
 		return r, f, grant.ErrUnknown
 	}
 	if err != nil {
-		return r, f, translate(err)
+		return r, f, sqldb.Translate(err)
 	}
 	if err := json.Unmarshal([]byte(body), &f); err != nil {
 		return r, f, fmt.Errorf("decode family: %w", err)
 	}
-	r.Issued, r.Expires, r.Used = fromMicros(issued), fromMicros(expires), fromMicros(used)
-	f.LastUse, f.Ended, f.EndedBy = fromMicros(lastUse), fromMicros(ended), endedBy
+	r.Issued, r.Expires, r.Used = sqldb.FromMicros(issued), sqldb.FromMicros(expires), sqldb.FromMicros(used)
+	f.LastUse, f.Ended, f.EndedBy = sqldb.FromMicros(lastUse), sqldb.FromMicros(ended), endedBy
 	return r, f, nil
 }
 
 // Refresh implements grant.Store.
 func (db *DB) Refresh(ctx context.Context, hash []byte) (grant.RefreshToken, grant.Family, error) {
-	return scanRefresh(db.read.QueryRowContext(ctx, selectRefresh, hash), hash)
+	return scanRefresh(db.Read.QueryRowContext(ctx, selectRefresh, hash), hash)
 }
 
 // RotateRefresh implements grant.Store.
 func (db *DB) RotateRefresh(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, rotate func(grant.RefreshToken, grant.Family) (grant.Rotation, error)) error {
-	return db.change(ctx, func(t *tx) error {
-		old, family, err := scanRefresh(t.QueryRowContext(ctx, selectRefresh+t.forUpdate(), hash), hash)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		old, family, err := scanRefresh(t.QueryRowContext(ctx, selectRefresh+t.ForUpdate(), hash), hash)
 		if err != nil {
 			return err
 		}
 		r, err := rotate(old, family)
 		if errors.Is(err, grant.ErrReplayed) {
-			t.tell(replayed(now, actor, family.ID, family.Subject, "refresh token"))
-			return keep(err)
+			t.Tell(replayed(now, actor, family.ID, family.Subject, "refresh token"))
+			return sqldb.Keep(err)
 		}
 		if err != nil {
 			return err
 		}
-		t.tell(r.Events...)
+		t.Tell(r.Events...)
 		if r.Next == nil {
 			return nil
 		}
-		return t.rotate(ctx, old, r, now)
+		return replaceRefresh(ctx, t, old, r, now)
 	})
 }
 
-func (t *tx) rotate(ctx context.Context, old grant.RefreshToken, r grant.Rotation, now time.Time) error {
-	err := oneRow(grant.ErrReplayed)(t.ExecContext(ctx,
-		`UPDATE refresh_tokens SET used = $2, successor = $3 WHERE hash = $1 AND used = 0`, old.Hash, micros(now), r.Successor))
+func replaceRefresh(ctx context.Context, t *sqldb.Tx, old grant.RefreshToken, r grant.Rotation, now time.Time) error {
+	err := sqldb.OneRow(grant.ErrReplayed)(t.ExecContext(ctx,
+		`UPDATE refresh_tokens SET used = $2, successor = $3 WHERE hash = $1 AND used = 0`, old.Hash, sqldb.Micros(now), r.Successor))
 	if err != nil {
 		return err
 	}
-	if err := t.insertRefresh(ctx, *r.Next); err != nil {
+	if err := insertRefresh(ctx, t, *r.Next); err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE families SET last_use = $2 WHERE id = $1`, old.Family, micros(now))
+	_, err = t.ExecContext(ctx, `UPDATE families SET last_use = $2 WHERE id = $1`, old.Family, sqldb.Micros(now))
 	return err
 }
 
@@ -176,41 +177,41 @@ func scanFamily(scan func(...any) error) (grant.Family, error) {
 		if errors.Is(err, sql.ErrNoRows) {
 			return f, grant.ErrUnknown
 		}
-		return f, translate(err)
+		return f, sqldb.Translate(err)
 	}
 	if err := json.Unmarshal([]byte(body), &f); err != nil {
 		return f, fmt.Errorf("decode family: %w", err)
 	}
-	f.LastUse, f.Ended, f.EndedBy = fromMicros(lastUse), fromMicros(ended), endedBy
+	f.LastUse, f.Ended, f.EndedBy = sqldb.FromMicros(lastUse), sqldb.FromMicros(ended), endedBy
 	return f, nil
 }
 
 // Families implements grant.Store.
 func (db *DB) Families(ctx context.Context, person string) ([]grant.Family, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (grant.Family, error) { return scanFamily(rows.Scan) },
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (grant.Family, error) { return scanFamily(rows.Scan) },
 		selectFamily+`person = $1 AND ended = 0 ORDER BY last_use DESC, id`, person)
 }
 
 // Family implements grant.Store.
 func (db *DB) Family(ctx context.Context, id string) (grant.Family, error) {
-	return scanFamily(db.read.QueryRowContext(ctx, selectFamily+`id = $1`, id).Scan)
+	return scanFamily(db.Read.QueryRowContext(ctx, selectFamily+`id = $1`, id).Scan)
 }
 
 // Consent implements grant.Store.
 func (db *DB) Consent(ctx context.Context, person, app string) (c grant.Consent, ok bool, err error) {
 	var scopes string
 	var given int64
-	err = db.read.QueryRowContext(ctx, `SELECT scopes, given FROM consents WHERE person = $1 AND app = $2`, person, app).Scan(&scopes, &given)
+	err = db.Read.QueryRowContext(ctx, `SELECT scopes, given FROM consents WHERE person = $1 AND app = $2`, person, app).Scan(&scopes, &given)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, false, nil
 	}
-	c = grant.Consent{Person: person, App: app, Scopes: strings.Fields(scopes), Given: fromMicros(given)}
-	return c, err == nil, translate(err)
+	c = grant.Consent{Person: person, App: app, Scopes: strings.Fields(scopes), Given: sqldb.FromMicros(given)}
+	return c, err == nil, sqldb.Translate(err)
 }
 
 // Consents implements grant.Store.
 func (db *DB) Consents(ctx context.Context, person string) ([]grant.Consent, error) {
-	return collect(ctx, db.read, scanConsent, `SELECT person, app, scopes, given FROM consents WHERE person = $1 ORDER BY app`, person)
+	return sqldb.Collect(ctx, db.Read, scanConsent, `SELECT person, app, scopes, given FROM consents WHERE person = $1 ORDER BY app`, person)
 }
 
 func scanConsent(rows *sql.Rows) (grant.Consent, error) {
@@ -218,20 +219,20 @@ func scanConsent(rows *sql.Rows) (grant.Consent, error) {
 	var scopes string
 	var given int64
 	err := rows.Scan(&c.Person, &c.App, &scopes, &given)
-	c.Scopes, c.Given = strings.Fields(scopes), fromMicros(given)
+	c.Scopes, c.Given = strings.Fields(scopes), sqldb.FromMicros(given)
 	return c, err
 }
 
 // Withdraw implements grant.Store.
 func (db *DB) Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error {
-	return db.change(ctx, func(t *tx) error {
-		families, err := collect(ctx, t, scanID,
-			`SELECT id FROM families WHERE person = $1 AND app = $2 AND ended = 0 ORDER BY id`+t.forUpdate(), person, app)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		families, err := sqldb.Collect(ctx, t, sqldb.ScanID,
+			`SELECT id FROM families WHERE person = $1 AND app = $2 AND ended = 0 ORDER BY id`+t.ForUpdate(), person, app)
 		if err != nil {
 			return err
 		}
 		for _, id := range families {
-			t.tell(event.New(now, "grant.revoked", actor, identity.Grant(id), "person", person, "app", app).Revoking(identity.Grant(id)))
+			t.Tell(event.New(now, "grant.revoked", actor, identity.Grant(id), "person", person, "app", app).Revoking(identity.Grant(id)))
 		}
 		r, err := t.ExecContext(ctx, `DELETE FROM consents WHERE person = $1 AND app = $2`, person, app)
 		if err != nil {
@@ -240,23 +241,23 @@ func (db *DB) Withdraw(ctx context.Context, person, app string, actor identity.A
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		t.tell(event.New(now, "consent.withdrawn", actor, identity.App(app), "person", person))
+		t.Tell(event.New(now, "consent.withdrawn", actor, identity.App(app), "person", person))
 		return nil
 	})
 }
 
 // SaveConsent implements grant.Store.
 func (db *DB) SaveConsent(ctx context.Context, c grant.Consent, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
 		_, err := t.ExecContext(ctx, `INSERT INTO consents (person, app, scopes, given) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (person, app) DO UPDATE SET scopes = excluded.scopes, given = excluded.given`,
-			c.Person, c.App, strings.Join(c.Scopes, " "), micros(c.Given))
+			c.Person, c.App, strings.Join(c.Scopes, " "), sqldb.Micros(c.Given))
 		return err
 	})
 }
 
 // Record implements grant.Store.
 func (db *DB) Record(ctx context.Context, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error { t.tell(events...); return nil })
+	return db.Transact(ctx, func(t *sqldb.Tx) error { t.Tell(events...); return nil })
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // Mappings implements directory.GroupStore.
 func (db *DB) Mappings(ctx context.Context) ([]directory.Mapping, error) {
-	return collect(ctx, db.read, scanMapping, selectMappings)
+	return sqldb.Collect(ctx, db.Read, scanMapping, selectMappings)
 }
 
 const selectMappings = `SELECT connection, group_id, name FROM group_mappings ORDER BY connection, group_id`
@@ -24,12 +25,12 @@ func scanMapping(rows *sql.Rows) (m directory.Mapping, err error) {
 
 // SetMapping implements directory.GroupStore.
 func (db *DB) SetMapping(ctx context.Context, m directory.Mapping, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error { return t.setMapping(ctx, m, events) })
+	return db.Transact(ctx, func(t *sqldb.Tx) error { return setMapping(ctx, t, m, events) })
 }
 
-func (t *tx) setMapping(ctx context.Context, m directory.Mapping, events []event.Event) error {
-	t.tell(events...)
-	before, err := t.nameOf(ctx, m.Group, t.forUpdate())
+func setMapping(ctx context.Context, t *sqldb.Tx, m directory.Mapping, events []event.Event) error {
+	t.Tell(events...)
+	before, err := nameOf(ctx, t, m.Group, t.ForUpdate())
 	if err != nil {
 		return err
 	}
@@ -38,15 +39,15 @@ func (t *tx) setMapping(ctx context.Context, m directory.Mapping, events []event
 	if err != nil {
 		return err
 	}
-	if err := t.knowGroup(ctx, m.Group); err != nil {
+	if err := knowGroup(ctx, t, m.Group); err != nil {
 		return err
 	}
-	return t.renamed(ctx, m.Group, before, m.Name)
+	return renamed(ctx, t, m.Group, before, m.Name)
 }
 
 // nameOf returns the name that a group has here, empty for none; lock is what stands
 // behind the query.
-func (t *tx) nameOf(ctx context.Context, g identity.GroupRef, lock string) (name string, err error) {
+func nameOf(ctx context.Context, t *sqldb.Tx, g identity.GroupRef, lock string) (name string, err error) {
 	err = t.QueryRowContext(ctx, `SELECT name FROM group_mappings WHERE connection = $1 AND group_id = $2`+lock, g.Connection, g.ID).Scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
@@ -55,19 +56,19 @@ func (t *tx) nameOf(ctx context.Context, g identity.GroupRef, lock string) (name
 }
 
 // renamed keeps a mapping that changed, and takes what the name before gave.
-func (t *tx) renamed(ctx context.Context, g identity.GroupRef, before, after string) error {
+func renamed(ctx context.Context, t *sqldb.Tx, g identity.GroupRef, before, after string) error {
 	if before == after {
 		return nil
 	}
-	if err := t.remember(ctx, turn{kind: pastMapping, ref: mappingRef(g), before: before, after: after}); err != nil || before == "" {
+	if err := remember(ctx, t, turn{kind: pastMapping, ref: mappingRef(g), before: before, after: after}); err != nil || before == "" {
 		return err
 	}
-	apps, err := t.letInBy(ctx, before)
+	apps, err := letInBy(ctx, t, before)
 	if err != nil {
 		return err
 	}
 	for _, app := range apps {
-		if err := t.sweepNow(ctx, sweep{App: app, Mapping: &directory.Mapping{Group: g, Name: before}}); err != nil {
+		if err := sweepNow(ctx, t, sweep{App: app, Mapping: &directory.Mapping{Group: g, Name: before}}); err != nil {
 			return err
 		}
 	}
@@ -76,26 +77,26 @@ func (t *tx) renamed(ctx context.Context, g identity.GroupRef, before, after str
 
 // RemoveMapping implements directory.GroupStore.
 func (db *DB) RemoveMapping(ctx context.Context, group identity.GroupRef, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error { return t.removeMapping(ctx, group, events) })
+	return db.Transact(ctx, func(t *sqldb.Tx) error { return removeMapping(ctx, t, group, events) })
 }
 
-func (t *tx) removeMapping(ctx context.Context, group identity.GroupRef, events []event.Event) error {
-	t.tell(events...)
-	before, err := t.nameOf(ctx, group, t.forUpdate())
+func removeMapping(ctx context.Context, t *sqldb.Tx, group identity.GroupRef, events []event.Event) error {
+	t.Tell(events...)
+	before, err := nameOf(ctx, t, group, t.ForUpdate())
 	if err != nil {
 		return err
 	}
-	err = oneRow(directory.ErrMappingNotFound)(
+	err = sqldb.OneRow(directory.ErrMappingNotFound)(
 		t.ExecContext(ctx, `DELETE FROM group_mappings WHERE connection = $1 AND group_id = $2`, group.Connection, group.ID))
 	if err != nil {
 		return err
 	}
-	return t.renamed(ctx, group, before, "")
+	return renamed(ctx, t, group, before, "")
 }
 
 // ConnectionStates implements directory.ConnectionStore.
 func (db *DB) ConnectionStates(ctx context.Context) ([]directory.ConnectionState, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (directory.ConnectionState, error) {
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (directory.ConnectionState, error) {
 		var s directory.ConnectionState
 		err := rows.Scan(&s.ID, &s.Disabled)
 		return s, err
@@ -104,14 +105,14 @@ func (db *DB) ConnectionStates(ctx context.Context) ([]directory.ConnectionState
 
 // SetConnectionState implements directory.ConnectionStore.
 func (db *DB) SetConnectionState(ctx context.Context, s directory.ConnectionState, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
 		var was sql.NullBool
-		err := t.QueryRowContext(ctx, `SELECT disabled FROM connection_states WHERE id = $1`+t.forUpdate(), s.ID).Scan(&was)
+		err := t.QueryRowContext(ctx, `SELECT disabled FROM connection_states WHERE id = $1`+t.ForUpdate(), s.ID).Scan(&was)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err := t.remember(ctx, turn{kind: pastConnection, ref: s.ID, before: text(was.Bool), after: text(s.Disabled)}); err != nil {
+		if err := remember(ctx, t, turn{kind: pastConnection, ref: s.ID, before: sqldb.JSON(was.Bool), after: sqldb.JSON(s.Disabled)}); err != nil {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO connection_states (id, disabled) VALUES ($1, $2)

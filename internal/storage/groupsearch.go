@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // A name that manifests use has these marks and ASCII letters only, so that both
@@ -43,8 +44,8 @@ func (db *DB) SearchGroups(ctx context.Context, q directory.GroupQuery) (groups 
 	if strings.HasPrefix(string(q.Sort), "-") {
 		order = ` DESC`
 	}
-	limit, read, last := pageOf(q.Limit), 0, ""
-	groups, err = listing(ctx, db, func(rows *sql.Rows) (directory.Group, error) {
+	limit, read, last := sqldb.Limit(q.Limit), 0, ""
+	groups, err = sqldb.List(ctx, db.DB, func(rows *sql.Rows) (directory.Group, error) {
 		var key string
 		g, err := scanGroup(rows.Scan, &key)
 		if read++; read <= limit {
@@ -52,34 +53,34 @@ func (db *DB) SearchGroups(ctx context.Context, q directory.GroupQuery) (groups 
 		}
 		return g, err
 	}, `SELECT `+groupColumns+`, u.`+column+selectGroups+w.String()+
-		` ORDER BY u.`+column+order+`, u.connection`+order+`, u.group_id`+order+` LIMIT `+strconv.Itoa(limit+1), w.args...)
+		` ORDER BY u.`+column+order+`, u.connection`+order+`, u.group_id`+order+` LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	groups, next = page(groups, limit, func(g directory.Group) string {
-		return encodeCursor(string(q.Sort), last, g.Ref.Connection, g.Ref.ID)
+	groups, next = sqldb.Page(groups, limit, func(g directory.Group) string {
+		return sqldb.Cursor(string(q.Sort), last, g.Ref.Connection, g.Ref.ID)
 	})
 	return groups, next, nil
 }
 
-func groupWhere(q directory.GroupQuery, column string) (*where, error) {
-	var w where
-	for word := range strings.FieldsSeq(fold(q.Text)) {
-		pattern := "% " + likeSpecial.Replace(cut(word, maxWord)) + "%"
-		w.add(groupText, pattern, pattern, pattern)
+func groupWhere(q directory.GroupQuery, column string) (*sqldb.Where, error) {
+	var w sqldb.Where
+	for word := range strings.FieldsSeq(sqldb.Fold(q.Text)) {
+		pattern := "% " + sqldb.LikeSpecial.Replace(sqldb.Cut(word, sqldb.MaxWord)) + "%"
+		w.Add(groupText, pattern, pattern, pattern)
 	}
 	if q.Connection != "" {
-		w.add(`u.connection = ?`, q.Connection)
+		w.Add(`u.connection = ?`, q.Connection)
 	}
 	if q.Mapped != nil && *q.Mapped {
-		w.add(`m.name IS NOT NULL`)
+		w.Add(`m.name IS NOT NULL`)
 	} else if q.Mapped != nil {
-		w.add(`m.name IS NULL`)
+		w.Add(`m.name IS NULL`)
 	}
 	if q.After == "" {
 		return &w, nil
 	}
-	parts, ok := decodeCursor(q.After, string(q.Sort), 3)
+	parts, ok := sqldb.ParseCursor(q.After, string(q.Sort), 3)
 	if !ok {
 		return nil, directory.ErrCursor
 	}
@@ -95,7 +96,7 @@ func groupWhere(q directory.GroupQuery, column string) (*where, error) {
 	if strings.HasPrefix(string(q.Sort), "-") {
 		beyond = ` < `
 	}
-	w.add(`(u.`+column+`, u.connection, u.group_id)`+beyond+`(?, ?, ?)`, key, parts[1], parts[2])
+	w.Add(`(u.`+column+`, u.connection, u.group_id)`+beyond+`(?, ?, ?)`, key, parts[1], parts[2])
 	return &w, nil
 }
 
@@ -106,13 +107,13 @@ func scanGroup(scan func(...any) error, also ...any) (directory.Group, error) {
 	var g directory.Group
 	var first, last int64
 	err := scan(append([]any{&g.Ref.Connection, &g.Ref.ID, &g.DisplayName, &g.Name, &g.Members, &first, &last}, also...)...)
-	g.FirstSeen, g.LastSeen = fromMicros(first), fromMicros(last)
+	g.FirstSeen, g.LastSeen = sqldb.FromMicros(first), sqldb.FromMicros(last)
 	return g, err
 }
 
 // Group implements directory.GroupSearch.
 func (db *DB) Group(ctx context.Context, ref identity.GroupRef) (directory.Group, error) {
-	found, err := collect(ctx, db.read, func(rows *sql.Rows) (directory.Group, error) { return scanGroup(rows.Scan) },
+	found, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (directory.Group, error) { return scanGroup(rows.Scan) },
 		`SELECT `+groupColumns+selectGroups+` WHERE u.connection = $1 AND u.group_id = $2`, ref.Connection, ref.ID)
 	if err == nil && len(found) == 0 {
 		err = directory.ErrGroupNotFound

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // The kinds of thing whose history is kept.
@@ -29,13 +30,13 @@ type turn struct {
 }
 
 // remember keeps a turn. What nothing was kept of began at a time that is not known.
-func (t *tx) remember(ctx context.Context, turn turn) error {
+func remember(ctx context.Context, t *sqldb.Tx, turn turn) error {
 	if turn.before == turn.after {
 		return nil
 	}
-	at, event := t.cause()
+	at, event := t.Cause()
 	r, err := t.ExecContext(ctx, `UPDATE history SET until = CASE WHEN since < $3 THEN $3 ELSE since END, closed = $4 WHERE kind = $1 AND ref = $2 AND until = 0`,
-		turn.kind, turn.ref, micros(at), event)
+		turn.kind, turn.ref, sqldb.Micros(at), event)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (t *tx) remember(ctx context.Context, turn turn) error {
 	}
 	insert := func(since, until time.Time, opened, closed, body string) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO history (id, kind, ref, name, since, until, opened, closed, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			identity.NewOrderedID(at), turn.kind, turn.ref, turn.name, micros(since), micros(until), opened, closed, body)
+			identity.NewOrderedID(at), turn.kind, turn.ref, turn.name, sqldb.Micros(since), sqldb.Micros(until), opened, closed, body)
 		return err
 	}
 	if closed == 0 && turn.before != "" {
@@ -71,25 +72,25 @@ type moment struct {
 func (db *DB) at(ctx context.Context, kind, ref string, at time.Time, current string) (moment, error) {
 	var m moment
 	var since int64
-	err := db.read.QueryRowContext(ctx, `SELECT since, opened, body FROM history WHERE kind = $1 AND ref = $2 AND since <= $3 AND (until = 0 OR until > $3) ORDER BY since DESC LIMIT 1`,
-		kind, ref, micros(at)).Scan(&since, &m.opened, &m.body)
-	m.since = fromMicros(since)
+	err := db.Read.QueryRowContext(ctx, `SELECT since, opened, body FROM history WHERE kind = $1 AND ref = $2 AND since <= $3 AND (until = 0 OR until > $3) ORDER BY since DESC LIMIT 1`,
+		kind, ref, sqldb.Micros(at)).Scan(&since, &m.opened, &m.body)
+	m.since = sqldb.FromMicros(since)
 	if !errors.Is(err, sql.ErrNoRows) {
-		return m, translate(err)
+		return m, sqldb.Translate(err)
 	}
 	var any int
-	err = db.read.QueryRowContext(ctx, `SELECT 1 FROM history WHERE kind = $1 AND ref = $2 LIMIT 1`, kind, ref).Scan(&any)
+	err = db.Read.QueryRowContext(ctx, `SELECT 1 FROM history WHERE kind = $1 AND ref = $2 LIMIT 1`, kind, ref).Scan(&any)
 	if errors.Is(err, sql.ErrNoRows) {
 		return moment{body: current}, nil
 	}
-	return moment{}, translate(err)
+	return moment{}, sqldb.Translate(err)
 }
 
 // known returns from when on history is kept.
 func (db *DB) known(ctx context.Context) (time.Time, error) {
 	var n int64
-	err := db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'history'`).Scan(&n)
-	return fromMicros(n), translate(err)
+	err := db.Read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'history'`).Scan(&n)
+	return sqldb.FromMicros(n), sqldb.Translate(err)
 }
 
 // personState is what decides about a person besides groups and assignments.
@@ -108,7 +109,7 @@ func personStateOf(p *directory.Person) string {
 			s.Attributes[name] = v
 		}
 	}
-	return text(s)
+	return sqldb.JSON(s)
 }
 
 // apply makes the person as the state has them.
@@ -125,8 +126,8 @@ func appState(a *catalog.App) string {
 	}
 	kept := *a
 	kept.Secrets, kept.Updated, kept.Version = nil, time.Time{}, 0
-	return text(kept)
+	return sqldb.JSON(kept)
 }
 
 // mappingRef names an upstream group in the history.
-func mappingRef(g identity.GroupRef) string { return text([]string{g.Connection, g.ID}) }
+func mappingRef(g identity.GroupRef) string { return sqldb.JSON([]string{g.Connection, g.ID}) }

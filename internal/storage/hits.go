@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // hitColumns are the columns that carry what can be switched off, in sessions and
@@ -27,10 +28,10 @@ func (db *DB) Hit(ctx context.Context, ref identity.Ref, now time.Time) (people,
 	if !ok {
 		return 0, 0, 0, nil, fmt.Errorf("nothing carries a %s", ref.Kind)
 	}
-	args := []any{ref.ID, micros(now)}
+	args := []any{ref.ID, sqldb.Micros(now)}
 	families := ` FROM families WHERE ended = 0 AND expires > $2 AND ` + columns[1] + ` = $1`
 	if person, app, ok := identity.SplitInstall(ref); ok {
-		args = []any{person, micros(now), app}
+		args = []any{person, sqldb.Micros(now), app}
 		families += ` AND app = $3`
 	}
 	if ref.Kind == identity.KindSession {
@@ -40,15 +41,15 @@ func (db *DB) Hit(ctx context.Context, ref identity.Ref, now time.Time) (people,
 	if columns[0] != "" {
 		live := ` FROM sessions WHERE ended = 0 AND expires > $2 AND ` + columns[0] + ` = $1`
 		who += ` UNION SELECT person` + live
-		if err := db.read.QueryRowContext(ctx, `SELECT count(*)`+live, ref.ID, micros(now)).Scan(&sessions); err != nil {
-			return 0, 0, 0, nil, translate(err)
+		if err := db.Read.QueryRowContext(ctx, `SELECT count(*)`+live, ref.ID, sqldb.Micros(now)).Scan(&sessions); err != nil {
+			return 0, 0, 0, nil, sqldb.Translate(err)
 		}
 	}
-	if err = db.read.QueryRowContext(ctx, `SELECT count(*)`+families, args...).Scan(&grants); err == nil {
-		err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM (`+who+`) AS hit`, args...).Scan(&people)
+	if err = db.Read.QueryRowContext(ctx, `SELECT count(*)`+families, args...).Scan(&grants); err == nil {
+		err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM (`+who+`) AS hit`, args...).Scan(&people)
 	}
 	if err == nil {
-		apps, err = collect(ctx, db.read, scanID, `SELECT DISTINCT app`+families+` ORDER BY app`, args...)
+		apps, err = sqldb.Collect(ctx, db.Read, sqldb.ScanID, `SELECT DISTINCT app`+families+` ORDER BY app`, args...)
 	}
-	return people, sessions, grants, apps, translate(err)
+	return people, sessions, grants, apps, sqldb.Translate(err)
 }

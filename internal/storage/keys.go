@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var (
@@ -53,18 +54,18 @@ func (k keyShelf) all() string { return `SELECT body FROM ` + k.table + ` ORDER 
 
 // Keys implements keys.Store.
 func (k keyShelf) Keys(ctx context.Context) ([]keys.Record, error) {
-	return collect(ctx, k.db.read, scanKey, k.all())
+	return sqldb.Collect(ctx, k.db.Read, scanKey, k.all())
 }
 
 // Rotate implements keys.Store. The row that counts apps is not locked by it: the
 // lock is the counter of its own, made here on first use.
 func (k keyShelf) Rotate(ctx context.Context, change keys.Change) error {
-	return k.db.change(ctx, func(t *tx) error {
+	return k.db.Transact(ctx, func(t *sqldb.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ('keys', 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`)
 		if err != nil {
 			return err
 		}
-		current, err := collect(ctx, t, scanKey, k.all())
+		current, err := sqldb.Collect(ctx, t, scanKey, k.all())
 		if err != nil {
 			return err
 		}
@@ -72,7 +73,7 @@ func (k keyShelf) Rotate(ctx context.Context, change keys.Change) error {
 		if err != nil {
 			return err
 		}
-		t.tell(events...)
+		t.Tell(events...)
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+k.table); err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func (k keyShelf) Rotate(ctx context.Context, change keys.Change) error {
 			if err != nil {
 				return fmt.Errorf("encode signing key: %w", err)
 			}
-			_, err = t.ExecContext(ctx, `INSERT INTO `+k.table+` (id, body, published) VALUES ($1, $2, $3)`, r.ID, string(body), micros(r.Published))
+			_, err = t.ExecContext(ctx, `INSERT INTO `+k.table+` (id, body, published) VALUES ($1, $2, $3)`, r.ID, string(body), sqldb.Micros(r.Published))
 			if err != nil {
 				return err
 			}
@@ -97,20 +98,20 @@ func scanRevocation(rows *sql.Rows) (revoke.Entry, error) {
 	var kind string
 	var number, raised int64
 	err := rows.Scan(&number, &kind, &e.Ref.ID, &raised, &e.Event)
-	e.Number, e.Ref.Kind, e.Raised = uint64(number), identity.Kind(kind), fromMicros(raised)
+	e.Number, e.Ref.Kind, e.Raised = uint64(number), identity.Kind(kind), sqldb.FromMicros(raised)
 	return e, err
 }
 
 // Head implements revoke.Store.
 func (db *DB) Head(ctx context.Context) (uint64, error) {
 	var n int64
-	err := db.read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'revocation'`).Scan(&n)
-	return uint64(n), translate(err)
+	err := db.Read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'revocation'`).Scan(&n)
+	return uint64(n), sqldb.Translate(err)
 }
 
 // Since implements revoke.Store.
 func (db *DB) Since(ctx context.Context, after uint64, limit int) ([]revoke.Entry, error) {
-	return collect(ctx, db.read, scanRevocation, selectRevocations+`number > $1 ORDER BY number LIMIT $2`, int64(after), limit)
+	return sqldb.Collect(ctx, db.Read, scanRevocation, selectRevocations+`number > $1 ORDER BY number LIMIT $2`, int64(after), limit)
 }
 
 // Recent implements revoke.Store. The entries run up to the head without a gap:
@@ -121,7 +122,7 @@ func (db *DB) Recent(ctx context.Context, since time.Time) ([]revoke.Entry, uint
 		return nil, 0, err
 	}
 	// By number, not by time: an event's time is its maker's clock, the order is not.
-	entries, err := collect(ctx, db.read, scanRevocation, selectRevocations+
-		`number >= (SELECT COALESCE(MIN(number), $2 + 1) FROM revocations WHERE raised >= $1) AND number <= $2 ORDER BY number`, micros(since), int64(head))
+	entries, err := sqldb.Collect(ctx, db.Read, scanRevocation, selectRevocations+
+		`number >= (SELECT COALESCE(MIN(number), $2 + 1) FROM revocations WHERE raised >= $1) AND number <= $2 ORDER BY number`, sqldb.Micros(since), int64(head))
 	return entries, head, err
 }

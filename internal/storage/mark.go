@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // Mark is how far a database has come. It is kept outside of the database too, so
@@ -40,30 +41,32 @@ const readMark = `SELECT
 	COALESCE((SELECT max(number) FROM seals), 0)`
 
 // Mark reads how far the database has come.
-func (db *DB) Mark(ctx context.Context) (m Mark, err error) {
-	err = db.read.QueryRowContext(ctx, readMark).Scan(&m.Era, &m.Generation, &m.Revocation, &m.Seal)
-	return m, translate(err)
+func (db *DB) Mark(ctx context.Context) (Mark, error) { return mark(ctx, db.DB) }
+
+func mark(ctx context.Context, db *sqldb.DB) (m Mark, err error) {
+	err = db.Read.QueryRowContext(ctx, readMark).Scan(&m.Era, &m.Generation, &m.Revocation, &m.Seal)
+	return m, sqldb.Translate(err)
 }
 
 // ReadMark is Mark for a database that is not open, and is left as it is: neither
 // made nor migrated. The zero Mark is of one that is empty.
-func ReadMark(ctx context.Context, o Options) (m Mark, err error) {
-	if there, err := o.exists(); err != nil || !there {
+func ReadMark(ctx context.Context, o sqldb.Options) (m Mark, err error) {
+	if there, err := o.Exists(); err != nil || !there {
 		return m, err
 	}
-	db, err := connect(o)
+	db, err := sqldb.Connect(o)
 	if err != nil {
 		return m, err
 	}
 	defer func() { _ = db.Close() }() // only read from
-	have, err := db.tables(ctx)
+	have, err := tables(ctx, db)
 	if err != nil {
 		return m, err
 	}
 	if _, made := have["seals"]; !made {
 		return m, nil
 	}
-	return db.Mark(ctx)
+	return mark(ctx, db)
 }
 
 // ErrOccupied refuses what needs a database that no broker runs on.
@@ -83,9 +86,9 @@ type Presence struct {
 
 // Occupy takes a share of the database for a broker, or all of it for a restore.
 // It fails with ErrOccupied.
-func Occupy(ctx context.Context, o Options, exclusive bool) (*Presence, error) {
+func Occupy(ctx context.Context, o sqldb.Options, exclusive bool) (*Presence, error) {
 	p := &Presence{exclusive: exclusive}
-	if o.Driver != Postgres {
+	if o.Driver != sqldb.Postgres {
 		return p, nil
 	}
 	var err error
@@ -115,7 +118,7 @@ func (p *Presence) Hold(ctx context.Context) error {
 	}
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
 	query := `SELECT pg_try_advisory_lock_shared($1)`
 	if p.exclusive {
@@ -129,7 +132,7 @@ func (p *Presence) Hold(ctx context.Context) error {
 	}
 	_ = conn.Close() // the error tells what matters
 	if err != nil {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
 	return ErrOccupied
 }

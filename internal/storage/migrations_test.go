@@ -239,7 +239,7 @@ func TestABackupOfTheLevelBeforeIsRestored(t *testing.T) {
 			if restored.Header.Migration != newest(t, db)-1 {
 				t.Errorf("the backup is of level %d", restored.Header.Migration)
 			}
-			kept(t, "restored", rowsOf(t, db, level), rowsOf(t, restored.DB, level))
+			kept(t, "restored", rowsOf(t, db, level), rowsOf(t, storage.Of(restored.DB), level))
 			if err := restored.Abandon(t.Context()); err != nil {
 				t.Error(err)
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ signal.People = (*DB)(nil)
@@ -16,12 +17,12 @@ func (db *DB) Moved(ctx context.Context, group, operation string, members []stri
 	args := []any{group, operation, after, limit}
 	changed := ` FROM record_members m WHERE m.group_id = $1 AND (m.opened = $2 OR m.closed = $2)`
 	if len(members) > 0 {
-		for _, id := range padded(members) {
+		for _, id := range sqldb.Padded(members) {
 			args = append(args, id)
 		}
-		changed += ` AND m.member IN (` + numbered(5, len(args)-4) + `)`
+		changed += ` AND m.member IN (` + sqldb.Numbered(5, len(args)-4) + `)`
 	}
-	return collect(ctx, db.read, scanID, `WITH RECURSIVE below (id, depth) AS (SELECT m.member, 1`+changed+` AND m.kind = 'group'
+	return sqldb.Collect(ctx, db.Read, sqldb.ScanID, `WITH RECURSIVE below (id, depth) AS (SELECT m.member, 1`+changed+` AND m.kind = 'group'
 		UNION SELECT m.member, below.depth + 1 FROM below JOIN record_members m ON m.group_id = below.id AND m.kind = 'group' AND m.until = 0
 		WHERE below.depth <= `+strconv.Itoa(record.MaxDepth)+`),
 		moved (person) AS (SELECT m.person`+changed+` AND m.person <> ''

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // A change that takes a role in an app from a person ends what was issued for it in its
@@ -28,8 +29,8 @@ import (
 
 // rowMoved is moved for a change of the person's own row, which leaves alone what
 // connections push.
-func (t *tx) rowMoved(ctx context.Context, before, after *directory.Person) error {
-	at, _ := t.cause()
+func rowMoved(ctx context.Context, t *sqldb.Tx, before, after *directory.Person) error {
+	at, _ := t.Cause()
 	if !less(before, after, at) {
 		return nil
 	}
@@ -44,7 +45,7 @@ func (t *tx) rowMoved(ctx context.Context, before, after *directory.Person) erro
 			was.Groups = append(was.Groups, m)
 		}
 	}
-	return t.moved(ctx, &was, &is)
+	return moved(ctx, t, &was, &is)
 }
 
 // less reports whether anything that gives roles is gone from the person's row.
@@ -60,7 +61,7 @@ func less(before, after *directory.Person, at time.Time) bool {
 
 // membersLost takes from the people among those who left a group, or are in a group that
 // did, what they had by it and by the groups that it is in.
-func (t *tx) membersLost(ctx context.Context, op record.Operation, group string, removed []member) error {
+func membersLost(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, removed []member) error {
 	var people []string
 	within := false
 	for _, m := range removed {
@@ -73,14 +74,14 @@ func (t *tx) membersLost(ctx context.Context, op record.Operation, group string,
 	if !within && len(people) == 0 {
 		return nil
 	}
-	apps, err := t.letInByAny(ctx, op.Connection, group)
+	apps, err := letInByAny(ctx, t, op.Connection, group)
 	if err != nil || len(apps) == 0 {
 		return err
 	}
 	before := op.Time.Add(-time.Microsecond)
 	if within || len(people) > sweepChunk {
 		for _, app := range apps {
-			if err := t.sweepNow(ctx, sweep{App: app, Members: before}); err != nil {
+			if err := sweepNow(ctx, t, sweep{App: app, Members: before}); err != nil {
 				return err
 			}
 		}
@@ -88,18 +89,18 @@ func (t *tx) membersLost(ctx context.Context, op record.Operation, group string,
 	}
 	slices.Sort(people)
 	for _, id := range slices.Compact(people) {
-		is, _, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), id))
+		is, _, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.ForUpdate(), id))
 		if err != nil {
 			return err
 		}
 		was := is
-		if was.Groups, err = t.groupsAt(ctx, &is, before); err != nil {
+		if was.Groups, err = groupsAt(ctx, t, &is, before); err != nil {
 			return err
 		}
 		if err := withGroups(ctx, t, &is); err != nil {
 			return err
 		}
-		if err := t.moved(ctx, &was, &is); err != nil {
+		if err := moved(ctx, t, &was, &is); err != nil {
 			return err
 		}
 	}
@@ -108,28 +109,28 @@ func (t *tx) membersLost(ctx context.Context, op record.Operation, group string,
 
 // letInByAny lists the apps that a pushed group, or one that it is in, could let people
 // into.
-func (t *tx) letInByAny(ctx context.Context, connection, group string) ([]string, error) {
-	up, err := collect(ctx, t, scanID, walkUp+`SELECT DISTINCT id FROM up ORDER BY id`, group, record.MaxDepth)
+func letInByAny(ctx context.Context, t *sqldb.Tx, connection, group string) ([]string, error) {
+	up, err := sqldb.Collect(ctx, t, sqldb.ScanID, walkUp+`SELECT DISTINCT id FROM up ORDER BY id`, group, record.MaxDepth)
 	apps := map[string]bool{}
 	for i := 0; err == nil && i < len(up); i++ {
-		err = t.letInByGroup(ctx, apps, identity.GroupRef{Connection: connection, ID: up[i]})
+		err = letInByGroup(ctx, t, apps, identity.GroupRef{Connection: connection, ID: up[i]})
 	}
 	return slices.Sorted(maps.Keys(apps)), err
 }
 
 // letInByGroup adds the apps that a group could let people into, by its name or by
 // an assignment.
-func (t *tx) letInByGroup(ctx context.Context, apps map[string]bool, g identity.GroupRef) error {
-	found, err := collect(ctx, t, scanID, `SELECT DISTINCT app FROM assignments WHERE kind = 'group' AND connection = $1 AND group_id = $2 AND ended = 0`, g.Connection, g.ID)
+func letInByGroup(ctx context.Context, t *sqldb.Tx, apps map[string]bool, g identity.GroupRef) error {
+	found, err := sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT DISTINCT app FROM assignments WHERE kind = 'group' AND connection = $1 AND group_id = $2 AND ended = 0`, g.Connection, g.ID)
 	if err != nil {
 		return err
 	}
-	name, err := t.nameOf(ctx, g, t.forShare())
+	name, err := nameOf(ctx, t, g, t.ForShare())
 	if err != nil {
 		return err
 	}
 	if name != "" {
-		more, err := t.letInBy(ctx, name)
+		more, err := letInBy(ctx, t, name)
 		if err != nil {
 			return err
 		}
@@ -142,21 +143,21 @@ func (t *tx) letInByGroup(ctx context.Context, apps map[string]bool, g identity.
 }
 
 // groupsAt returns the person's groups with those that were pushed at a time.
-func (t *tx) groupsAt(ctx context.Context, p *directory.Person, at time.Time) ([]directory.Membership, error) {
+func groupsAt(ctx context.Context, t *sqldb.Tx, p *directory.Person, at time.Time) ([]directory.Membership, error) {
 	own := *p
 	ownGroups(&own)
-	found, err := ways(ctx, t, pushedAt, record.MaxDepth, micros(at), p.ID)
+	found, err := ways(ctx, t, pushedAt, record.MaxDepth, sqldb.Micros(at), p.ID)
 	return append(slices.Clip(own.Groups), found[p.ID].memberships()...), err
 }
 
 // moved takes from a person what they had before the change and have no more. Who is
 // switched off loses everything by that.
-func (t *tx) moved(ctx context.Context, before, after *directory.Person) error {
+func moved(ctx context.Context, t *sqldb.Tx, before, after *directory.Person) error {
 	if before.Disabled || after.Disabled {
 		return nil
 	}
-	at, _ := t.cause()
-	apps, err := t.concerned(ctx, before, after, at)
+	at, _ := t.Cause()
+	apps, err := concerned(ctx, t, before, after, at)
 	if err != nil || len(apps) == 0 {
 		return err
 	}
@@ -165,12 +166,12 @@ func (t *tx) moved(ctx context.Context, before, after *directory.Person) error {
 		if _, there := names[m.Group]; there {
 			continue
 		}
-		if names[m.Group], err = t.nameOf(ctx, m.Group, t.forShare()); err != nil {
+		if names[m.Group], err = nameOf(ctx, t, m.Group, t.ForShare()); err != nil {
 			return err
 		}
 	}
 	for _, id := range apps {
-		q, app, err := t.question(ctx, id)
+		q, app, err := question(ctx, t, id)
 		if errors.Is(err, catalog.ErrAppNotFound) {
 			continue
 		}
@@ -179,13 +180,13 @@ func (t *tx) moved(ctx context.Context, before, after *directory.Person) error {
 		}
 		had := q.of(before, names, at)
 		has := q.of(after, names, at)
-		t.lose(t.why(), after.ID, app, had, has)
+		lose(t, why(t), after.ID, app, had, has)
 	}
 	return nil
 }
 
 // concerned lists the apps that the person could lose by what is gone.
-func (t *tx) concerned(ctx context.Context, before, after *directory.Person, at time.Time) ([]string, error) {
+func concerned(ctx context.Context, t *sqldb.Tx, before, after *directory.Person, at time.Time) ([]string, error) {
 	apps := map[string]bool{}
 	for _, a := range before.Assigned {
 		if !slices.Contains(after.Assigned, a) {
@@ -196,7 +197,7 @@ func (t *tx) concerned(ctx context.Context, before, after *directory.Person, at 
 		if was := before.Profile.Attribute(name); was == "" || was == after.Profile.Attribute(name) {
 			continue
 		}
-		found, err := collect(ctx, t, scanID, `SELECT DISTINCT app FROM assignments WHERE kind = 'attribute' AND attribute = $1 AND ended = 0`, name)
+		found, err := sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT DISTINCT app FROM assignments WHERE kind = 'attribute' AND attribute = $1 AND ended = 0`, name)
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +210,7 @@ func (t *tx) concerned(ctx context.Context, before, after *directory.Person, at 
 		if !m.Holds(at) || is.In(m.Group) {
 			continue
 		}
-		if err := t.letInByGroup(ctx, apps, m.Group); err != nil {
+		if err := letInByGroup(ctx, t, apps, m.Group); err != nil {
 			return nil, err
 		}
 	}
@@ -218,27 +219,27 @@ func (t *tx) concerned(ctx context.Context, before, after *directory.Person, at 
 
 // letInBy lists the apps that a group's name lets people into, or all if that is not
 // known of each.
-func (t *tx) letInBy(ctx context.Context, name string) ([]string, error) {
+func letInBy(ctx context.Context, t *sqldb.Tx, name string) ([]string, error) {
 	current, err := appsDerived(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	if !current {
-		return collect(ctx, t, scanID, `SELECT id FROM apps ORDER BY id`)
+		return sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT id FROM apps ORDER BY id`)
 	}
-	return collect(ctx, t, scanID, `SELECT app FROM app_groups WHERE name = $1 ORDER BY app`, name)
+	return sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT app FROM app_groups WHERE name = $1 ORDER BY app`, name)
 }
 
 // asked is a question about an app that is put for several people.
 type asked entitlement.Question
 
 // question reads what decides about the app.
-func (t *tx) question(ctx context.Context, id string) (asked, catalog.App, error) {
-	app, err := scanApp(t.QueryRowContext(ctx, `SELECT body, secrets, version FROM apps WHERE id = $1`+t.forShare(), id).Scan)
+func question(ctx context.Context, t *sqldb.Tx, id string) (asked, catalog.App, error) {
+	app, err := scanApp(t.QueryRowContext(ctx, `SELECT body, secrets, version FROM apps WHERE id = $1`+t.ForShare(), id).Scan)
 	if err != nil {
 		return asked{}, app, err
 	}
-	rules, err := collect(ctx, t, scanAssignment, selectAssignment+`kind <> 'person' AND app = $1 AND ended = 0`, id)
+	rules, err := sqldb.Collect(ctx, t, scanAssignment, selectAssignment+`kind <> 'person' AND app = $1 AND ended = 0`, id)
 	return asked{App: id, Entitlements: app.Manifest.Spec.Entitlements, Rules: rules, Shut: app.Disabled || len(app.Manifest.Missing()) > 0}, app, err
 }
 
@@ -250,7 +251,7 @@ func (q asked) of(p *directory.Person, names map[identity.GroupRef]string, at ti
 
 // lose tells of what a person lost in an app by a cause, which revokes what they have
 // there.
-func (t *tx) lose(cause event.Event, person string, app catalog.App, had, has entitlement.Decision) {
+func lose(t *sqldb.Tx, cause event.Event, person string, app catalog.App, had, has entitlement.Decision) {
 	lost := entitlement.Lost(had, has)
 	if len(lost) == 0 {
 		return
@@ -259,18 +260,18 @@ func (t *tx) lose(cause event.Event, person string, app catalog.App, had, has en
 	if has.Allowed {
 		left = strings.Join(has.Roles, " ")
 	}
-	at, _ := t.cause()
+	at, _ := t.Cause()
 	e := event.New(at, lostType, cause.Actor, identity.Person(person), "app", app.ID, "name", app.Name, "roles", strings.Join(lost, " "), "left", left, "cause", cause.ID).
 		Revoking(identity.Install(person, app.ID))
 	if r := app.Manifest.Spec.Identity.Resource; r != nil && r.Audience != "" {
 		e = e.Revoking(identity.Install(person, r.Audience))
 	}
-	t.tell(e)
+	t.Tell(e)
 }
 
 // why is the event of the change under way.
-func (t *tx) why() (cause event.Event) {
-	for _, e := range slices.Backward(t.told()) {
+func why(t *sqldb.Tx) (cause event.Event) {
+	for _, e := range slices.Backward(t.Told()) {
 		if e.Type != lostType {
 			return e
 		}
@@ -307,10 +308,10 @@ type sweep struct {
 }
 
 // sweepNow begins a sweep in the transaction of the change that was told of last.
-func (t *tx) sweepNow(ctx context.Context, s sweep) error {
-	cause := t.why()
+func sweepNow(ctx context.Context, t *sqldb.Tx, s sweep) error {
+	cause := why(t)
 	s.Cause, s.Actor = cause.ID, cause.Actor
-	return t.sweep(ctx, s)
+	return sweepSome(ctx, t, s)
 }
 
 // SweepAccess goes on with a sweep. It handles SweepQueue.
@@ -319,27 +320,27 @@ func (db *DB) SweepAccess(ctx context.Context, j job.Job) error {
 	if err := json.Unmarshal(j.Payload, &s); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	return db.change(ctx, func(t *tx) error { return t.sweep(ctx, s) })
+	return db.Transact(ctx, func(t *sqldb.Tx) error { return sweepSome(ctx, t, s) })
 }
 
-func (t *tx) sweep(ctx context.Context, s sweep) error {
-	q, app, err := t.question(ctx, s.App)
+func sweepSome(ctx context.Context, t *sqldb.Tx, s sweep) error {
+	q, app, err := question(ctx, t, s.App)
 	if errors.Is(err, catalog.ErrAppNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	people, err := t.inside(ctx, app, s.After)
+	people, err := inside(ctx, t, app, s.After)
 	if err != nil || len(people) == 0 {
 		return err
 	}
-	names, err := t.names(ctx)
+	names, err := groupNames(ctx, t)
 	if err != nil {
 		return err
 	}
 	was, before := s.before(q, names)
-	at := t.now().UTC().Truncate(time.Microsecond)
+	at := t.Now().UTC().Truncate(time.Microsecond)
 	for i := range people {
 		p := &people[i]
 		if p.Disabled {
@@ -347,11 +348,11 @@ func (t *tx) sweep(ctx context.Context, s sweep) error {
 		}
 		then := *p
 		if !s.Members.IsZero() {
-			if then.Groups, err = t.groupsAt(ctx, p, s.Members); err != nil {
+			if then.Groups, err = groupsAt(ctx, t, p, s.Members); err != nil {
 				return err
 			}
 		}
-		t.lose(event.Event{ID: s.Cause, Actor: s.Actor}, p.ID, app, was.of(&then, before, at), q.of(p, names, at))
+		lose(t, event.Event{ID: s.Cause, Actor: s.Actor}, p.ID, app, was.of(&then, before, at), q.of(p, names, at))
 	}
 	if len(people) < sweepChunk {
 		return nil
@@ -361,7 +362,7 @@ func (t *tx) sweep(ctx context.Context, s sweep) error {
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	return t.enqueueJobs(ctx, job.Job{Queue: SweepQueue, Key: s.Cause + "/" + s.App + "/" + s.After, Payload: payload, RunAt: at, Deadline: at.Add(sweepTries)})
+	return enqueueJobs(ctx, t, job.Job{Queue: SweepQueue, Key: s.Cause + "/" + s.App + "/" + s.After, Payload: payload, RunAt: at, Deadline: at.Add(sweepTries)})
 }
 
 // before returns the question and the names as they were before the change.
@@ -380,8 +381,8 @@ func (s sweep) before(q asked, names map[identity.GroupRef]string) (asked, map[i
 }
 
 // names returns what groups are called here.
-func (t *tx) names(ctx context.Context) (map[identity.GroupRef]string, error) {
-	all, err := collect(ctx, t, scanMapping, selectMappings)
+func groupNames(ctx context.Context, t *sqldb.Tx) (map[identity.GroupRef]string, error) {
+	all, err := sqldb.Collect(ctx, t, scanMapping, selectMappings)
 	names := make(map[identity.GroupRef]string, len(all))
 	for _, m := range all {
 		names[m.Group] = m.Name
@@ -391,7 +392,7 @@ func (t *tx) names(ctx context.Context) (map[identity.GroupRef]string, error) {
 
 // inside lists the next of those who are in the app: who have a grant of it that lives,
 // or a session that it takes part in. Tokens for an API may be anybody's who is signed in.
-func (t *tx) inside(ctx context.Context, app catalog.App, after string) ([]directory.Person, error) {
+func inside(ctx context.Context, t *sqldb.Tx, app catalog.App, after string) ([]directory.Person, error) {
 	const selectPeople = `SELECT body, version FROM people WHERE id > $1 AND id IN (`
 	args := []any{after, sweepChunk}
 	who := `SELECT person FROM families WHERE ended = 0 UNION SELECT person FROM sessions WHERE ended = 0`
@@ -399,7 +400,7 @@ func (t *tx) inside(ctx context.Context, app catalog.App, after string) ([]direc
 		args = append(args, app.ID)
 		who = `SELECT person FROM families WHERE ended = 0 AND app = $3 UNION SELECT s.person FROM participants p JOIN sessions s ON s.id = p.session WHERE p.app = $3 AND s.ended = 0`
 	}
-	people, err := collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) }, selectPeople+who+`) ORDER BY id LIMIT $2`, args...)
+	people, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) }, selectPeople+who+`) ORDER BY id LIMIT $2`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ grant.NodeStore = (*DB)(nil)
@@ -33,7 +34,7 @@ func (db *DB) IssuedToken(ctx context.Context, id string) (grant.Node, error) {
 		return grant.Node{}, grant.ErrNodeNotFound
 	}
 	at := id[:len(identity.OrderedAt(time.Time{}))]
-	found, err := collect(ctx, db.read, scanNode, `SELECT body FROM audit WHERE `+issuedEntries+` AND subject = $1 AND id >= $2 AND id < $3`,
+	found, err := sqldb.Collect(ctx, db.Read, scanNode, `SELECT body FROM audit WHERE `+issuedEntries+` AND subject = $1 AND id >= $2 AND id < $3`,
 		identity.Ref{Kind: identity.KindToken, ID: id}.String(), at, at+"~")
 	if err == nil && len(found) == 0 {
 		err = grant.ErrNodeNotFound
@@ -71,11 +72,11 @@ type nodeCursor struct {
 }
 
 func (c nodeCursor) String() string {
-	return encodeCursor("exchange", strconv.FormatInt(c.lo, 10), strconv.FormatInt(c.hi, 10), c.id)
+	return sqldb.Cursor("exchange", strconv.FormatInt(c.lo, 10), strconv.FormatInt(c.hi, 10), c.id)
 }
 
 func parseNodeCursor(text string) (c nodeCursor, err error) {
-	parts, ok := decodeCursor(text, "exchange", 3)
+	parts, ok := sqldb.ParseCursor(text, "exchange", 3)
 	if !ok {
 		return c, grant.ErrCursor
 	}
@@ -100,7 +101,7 @@ type nodeFinder struct {
 
 // SearchNodes implements grant.NodeStore.
 func (db *DB) SearchNodes(ctx context.Context, q grant.NodeQuery, now time.Time) ([]grant.Node, string, error) {
-	f := nodeFinder{db: db, limit: pageOf(q.Limit)}
+	f := nodeFinder{db: db, limit: sqldb.Limit(q.Limit)}
 	f.all, f.any = q.Facts()
 	if q.Live {
 		f.from = identity.OrderedAt(now.Add(-grant.NodeLife))
@@ -212,14 +213,14 @@ func (f *nodeFinder) sealed(ctx context.Context, at nodeCursor) error {
 // read returns what meets the condition and is before the place, newest first: one
 // more than the page has room for.
 func (f *nodeFinder) read(ctx context.Context, at nodeCursor, condition string, args ...any) ([]foundNode, error) {
-	var w where
-	w.add(condition, args...)
-	w.add(`id < ?`, at.id)
+	var w sqldb.Where
+	w.Add(condition, args...)
+	w.Add(`id < ?`, at.id)
 	if f.from != "" {
-		w.add(`id >= ?`, f.from)
+		w.Add(`id >= ?`, f.from)
 	}
 	f.bindFacts(&w)
-	return listing(ctx, f.db, scanNode, `SELECT body FROM audit`+w.String()+` ORDER BY id DESC LIMIT `+strconv.Itoa(f.limit-len(f.found)+1), w.args...)
+	return sqldb.List(ctx, f.db.DB, scanNode, `SELECT body FROM audit`+w.String()+` ORDER BY id DESC LIMIT `+strconv.Itoa(f.limit-len(f.found)+1), w.Args...)
 }
 
 // exchangedSeal is a seal with the facts of its nodes.
@@ -231,7 +232,7 @@ type exchangedSeal struct {
 
 // seals returns some seals with nodes up to a number, newest first.
 func (f *nodeFinder) seals(ctx context.Context, upTo int64) ([]exchangedSeal, error) {
-	return collect(ctx, f.db.read, func(rows *sql.Rows) (s exchangedSeal, err error) {
+	return sqldb.Collect(ctx, f.db.Read, func(rows *sql.Rows) (s exchangedSeal, err error) {
 		err = rows.Scan(&s.number, &s.newest, &s.facts)
 		return s, err
 	}, `SELECT seal, newest, facts FROM exchanged WHERE seal <= $1 ORDER BY seal DESC LIMIT $2`, upTo, someSeals)
@@ -260,22 +261,22 @@ func (f *nodeFinder) mayHave(packed []byte) bool {
 
 // bindFacts adds what holds for every node. A fact is looked for in the bytes of the
 // entry. It is found as a fact only: within a text quotes are escaped.
-func (f *nodeFinder) bindFacts(w *where) {
-	w.add(issuedEntries)
-	has := func(fact grant.NodeFact) string { return w.bind(f.db.contains(`body`), needle(fact)) }
+func (f *nodeFinder) bindFacts(w *sqldb.Where) {
+	w.Add(issuedEntries)
+	has := func(fact grant.NodeFact) string { return w.Bind(f.db.contains(`body`), needle(fact)) }
 	for _, fact := range append([]grant.NodeFact{{}}, f.all...) { // that there is a mode is what makes it a node
-		w.add(has(fact))
+		w.Add(has(fact))
 	}
 	var any []string
 	for _, fact := range f.any {
 		any = append(any, has(fact))
 	}
-	w.add(`(`+strings.Join(any, ` OR `)+`)`)
+	w.Add(`(` + strings.Join(any, ` OR `) + `)`)
 }
 
 // contains is the condition that a column's bytes have others in them.
 func (db *DB) contains(column string) string {
-	if db.postgres() {
+	if db.Postgres() {
 		return `position(CAST(? AS BYTEA) IN ` + column + `) > 0`
 	}
 	return `instr(` + column + `, CAST(? AS BLOB)) > 0`

@@ -26,17 +26,17 @@ func TestASearchThatFindsLittleStopsAndGoesOn(t *testing.T) {
 	if err := db.Append(t.Context(), []event.Event{issued}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.write.ExecContext(t.Context(), `UPDATE audit SET seal = 1`); err != nil {
+	if _, err := db.Write.ExecContext(t.Context(), `UPDATE audit SET seal = 1`); err != nil {
 		t.Fatal(err)
 	}
 	facts := activity.Exchanged{Newest: issued.ID, Facts: []uint64{grant.NodeFact{Name: "person", Value: "nora"}.Hash()}}
 	if err := db.AddFigures(t.Context(), activity.Batch{Seal: 1, Exchanged: facts}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.write.ExecContext(t.Context(), `INSERT INTO exchanged (seal, newest, facts) WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= $1) SELECT i, $2, X'' FROM n`,
+	_, err = db.Write.ExecContext(t.Context(), `INSERT INTO exchanged (seal, newest, facts) WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= $1) SELECT i, $2, X'' FROM n`,
 		mostSeals+10, identity.OrderedAt(now))
 	if err == nil {
-		_, err = db.write.ExecContext(t.Context(), `UPDATE counters SET number = $1 WHERE name = 'activity'`, mostSeals+11)
+		_, err = db.Write.ExecContext(t.Context(), `UPDATE counters SET number = $1 WHERE name = 'activity'`, mostSeals+11)
 	}
 	if err != nil {
 		t.Fatal(err)

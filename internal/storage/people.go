@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var (
@@ -25,19 +26,19 @@ const signInTries = 3
 
 const selectPerson = `SELECT body, version, derived FROM people WHERE id = $1`
 
-func scanPerson(row row) (directory.Person, error) {
+func scanPerson(row sqldb.Row) (directory.Person, error) {
 	p, _, err := scanDerived(row)
 	return p, err
 }
 
 // scanDerived also tells whether what is derived from the row is that of its version.
-func scanDerived(row row) (p directory.Person, current bool, err error) {
+func scanDerived(row sqldb.Row) (p directory.Person, current bool, err error) {
 	var derived int64
 	p, err = scanOne(row, &derived)
 	return p, derived == p.Version, err
 }
 
-func scanOne(row row, derived *int64) (directory.Person, error) {
+func scanOne(row sqldb.Row, derived *int64) (directory.Person, error) {
 	var p directory.Person
 	var body string
 	var version int64
@@ -45,7 +46,7 @@ func scanOne(row row, derived *int64) (directory.Person, error) {
 		if errors.Is(err, sql.ErrNoRows) {
 			return p, directory.ErrPersonNotFound
 		}
-		return p, translate(err)
+		return p, sqldb.Translate(err)
 	}
 	if err := json.Unmarshal([]byte(body), &p); err != nil {
 		return p, fmt.Errorf("decode person: %w", err)
@@ -56,9 +57,9 @@ func scanOne(row row, derived *int64) (directory.Person, error) {
 
 // Person implements directory.Store.
 func (db *DB) Person(ctx context.Context, id string) (directory.Person, error) {
-	p, err := scanPerson(db.read.QueryRowContext(ctx, selectPerson, id))
+	p, err := scanPerson(db.Read.QueryRowContext(ctx, selectPerson, id))
 	if err == nil {
-		err = withGroups(ctx, db.read, &p)
+		err = withGroups(ctx, db.Read, &p)
 	}
 	return p, err
 }
@@ -67,9 +68,9 @@ const selectByIdentity = `SELECT p.body, p.version, p.derived FROM identities i 
 
 // PersonByIdentity implements directory.Store.
 func (db *DB) PersonByIdentity(ctx context.Context, connection, subject string) (directory.Person, error) {
-	p, err := scanPerson(db.read.QueryRowContext(ctx, selectByIdentity, connection, subject))
+	p, err := scanPerson(db.Read.QueryRowContext(ctx, selectByIdentity, connection, subject))
 	if err == nil {
-		err = withGroups(ctx, db.read, &p)
+		err = withGroups(ctx, db.Read, &p)
 	}
 	return p, err
 }
@@ -78,11 +79,11 @@ func (db *DB) PersonByIdentity(ctx context.Context, connection, subject string) 
 func (db *DB) SignIn(ctx context.Context, key directory.Key, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	for try := 1; ; try++ {
 		p, err := db.signIn(ctx, key, change)
-		if _, raced := isDuplicate(err); raced && try < signInTries {
+		if _, raced := sqldb.IsDuplicate(err); raced && try < signInTries {
 			continue
 		}
 		if err == nil {
-			err = withGroups(ctx, db.read, &p)
+			err = withGroups(ctx, db.Read, &p)
 		}
 		return p, err
 	}
@@ -90,14 +91,14 @@ func (db *DB) SignIn(ctx context.Context, key directory.Key, change func(*direct
 
 func (db *DB) signIn(ctx context.Context, key directory.Key, change func(*directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	var next directory.Person
-	err := db.change(ctx, func(t *tx) error {
-		named, err := t.recordOf(ctx, key)
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
+		named, err := recordOf(ctx, t, key)
 		if err != nil {
 			return err
 		}
-		old, current, err := t.owner(ctx, key.Connection, key.Subject)
+		old, current, err := owner(ctx, t, key.Connection, key.Subject)
 		if err == nil {
-			old, current, err = t.adopt(ctx, named, key, old, current)
+			old, current, err = adopt(ctx, t, named, key, old, current)
 		}
 		if err != nil {
 			return err
@@ -106,26 +107,26 @@ func (db *DB) signIn(ctx context.Context, key directory.Key, change func(*direct
 		if next, events, err = change(old); err != nil {
 			return err
 		}
-		t.tell(events...)
+		t.Tell(events...)
 		if old != nil {
-			return t.updatePerson(ctx, old, current, &next)
+			return updatePerson(ctx, t, old, current, &next)
 		}
-		return t.insertPerson(ctx, &next)
+		return insertPerson(ctx, t, &next)
 	})
 	return next, err
 }
 
 // owner returns the person who owns the upstream subject, nil for nobody, and
 // whether what is derived from them is current.
-func (t *tx) owner(ctx context.Context, connection, subject string) (*directory.Person, bool, error) {
-	p, current, err := scanDerived(t.QueryRowContext(ctx, selectByIdentity+t.forUpdate(), connection, subject))
+func owner(ctx context.Context, t *sqldb.Tx, connection, subject string) (*directory.Person, bool, error) {
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectByIdentity+t.ForUpdate(), connection, subject))
 	if errors.Is(err, directory.ErrPersonNotFound) {
 		return nil, false, nil
 	}
 	return &p, current, err
 }
 
-func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
+func insertPerson(ctx context.Context, t *sqldb.Tx, p *directory.Person) error {
 	ownGroups(p)
 	p.Version = 1
 	body, err := json.Marshal(p)
@@ -133,26 +134,26 @@ func (t *tx) insertPerson(ctx context.Context, p *directory.Person) error {
 		return fmt.Errorf("encode person: %w", err)
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO people (id, body, disabled, version, folded, updated, derived) VALUES ($1, $2, $3, 1, $4, $5, 1)`,
-		p.ID, string(body), p.Disabled, folded(p), micros(p.Updated))
+		p.ID, string(body), p.Disabled, folded(p), sqldb.Micros(p.Updated))
 	if err != nil {
 		return err
 	}
-	if err := t.saveIdentities(ctx, p, ``); err != nil {
+	if err := saveIdentities(ctx, t, p, ``); err != nil {
 		return err
 	}
-	if err := t.keepPerson(ctx, &directory.Person{}, p); err != nil {
+	if err := keepPerson(ctx, t, &directory.Person{}, p); err != nil {
 		return err
 	}
-	return t.derive(ctx, &directory.Person{}, p)
+	return derive(ctx, t, &directory.Person{}, p)
 }
 
 // updatePerson replaces old, of which current tells whether what is derived from it
 // is that of its version.
-func (t *tx) updatePerson(ctx context.Context, old *directory.Person, current bool, p *directory.Person) error {
+func updatePerson(ctx context.Context, t *sqldb.Tx, old *directory.Person, current bool, p *directory.Person) error {
 	ownGroups(p)
 	p.Version++
 	if !current { // who wrote the row may not have known of assignments
-		if err := t.reassign(ctx, p); err != nil {
+		if err := reassign(ctx, t, p); err != nil {
 			return err
 		}
 	}
@@ -161,30 +162,30 @@ func (t *tx) updatePerson(ctx context.Context, old *directory.Person, current bo
 		return fmt.Errorf("encode person: %w", err)
 	}
 	_, err = t.ExecContext(ctx, `UPDATE people SET body = $2, disabled = $3, version = $4, folded = $5, updated = $6, derived = $4 WHERE id = $1`,
-		p.ID, string(body), p.Disabled, p.Version, folded(p), micros(p.Updated))
+		p.ID, string(body), p.Disabled, p.Version, folded(p), sqldb.Micros(p.Updated))
 	if err != nil {
 		return err
 	}
 	// Rows that are there stay as they are: a sign-in that waits for one of them
 	// would find it gone and take the person for a new one.
-	if err := t.saveIdentities(ctx, p, ` ON CONFLICT DO NOTHING`); err != nil {
+	if err := saveIdentities(ctx, t, p, ` ON CONFLICT DO NOTHING`); err != nil {
 		return err
 	}
-	if err := t.keepPerson(ctx, old, p); err != nil {
+	if err := keepPerson(ctx, t, old, p); err != nil {
 		return err
 	}
-	if err := t.rowMoved(ctx, old, p); err != nil {
+	if err := rowMoved(ctx, t, old, p); err != nil {
 		return err
 	}
 	if !current {
-		return t.deriveAnew(ctx, p)
+		return deriveAnew(ctx, t, p)
 	}
-	return t.derive(ctx, old, p)
+	return derive(ctx, t, old, p)
 }
 
 // saveIdentities adds the person's identities; conflict says what becomes of one
 // that is there.
-func (t *tx) saveIdentities(ctx context.Context, p *directory.Person, conflict string) error {
+func saveIdentities(ctx context.Context, t *sqldb.Tx, p *directory.Person, conflict string) error {
 	for _, i := range p.Identities {
 		_, err := t.ExecContext(ctx, `INSERT INTO identities (connection, subject, person) VALUES ($1, $2, $3)`+conflict, i.Connection, i.Subject, p.ID)
 		if err != nil {
@@ -197,15 +198,15 @@ func (t *tx) saveIdentities(ctx context.Context, p *directory.Person, conflict s
 // UpdatePerson implements directory.Store.
 func (db *DB) UpdatePerson(ctx context.Context, id string, change func(directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
 	var next directory.Person
-	err := db.change(ctx, func(t *tx) (err error) {
-		next, err = t.changePerson(ctx, id, change)
+	err := db.Transact(ctx, func(t *sqldb.Tx) (err error) {
+		next, err = changePerson(ctx, t, id, change)
 		return err
 	})
 	return next, err
 }
 
-func (t *tx) changePerson(ctx context.Context, id string, change func(directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
-	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), id))
+func changePerson(ctx context.Context, t *sqldb.Tx, id string, change func(directory.Person) (directory.Person, []event.Event, error)) (directory.Person, error) {
+	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.ForUpdate(), id))
 	if err != nil {
 		return old, err
 	}
@@ -213,24 +214,24 @@ func (t *tx) changePerson(ctx context.Context, id string, change func(directory.
 	if err != nil {
 		return next, err
 	}
-	t.tell(events...)
+	t.Tell(events...)
 	if next.Disabled && !old.Disabled {
-		if err := t.endTokens(ctx, identity.Person(id)); err != nil {
+		if err := endTokens(ctx, t, identity.Person(id)); err != nil {
 			return next, err
 		}
 	}
-	return next, t.updatePerson(ctx, &old, current, &next)
+	return next, updatePerson(ctx, t, &old, current, &next)
 }
 
 // People implements directory.Store.
 func (db *DB) People(ctx context.Context, after string, limit int) ([]directory.Person, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) }, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (directory.Person, error) { return scanPeople(rows) }, `SELECT body, version FROM people WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
 
 // keepPerson keeps what was of a person that why they could do something rests on.
-func (t *tx) keepPerson(ctx context.Context, old, p *directory.Person) error {
-	if err := t.remember(ctx, turn{kind: pastPerson, ref: p.ID, before: personStateOf(old), after: personStateOf(p)}); err != nil {
+func keepPerson(ctx context.Context, t *sqldb.Tx, old, p *directory.Person) error {
+	if err := remember(ctx, t, turn{kind: pastPerson, ref: p.ID, before: personStateOf(old), after: personStateOf(p)}); err != nil {
 		return err
 	}
-	return t.rememberTold(ctx, old, p)
+	return rememberTold(ctx, t, old, p)
 }

@@ -7,26 +7,27 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // Progress tells how far the consequences of a revocation are, by the id of its event;
 // queue is that of the jobs which tell apps of the end of a session.
 func (db *DB) Progress(ctx context.Context, id, queue string) (p grant.Progress, err error) {
 	var state event.State
-	switch err = db.read.QueryRowContext(ctx, `SELECT state FROM outbox WHERE id = $1`, id).Scan(&state); {
+	switch err = db.Read.QueryRowContext(ctx, `SELECT state FROM outbox WHERE id = $1`, id).Scan(&state); {
 	case errors.Is(err, sql.ErrNoRows): // nobody waits for it, or it was done long ago
 		p.Queued = true
 	case err != nil:
-		return p, translate(err)
+		return p, sqldb.Translate(err)
 	default:
 		p.Queued = state != event.Waiting
 	}
-	if err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE ended <> 0 AND ended_by = $1`, id).Scan(&p.Sessions); err != nil {
-		return p, translate(err)
+	if err := db.Read.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE ended <> 0 AND ended_by = $1`, id).Scan(&p.Sessions); err != nil {
+		return p, sqldb.Translate(err)
 	}
 	// The keys of jobs begin with the session that ended, or with the event that took an
 	// app from somebody.
-	_, err = collect(ctx, db.read, func(rows *sql.Rows) (none struct{}, err error) {
+	_, err = sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (none struct{}, err error) {
 		var state event.State
 		var n int
 		err = rows.Scan(&state, &n)

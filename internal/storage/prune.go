@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // What has ended stays for a while: tombstones tell a replay from a guess, and
@@ -44,13 +45,13 @@ var prunings = []struct {
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	for _, p := range prunings {
 		for {
-			r, err := db.write.ExecContext(ctx, p.statement, micros(now.Add(-p.keep)), pruneBatch)
+			r, err := db.Write.ExecContext(ctx, p.statement, sqldb.Micros(now.Add(-p.keep)), sqldb.PruneBatch)
 			if err != nil {
-				return fmt.Errorf("prune %s: %w", p.what, translate(err))
+				return fmt.Errorf("prune %s: %w", p.what, sqldb.Translate(err))
 			}
 			n, err := r.RowsAffected()
 			if err != nil {
-				return fmt.Errorf("prune %s: %w", p.what, translate(err))
+				return fmt.Errorf("prune %s: %w", p.what, sqldb.Translate(err))
 			}
 			if n == 0 {
 				break

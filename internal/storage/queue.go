@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // Outbox returns the view of the database that the dispatcher claims events from.
@@ -28,12 +29,12 @@ type queue struct {
 // claim leases up to n due rows and returns what returning selects of them.
 func (q queue) claim(now time.Time, n int, lease time.Duration, returning string) (query string, args []any) {
 	skip := ""
-	if q.db.postgres() {
+	if q.db.Postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED`
 	}
 	return `UPDATE ` + q.table + ` SET due = $1, attempt = attempt + 1 WHERE id IN (
 		SELECT id FROM ` + q.table + ` WHERE state = 'waiting' AND due <= $2 ORDER BY due LIMIT $3` + skip + `)
-		RETURNING ` + returning, []any{micros(now.Add(lease)), micros(now), n}
+		RETURNING ` + returning, []any{sqldb.Micros(now.Add(lease)), sqldb.Micros(now), n}
 }
 
 // Finish implements event.Outbox and job.Store.
@@ -41,7 +42,7 @@ func (q queue) Finish(ctx context.Context, id string) error { return q.set(ctx, 
 
 // Retry implements event.Outbox and job.Store.
 func (q queue) Retry(ctx context.Context, id string, at time.Time, reason string) error {
-	return q.set(ctx, id, "waiting", micros(at), reason)
+	return q.set(ctx, id, "waiting", sqldb.Micros(at), reason)
 }
 
 // Bury implements event.Outbox and job.Store.
@@ -50,8 +51,8 @@ func (q queue) Bury(ctx context.Context, id, reason string) error {
 }
 
 func (q queue) set(ctx context.Context, id, state string, due int64, reason string) error {
-	_, err := q.db.write.ExecContext(ctx, `UPDATE `+q.table+` SET state = $2, due = $3, reason = $4 WHERE id = $1`, id, state, due, reason)
-	return translate(err)
+	_, err := q.db.Write.ExecContext(ctx, `UPDATE `+q.table+` SET state = $2, due = $3, reason = $4 WHERE id = $1`, id, state, due, reason)
+	return sqldb.Translate(err)
 }
 
 type outbox struct{ queue }
@@ -59,7 +60,7 @@ type outbox struct{ queue }
 // Claim implements event.Outbox.
 func (o outbox) Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]event.Delivery, error) {
 	query, args := o.claim(now, n, lease, `body, attempt`)
-	return collect(ctx, o.db.write, func(rows *sql.Rows) (event.Delivery, error) {
+	return sqldb.Collect(ctx, o.db.Write, func(rows *sql.Rows) (event.Delivery, error) {
 		var d event.Delivery
 		var body string
 		if err := rows.Scan(&body, &d.Attempt); err != nil {
@@ -75,30 +76,30 @@ func (o outbox) Claim(ctx context.Context, now time.Time, n int, lease time.Dura
 // Backlog implements event.Outbox.
 func (o outbox) Backlog(ctx context.Context, now time.Time) (waiting int, oldest time.Duration, err error) {
 	var first sql.NullInt64
-	err = o.db.read.QueryRowContext(ctx, `SELECT count(*), min(created) FROM outbox WHERE state = 'waiting'`).Scan(&waiting, &first)
+	err = o.db.Read.QueryRowContext(ctx, `SELECT count(*), min(created) FROM outbox WHERE state = 'waiting'`).Scan(&waiting, &first)
 	if first.Valid {
-		oldest = now.Sub(fromMicros(first.Int64))
+		oldest = now.Sub(sqldb.FromMicros(first.Int64))
 	}
-	return waiting, oldest, translate(err)
+	return waiting, oldest, sqldb.Translate(err)
 }
 
 type jobs struct{ queue }
 
 // Enqueue implements job.Store.
 func (j jobs) Enqueue(ctx context.Context, list []job.Job) error {
-	return j.db.change(ctx, func(t *tx) error { return t.enqueueJobs(ctx, list...) })
+	return j.db.Transact(ctx, func(t *sqldb.Tx) error { return enqueueJobs(ctx, t, list...) })
 }
 
 // enqueueJobs adds jobs in the transaction that they follow from.
-func (t *tx) enqueueJobs(ctx context.Context, list ...job.Job) error {
-	created := t.now()
+func enqueueJobs(ctx context.Context, t *sqldb.Tx, list ...job.Job) error {
+	created := t.Now()
 	for _, one := range list {
 		id := one.ID
 		if id == "" {
 			id = identity.NewOrderedID(created)
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO jobs (id, queue, dedup, payload, state, due, deadline, attempt, created) VALUES ($1, $2, $3, $4, 'waiting', $5, $6, 0, $7)
-			ON CONFLICT (queue, dedup) DO NOTHING`, id, one.Queue, one.Key, one.Payload, micros(one.RunAt), micros(one.Deadline), micros(created))
+			ON CONFLICT (queue, dedup) DO NOTHING`, id, one.Queue, one.Key, one.Payload, sqldb.Micros(one.RunAt), sqldb.Micros(one.Deadline), sqldb.Micros(created))
 		if err != nil {
 			return err
 		}
@@ -109,25 +110,25 @@ func (t *tx) enqueueJobs(ctx context.Context, list ...job.Job) error {
 // Claim implements job.Store.
 func (j jobs) Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]job.Job, error) {
 	query, args := j.claim(now, n, lease, `id, queue, dedup, payload, due, deadline, attempt, reason`)
-	return collect(ctx, j.db.write, func(rows *sql.Rows) (job.Job, error) {
+	return sqldb.Collect(ctx, j.db.Write, func(rows *sql.Rows) (job.Job, error) {
 		var one job.Job
 		var due, deadline int64
 		err := rows.Scan(&one.ID, &one.Queue, &one.Key, &one.Payload, &due, &deadline, &one.Attempt, &one.LastError)
-		one.RunAt, one.Deadline = fromMicros(due), fromMicros(deadline)
+		one.RunAt, one.Deadline = sqldb.FromMicros(due), sqldb.FromMicros(deadline)
 		return one, err
 	}, query, args...)
 }
 
 // Lease implements job.Store.
 func (j jobs) Lease(ctx context.Context, name, holder string, now time.Time, ttl time.Duration) (bool, error) {
-	r, err := j.db.write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+	r, err := j.db.Write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 		WHERE leases.holder = excluded.holder OR leases.until <= $4 OR leases.until > $5`,
 		// What lasts longer than a lease does was taken by a clock that was ahead.
-		name, holder, micros(now.Add(ttl)), micros(now), micros(now.Add(ttl+time.Minute)))
+		name, holder, sqldb.Micros(now.Add(ttl)), sqldb.Micros(now), sqldb.Micros(now.Add(ttl+time.Minute)))
 	if err != nil {
-		return false, translate(err)
+		return false, sqldb.Translate(err)
 	}
 	n, err := r.RowsAffected()
-	return n == 1, translate(err)
+	return n == 1, sqldb.Translate(err)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // OutboxQueue returns the outbox as people look after it.
@@ -41,23 +42,23 @@ func stateOf(state, reason string) event.State {
 }
 
 // queueWhere returns the conditions of a list, whose order is that of the ids.
-func queueWhere(id string, state event.State, after string) (*where, error) {
-	var w where
+func queueWhere(id string, state event.State, after string) (*sqldb.Where, error) {
+	var w sqldb.Where
 	if id != "" {
-		w.add(`id = ?`, id)
+		w.Add(`id = ?`, id)
 		return &w, nil
 	}
 	condition, ok := states[state]
 	if !ok {
 		return nil, event.ErrState
 	}
-	w.add(condition)
+	w.Add(condition)
 	if after != "" {
-		parts, ok := decodeCursor(after, "id", 1)
+		parts, ok := sqldb.ParseCursor(after, "id", 1)
 		if !ok {
 			return nil, event.ErrCursor
 		}
-		w.add(`id > ?`, parts[0])
+		w.Add(`id > ?`, parts[0])
 	}
 	return &w, nil
 }
@@ -68,24 +69,24 @@ func (o outbox) SearchQueue(ctx context.Context, q event.QueueQuery) (events []e
 	if err != nil {
 		return nil, "", err
 	}
-	limit := pageOf(q.Limit)
-	events, err = listing(ctx, o.db, func(rows *sql.Rows) (event.Queued, error) {
+	limit := sqldb.Limit(q.Limit)
+	events, err = sqldb.List(ctx, o.db.DB, func(rows *sql.Rows) (event.Queued, error) {
 		var e event.Queued
 		var body, state string
 		var due, created int64
 		if err := rows.Scan(&body, &state, &e.Attempts, &e.Reason, &due, &created); err != nil {
 			return e, err
 		}
-		e.State, e.Due, e.Created = stateOf(state, e.Reason), fromMicros(due), fromMicros(created)
+		e.State, e.Due, e.Created = stateOf(state, e.Reason), sqldb.FromMicros(due), sqldb.FromMicros(created)
 		if err := json.Unmarshal([]byte(body), &e.Event); err != nil {
 			return e, fmt.Errorf("decode event: %w", err)
 		}
 		return e, nil
-	}, `SELECT body, state, attempt, reason, due, created FROM outbox`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.args...)
+	}, `SELECT body, state, attempt, reason, due, created FROM outbox`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	events, next = page(events, limit, func(last event.Queued) string { return encodeCursor("id", last.Event.ID) })
+	events, next = sqldb.Page(events, limit, func(last event.Queued) string { return sqldb.Cursor("id", last.Event.ID) })
 	return events, next, nil
 }
 
@@ -96,29 +97,29 @@ func (j jobs) SearchJobs(ctx context.Context, q job.Query) (list []job.Queued, n
 		return nil, "", err
 	}
 	if q.Queue != "" {
-		w.add(`queue || '' = ?`, q.Queue) // the order is that of another index
+		w.Add(`queue || '' = ?`, q.Queue) // the order is that of another index
 	}
-	limit := pageOf(q.Limit)
-	list, err = listing(ctx, j.db, func(rows *sql.Rows) (job.Queued, error) {
+	limit := sqldb.Limit(q.Limit)
+	list, err = sqldb.List(ctx, j.db.DB, func(rows *sql.Rows) (job.Queued, error) {
 		var one job.Queued
 		var state string
 		var due, deadline, created int64
 		err := rows.Scan(&one.ID, &one.Queue, &one.Key, &state, &one.Attempts, &one.Reason, &due, &deadline, &created)
 		one.State = stateOf(state, one.Reason)
-		one.Due, one.Deadline, one.Created = fromMicros(due), fromMicros(deadline), fromMicros(created)
+		one.Due, one.Deadline, one.Created = sqldb.FromMicros(due), sqldb.FromMicros(deadline), sqldb.FromMicros(created)
 		return one, err
-	}, `SELECT id, queue, dedup, state, attempt, reason, due, deadline, created FROM jobs`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.args...)
+	}, `SELECT id, queue, dedup, state, attempt, reason, due, deadline, created FROM jobs`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	list, next = page(list, limit, func(last job.Queued) string { return encodeCursor("id", last.ID) })
+	list, next = sqldb.Page(list, limit, func(last job.Queued) string { return sqldb.Cursor("id", last.ID) })
 	return list, next, nil
 }
 
 // QueueBacklog implements event.Queue and job.Queue.
 func (q queue) QueueBacklog(ctx context.Context) (event.Backlog, error) {
 	var b event.Backlog
-	_, err := listing(ctx, q.db, func(rows *sql.Rows) (none struct{}, err error) {
+	_, err := sqldb.List(ctx, q.db.DB, func(rows *sql.Rows) (none struct{}, err error) {
 		var state string
 		var retried bool
 		var n, oldest int64
@@ -133,7 +134,7 @@ func (q queue) QueueBacklog(ctx context.Context) (event.Backlog, error) {
 		default:
 			b.Waiting = n
 		}
-		if at := fromMicros(oldest); state == "waiting" && !at.IsZero() && (b.Oldest.IsZero() || at.Before(b.Oldest)) {
+		if at := sqldb.FromMicros(oldest); state == "waiting" && !at.IsZero() && (b.Oldest.IsZero() || at.Before(b.Oldest)) {
 			b.Oldest = at
 		}
 		return none, nil
@@ -143,9 +144,9 @@ func (q queue) QueueBacklog(ctx context.Context) (event.Backlog, error) {
 
 // settle changes a row that is not settled, and writes the event that tells of it.
 func (q queue) settle(ctx context.Context, id string, told event.Event, set string, values ...any) error {
-	return q.db.change(ctx, func(t *tx) error {
+	return q.db.Transact(ctx, func(t *sqldb.Tx) error {
 		var state, reason string
-		err := t.QueryRowContext(ctx, `SELECT state, reason FROM `+q.table+` WHERE id = $1`+t.forUpdate(), id).Scan(&state, &reason)
+		err := t.QueryRowContext(ctx, `SELECT state, reason FROM `+q.table+` WHERE id = $1`+t.ForUpdate(), id).Scan(&state, &reason)
 		if errors.Is(err, sql.ErrNoRows) {
 			return event.ErrQueuedNotFound
 		}
@@ -155,7 +156,7 @@ func (q queue) settle(ctx context.Context, id string, told event.Event, set stri
 		if state != "waiting" && state != "buried" {
 			return event.ErrQueuedDone
 		}
-		t.tell(told.With("state", string(stateOf(state, reason)), "reason", reason))
+		t.Tell(told.With("state", string(stateOf(state, reason)), "reason", reason))
 		_, err = t.ExecContext(ctx, `UPDATE `+q.table+` SET `+set+` WHERE id = $1`, append([]any{id}, values...)...)
 		return err
 	})
@@ -163,13 +164,13 @@ func (q queue) settle(ctx context.Context, id string, told event.Event, set stri
 
 // Again implements event.Queue.
 func (o outbox) Again(ctx context.Context, id string, now time.Time, told event.Event) error {
-	return o.settle(ctx, id, told, `state = 'waiting', due = $2, attempt = 0`, micros(now))
+	return o.settle(ctx, id, told, `state = 'waiting', due = $2, attempt = 0`, sqldb.Micros(now))
 }
 
 // Again implements job.Queue.
 func (j jobs) Again(ctx context.Context, id string, now, deadline time.Time, told event.Event) error {
 	return j.settle(ctx, id, told, `state = 'waiting', due = $2, attempt = 0, deadline = CASE WHEN deadline < $3 THEN $3 ELSE deadline END`,
-		micros(now), micros(deadline))
+		sqldb.Micros(now), sqldb.Micros(deadline))
 }
 
 // Drop implements event.Queue and job.Queue.

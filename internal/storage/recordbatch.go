@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ record.Batcher = Records{}
@@ -27,14 +28,14 @@ const createTries = 3
 func (db Records) Create(ctx context.Context, connection string, all []record.New) ([]record.Made, error) {
 	for try := 1; ; try++ {
 		made := make([]record.Made, len(all))
-		err := db.change(ctx, func(t *tx) error {
-			if err := t.isHalted(ctx, connection); err != nil {
+		err := db.Transact(ctx, func(t *sqldb.Tx) error {
+			if err := isHalted(ctx, t, connection); err != nil {
 				return err
 			}
 			b := batch{t: t, connection: connection, all: all, made: made}
 			return b.run(ctx)
 		})
-		if _, raced := isDuplicate(err); raced && try < createTries {
+		if _, raced := sqldb.IsDuplicate(err); raced && try < createTries {
 			continue
 		}
 		if err == nil {
@@ -57,17 +58,17 @@ const firstLook = 500
 // records are made.
 func (db Records) grown(ctx context.Context, n int) {
 	made, seen := db.growth.made.Add(int64(n)), db.growth.seen.Load()
-	if !db.postgres() || made < max(2*seen, firstLook) || !db.growth.seen.CompareAndSwap(seen, made) {
+	if !db.Postgres() || made < max(2*seen, firstLook) || !db.growth.seen.CompareAndSwap(seen, made) {
 		return
 	}
-	if _, err := db.write.ExecContext(context.WithoutCancel(ctx), `ANALYZE record_users, record_groups, record_members, record_values`); err != nil {
-		db.log().WarnContext(ctx, "PostgreSQL does not know yet how much was pushed", slog.Any("error", err))
+	if _, err := db.Write.ExecContext(context.WithoutCancel(ctx), `ANALYZE record_users, record_groups, record_members, record_values`); err != nil {
+		db.Log().WarnContext(ctx, "PostgreSQL does not know yet how much was pushed", slog.Any("error", err))
 	}
 }
 
 // batch is a Create under way.
 type batch struct {
-	t          *tx
+	t          *sqldb.Tx
 	connection string
 	all        []record.New
 	made       []record.Made
@@ -101,8 +102,8 @@ func (b *batch) run(ctx context.Context) error {
 func (b *batch) createGroup(ctx context.Context, i int) error {
 	n, m := b.all[i], &b.made[i]
 	var err error
-	m.Err, err = b.t.attempt(ctx, func() (err error) {
-		m.Group, m.Existed, err = b.t.createGroup(ctx, n.Operation, *n.Group, n.Members)
+	m.Err, err = b.t.Attempt(ctx, func() (err error) {
+		m.Group, m.Existed, err = createGroup(ctx, b.t, n.Operation, *n.Group, n.Members)
 		return err
 	}, record.ErrTaken, record.ErrNesting, record.ErrProtected)
 	return err
@@ -165,11 +166,11 @@ func (b *batch) add(op record.Operation, u record.User) error {
 	}
 	left := int64(0)
 	if !u.Active {
-		left = micros(op.Time)
+		left = sqldb.Micros(op.Time)
 		b.absences = append(b.absences, absence(op, u.ID))
 	}
 	b.users = append(b.users, []any{
-		u.ID, u.Connection, u.Person, []byte(u.ExternalID), u.UserName, nameKey(u.UserName), u.Active, string(body), micros(u.Created), micros(u.Updated), left, 1,
+		u.ID, u.Connection, u.Person, []byte(u.ExternalID), u.UserName, nameKey(u.UserName), u.Active, string(body), sqldb.Micros(u.Created), sqldb.Micros(u.Updated), left, 1,
 	})
 	b.values = valueRows(b.values, b.connection, u.ID, userValues(u))
 	row, err := operationRow(record.Outcome{Operation: op, Status: 201, Resource: "User/" + u.ID, Changed: true})
@@ -179,7 +180,7 @@ func (b *batch) add(op record.Operation, u record.User) error {
 	b.operations = append(b.operations, row)
 	b.arrivals = append(b.arrivals, arrival{id: u.ID, external: u.ExternalID, person: u.Person, kind: record.KindUser})
 	b.last = op
-	b.t.tell(op.Provisioned(u))
+	b.t.Tell(op.Provisioned(u))
 	return nil
 }
 
@@ -193,7 +194,7 @@ func (b *batch) newPerson(u record.User, op record.Operation) error {
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
 	}
-	b.people = append(b.people, []any{p.ID, string(body), false, 1, folded(&p), micros(p.Updated), 1})
+	b.people = append(b.people, []any{p.ID, string(body), false, 1, folded(&p), sqldb.Micros(p.Updated), 1})
 	for _, w := range wordsOf(&p) {
 		b.derived.words = append(b.derived.words, []any{[]byte(w), p.ID})
 	}
@@ -203,10 +204,10 @@ func (b *batch) newPerson(u record.User, op record.Operation) error {
 // ownPerson gives a record to who signed in with its external id before it came, or
 // whose record of the same external id was deleted.
 func (b *batch) ownPerson(ctx context.Context, u record.User, op record.Operation) error {
-	if err := b.t.mayTouch(ctx, op, u.Person); err != nil {
+	if err := mayTouch(ctx, b.t, op, u.Person); err != nil {
 		return err
 	}
-	return b.t.updateRecorded(ctx, u.Person, func(p *directory.Person) {
+	return updateRecorded(ctx, b.t, u.Person, func(p *directory.Person) {
 		kept := p.Records[:0]
 		for _, r := range p.Records {
 			if r.Connection != u.Connection || r.Active {
@@ -232,17 +233,17 @@ func (b *batch) write(ctx context.Context) error {
 		{insertValue, ``, b.values},
 		{insertOperation, onOperation, b.operations},
 	} {
-		if err := b.t.insertRows(ctx, of.insert, of.rest, of.rows); err != nil {
+		if err := b.t.InsertRows(ctx, of.insert, of.rest, of.rows); err != nil {
 			return err
 		}
 	}
-	if err := b.t.absent(ctx, b.absences); err != nil {
+	if err := absent(ctx, b.t, b.absences); err != nil {
 		return err
 	}
-	if err := b.t.saveDerived(ctx, &b.derived); err != nil {
+	if err := saveDerived(ctx, b.t, &b.derived); err != nil {
 		return err
 	}
-	return b.t.arrived(ctx, b.last, b.arrivals)
+	return arrived(ctx, b.t, b.last, b.arrivals)
 }
 
 // knownUsers are the users that a connection has, by what is unique of them, and whose
@@ -263,7 +264,7 @@ func (k *knownUsers) add(u record.User) {
 // look finds what there is of the users to be made.
 func (b *batch) look(ctx context.Context, all []record.New) (*knownUsers, error) {
 	k := &knownUsers{names: map[string]string{}, externals: map[string]string{}, person: map[string]string{}, fresh: map[string]record.User{}}
-	for part := range slices.Chunk(all, mostValues) {
+	for part := range slices.Chunk(all, sqldb.MostValues) {
 		var names, externals []string
 		for _, n := range part {
 			names = append(names, string(nameKey(n.User.UserName)))
@@ -285,15 +286,15 @@ func (b *batch) look(ctx context.Context, all []record.New) (*knownUsers, error)
 
 func (b *batch) lookNames(ctx context.Context, k *knownUsers, names []string) error {
 	args := []any{b.connection}
-	for _, n := range padded(names) {
+	for _, n := range sqldb.Padded(names) {
 		args = append(args, []byte(n))
 	}
-	_, err := collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
+	_, err := sqldb.Collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
 		var key, id string
 		err := rows.Scan(&key, &id)
 		k.names[key] = id
 		return struct{}{}, err
-	}, `SELECT name_key, id FROM record_users WHERE connection = $1 AND deleted = 0 AND name_key IN (`+numbered(2, len(args)-1)+`)`, args...)
+	}, `SELECT name_key, id FROM record_users WHERE connection = $1 AND deleted = 0 AND name_key IN (`+sqldb.Numbered(2, len(args)-1)+`)`, args...)
 	return err
 }
 
@@ -301,7 +302,7 @@ func (b *batch) lookNames(ctx context.Context, k *knownUsers, names []string) er
 // had a record of it, the last one who had.
 func (b *batch) lookExternals(ctx context.Context, k *knownUsers, externals []string) error {
 	args := []any{b.connection}
-	wanted := padded(externals)
+	wanted := sqldb.Padded(externals)
 	for _, e := range wanted {
 		args = append(args, []byte(e))
 	}
@@ -309,7 +310,7 @@ func (b *batch) lookExternals(ctx context.Context, k *knownUsers, externals []st
 		args = append(args, e)
 	}
 	n := len(wanted)
-	_, err := collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
+	_, err := sqldb.Collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
 		var external []byte
 		var subject, id, person string
 		var deleted int64
@@ -324,9 +325,9 @@ func (b *batch) lookExternals(ctx context.Context, k *knownUsers, externals []st
 			k.person[string(external)] = person
 		}
 		return struct{}{}, err
-	}, `SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND external_id IN (`+numbered(2, n)+`)
-		UNION ALL SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted <> 0 AND external_id IN (`+numbered(2, n)+`)
-		UNION ALL SELECT NULL, subject, '', person, 0 FROM identities WHERE connection = $1 AND subject IN (`+numbered(2+n, n)+`) ORDER BY 5 DESC`, args...)
+	}, `SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND external_id IN (`+sqldb.Numbered(2, n)+`)
+		UNION ALL SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted <> 0 AND external_id IN (`+sqldb.Numbered(2, n)+`)
+		UNION ALL SELECT NULL, subject, '', person, 0 FROM identities WHERE connection = $1 AND subject IN (`+sqldb.Numbered(2+n, n)+`) ORDER BY 5 DESC`, args...)
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ record.Store = Records{}
@@ -30,7 +31,7 @@ func scanSCIMToken(scan func(...any) error) (record.Token, error) {
 		return t, fmt.Errorf("decode SCIM token: %w", err)
 	}
 	if used > 0 {
-		t.LastUsed = fromMicros(used)
+		t.LastUsed = sqldb.FromMicros(used)
 	}
 	return t, nil
 }
@@ -43,50 +44,50 @@ func (db Records) CreateToken(ctx context.Context, n record.Token, now time.Time
 	if err != nil {
 		return fmt.Errorf("encode SCIM token: %w", err)
 	}
-	return db.change(ctx, func(t *tx) error {
-		if err := t.lockCounter(ctx, "scim-tokens/"+n.Connection); err != nil {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		if err := lockCounter(ctx, t, "scim-tokens/"+n.Connection); err != nil {
 			return err
 		}
-		all, err := collect(ctx, t, func(rows *sql.Rows) (record.Token, error) { return scanSCIMToken(rows.Scan) }, selectSCIMTokens, n.Connection)
+		all, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (record.Token, error) { return scanSCIMToken(rows.Scan) }, selectSCIMTokens, n.Connection)
 		if err != nil {
 			return err
 		}
 		if good := slices.DeleteFunc(all, func(t record.Token) bool { return !now.Before(t.Expires) }); len(good) >= record.MaxTokens {
 			return record.ErrTokenLimit
 		}
-		t.tell(events...)
+		t.Tell(events...)
 		_, err = t.ExecContext(ctx, `INSERT INTO record_tokens (id, connection, hash, body, created) VALUES ($1, $2, $3, $4, $5)`,
-			n.ID, n.Connection, n.Hash, string(body), micros(n.Created))
+			n.ID, n.Connection, n.Hash, string(body), sqldb.Micros(n.Created))
 		return err
 	})
 }
 
 // Tokens implements record.TokenStore.
 func (db Records) Tokens(ctx context.Context, connection string) ([]record.Token, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (record.Token, error) { return scanSCIMToken(rows.Scan) }, selectSCIMTokens, connection)
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (record.Token, error) { return scanSCIMToken(rows.Scan) }, selectSCIMTokens, connection)
 }
 
 // Token implements record.TokenStore.
 func (db Records) Token(ctx context.Context, hash []byte) (record.Token, error) {
-	t, err := scanSCIMToken(db.read.QueryRowContext(ctx, `SELECT body, hash, last_used FROM record_tokens WHERE hash = $1`, hash).Scan)
+	t, err := scanSCIMToken(db.Read.QueryRowContext(ctx, `SELECT body, hash, last_used FROM record_tokens WHERE hash = $1`, hash).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, record.ErrTokenNotFound
 	}
-	return t, translate(err)
+	return t, sqldb.Translate(err)
 }
 
 // RevokeToken implements record.TokenStore.
 func (db Records) RevokeToken(ctx context.Context, connection, id string, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
-		return oneRow(record.ErrTokenNotFound)(t.ExecContext(ctx, `DELETE FROM record_tokens WHERE connection = $1 AND id = $2`, connection, id))
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
+		return sqldb.OneRow(record.ErrTokenNotFound)(t.ExecContext(ctx, `DELETE FROM record_tokens WHERE connection = $1 AND id = $2`, connection, id))
 	})
 }
 
 // TouchToken implements record.TokenStore.
 func (db Records) TouchToken(ctx context.Context, id string, at time.Time) error {
-	_, err := db.write.ExecContext(ctx, `UPDATE record_tokens SET last_used = $2 WHERE id = $1 AND last_used < $2`, id, micros(at))
-	return translate(err)
+	_, err := db.Write.ExecContext(ctx, `UPDATE record_tokens SET last_used = $2 WHERE id = $1 AND last_used < $2`, id, sqldb.Micros(at))
+	return sqldb.Translate(err)
 }
 
 // SaveOutcomes implements record.OperationStore.
@@ -98,7 +99,7 @@ func (db Records) SaveOutcomes(ctx context.Context, all []record.Outcome) error 
 			return err
 		}
 	}
-	return db.change(ctx, func(t *tx) error { return t.insertRows(ctx, insertOperation, ` ON CONFLICT DO NOTHING`, rows) })
+	return db.Transact(ctx, func(t *sqldb.Tx) error { return t.InsertRows(ctx, insertOperation, ` ON CONFLICT DO NOTHING`, rows) })
 }
 
 func scanOutcome(scan func(...any) error) (o record.Outcome, err error) {
@@ -118,17 +119,17 @@ func (db Records) Outcomes(ctx context.Context, connection, after string, limit 
 	if after != "" {
 		query, args = query+` AND id < $2`, append(args, after)
 	}
-	return collect(ctx, db.read, func(rows *sql.Rows) (record.Outcome, error) { return scanOutcome(rows.Scan) },
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (record.Outcome, error) { return scanOutcome(rows.Scan) },
 		query+` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(args)+1), append(args, limit)...)
 }
 
 // Outcome implements record.OperationStore.
 func (db Records) Outcome(ctx context.Context, id string) (record.Outcome, error) {
-	o, err := scanOutcome(db.read.QueryRowContext(ctx, `SELECT body FROM record_operations WHERE id = $1`, id).Scan)
+	o, err := scanOutcome(db.Read.QueryRowContext(ctx, `SELECT body FROM record_operations WHERE id = $1`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, record.ErrNoOperation
 	}
-	return o, translate(err)
+	return o, sqldb.Translate(err)
 }
 
 const selectState = `SELECT connection, halted_by, ` + guardColumns + ` FROM record_guards`
@@ -136,105 +137,105 @@ const selectState = `SELECT connection, halted_by, ` + guardColumns + ` FROM rec
 func scanState(scan func(...any) error) (s record.State, err error) {
 	var g guard
 	g, err = scanGuard(func(to ...any) error { return scan(append([]any{&s.Connection, &s.By}, to...)...) })
-	s.Halted, s.OpenUntil, s.Began = fromMicros(g.halted), fromMicros(g.openUntil), fromMicros(g.began)
+	s.Halted, s.OpenUntil, s.Began = sqldb.FromMicros(g.halted), sqldb.FromMicros(g.openUntil), sqldb.FromMicros(g.began)
 	s.People, s.Members, s.PeopleGone, s.MembersGone = g.people, g.members, g.peopleGone, g.membersGone
 	return s, err
 }
 
 // State implements record.GuardStore.
 func (db Records) State(ctx context.Context, connection string) (record.State, error) {
-	s, err := scanState(db.read.QueryRowContext(ctx, selectState+` WHERE connection = $1`, connection).Scan)
+	s, err := scanState(db.Read.QueryRowContext(ctx, selectState+` WHERE connection = $1`, connection).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.State{Connection: connection}, nil
 	}
-	return s, translate(err)
+	return s, sqldb.Translate(err)
 }
 
 // Halted implements record.GuardStore.
 func (db Records) Halted(ctx context.Context) ([]record.State, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (record.State, error) { return scanState(rows.Scan) }, selectState+` WHERE halted <> 0 ORDER BY connection`)
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (record.State, error) { return scanState(rows.Scan) }, selectState+` WHERE halted <> 0 ORDER BY connection`)
 }
 
 // Halt implements record.GuardStore.
 func (db Records) Halt(ctx context.Context, connection string, at time.Time, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		by := ""
 		if len(events) > 0 {
 			by = events[0].Data["operation"]
 		}
 		r, err := t.ExecContext(ctx, `INSERT INTO record_guards (connection, halted, halted_by, began) VALUES ($1, $2, $3, $2)
 			ON CONFLICT (connection) DO UPDATE SET halted = excluded.halted, halted_by = excluded.halted_by,
-			began = CASE WHEN record_guards.began = 0 THEN excluded.began ELSE record_guards.began END WHERE record_guards.halted = 0`, connection, micros(at), by)
+			began = CASE WHEN record_guards.began = 0 THEN excluded.began ELSE record_guards.began END WHERE record_guards.halted = 0`, connection, sqldb.Micros(at), by)
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		t.tell(events...)
+		t.Tell(events...)
 		return nil
 	})
 }
 
 // Resume implements record.GuardStore.
 func (db Records) Resume(ctx context.Context, connection string, openUntil time.Time, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
-		return oneRow(record.ErrNotHalted)(t.ExecContext(ctx, `UPDATE record_guards SET halted = 0, halted_by = '', open_until = $2, began = 0 WHERE connection = $1 AND halted <> 0`,
-			connection, micros(openUntil)))
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
+		return sqldb.OneRow(record.ErrNotHalted)(t.ExecContext(ctx, `UPDATE record_guards SET halted = 0, halted_by = '', open_until = $2, began = 0 WHERE connection = $1 AND halted <> 0`,
+			connection, sqldb.Micros(openUntil)))
 	})
 }
 
 // Undo implements record.GuardStore.
 func (db Records) Undo(ctx context.Context, op record.Operation, connection string, since time.Time, limit int) (n int, err error) {
-	err = db.change(ctx, func(t *tx) error {
-		gone, err := collect(ctx, t, func(rows *sql.Rows) (record.User, error) { return scanUser(rows.Scan) }, `SELECT `+userColumns+` FROM record_users r
+	err = db.Transact(ctx, func(t *sqldb.Tx) error {
+		gone, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (record.User, error) { return scanUser(rows.Scan) }, `SELECT `+userColumns+` FROM record_users r
 			WHERE r.connection = $1 AND r.left_at <> 0 AND r.left_at >= $2 AND NOT r.active AND (r.deleted = 0 OR NOT EXISTS (
 				SELECT 1 FROM record_users o WHERE o.connection = r.connection AND o.deleted = 0 AND (o.name_key = r.name_key OR length(r.external_id) > 0 AND o.external_id = r.external_id)))
-			ORDER BY r.id LIMIT $3`+t.forUpdate(), connection, micros(since), limit)
+			ORDER BY r.id LIMIT $3`+t.ForUpdate(), connection, sqldb.Micros(since), limit)
 		if err != nil {
 			return err
 		}
 		for _, u := range gone {
-			if err := t.bringBack(ctx, op, u); err != nil {
+			if err := bringBack(ctx, t, op, u); err != nil {
 				return err
 			}
 		}
 		if n = len(gone); n < limit {
-			err = t.reopen(ctx, op, connection, since)
+			err = reopen(ctx, t, op, connection, since)
 		}
-		t.tell(op.Undone(n))
+		t.Tell(op.Undone(n))
 		return err
 	})
 	return n, err
 }
 
 // bringBack makes a user active again who left, or was deleted.
-func (t *tx) bringBack(ctx context.Context, op record.Operation, u record.User) error {
-	_, err := t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = 0, left_at = 0, updated = $3, version = version + 1 WHERE id = $1`, u.ID, true, micros(op.Time))
+func bringBack(ctx context.Context, t *sqldb.Tx, op record.Operation, u record.User) error {
+	_, err := t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = 0, left_at = 0, updated = $3, version = version + 1 WHERE id = $1`, u.ID, true, sqldb.Micros(op.Time))
 	if err == nil {
-		err = t.insertValues(ctx, u.Connection, u.ID, userValues(u))
+		err = insertValues(ctx, t, u.Connection, u.ID, userValues(u))
 	}
 	if err == nil {
-		_, err = t.ExecContext(ctx, `UPDATE record_absences SET until = $2, closed = $3 WHERE record = $1 AND until = 0`, u.ID, micros(op.Time), op.ID)
+		_, err = t.ExecContext(ctx, `UPDATE record_absences SET until = $2, closed = $3 WHERE record = $1 AND until = 0`, u.ID, sqldb.Micros(op.Time), op.ID)
 	}
 	if err != nil {
 		return err
 	}
-	t.tell(op.Returned(u))
-	return t.updateRecorded(ctx, u.Person, func(p *directory.Person) {
+	t.Tell(op.Returned(u))
+	return updateRecorded(ctx, t, u.Person, func(p *directory.Person) {
 		setRecord(p, directory.Record{Connection: u.Connection, ID: u.ID, Active: true})
 		p.Updated = op.Time
 	})
 }
 
 // reopen makes members of those again whose memberships were closed since a time.
-func (t *tx) reopen(ctx context.Context, op record.Operation, connection string, since time.Time) error {
-	if err := t.operation(ctx, op, ""); err != nil {
+func reopen(ctx context.Context, t *sqldb.Tx, op record.Operation, connection string, since time.Time) error {
+	if err := operation(ctx, t, op, ""); err != nil {
 		return err
 	}
 	type back struct{ group, person string }
-	all, err := collect(ctx, t, func(rows *sql.Rows) (b back, err error) {
+	all, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (b back, err error) {
 		err = rows.Scan(&b.group, &b.person)
 		return b, err
 	}, `INSERT INTO record_members (group_id, member, since, opened, connection, kind, person, pending)
@@ -242,7 +243,7 @@ func (t *tx) reopen(ctx context.Context, op record.Operation, connection string,
 		JOIN record_groups g ON g.id = m.group_id AND g.deleted = 0
 		WHERE m.connection = $1 AND m.until >= $2 AND m.until <> 0 AND (m.kind <> 'user' OR EXISTS (SELECT 1 FROM record_users u WHERE u.id = m.member AND u.deleted = 0))
 		AND (m.kind <> 'group' OR EXISTS (SELECT 1 FROM record_groups o WHERE o.id = m.member AND o.deleted = 0)) AND NOT m.pending
-		ON CONFLICT DO NOTHING RETURNING group_id, person`, connection, micros(since), micros(op.Time), op.ID)
+		ON CONFLICT DO NOTHING RETURNING group_id, person`, connection, sqldb.Micros(since), sqldb.Micros(op.Time), op.ID)
 	if err != nil {
 		return err
 	}
@@ -253,9 +254,9 @@ func (t *tx) reopen(ctx context.Context, op record.Operation, connection string,
 		}
 	}
 	for _, group := range slices.Sorted(maps.Keys(counts)) {
-		_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, micros(op.Time))
+		_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, sqldb.Micros(op.Time))
 		if err == nil {
-			err = t.countMembers(ctx, op, group, counts[group])
+			err = countMembers(ctx, t, op, group, counts[group])
 		}
 		if err != nil {
 			return err
@@ -266,10 +267,10 @@ func (t *tx) reopen(ctx context.Context, op record.Operation, connection string,
 
 // Protect implements record.GuardStore.
 func (db Records) Protect(ctx context.Context, what identity.Ref, on bool, at time.Time, events []event.Event) error {
-	return db.change(ctx, func(t *tx) (err error) {
-		t.tell(events...)
+	return db.Transact(ctx, func(t *sqldb.Tx) (err error) {
+		t.Tell(events...)
 		if on {
-			_, err = t.ExecContext(ctx, `INSERT INTO record_protected (kind, ref, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, string(what.Kind), what.ID, micros(at))
+			_, err = t.ExecContext(ctx, `INSERT INTO record_protected (kind, ref, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, string(what.Kind), what.ID, sqldb.Micros(at))
 		} else {
 			_, err = t.ExecContext(ctx, `DELETE FROM record_protected WHERE kind = $1 AND ref = $2`, string(what.Kind), what.ID)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // A filter becomes conditions on the rows of one connection, of the table that is
@@ -77,8 +78,8 @@ func (k kindOfRecord) column(p filter.Path) (column, bool) {
 
 // compiler turns a filter into conditions.
 type compiler struct {
-	*where
-	db         *DB
+	*sqldb.Where
+	db         *sqldb.DB
 	kind       kindOfRecord
 	connection string
 	cost       int
@@ -94,7 +95,7 @@ func (c *compiler) filter(e filter.Expr) error {
 	if c.fault == nil && c.cost > mostCost {
 		c.fault = record.ErrCost.At("filter")
 	}
-	c.add(text)
+	c.Add(text)
 	return c.fault
 }
 
@@ -141,7 +142,7 @@ func (c *compiler) present(p filter.Path, element string) string {
 		return `1 = 1`
 	case c.isMembers(p):
 		c.cost += costScan
-		return `r.id IN (SELECT ` + c.kind.own + ` FROM record_members WHERE ` + c.bind(`connection = ?`, c.connection) + ` AND until = 0)`
+		return `r.id IN (SELECT ` + c.kind.own + ` FROM record_members WHERE ` + c.Bind(`connection = ?`, c.connection) + ` AND until = 0)`
 	case p.URN == "" && reserved[p.Attribute]:
 		return c.refuse()
 	}
@@ -172,7 +173,7 @@ func (c *compiler) compare(e filter.Compare, element string) string {
 			return c.refuse()
 		}
 		c.cost += costIndexed
-		return `r.id IN (SELECT ` + c.kind.own + ` FROM record_members WHERE ` + c.bind(`connection = ? AND `+c.kind.other+` = ?`, c.connection, e.Value.Text) + ` AND until = 0)`
+		return `r.id IN (SELECT ` + c.kind.own + ` FROM record_members WHERE ` + c.Bind(`connection = ? AND `+c.kind.other+` = ?`, c.connection, e.Value.Text) + ` AND until = 0)`
 	}
 	if e.Path == (filter.Path{Attribute: "meta", Sub: "resourceType"}) && e.Op == filter.Eq {
 		return constant(e.Value.Text == c.kind.name)
@@ -202,9 +203,9 @@ func (c *compiler) value(path, condition string, cost int, element string) strin
 	c.cost += cost
 	if element != "" {
 		return `EXISTS (SELECT 1 FROM record_values v WHERE v.record = ` + element + `.record AND v.element = ` + element + `.element AND ` +
-			c.bind(`v.path = ?`, c.kind.prefix+path) + condition + `)`
+			c.Bind(`v.path = ?`, c.kind.prefix+path) + condition + `)`
 	}
-	return `r.id IN (SELECT v.record FROM record_values v WHERE ` + c.bind(`v.connection = ? AND v.path = ?`, c.connection, c.kind.prefix+path) + condition + `)`
+	return `r.id IN (SELECT v.record FROM record_values v WHERE ` + c.Bind(`v.connection = ? AND v.path = ?`, c.connection, c.kind.prefix+path) + condition + `)`
 }
 
 // within is that one element meets all. The rows to begin with are those that an index
@@ -232,7 +233,7 @@ func (c *compiler) within(e filter.Within) string {
 	} else {
 		c.cost += costIndexed
 	}
-	text := `r.id IN (SELECT e.record FROM record_values e WHERE ` + c.bind(`e.connection = ? AND e.path = ?`, c.connection, c.kind.prefix+path) + condition
+	text := `r.id IN (SELECT e.record FROM record_values e WHERE ` + c.Bind(`e.connection = ? AND e.path = ?`, c.connection, c.kind.prefix+path) + condition
 	cost := c.cost
 	for i, x := range rest {
 		if i != first {
@@ -283,26 +284,26 @@ func (c *compiler) text(op filter.Op, key, index string, with []byte) string {
 	switch op {
 	case filter.Eq:
 		if len(with) < indexed || key == index {
-			return c.bind(index+` = ?`, with)
+			return c.Bind(index+` = ?`, with)
 		}
-		return c.bind(index+` = ? AND `+key+` = ?`, with[:indexed], with)
+		return c.Bind(index+` = ? AND `+key+` = ?`, with[:indexed], with)
 	case filter.Sw:
 		if len(with) == 0 {
 			return `1 = 1`
 		}
 		begins := with[:min(len(with), indexed)]
-		condition := c.bind(index+` >= ?`, begins)
+		condition := c.Bind(index+` >= ?`, begins)
 		if after, ok := behind(begins); ok {
-			condition += c.bind(` AND `+index+` < ?`, after)
+			condition += c.Bind(` AND `+index+` < ?`, after)
 		}
-		return condition + c.bind(` AND substr(`+key+`, 1, `+length+`) = ?`, with)
+		return condition + c.Bind(` AND substr(`+key+`, 1, `+length+`) = ?`, with)
 	case filter.Ew:
-		return c.bind(`length(`+key+`) >= `+length+` AND substr(`+key+`, length(`+key+`) - `+length+` + 1) = ?`, with)
+		return c.Bind(`length(`+key+`) >= `+length+` AND substr(`+key+`, length(`+key+`) - `+length+` + 1) = ?`, with)
 	case filter.Co:
-		if c.db.postgres() {
-			return c.bind(`position(? IN `+key+`) > 0`, with)
+		if c.db.Postgres() {
+			return c.Bind(`position(? IN `+key+`) > 0`, with)
 		}
-		return c.bind(`instr(`+key+`, ?) > 0`, with)
+		return c.Bind(`instr(`+key+`, ?) > 0`, with)
 	case filter.Gt, filter.Ge, filter.Lt, filter.Le:
 		return c.order(op, key, with)
 	case filter.Ne:
@@ -329,7 +330,7 @@ func (c *compiler) order(op filter.Op, key string, with any) string {
 	if !ok {
 		return c.refuse()
 	}
-	return c.bind(key+sign, with)
+	return c.Bind(key+sign, with)
 }
 
 func (c *compiler) compareColumn(col column, e filter.Compare) string {
@@ -343,11 +344,11 @@ func (c *compiler) compareColumn(col column, e filter.Compare) string {
 	case col.as == exactColumn && e.Value.Kind == filter.Text:
 		return `(length(` + col.name + `) > 0 AND ` + c.text(e.Op, col.name, col.name, []byte(e.Value.Text)) + `)`
 	case col.as == textColumn && e.Value.Kind == filter.Text && e.Op == filter.Eq:
-		return c.bind(col.name+` = ?`, e.Value.Text)
+		return c.Bind(col.name+` = ?`, e.Value.Text)
 	case col.as == flagColumn && e.Value.Kind == filter.Bool && e.Op == filter.Eq:
-		return c.bind(col.name+` = ?`, e.Value.Bool)
+		return c.Bind(col.name+` = ?`, e.Value.Bool)
 	case col.as == timeColumn && e.Value.Kind == filter.Time:
-		return c.order(e.Op, col.name, micros(e.Value.Time))
+		return c.order(e.Op, col.name, sqldb.Micros(e.Value.Time))
 	}
 	return c.refuse()
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ record.GroupStore = Records{}
@@ -24,7 +25,7 @@ func scanGroupRecord(scan func(...any) error, also ...any) (record.Group, error)
 	if err != nil {
 		return g, err
 	}
-	g.ExternalID, g.Created, g.Updated = string(external), fromMicros(created), fromMicros(updated)
+	g.ExternalID, g.Created, g.Updated = string(external), sqldb.FromMicros(created), sqldb.FromMicros(updated)
 	if err := json.Unmarshal([]byte(body), &g.Attributes); err != nil {
 		return g, fmt.Errorf("decode group: %w", err)
 	}
@@ -35,7 +36,7 @@ const selectGroupRecord = `SELECT ` + groupRecord + ` FROM record_groups r WHERE
 
 // Group implements record.GroupStore.
 func (db Records) Group(ctx context.Context, connection, id string) (record.Group, error) {
-	g, err := scanGroupRecord(db.read.QueryRowContext(ctx, selectGroupRecord, id, connection).Scan)
+	g, err := scanGroupRecord(db.Read.QueryRowContext(ctx, selectGroupRecord, id, connection).Scan)
 	return g, missingGroup(err)
 }
 
@@ -43,7 +44,7 @@ func missingGroup(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.ErrGroupNotFound
 	}
-	return translate(err)
+	return sqldb.Translate(err)
 }
 
 // CreateGroup implements record.GroupStore.
@@ -57,8 +58,8 @@ func (db Records) CreateGroup(ctx context.Context, op record.Operation, g record
 
 // createGroup makes one group within a transaction. A fault of record is the group's
 // own, any other error the transaction's.
-func (t *tx) createGroup(ctx context.Context, op record.Operation, g record.Group, members []record.Member) (record.Group, bool, error) {
-	found, err := t.resolve(ctx, op.Connection, members)
+func createGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, g record.Group, members []record.Member) (record.Group, bool, error) {
+	found, err := resolve(ctx, t, op.Connection, members)
 	if err != nil {
 		return g, false, err
 	}
@@ -67,41 +68,41 @@ func (t *tx) createGroup(ctx context.Context, op record.Operation, g record.Grou
 	if err != nil {
 		return g, false, fmt.Errorf("encode group: %w", err)
 	}
-	there, err := t.sameGroup(ctx, g)
+	there, err := sameGroup(ctx, t, g)
 	if err != nil {
 		return g, false, err
 	}
 	if there.ID != "" {
-		same, err := t.isSame(ctx, there, g, string(body), found)
+		same, err := isSame(ctx, t, there, g, string(body), found)
 		if err == nil && !same {
 			err = takenBy(there, g)
 		}
 		return there, same, err
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO record_groups (id, connection, external_id, display, display_key, body, created, updated, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)`, g.ID, g.Connection, []byte(g.ExternalID), g.DisplayName, nameKey(g.DisplayName), string(body), micros(g.Created))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)`, g.ID, g.Connection, []byte(g.ExternalID), g.DisplayName, nameKey(g.DisplayName), string(body), sqldb.Micros(g.Created))
 	if err == nil {
-		err = t.insertValues(ctx, op.Connection, g.ID, groupValues(g))
+		err = insertValues(ctx, t, op.Connection, g.ID, groupValues(g))
 	}
 	if err == nil {
-		err = t.showGroup(ctx, g)
+		err = showGroup(ctx, t, g)
 	}
 	if err == nil {
-		err = t.operation(ctx, op, "Group/"+g.ID)
+		err = operation(ctx, t, op, "Group/"+g.ID)
 	}
 	if err != nil {
 		return g, false, err
 	}
-	t.tell(op.GroupMade(g))
-	if err := t.arrived(ctx, op, []arrival{{id: g.ID, external: g.ExternalID, kind: record.KindGroup}}); err != nil {
+	t.Tell(op.GroupMade(g))
+	if err := arrived(ctx, t, op, []arrival{{id: g.ID, external: g.ExternalID, kind: record.KindGroup}}); err != nil {
 		return g, false, err
 	}
-	return g, false, t.addMembers(ctx, op, g.ID, found)
+	return g, false, addMembers(ctx, t, op, g.ID, found)
 }
 
 // sameGroup returns the group that has what is unique of g, without an id if none has:
 // the external id, or for a group without one the name among those without.
-func (t *tx) sameGroup(ctx context.Context, g record.Group) (record.Group, error) {
+func sameGroup(ctx context.Context, t *sqldb.Tx, g record.Group) (record.Group, error) {
 	query := `SELECT ` + groupRecord + ` FROM record_groups r WHERE r.connection = $1 AND r.deleted = 0 AND `
 	key := nameKey(g.DisplayName)
 	if g.ExternalID != "" {
@@ -125,7 +126,7 @@ func takenBy(there, g record.Group) error {
 }
 
 // isSame reports whether a group is as it would be made, down to its members.
-func (t *tx) isSame(ctx context.Context, there, g record.Group, body string, members []member) (bool, error) {
+func isSame(ctx context.Context, t *sqldb.Tx, there, g record.Group, body string, members []member) (bool, error) {
 	is, err := json.Marshal(there.Attributes)
 	if err != nil {
 		return false, fmt.Errorf("encode group: %w", err)
@@ -133,7 +134,7 @@ func (t *tx) isSame(ctx context.Context, there, g record.Group, body string, mem
 	if there.DisplayName != g.DisplayName || there.ExternalID != g.ExternalID || string(is) != body {
 		return false, nil
 	}
-	open, err := collect(ctx, t, scanID, `SELECT member FROM record_members WHERE group_id = $1 AND until = 0`, there.ID)
+	open, err := sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT member FROM record_members WHERE group_id = $1 AND until = 0`, there.ID)
 	wanted := make([]string, len(members))
 	for i, m := range members {
 		wanted[i] = m.id
@@ -146,22 +147,22 @@ func (t *tx) isSame(ctx context.Context, there, g record.Group, body string, mem
 // UpdateGroup implements record.GroupStore.
 func (db Records) UpdateGroup(ctx context.Context, op record.Operation, connection, id string, want record.Match, change record.GroupChange) (record.Group, error) {
 	var next record.Group
-	err := db.change(ctx, func(t *tx) (err error) {
-		next, err = t.changeGroup(ctx, op, connection, id, want, change)
+	err := db.Transact(ctx, func(t *sqldb.Tx) (err error) {
+		next, err = changeGroup(ctx, t, op, connection, id, want, change)
 		return err
 	})
 	return next, taken(err)
 }
 
-func (t *tx) changeGroup(ctx context.Context, op record.Operation, connection, id string, want record.Match, change record.GroupChange) (record.Group, error) {
-	if err := t.isHalted(ctx, connection); err != nil {
+func changeGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, connection, id string, want record.Match, change record.GroupChange) (record.Group, error) {
+	if err := isHalted(ctx, t, connection); err != nil {
 		return record.Group{}, err
 	}
-	add, err := t.resolve(ctx, connection, change.Members.Add) // before the group, by the order of locks
+	add, err := resolve(ctx, t, connection, change.Members.Add) // before the group, by the order of locks
 	if err != nil {
 		return record.Group{}, err
 	}
-	old, err := t.lockGroup(ctx, connection, id, want)
+	old, err := lockGroup(ctx, t, connection, id, want)
 	if err != nil {
 		return old, err
 	}
@@ -172,19 +173,19 @@ func (t *tx) changeGroup(ctx context.Context, op record.Operation, connection, i
 		}
 		next.ID, next.Connection, next.Created, next.Version = old.ID, old.Connection, old.Created, old.Version
 	}
-	moved, err := t.changeMembers(ctx, op, id, change.Members, add)
+	moved, err := changeMembers(ctx, t, op, id, change.Members, add)
 	if err != nil {
 		return next, err
 	}
-	renamed, err := t.updateGroup(ctx, op, old, &next, moved)
+	renamed, err := updateGroup(ctx, t, op, old, &next, moved)
 	if err != nil || !moved && !renamed {
 		return next, err
 	}
-	return next, t.operation(ctx, op, "Group/"+id)
+	return next, operation(ctx, t, op, "Group/"+id)
 }
 
-func (t *tx) lockGroup(ctx context.Context, connection, id string, want record.Match) (record.Group, error) {
-	g, err := scanGroupRecord(t.QueryRowContext(ctx, selectGroupRecord+t.forUpdate(), id, connection).Scan)
+func lockGroup(ctx context.Context, t *sqldb.Tx, connection, id string, want record.Match) (record.Group, error) {
+	g, err := scanGroupRecord(t.QueryRowContext(ctx, selectGroupRecord+t.ForUpdate(), id, connection).Scan)
 	if err != nil {
 		return g, missingGroup(err)
 	}
@@ -195,7 +196,7 @@ func (t *tx) lockGroup(ctx context.Context, connection, id string, want record.M
 }
 
 // updateGroup writes what differs of a group; touch says that its members do.
-func (t *tx) updateGroup(ctx context.Context, op record.Operation, old record.Group, next *record.Group, touch bool) (differs bool, err error) {
+func updateGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, old record.Group, next *record.Group, touch bool) (differs bool, err error) {
 	body, err := json.Marshal(next.Attributes)
 	if err != nil {
 		return false, fmt.Errorf("encode group: %w", err)
@@ -212,52 +213,52 @@ func (t *tx) updateGroup(ctx context.Context, op record.Operation, old record.Gr
 	next.Updated = op.Time
 	next.Version++
 	if !differs {
-		_, err := t.ExecContext(ctx, `UPDATE record_groups SET updated = $2, version = $3 WHERE id = $1`, next.ID, micros(next.Updated), next.Version)
+		_, err := t.ExecContext(ctx, `UPDATE record_groups SET updated = $2, version = $3 WHERE id = $1`, next.ID, sqldb.Micros(next.Updated), next.Version)
 		return false, err
 	}
-	if err := t.mayTouchGroup(ctx, op, next.ID); err != nil {
+	if err := mayTouchGroup(ctx, t, op, next.ID); err != nil {
 		return true, err
 	}
 	_, err = t.ExecContext(ctx, `UPDATE record_groups SET external_id = $2, display = $3, display_key = $4, body = $5, updated = $6, version = $7 WHERE id = $1`,
-		next.ID, []byte(next.ExternalID), next.DisplayName, nameKey(next.DisplayName), string(body), micros(next.Updated), next.Version)
+		next.ID, []byte(next.ExternalID), next.DisplayName, nameKey(next.DisplayName), string(body), sqldb.Micros(next.Updated), next.Version)
 	if err == nil {
-		err = t.revalue(ctx, op.Connection, next.ID, groupValues(old), groupValues(*next))
+		err = revalue(ctx, t, op.Connection, next.ID, groupValues(old), groupValues(*next))
 	}
 	if err == nil && next.DisplayName != old.DisplayName {
-		err = t.showGroup(ctx, *next)
+		err = showGroup(ctx, t, *next)
 	}
-	t.tell(op.GroupChanged(*next))
+	t.Tell(op.GroupChanged(*next))
 	return true, err
 }
 
 // showGroup writes what lists show of a group.
-func (t *tx) showGroup(ctx context.Context, g record.Group) error {
+func showGroup(ctx context.Context, t *sqldb.Tx, g record.Group) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO upstream_groups (connection, group_id, display, folded, words, first_seen, last_seen) VALUES ($1, $2, $3, $4, $5, $6, $6)
 		ON CONFLICT (connection, group_id) DO UPDATE SET display = excluded.display, folded = excluded.folded, words = excluded.words, last_seen = excluded.last_seen`,
-		g.Connection, g.ID, cut(g.DisplayName, maxFolded), cut(fold(g.DisplayName), maxFolded), groupWords(g.DisplayName+" "+g.ID), hour(g.Updated))
+		g.Connection, g.ID, sqldb.Cut(g.DisplayName, sqldb.MaxFolded), sqldb.Cut(sqldb.Fold(g.DisplayName), sqldb.MaxFolded), groupWords(g.DisplayName+" "+g.ID), hour(g.Updated))
 	return err
 }
 
 // DeleteGroup implements record.GroupStore.
 func (db Records) DeleteGroup(ctx context.Context, op record.Operation, connection, id string, want record.Match) error {
-	return db.change(ctx, func(t *tx) error {
-		if err := t.isHalted(ctx, connection); err != nil {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		if err := isHalted(ctx, t, connection); err != nil {
 			return err
 		}
-		g, err := t.lockGroup(ctx, connection, id, want)
+		g, err := lockGroup(ctx, t, connection, id, want)
 		if err != nil {
 			return err
 		}
-		if err := t.mayTouchGroup(ctx, op, id); err != nil {
+		if err := mayTouchGroup(ctx, t, op, id); err != nil {
 			return err
 		}
-		if _, err = t.changeMembers(ctx, op, id, record.Members{Replace: true}, nil); err != nil {
+		if _, err = changeMembers(ctx, t, op, id, record.Members{Replace: true}, nil); err != nil {
 			return err
 		}
-		if err := t.closeAll(ctx, op, id); err != nil {
+		if err := closeAll(ctx, t, op, id); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `UPDATE record_groups SET deleted = $2, updated = $2, version = version + 1 WHERE id = $1`, id, micros(op.Time))
+		_, err = t.ExecContext(ctx, `UPDATE record_groups SET deleted = $2, updated = $2, version = version + 1 WHERE id = $1`, id, sqldb.Micros(op.Time))
 		if err == nil {
 			_, err = t.ExecContext(ctx, `DELETE FROM record_values WHERE record = $1`, id)
 		}
@@ -266,9 +267,9 @@ func (db Records) DeleteGroup(ctx context.Context, op record.Operation, connecti
 				SELECT 1 FROM group_mappings m WHERE m.connection = $1 AND m.group_id = $2)`, connection, id)
 		}
 		if err == nil {
-			err = t.operation(ctx, op, "Group/"+id)
+			err = operation(ctx, t, op, "Group/"+id)
 		}
-		t.tell(op.GroupDeleted(g))
+		t.Tell(op.GroupDeleted(g))
 		return err
 	})
 }

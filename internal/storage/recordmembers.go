@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ record.MemberStore = Records{}
@@ -35,7 +36,7 @@ var lookups = []struct {
 
 // resolve finds what members are, each once, in the order of their ids. Nobody removes
 // them until the transaction ends.
-func (t *tx) resolve(ctx context.Context, connection string, members []record.Member) ([]member, error) {
+func resolve(ctx context.Context, t *sqldb.Tx, connection string, members []record.Member) ([]member, error) {
 	left := make([]string, 0, len(members))
 	for _, m := range members {
 		left = append(left, m.Value)
@@ -44,8 +45,8 @@ func (t *tx) resolve(ctx context.Context, connection string, members []record.Me
 	left = slices.Compact(left)
 	var found []member
 	for _, by := range lookups {
-		for part := range slices.Chunk(slices.Clone(left), mostValues) {
-			known, err := t.lookup(ctx, connection, by.query, by.exact, part)
+		for part := range slices.Chunk(slices.Clone(left), sqldb.MostValues) {
+			known, err := lookup(ctx, t, connection, by.query, by.exact, part)
 			if err != nil {
 				return nil, err
 			}
@@ -69,9 +70,9 @@ type known struct {
 	member
 }
 
-func (t *tx) lookup(ctx context.Context, connection, query string, exact bool, values []string) ([]known, error) {
+func lookup(ctx context.Context, t *sqldb.Tx, connection, query string, exact bool, values []string) ([]known, error) {
 	args := []any{connection}
-	for _, v := range padded(values) {
+	for _, v := range sqldb.Padded(values) {
 		if exact {
 			args = append(args, []byte(v))
 		} else {
@@ -79,45 +80,45 @@ func (t *tx) lookup(ctx context.Context, connection, query string, exact bool, v
 		}
 	}
 	lock := `) ORDER BY id`
-	if t.postgres() {
+	if t.Postgres() {
 		lock += ` FOR SHARE`
 	}
-	return collect(ctx, t, func(rows *sql.Rows) (k known, err error) {
+	return sqldb.Collect(ctx, t, func(rows *sql.Rows) (k known, err error) {
 		err = rows.Scan(&k.value, &k.id, &k.kind, &k.person)
 		return k, err
-	}, query+numbered(2, len(args)-1)+lock, args...)
+	}, query+sqldb.Numbered(2, len(args)-1)+lock, args...)
 }
 
 // changeMembers changes a group's members as sets and reports whether any differ. add
 // are the resolved ones of change.Add.
-func (t *tx) changeMembers(ctx context.Context, op record.Operation, group string, change record.Members, add []member) (bool, error) {
+func changeMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, change record.Members, add []member) (bool, error) {
 	if change.IsZero() {
 		return false, nil
 	}
-	remove, err := t.removals(ctx, op.Connection, group, change, add)
+	remove, err := removals(ctx, t, op.Connection, group, change, add)
 	if err != nil {
 		return false, err
 	}
-	removed, err := t.removeMembers(ctx, op, group, remove)
+	removed, err := removeMembers(ctx, t, op, group, remove)
 	if err != nil {
 		return false, err
 	}
-	added, err := t.insertMembers(ctx, op, group, add)
+	added, err := insertMembers(ctx, t, op, group, add)
 	if err != nil {
 		return false, err
 	}
 	if n := people(removed); n > 0 {
-		if err := t.gone(ctx, op, 0, n); err != nil {
+		if err := gone(ctx, t, op, 0, n); err != nil {
 			return false, err
 		}
 	}
-	return len(removed)+len(added) > 0, t.membersChanged(ctx, op, group, added, removed)
+	return len(removed)+len(added) > 0, membersChanged(ctx, t, op, group, added, removed)
 }
 
 // removals are the ids, or pending values, of the members that go.
-func (t *tx) removals(ctx context.Context, connection, group string, change record.Members, add []member) ([]string, error) {
+func removals(ctx context.Context, t *sqldb.Tx, connection, group string, change record.Members, add []member) ([]string, error) {
 	if !change.Replace {
-		resolved, err := t.resolve(ctx, connection, change.Remove)
+		resolved, err := resolve(ctx, t, connection, change.Remove)
 		ids := make([]string, 0, len(resolved)+len(change.Remove))
 		for _, m := range resolved {
 			ids = append(ids, m.id)
@@ -128,7 +129,7 @@ func (t *tx) removals(ctx context.Context, connection, group string, change reco
 		slices.Sort(ids)
 		return slices.Compact(ids), err
 	}
-	open, err := collect(ctx, t, scanID, `SELECT member FROM record_members WHERE group_id = $1 AND until = 0`, group)
+	open, err := sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT member FROM record_members WHERE group_id = $1 AND until = 0`, group)
 	stays := make(map[string]bool, len(add))
 	for _, m := range add {
 		stays[m.id] = true
@@ -136,15 +137,15 @@ func (t *tx) removals(ctx context.Context, connection, group string, change reco
 	return slices.DeleteFunc(open, func(id string) bool { return stays[id] }), err
 }
 
-func (t *tx) removeMembers(ctx context.Context, op record.Operation, group string, ids []string) ([]member, error) {
+func removeMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, ids []string) ([]member, error) {
 	var removed []member
-	for part := range slices.Chunk(ids, mostValues) {
-		args := []any{group, micros(op.Time), op.ID}
-		for _, id := range padded(part) {
+	for part := range slices.Chunk(ids, sqldb.MostValues) {
+		args := []any{group, sqldb.Micros(op.Time), op.ID}
+		for _, id := range sqldb.Padded(part) {
 			args = append(args, id)
 		}
-		some, err := collect(ctx, t, scanMember, `UPDATE record_members SET until = $2, closed = $3 WHERE group_id = $1 AND until = 0 AND member IN (`+
-			numbered(4, len(args)-3)+`) RETURNING member, kind, person, pending`, args...)
+		some, err := sqldb.Collect(ctx, t, scanMember, `UPDATE record_members SET until = $2, closed = $3 WHERE group_id = $1 AND until = 0 AND member IN (`+
+			sqldb.Numbered(4, len(args)-3)+`) RETURNING member, kind, person, pending`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -159,29 +160,29 @@ func scanMember(rows *sql.Rows) (m member, err error) {
 }
 
 // addMembers adds members to a group that was made in this transaction.
-func (t *tx) addMembers(ctx context.Context, op record.Operation, group string, members []member) error {
-	added, err := t.insertMembers(ctx, op, group, members)
+func addMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, members []member) error {
+	added, err := insertMembers(ctx, t, op, group, members)
 	if err != nil {
 		return err
 	}
-	return t.membersChanged(ctx, op, group, added, nil)
+	return membersChanged(ctx, t, op, group, added, nil)
 }
 
 // insertMembers adds those who are not there and returns them.
-func (t *tx) insertMembers(ctx context.Context, op record.Operation, group string, members []member) ([]member, error) {
-	if err := t.nests(ctx, op.Connection, group, members); err != nil {
+func insertMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, members []member) ([]member, error) {
+	if err := nests(ctx, t, op.Connection, group, members); err != nil {
 		return nil, err
 	}
 	var added []member
 	for len(members) > 0 {
-		part := members[:min(1<<(bits.Len(uint(len(members)))-1), mostRows)]
+		part := members[:min(1<<(bits.Len(uint(len(members)))-1), sqldb.MostRows)]
 		members = members[len(part):]
 		args := make([]any, 0, memberColumns*len(part))
 		for _, m := range part {
-			args = append(args, group, m.id, micros(op.Time), op.ID, op.Connection, string(m.kind), m.person, m.pending)
+			args = append(args, group, m.id, sqldb.Micros(op.Time), op.ID, op.Connection, string(m.kind), m.person, m.pending)
 		}
-		some, err := collect(ctx, t, scanMember, `INSERT INTO record_members (group_id, member, since, opened, connection, kind, person, pending) VALUES `+
-			t.marks(len(part), memberColumns)+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
+		some, err := sqldb.Collect(ctx, t, scanMember, `INSERT INTO record_members (group_id, member, since, opened, connection, kind, person, pending) VALUES `+
+			t.Marks(len(part), memberColumns)+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -193,18 +194,18 @@ func (t *tx) insertMembers(ctx context.Context, op record.Operation, group strin
 const memberColumns = 8
 
 // membersChanged does what changed members mean: they are counted and told of.
-func (t *tx) membersChanged(ctx context.Context, op record.Operation, group string, added, removed []member) error {
+func membersChanged(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, added, removed []member) error {
 	if len(added)+len(removed) == 0 {
 		return nil
 	}
-	if err := t.mayTouchGroup(ctx, op, group); err != nil {
+	if err := mayTouchGroup(ctx, t, op, group); err != nil {
 		return err
 	}
-	if err := t.countMembers(ctx, op, group, people(added)-people(removed)); err != nil {
+	if err := countMembers(ctx, t, op, group, people(added)-people(removed)); err != nil {
 		return err
 	}
-	t.tell(op.MembersChanged(group, ids(added), ids(removed)))
-	return t.membersLost(ctx, op, group, removed)
+	t.Tell(op.MembersChanged(group, ids(added), ids(removed)))
+	return membersLost(ctx, t, op, group, removed)
 }
 
 func people(members []member) (n int64) {
@@ -225,28 +226,28 @@ func ids(members []member) []string {
 }
 
 // countMembers changes how many members lists show of a group.
-func (t *tx) countMembers(ctx context.Context, op record.Operation, group string, by int64) error {
+func countMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, by int64) error {
 	_, err := t.ExecContext(ctx, `UPDATE upstream_groups SET members = members + $3, last_seen = CASE WHEN last_seen < $4 THEN $4 ELSE last_seen END
 		WHERE connection = $1 AND group_id = $2`, op.Connection, group, by, hour(op.Time))
 	return err
 }
 
-func hour(t time.Time) int64 { return micros(t.Truncate(time.Hour)) }
+func hour(t time.Time) int64 { return sqldb.Micros(t.Truncate(time.Hour)) }
 
 // closeAll closes the memberships of who or what is removed.
-func (t *tx) closeAll(ctx context.Context, op record.Operation, id string) error {
-	in, err := collect(ctx, t, scanID, `SELECT group_id FROM record_members WHERE member = $1 AND until = 0 ORDER BY group_id`, id)
+func closeAll(ctx context.Context, t *sqldb.Tx, op record.Operation, id string) error {
+	in, err := sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT group_id FROM record_members WHERE member = $1 AND until = 0 ORDER BY group_id`, id)
 	if err != nil {
 		return err
 	}
 	for _, group := range in {
-		_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, micros(op.Time))
+		_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, sqldb.Micros(op.Time))
 		if err != nil {
 			return err
 		}
-		removed, err := t.removeMembers(ctx, op, group, []string{id})
+		removed, err := removeMembers(ctx, t, op, group, []string{id})
 		if err == nil {
-			err = t.membersChanged(ctx, op, group, nil, removed)
+			err = membersChanged(ctx, t, op, group, nil, removed)
 		}
 		if err != nil {
 			return err
@@ -262,7 +263,7 @@ type arrival struct {
 }
 
 // arrived makes members of those who waited for what arrives.
-func (t *tx) arrived(ctx context.Context, op record.Operation, all []arrival) error {
+func arrived(ctx context.Context, t *sqldb.Tx, op record.Operation, all []arrival) error {
 	by := map[string]arrival{}
 	var values []string
 	for _, a := range all {
@@ -273,20 +274,20 @@ func (t *tx) arrived(ctx context.Context, op record.Operation, all []arrival) er
 		}
 	}
 	type waits struct{ group, value string }
-	for part := range slices.Chunk(values, mostValues) {
+	for part := range slices.Chunk(values, sqldb.MostValues) {
 		args := []any{op.Connection}
-		for _, v := range padded(part) {
+		for _, v := range sqldb.Padded(part) {
 			args = append(args, v)
 		}
-		found, err := collect(ctx, t, func(rows *sql.Rows) (w waits, err error) {
+		found, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (w waits, err error) {
 			err = rows.Scan(&w.group, &w.value)
 			return w, err
-		}, `SELECT group_id, member FROM record_members WHERE connection = $1 AND pending AND until = 0 AND member IN (`+numbered(2, len(args)-1)+`) ORDER BY group_id, member`, args...)
+		}, `SELECT group_id, member FROM record_members WHERE connection = $1 AND pending AND until = 0 AND member IN (`+sqldb.Numbered(2, len(args)-1)+`) ORDER BY group_id, member`, args...)
 		if err != nil {
 			return err
 		}
 		for _, w := range found {
-			if err := t.settle(ctx, op, w.group, w.value, by[w.value]); err != nil {
+			if err := settle(ctx, t, op, w.group, w.value, by[w.value]); err != nil {
 				return err
 			}
 		}
@@ -295,15 +296,15 @@ func (t *tx) arrived(ctx context.Context, op record.Operation, all []arrival) er
 }
 
 // settle turns a pending member into a member.
-func (t *tx) settle(ctx context.Context, op record.Operation, group, value string, a arrival) error {
-	_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, micros(op.Time))
+func settle(ctx context.Context, t *sqldb.Tx, op record.Operation, group, value string, a arrival) error {
+	_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, sqldb.Micros(op.Time))
 	if err != nil {
 		return err
 	}
-	if _, err := t.removeMembers(ctx, op, group, []string{value}); err != nil {
+	if _, err := removeMembers(ctx, t, op, group, []string{value}); err != nil {
 		return err
 	}
-	return t.addMembers(ctx, op, group, []member{{id: a.id, person: a.person, kind: a.kind}})
+	return addMembers(ctx, t, op, group, []member{{id: a.id, person: a.person, kind: a.kind}})
 }
 
 // Walks along groups within groups: up from one, and down from one, each with how deep.
@@ -316,7 +317,7 @@ const (
 
 // nests refuses members that are groups which the group is in, or too deep ones. Two
 // changes of what is within what wait for each other.
-func (t *tx) nests(ctx context.Context, connection, group string, members []member) error {
+func nests(ctx context.Context, t *sqldb.Tx, connection, group string, members []member) error {
 	var inner []string
 	for _, m := range members {
 		if m.kind == record.KindGroup {
@@ -326,11 +327,11 @@ func (t *tx) nests(ctx context.Context, connection, group string, members []memb
 	if len(inner) == 0 {
 		return nil
 	}
-	if err := t.lockCounter(ctx, "nesting/"+connection); err != nil {
+	if err := lockCounter(ctx, t, "nesting/"+connection); err != nil {
 		return err
 	}
 	above := 0
-	outer, err := collect(ctx, t, func(rows *sql.Rows) (id string, err error) {
+	outer, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (id string, err error) {
 		var depth int
 		err = rows.Scan(&id, &depth)
 		above = max(above, depth)
@@ -352,7 +353,7 @@ func (t *tx) nests(ctx context.Context, connection, group string, members []memb
 }
 
 // lockCounter makes those who lock the same name wait for each other.
-func (t *tx) lockCounter(ctx context.Context, name string) error {
+func lockCounter(ctx context.Context, t *sqldb.Tx, name string) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`, name)
 	return err
 }

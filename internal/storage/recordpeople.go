@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ directory.Memberships = (*DB)(nil)
@@ -33,7 +34,7 @@ const (
 )
 
 // withGroups adds to people the groups that they are in by their records.
-func withGroups(ctx context.Context, on querier, people ...*directory.Person) error {
+func withGroups(ctx context.Context, on sqldb.Querier, people ...*directory.Person) error {
 	by := map[string]*directory.Person{}
 	var ids []string
 	for _, p := range people {
@@ -42,12 +43,12 @@ func withGroups(ctx context.Context, on querier, people ...*directory.Person) er
 			by[p.ID], ids = p, append(ids, p.ID)
 		}
 	}
-	for part := range slices.Chunk(ids, mostValues) {
+	for part := range slices.Chunk(ids, sqldb.MostValues) {
 		args := []any{record.MaxDepth}
-		for _, id := range padded(part) {
+		for _, id := range sqldb.Padded(part) {
 			args = append(args, id)
 		}
-		found, err := ways(ctx, on, walkFrom+numbered(2, len(args)-1)+`)`+openNow+hereNow+walkOn+openNow+walkEnd, args...)
+		found, err := ways(ctx, on, walkFrom+sqldb.Numbered(2, len(args)-1)+`)`+openNow+hereNow+walkOn+openNow+walkEnd, args...)
 		if err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func withGroups(ctx context.Context, on querier, people ...*directory.Person) er
 
 // MembershipsOf implements directory.Memberships.
 func (db *DB) MembershipsOf(ctx context.Context, person string, at time.Time) ([]directory.Membership, error) {
-	found, err := ways(ctx, db.read, pushedAt, record.MaxDepth, micros(at), person)
+	found, err := ways(ctx, db.Read, pushedAt, record.MaxDepth, sqldb.Micros(at), person)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +79,9 @@ type way struct {
 // walked are the ways of one person, the shortest first.
 type walked []way
 
-func ways(ctx context.Context, on querier, query string, args ...any) (map[string]walked, error) {
+func ways(ctx context.Context, on sqldb.Querier, query string, args ...any) (map[string]walked, error) {
 	found := map[string]walked{}
-	_, err := collect(ctx, on, func(rows *sql.Rows) (struct{}, error) {
+	_, err := sqldb.Collect(ctx, on, func(rows *sql.Rows) (struct{}, error) {
 		var person string
 		var w way
 		err := rows.Scan(&person, &w.group.Connection, &w.group.ID, &w.below, &w.since, &w.opened)
@@ -99,7 +100,7 @@ func (all walked) memberships() []directory.Membership {
 		if _, ok := known[w.group.ID]; ok {
 			continue
 		}
-		m := directory.Membership{Group: w.group, Source: directory.SourceSCIM, Since: fromMicros(w.since), Origin: w.opened}
+		m := directory.Membership{Group: w.group, Source: directory.SourceSCIM, Since: sqldb.FromMicros(w.since), Origin: w.opened}
 		if below, ok := known[w.below]; ok {
 			m.Through = append(slices.Clip(below.Through), below.Group)
 			if below.Since.After(m.Since) {
@@ -132,14 +133,14 @@ type adoption struct {
 // recordOf returns the record that a sign-in names by its external id, without an id
 // for none: the one that is there, or else the last that was. It stays as it is until
 // the transaction ends.
-func (t *tx) recordOf(ctx context.Context, key directory.Key) (a adoption, err error) {
+func recordOf(ctx context.Context, t *sqldb.Tx, key directory.Key) (a adoption, err error) {
 	if key.ExternalID == "" {
 		return a, nil
 	}
 	external := []byte(key.ExternalID)
 	for _, where := range []string{`deleted = 0 AND length(external_id) > 0`, `deleted <> 0`} {
 		err = t.QueryRowContext(ctx, `SELECT id, person, active, deleted FROM record_users WHERE connection = $1 AND external_id = $2 AND `+where+
-			` ORDER BY deleted DESC LIMIT 1`+t.forUpdate(), key.Connection, external).Scan(&a.id, &a.person, &a.active, &a.deleted)
+			` ORDER BY deleted DESC LIMIT 1`+t.ForUpdate(), key.Connection, external).Scan(&a.id, &a.person, &a.active, &a.deleted)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return a, err
 		}
@@ -149,16 +150,16 @@ func (t *tx) recordOf(ctx context.Context, key directory.Key) (a adoption, err e
 
 // adopt makes the record that a sign-in names its person's. old is who owns the
 // subject, nil for nobody.
-func (t *tx) adopt(ctx context.Context, a adoption, key directory.Key, old *directory.Person, current bool) (*directory.Person, bool, error) {
+func adopt(ctx context.Context, t *sqldb.Tx, a adoption, key directory.Key, old *directory.Person, current bool) (*directory.Person, bool, error) {
 	switch {
 	case a.id == "":
 		return old, current, nil
 	case old == nil:
-		return t.firstOf(ctx, a, key.Connection)
+		return firstOwner(ctx, t, a, key.Connection)
 	case old.ID == a.person:
 		return old, current, nil
 	case key.Spared != nil && (!a.active || a.deleted != 0):
-		if spared, err := t.anyRole(ctx, key.Spared, old.ID); err != nil || spared {
+		if spared, err := anyRole(ctx, t, key.Spared, old.ID); err != nil || spared {
 			return old, current, err
 		}
 	}
@@ -170,18 +171,18 @@ func (t *tx) adopt(ctx context.Context, a adoption, key directory.Key, old *dire
 		of = len(old.Records) - 1
 	}
 	var err error
-	if old.Records[of].Connection, err = t.moveRecord(ctx, a, old.ID); err != nil {
+	if old.Records[of].Connection, err = moveRecord(ctx, t, a, old.ID); err != nil {
 		return old, current, err
 	}
-	return old, current, t.abandon(ctx, a)
+	return old, current, abandon(ctx, t, a)
 }
 
 // firstOf returns whose record a subject has that nobody owns. Its person is that one
 // unless another subject of the connection is theirs: an external id that went from one
 // to the other, as names do that are given anew, makes nobody of who had it before,
 // whose browsers are still signed in. The record goes to a person of its own then.
-func (t *tx) firstOf(ctx context.Context, a adoption, connection string) (*directory.Person, bool, error) {
-	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), a.person))
+func firstOwner(ctx context.Context, t *sqldb.Tx, a adoption, connection string) (*directory.Person, bool, error) {
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.ForUpdate(), a.person))
 	if err != nil || !slices.ContainsFunc(p.Identities, func(i directory.Identity) bool { return i.Connection == connection }) {
 		return &p, current, err
 	}
@@ -190,20 +191,20 @@ func (t *tx) firstOf(ctx context.Context, a adoption, connection string) (*direc
 		return nil, false, err
 	}
 	next := directory.Person{
-		ID: identity.NewID(), Created: fromMicros(since), Updated: fromMicros(since),
+		ID: identity.NewID(), Created: sqldb.FromMicros(since), Updated: sqldb.FromMicros(since),
 		Records: []directory.Record{{Connection: connection, ID: a.id, Active: a.active && a.deleted == 0}},
 	}
-	if err := t.insertPerson(ctx, &next); err != nil {
+	if err := insertPerson(ctx, t, &next); err != nil {
 		return nil, false, err
 	}
-	if _, err := t.moveRecord(ctx, a, next.ID); err != nil {
+	if _, err := moveRecord(ctx, t, a, next.ID); err != nil {
 		return nil, false, err
 	}
-	return &next, true, t.abandon(ctx, a)
+	return &next, true, abandon(ctx, t, a)
 }
 
 // moveRecord gives a record and its memberships to a person.
-func (t *tx) moveRecord(ctx context.Context, a adoption, person string) (connection string, err error) {
+func moveRecord(ctx context.Context, t *sqldb.Tx, a adoption, person string) (connection string, err error) {
 	err = t.QueryRowContext(ctx, `UPDATE record_users SET person = $2 WHERE id = $1 RETURNING connection`, a.id, person).Scan(&connection)
 	if err == nil {
 		_, err = t.ExecContext(ctx, `UPDATE record_members SET person = $2 WHERE member = $1`, a.id, person)
@@ -213,15 +214,15 @@ func (t *tx) moveRecord(ctx context.Context, a adoption, person string) (connect
 
 // abandon takes a record away from the person who was made for it, and the person,
 // who never signed in, with it.
-func (t *tx) abandon(ctx context.Context, a adoption) error {
-	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), a.person))
+func abandon(ctx context.Context, t *sqldb.Tx, a adoption) error {
+	p, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.ForUpdate(), a.person))
 	if err != nil {
 		return err
 	}
 	next := p
 	next.Records = slices.DeleteFunc(slices.Clone(p.Records), func(r directory.Record) bool { return r.ID == a.id })
 	if len(next.Identities)+len(next.Records) > 0 {
-		return t.updatePerson(ctx, &p, current, &next)
+		return updatePerson(ctx, t, &p, current, &next)
 	}
 	for _, statement := range []string{
 		`DELETE FROM person_words WHERE person = $1`, `DELETE FROM memberships WHERE person = $1`,
@@ -231,5 +232,5 @@ func (t *tx) abandon(ctx context.Context, a adoption) error {
 			return err
 		}
 	}
-	return t.endTokens(ctx, identity.Person(a.person))
+	return endTokens(ctx, t, identity.Person(a.person))
 }

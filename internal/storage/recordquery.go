@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // filterTime is how long a filter may look.
@@ -32,7 +33,7 @@ type recordList struct {
 	db     *DB
 	kind   kindOfRecord
 	q      record.Query
-	w      where
+	w      sqldb.Where
 	sort   string // what it is sorted by, besides the id
 	text   bool   // that it may be NULL: what has no value
 	offset int
@@ -53,21 +54,21 @@ func recordPage[T any](ctx context.Context, db *DB, kind kindOfRecord, connectio
 	}
 	ctx, cancel := context.WithTimeout(ctx, filterTime)
 	defer cancel()
-	counting, args := l.w.String(), slices.Clone(l.w.args)
+	counting, args := l.w.String(), slices.Clone(l.w.Args)
 	if err := l.position(); err != nil {
 		return page, err
 	}
 	var last lastRow
 	if count > 0 {
 		read := 0
-		items, err := listing(ctx, db, func(rows *sql.Rows) (T, error) {
+		items, err := sqldb.List(ctx, db.DB, func(rows *sql.Rows) (T, error) {
 			var key lastRow
 			item, err := scan(rows.Scan, &key.key)
 			if read++; read <= count {
 				last, last.id = key, id(item)
 			}
 			return item, err
-		}, `SELECT `+columns+`, `+l.sort+` FROM `+kind.table+` r`+l.w.String()+l.order()+` LIMIT `+strconv.Itoa(count+1)+` OFFSET `+strconv.Itoa(l.offset), l.w.args...)
+		}, `SELECT `+columns+`, `+l.sort+` FROM `+kind.table+` r`+l.w.String()+l.order()+` LIMIT `+strconv.Itoa(count+1)+` OFFSET `+strconv.Itoa(l.offset), l.w.Args...)
 		if err != nil {
 			return page, tooLong(err)
 		}
@@ -80,7 +81,7 @@ func recordPage[T any](ctx context.Context, db *DB, kind kindOfRecord, connectio
 		page.Total = l.offset + len(page.Items)
 		return page, nil
 	}
-	n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM `+kind.table+` r`+counting, args...)
+	n, err := sqldb.List(ctx, db.DB, sqldb.ScanCount, `SELECT count(*) FROM `+kind.table+` r`+counting, args...)
 	if err != nil {
 		return page, tooLong(err)
 	}
@@ -103,9 +104,9 @@ func tooLong(err error) error {
 }
 
 func (l *recordList) conditions(connection string) error {
-	l.w.add(`r.connection = ?`, connection)
-	l.w.add(`r.deleted = 0`)
-	c := compiler{where: &l.w, db: l.db, kind: l.kind, connection: connection}
+	l.w.Add(`r.connection = ?`, connection)
+	l.w.Add(`r.deleted = 0`)
+	c := compiler{Where: &l.w, db: l.db.DB, kind: l.kind, connection: connection}
 	return c.filter(l.q.Filter)
 }
 
@@ -119,7 +120,7 @@ func (l *recordList) position() error {
 		return nil
 	}
 	l.offset = 0
-	parts, ok := decodeCursor(l.q.Cursor, l.name(), 2)
+	parts, ok := sqldb.ParseCursor(l.q.Cursor, l.name(), 2)
 	if !ok {
 		return directory.ErrCursor
 	}
@@ -139,7 +140,7 @@ func (l *recordList) position() error {
 	if l.q.Descending {
 		beyond = ` < `
 	}
-	l.w.add(`(`+l.sort+`, r.id)`+beyond+`(?, ?)`, key, parts[1])
+	l.w.Add(`(`+l.sort+`, r.id)`+beyond+`(?, ?)`, key, parts[1])
 	return nil
 }
 
@@ -164,7 +165,7 @@ func (l *recordList) sorting() error {
 		path += timePath
 	}
 	l.text = true
-	l.sort = l.w.bind(`(SELECT v.key FROM record_values v WHERE v.record = r.id AND v.path = ? ORDER BY v.element LIMIT 1)`, path)
+	l.sort = l.w.Bind(`(SELECT v.key FROM record_values v WHERE v.record = r.id AND v.path = ? ORDER BY v.element LIMIT 1)`, path)
 	return nil
 }
 
@@ -188,17 +189,17 @@ func (l *recordList) name() string {
 // cursor goes on behind a row; in an order that may lack a value, behind so many rows.
 func (l *recordList) cursor(last lastRow, count int) string {
 	if l.text {
-		return encodeCursor(l.name(), strconv.Itoa(l.offset+count), last.id)
+		return sqldb.Cursor(l.name(), strconv.Itoa(l.offset+count), last.id)
 	}
 	switch key := last.key.(type) {
 	case []byte:
-		return encodeCursor(l.name(), "b"+hex.EncodeToString(key), last.id)
+		return sqldb.Cursor(l.name(), "b"+hex.EncodeToString(key), last.id)
 	case string:
-		return encodeCursor(l.name(), "t"+key, last.id)
+		return sqldb.Cursor(l.name(), "t"+key, last.id)
 	case int64:
-		return encodeCursor(l.name(), "n"+strconv.FormatInt(key, 10), last.id)
+		return sqldb.Cursor(l.name(), "n"+strconv.FormatInt(key, 10), last.id)
 	}
-	return encodeCursor(l.name(), "", last.id)
+	return sqldb.Cursor(l.name(), "", last.id)
 }
 
 // sortedBy reads what cursor wrote.

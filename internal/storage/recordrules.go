@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // How long an operation is kept: one that changed something for who asks why, others
@@ -20,12 +21,12 @@ const (
 )
 
 // operation keeps an operation that changed something.
-func (t *tx) operation(ctx context.Context, op record.Operation, resource string) error {
+func operation(ctx context.Context, t *sqldb.Tx, op record.Operation, resource string) error {
 	row, err := operationRow(record.Outcome{Operation: op, Status: 200, Resource: resource, Changed: true})
 	if err != nil {
 		return err
 	}
-	return t.insertRows(ctx, insertOperation, onOperation, [][]any{row})
+	return t.InsertRows(ctx, insertOperation, onOperation, [][]any{row})
 }
 
 // An operation of which a part was kept before, such as a change within a bulk, is
@@ -44,13 +45,13 @@ func operationRow(o record.Outcome) ([]any, error) {
 	if o.Changed {
 		keep = keepChange
 	}
-	return []any{o.ID, o.Connection, string(body), o.Changed, micros(o.Time.Add(keep))}, nil
+	return []any{o.ID, o.Connection, string(body), o.Changed, sqldb.Micros(o.Time.Add(keep))}, nil
 }
 
 // anyRole is met by whoever has a role by an assignment or by a group, or is protected
 // by name. Owners of apps are not: they are teams, whose people come and go. What the
 // last sign-in told counts also when it holds no more: an administrator who slept is one.
-func (t *tx) anyRole(ctx context.Context, roles []string, person string) (bool, error) {
+func anyRole(ctx context.Context, t *sqldb.Tx, roles []string, person string) (bool, error) {
 	var has bool
 	err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignments WHERE person = $1 AND role <> $2)
 		OR EXISTS (SELECT 1 FROM record_protected WHERE kind = 'person' AND ref = $1)`, person, string(admin.AppOwner)).Scan(&has)
@@ -66,11 +67,11 @@ func (t *tx) anyRole(ctx context.Context, roles []string, person string) (bool, 
 	}
 	for _, m := range p.Groups {
 		args := []any{m.Group.Connection, m.Group.ID}
-		for _, r := range padded(roles) {
+		for _, r := range sqldb.Padded(roles) {
 			args = append(args, r)
 		}
 		err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM group_mappings WHERE connection = $1 AND group_id = $2 AND name IN (`+
-			numbered(3, len(args)-2)+`))`, args...).Scan(&has)
+			sqldb.Numbered(3, len(args)-2)+`))`, args...).Scan(&has)
 		if err != nil || has {
 			return has, err
 		}
@@ -79,11 +80,11 @@ func (t *tx) anyRole(ctx context.Context, roles []string, person string) (bool, 
 }
 
 // mayTouch fails unless the connection may change the person.
-func (t *tx) mayTouch(ctx context.Context, op record.Operation, person string) error {
+func mayTouch(ctx context.Context, t *sqldb.Tx, op record.Operation, person string) error {
 	if op.Policy.Touch {
 		return nil
 	}
-	has, err := t.anyRole(ctx, op.Policy.Roles, person)
+	has, err := anyRole(ctx, t, op.Policy.Roles, person)
 	if err == nil && has {
 		err = record.ErrProtected
 	}
@@ -93,7 +94,7 @@ func (t *tx) mayTouch(ctx context.Context, op record.Operation, person string) e
 // mayName fails where a user's external id is the subject of somebody whom the
 // connection may not change: with their next sign-in the record would be theirs, and
 // whether they are active with it.
-func (t *tx) mayName(ctx context.Context, op record.Operation, u record.User) error {
+func mayName(ctx context.Context, t *sqldb.Tx, op record.Operation, u record.User) error {
 	var owner string
 	err := t.QueryRowContext(ctx, `SELECT person FROM identities WHERE connection = $1 AND subject = $2`, op.Connection, u.ExternalID).Scan(&owner)
 	switch {
@@ -102,12 +103,12 @@ func (t *tx) mayName(ctx context.Context, op record.Operation, u record.User) er
 	case err != nil || owner == u.Person:
 		return err
 	}
-	return t.mayTouch(ctx, op, owner)
+	return mayTouch(ctx, t, op, owner)
 }
 
 // mayTouchGroup fails unless the connection may change the group: neither it nor one
 // that it is in is protected, or makes a role.
-func (t *tx) mayTouchGroup(ctx context.Context, op record.Operation, group string) error {
+func mayTouchGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, group string) error {
 	if op.Policy.Touch {
 		return nil
 	}
@@ -116,11 +117,11 @@ func (t *tx) mayTouchGroup(ctx context.Context, op record.Operation, group strin
 		names = []string{""}
 	}
 	args := []any{group, record.MaxDepth, op.Connection}
-	for _, r := range padded(names) {
+	for _, r := range sqldb.Padded(names) {
 		args = append(args, r)
 	}
 	var protected bool
-	err := t.QueryRowContext(ctx, walkUp+`SELECT EXISTS (SELECT 1 FROM up JOIN group_mappings g ON g.connection = $3 AND g.group_id = up.id AND g.name IN (`+numbered(4, len(args)-3)+`))
+	err := t.QueryRowContext(ctx, walkUp+`SELECT EXISTS (SELECT 1 FROM up JOIN group_mappings g ON g.connection = $3 AND g.group_id = up.id AND g.name IN (`+sqldb.Numbered(4, len(args)-3)+`))
 		OR EXISTS (SELECT 1 FROM up JOIN record_protected p ON p.kind = 'group' AND p.ref = $3 || '/' || up.id)`, args...).Scan(&protected)
 	if err == nil && protected {
 		err = record.ErrProtected
@@ -130,11 +131,11 @@ func (t *tx) mayTouchGroup(ctx context.Context, op record.Operation, group strin
 
 // lastAdmin makes a change of a person: where the connection may change admins, one of
 // them has to remain.
-func (t *tx) lastAdmin(ctx context.Context, op record.Operation, change func() error) error {
+func lastAdmin(ctx context.Context, t *sqldb.Tx, op record.Operation, change func() error) error {
 	if !op.Policy.Touch {
 		return change()
 	}
-	return t.keepAdmin(ctx, admin.Admins{Groups: op.Policy.Admins, Now: op.Time}, change)
+	return keepAdmin(ctx, t, admin.Admins{Groups: op.Policy.Admins, Now: op.Time}, change)
 }
 
 // guard is what a connection took away within its window.
@@ -152,18 +153,18 @@ func scanGuard(scan func(...any) error) (g guard, err error) {
 
 // gone counts what a connection takes away, and fails with record.ErrHalted where that
 // is too much.
-func (t *tx) gone(ctx context.Context, op record.Operation, people, members int64) error {
+func gone(ctx context.Context, t *sqldb.Tx, op record.Operation, people, members int64) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO record_guards (connection) VALUES ($1) ON CONFLICT DO NOTHING`, op.Connection)
 	if err != nil {
 		return err
 	}
-	g, err := scanGuard(t.QueryRowContext(ctx, `SELECT `+guardColumns+` FROM record_guards WHERE connection = $1`+t.forUpdate(), op.Connection).Scan)
+	g, err := scanGuard(t.QueryRowContext(ctx, `SELECT `+guardColumns+` FROM record_guards WHERE connection = $1`+t.ForUpdate(), op.Connection).Scan)
 	if err != nil {
 		return err
 	}
-	now := micros(op.Time)
+	now := sqldb.Micros(op.Time)
 	if now >= g.began+op.Policy.Guard.Window.Microseconds() {
-		if g, err = t.window(ctx, op.Connection, g, now, people); err != nil {
+		if g, err = window(ctx, t, op.Connection, g, now, people); err != nil {
 			return err
 		}
 	}
@@ -180,7 +181,7 @@ func (t *tx) gone(ctx context.Context, op record.Operation, people, members int6
 
 // window begins a new window with what the connection has now. Who left in this
 // transaction was there when it began.
-func (t *tx) window(ctx context.Context, connection string, g guard, now, people int64) (guard, error) {
+func window(ctx context.Context, t *sqldb.Tx, connection string, g guard, now, people int64) (guard, error) {
 	next := guard{halted: g.halted, openUntil: g.openUntil, began: now}
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM record_users WHERE connection = $1 AND deleted = 0 AND active`, connection).Scan(&next.people)
 	if err == nil {
@@ -192,7 +193,7 @@ func (t *tx) window(ctx context.Context, connection string, g guard, now, people
 }
 
 // isHalted reports whether the connection may change nothing.
-func (t *tx) isHalted(ctx context.Context, connection string) error {
+func isHalted(ctx context.Context, t *sqldb.Tx, connection string) error {
 	var halted int64
 	err := t.QueryRowContext(ctx, `SELECT halted FROM record_guards WHERE connection = $1`, connection).Scan(&halted)
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ record.UserStore = Records{}
@@ -23,7 +24,7 @@ type Records struct {
 }
 
 // Records returns what SCIM connections keep.
-func (db *DB) Records() Records { return Records{db, &growth{}} }
+func (db *DB) Records() Records { return Records{db, &db.pushed} }
 
 // Transactions take locks in one order, so that none waits for one that waits for it:
 // users by id, groups by id, the admins' counter, people, what is derived from groups,
@@ -40,7 +41,7 @@ func scanUser(scan func(...any) error, also ...any) (record.User, error) {
 	if err != nil {
 		return u, err
 	}
-	u.ExternalID, u.Created, u.Updated = string(external), fromMicros(created), fromMicros(updated)
+	u.ExternalID, u.Created, u.Updated = string(external), sqldb.FromMicros(created), sqldb.FromMicros(updated)
 	if err := json.Unmarshal([]byte(body), &u.Attributes); err != nil {
 		return u, fmt.Errorf("decode user: %w", err)
 	}
@@ -51,7 +52,7 @@ const selectUser = `SELECT ` + userColumns + ` FROM record_users r WHERE r.id = 
 
 // User implements record.UserStore.
 func (db Records) User(ctx context.Context, connection, id string) (record.User, error) {
-	u, err := scanUser(db.read.QueryRowContext(ctx, selectUser, id, connection).Scan)
+	u, err := scanUser(db.Read.QueryRowContext(ctx, selectUser, id, connection).Scan)
 	return u, missingUser(err)
 }
 
@@ -59,7 +60,7 @@ func missingUser(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.ErrUserNotFound
 	}
-	return translate(err)
+	return sqldb.Translate(err)
 }
 
 // CreateUser implements record.UserStore.
@@ -73,7 +74,7 @@ func (db Records) CreateUser(ctx context.Context, op record.Operation, u record.
 
 // taken turns a broken unique constraint into ErrTaken.
 func taken(err error) error {
-	detail, ok := isDuplicate(err)
+	detail, ok := sqldb.IsDuplicate(err)
 	switch {
 	case !ok:
 		return err
@@ -90,11 +91,11 @@ func taken(err error) error {
 // UpdateUser implements record.UserStore.
 func (db Records) UpdateUser(ctx context.Context, op record.Operation, connection, id string, want record.Match, change func(record.User) (record.User, error)) (record.User, error) {
 	var next record.User
-	err := db.change(ctx, func(t *tx) error {
-		if err := t.isHalted(ctx, connection); err != nil {
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
+		if err := isHalted(ctx, t, connection); err != nil {
 			return err
 		}
-		old, err := t.lockUser(ctx, connection, id, want)
+		old, err := lockUser(ctx, t, connection, id, want)
 		if err != nil {
 			return err
 		}
@@ -114,14 +115,14 @@ func (db Records) UpdateUser(ctx context.Context, op record.Operation, connectio
 			next = old
 			return nil
 		}
-		return t.updateUser(ctx, op, old, &next, string(body))
+		return updateUser(ctx, t, op, old, &next, string(body))
 	})
 	return next, taken(err)
 }
 
 // lockUser returns a user that nobody else changes meanwhile.
-func (t *tx) lockUser(ctx context.Context, connection, id string, want record.Match) (record.User, error) {
-	u, err := scanUser(t.QueryRowContext(ctx, selectUser+t.forUpdate(), id, connection).Scan)
+func lockUser(ctx context.Context, t *sqldb.Tx, connection, id string, want record.Match) (record.User, error) {
+	u, err := scanUser(t.QueryRowContext(ctx, selectUser+t.ForUpdate(), id, connection).Scan)
 	if err != nil {
 		return u, missingUser(err)
 	}
@@ -131,12 +132,12 @@ func (t *tx) lockUser(ctx context.Context, connection, id string, want record.Ma
 	return u, nil
 }
 
-func (t *tx) updateUser(ctx context.Context, op record.Operation, old record.User, next *record.User, body string) error {
-	if err := t.mayTouch(ctx, op, old.Person); err != nil {
+func updateUser(ctx context.Context, t *sqldb.Tx, op record.Operation, old record.User, next *record.User, body string) error {
+	if err := mayTouch(ctx, t, op, old.Person); err != nil {
 		return err
 	}
 	if next.ExternalID != old.ExternalID {
-		if err := t.mayName(ctx, op, *next); err != nil {
+		if err := mayName(ctx, t, op, *next); err != nil {
 			return err
 		}
 	}
@@ -144,41 +145,41 @@ func (t *tx) updateUser(ctx context.Context, op record.Operation, old record.Use
 	next.Version++
 	left := int64(0)
 	if !next.Active {
-		left = micros(op.Time)
+		left = sqldb.Micros(op.Time)
 	}
 	_, err := t.ExecContext(ctx, `UPDATE record_users SET external_id = $2, user_name = $3, name_key = $4, active = $5, body = $6, updated = $7, version = $8,
 		left_at = CASE WHEN $5 = active THEN left_at ELSE $9 END WHERE id = $1`,
-		next.ID, []byte(next.ExternalID), next.UserName, nameKey(next.UserName), next.Active, body, micros(next.Updated), next.Version, left)
+		next.ID, []byte(next.ExternalID), next.UserName, nameKey(next.UserName), next.Active, body, sqldb.Micros(next.Updated), next.Version, left)
 	if err != nil {
 		return err
 	}
-	if err := t.revalue(ctx, op.Connection, next.ID, userValues(old), userValues(*next)); err != nil {
+	if err := revalue(ctx, t, op.Connection, next.ID, userValues(old), userValues(*next)); err != nil {
 		return err
 	}
-	if err := t.operation(ctx, op, "User/"+next.ID); err != nil {
+	if err := operation(ctx, t, op, "User/"+next.ID); err != nil {
 		return err
 	}
-	return t.userChanged(ctx, op, old, *next)
+	return userChanged(ctx, t, op, old, *next)
 }
 
 // userChanged does what the change of a record means for its person.
-func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next record.User) error {
+func userChanged(ctx context.Context, t *sqldb.Tx, op record.Operation, old, next record.User) error {
 	was, is := old.Profile(op.Policy.Domains), next.Profile(op.Policy.Domains)
-	t.tell(op.Changed(next, "", was.Changes(is)...))
+	t.Tell(op.Changed(next, "", was.Changes(is)...))
 	switch {
 	case old.Active && !next.Active:
-		return t.leave(ctx, op, next, "inactive")
+		return leave(ctx, t, op, next, "inactive")
 	case !old.Active && next.Active:
-		_, err := t.ExecContext(ctx, `UPDATE record_absences SET until = $2, closed = $3 WHERE record = $1 AND until = 0`, next.ID, micros(op.Time), op.ID)
+		_, err := t.ExecContext(ctx, `UPDATE record_absences SET until = $2, closed = $3 WHERE record = $1 AND until = 0`, next.ID, sqldb.Micros(op.Time), op.ID)
 		if err != nil {
 			return err
 		}
-		t.tell(op.Returned(next))
+		t.Tell(op.Returned(next))
 	}
 	if was == is && old.Active == next.Active {
 		return nil
 	}
-	return t.updateRecorded(ctx, next.Person, func(p *directory.Person) {
+	return updateRecorded(ctx, t, next.Person, func(p *directory.Person) {
 		if was != is {
 			p.Profile, p.Updated = is, op.Time
 		}
@@ -187,15 +188,15 @@ func (t *tx) userChanged(ctx context.Context, op record.Operation, old, next rec
 }
 
 // updateRecorded changes a person to whom a record belongs.
-func (t *tx) updateRecorded(ctx context.Context, id string, change func(*directory.Person)) error {
-	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.forUpdate(), id))
+func updateRecorded(ctx context.Context, t *sqldb.Tx, id string, change func(*directory.Person)) error {
+	old, current, err := scanDerived(t.QueryRowContext(ctx, selectPerson+t.ForUpdate(), id))
 	if err != nil {
 		return err
 	}
 	next := old
 	next.Records = append([]directory.Record(nil), old.Records...)
 	change(&next)
-	return t.updatePerson(ctx, &old, current, &next)
+	return updatePerson(ctx, t, &old, current, &next)
 }
 
 // setRecord adds a record to a person, or replaces it.
@@ -211,67 +212,67 @@ func setRecord(p *directory.Person, r directory.Record) {
 
 // leave makes a person leave over a connection: their sessions and refresh families
 // end with the revocation, and their API tokens.
-func (t *tx) leave(ctx context.Context, op record.Operation, u record.User, why string) error {
-	if err := t.lastAdmin(ctx, op, func() error {
-		return t.updateRecorded(ctx, u.Person, func(p *directory.Person) {
+func leave(ctx context.Context, t *sqldb.Tx, op record.Operation, u record.User, why string) error {
+	if err := lastAdmin(ctx, t, op, func() error {
+		return updateRecorded(ctx, t, u.Person, func(p *directory.Person) {
 			setRecord(p, directory.Record{Connection: u.Connection, ID: u.ID})
 			p.Updated = op.Time
 		})
 	}); err != nil {
 		return err
 	}
-	if err := t.endTokens(ctx, identity.Person(u.Person)); err != nil {
+	if err := endTokens(ctx, t, identity.Person(u.Person)); err != nil {
 		return err
 	}
-	if err := t.absent(ctx, [][]any{absence(op, u.ID)}); err != nil {
+	if err := absent(ctx, t, [][]any{absence(op, u.ID)}); err != nil {
 		return err
 	}
-	if err := t.gone(ctx, op, 1, 0); err != nil {
+	if err := gone(ctx, t, op, 1, 0); err != nil {
 		return err
 	}
-	t.tell(op.Left(u, why))
+	t.Tell(op.Left(u, why))
 	return nil
 }
 
 // absence is a row that says from when on a user is not active.
-func absence(op record.Operation, id string) []any { return []any{id, micros(op.Time), op.ID} }
+func absence(op record.Operation, id string) []any { return []any{id, sqldb.Micros(op.Time), op.ID} }
 
-func (t *tx) absent(ctx context.Context, rows [][]any) error {
-	return t.insertRows(ctx, `INSERT INTO record_absences (record, since, opened) VALUES `, ``, rows)
+func absent(ctx context.Context, t *sqldb.Tx, rows [][]any) error {
+	return t.InsertRows(ctx, `INSERT INTO record_absences (record, since, opened) VALUES `, ``, rows)
 }
 
 // DeleteUser implements record.UserStore.
 func (db Records) DeleteUser(ctx context.Context, op record.Operation, connection, id string, want record.Match) error {
-	return db.change(ctx, func(t *tx) error {
-		if err := t.isHalted(ctx, connection); err != nil {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		if err := isHalted(ctx, t, connection); err != nil {
 			return err
 		}
-		u, err := t.lockUser(ctx, connection, id, want)
+		u, err := lockUser(ctx, t, connection, id, want)
 		if err != nil {
 			return err
 		}
-		if err := t.mayTouch(ctx, op, u.Person); err != nil {
+		if err := mayTouch(ctx, t, op, u.Person); err != nil {
 			return err
 		}
-		if err := t.closeAll(ctx, op, id); err != nil {
+		if err := closeAll(ctx, t, op, id); err != nil {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = $3, updated = $3, version = version + 1,
-			left_at = CASE WHEN left_at = 0 THEN $3 ELSE left_at END WHERE id = $1`, id, false, micros(op.Time))
+			left_at = CASE WHEN left_at = 0 THEN $3 ELSE left_at END WHERE id = $1`, id, false, sqldb.Micros(op.Time))
 		if err == nil {
 			_, err = t.ExecContext(ctx, `DELETE FROM record_values WHERE record = $1`, id)
 		}
 		if err == nil {
-			err = t.operation(ctx, op, "User/"+id)
+			err = operation(ctx, t, op, "User/"+id)
 		}
 		if err != nil {
 			return err
 		}
 		if !u.Active { // left before
-			t.tell(op.Changed(u, "deleted"))
+			t.Tell(op.Changed(u, "deleted"))
 			return nil
 		}
-		return t.leave(ctx, op, u, "deleted")
+		return leave(ctx, t, op, u, "deleted")
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // What records are filtered and sorted by is kept beside them: one row for each value.
@@ -137,8 +138,8 @@ func timeKey(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMicro())+1<<63)
 }
 
-func (t *tx) insertValues(ctx context.Context, connection, id string, all []value) error {
-	return t.insertRows(ctx, insertValue, ` ON CONFLICT (record, path, element) DO UPDATE SET key = excluded.key, exact = excluded.exact`, valueRows(nil, connection, id, all))
+func insertValues(ctx context.Context, t *sqldb.Tx, connection, id string, all []value) error {
+	return t.InsertRows(ctx, insertValue, ` ON CONFLICT (record, path, element) DO UPDATE SET key = excluded.key, exact = excluded.exact`, valueRows(nil, connection, id, all))
 }
 
 const insertValue = `INSERT INTO record_values (record, path, element, connection, key, exact) VALUES `
@@ -151,7 +152,7 @@ func valueRows(rows [][]any, connection, id string, all []value) [][]any {
 }
 
 // revalue writes what differs between the values of a record.
-func (t *tx) revalue(ctx context.Context, connection, id string, old, next []value) error {
+func revalue(ctx context.Context, t *sqldb.Tx, connection, id string, old, next []value) error {
 	type place struct {
 		path    string
 		element int
@@ -173,5 +174,5 @@ func (t *tx) revalue(ctx context.Context, connection, id string, old, next []val
 			return err
 		}
 	}
-	return t.insertValues(ctx, connection, id, write)
+	return insertValues(ctx, t, connection, id, write)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // ErrNewer refuses a backup of a schema that this version does not know.
@@ -27,32 +28,32 @@ const restoring = "gatehouse_restoring"
 
 // Restoring is a database that a backup was read into. Nobody sees it before Finish.
 type Restoring struct {
-	*DB
+	*sqldb.DB
 	Header backup.Header
 	Rows   backup.Counts
 
-	target Options
+	target sqldb.Options
 	gone   bool
 }
 
 // BeginRestore reads a whole backup into a new database beside the one that o names
 // and brings it to the newest schema. Nothing else is touched; Abandon undoes it.
-func BeginRestore(ctx context.Context, o Options, in *backup.Reader) (*Restoring, error) {
+func BeginRestore(ctx context.Context, o sqldb.Options, in *backup.Reader) (*Restoring, error) {
 	r := &Restoring{target: o, Header: in.Header()}
 	if err := r.clear(ctx); err != nil {
 		return nil, err
 	}
 	staged := o
-	if o.Driver == SQLite {
+	if o.Driver == sqldb.SQLite {
 		staged.Dir = filepath.Join(o.Dir, restoring)
 		if err := os.Mkdir(staged.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("restore: %w", err)
 		}
 	} else {
-		staged.schema = restoring
+		staged.Schema = restoring
 	}
 	var err error
-	if r.DB, err = connect(staged); err == nil {
+	if r.DB, err = sqldb.Connect(staged); err == nil {
 		err = r.fill(ctx, in)
 	}
 	if err != nil {
@@ -63,7 +64,7 @@ func BeginRestore(ctx context.Context, o Options, in *backup.Reader) (*Restoring
 
 // clear removes what a restore that was broken off left behind.
 func (r *Restoring) clear(ctx context.Context) error {
-	if r.target.Driver == SQLite {
+	if r.target.Driver == sqldb.SQLite {
 		if err := os.RemoveAll(filepath.Join(r.target.Dir, restoring)); err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}
@@ -84,22 +85,22 @@ func (r *Restoring) onTarget(ctx context.Context, do func(*sql.Tx) error) error 
 	defer func() { _ = on.Close() }() // the commit tells what matters
 	t, err := on.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
 	defer func() { _ = t.Rollback() }() // after a commit it does nothing
 	if err := do(t); err != nil {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
-	return translate(t.Commit())
+	return sqldb.Translate(t.Commit())
 }
 
 func (r *Restoring) fill(ctx context.Context, in *backup.Reader) error {
-	if r.target.Driver == Postgres {
-		if _, err := r.write.ExecContext(ctx, `CREATE SCHEMA `+restoring); err != nil {
-			return translate(err)
+	if r.target.Driver == sqldb.Postgres {
+		if _, err := r.Write.ExecContext(ctx, `CREATE SCHEMA `+restoring); err != nil {
+			return sqldb.Translate(err)
 		}
 	}
-	p, err := r.provider()
+	p, err := r.Provider()
 	if err != nil {
 		return err
 	}
@@ -107,23 +108,23 @@ func (r *Restoring) fill(ctx context.Context, in *backup.Reader) error {
 		return ErrNewer
 	}
 	if _, err := p.UpTo(ctx, r.Header.Migration); err != nil {
-		return fmt.Errorf("migrate: %w", translate(err))
+		return fmt.Errorf("migrate: %w", sqldb.Translate(err))
 	}
 	if err := r.load(ctx, in); err != nil {
 		return err
 	}
-	return r.prepare(ctx)
+	return r.Prepare(ctx)
 }
 
 // load writes every row in one transaction.
 func (r *Restoring) load(ctx context.Context, in *backup.Reader) error {
-	have, err := r.tables(ctx)
+	have, err := tables(ctx, r.DB)
 	if err != nil {
 		return err
 	}
-	t, err := r.write.BeginTx(ctx, nil)
+	t, err := r.Write.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(err)
+		return sqldb.Translate(err)
 	}
 	defer func() { _ = t.Rollback() }() // after a commit it does nothing
 	l := &loader{ctx: ctx, tx: t, have: have}
@@ -133,7 +134,7 @@ func (r *Restoring) load(ctx context.Context, in *backup.Reader) error {
 	if err != nil {
 		return err
 	}
-	return translate(t.Commit())
+	return sqldb.Translate(t.Commit())
 }
 
 // batchRows is how many rows one statement inserts at most; a statement has at most
@@ -173,7 +174,7 @@ func (l *loader) Table(t backup.Table) error {
 	}
 	l.table = t
 	_, err := l.tx.ExecContext(l.ctx, `DELETE FROM `+quoted(t.Name)) //nolint:gosec // G202: the name was looked up in the catalogue
-	return translate(err)
+	return sqldb.Translate(err)
 }
 
 // Row implements backup.Visitor.
@@ -202,7 +203,7 @@ func (l *loader) flush() error {
 	_, err := l.tx.ExecContext(l.ctx, b.String(), l.args...)
 	l.rows, l.args = 0, l.args[:0]
 	if err != nil {
-		return fmt.Errorf("restore %s: %w", l.table.Name, translate(err))
+		return fmt.Errorf("restore %s: %w", l.table.Name, sqldb.Translate(err))
 	}
 	return nil
 }
@@ -214,9 +215,9 @@ type Ended struct{ Sessions, Families, Tokens int64 }
 // refresh token, code or token of before counts any more. API tokens, which may
 // have been revoked since, are deleted. taken is when the rows were read.
 func (db *DB) BeginEra(ctx context.Context, generation int64, taken time.Time, actor identity.Actor) (Ended, error) {
-	era, now := strings.ToLower(rand.Text()), db.now()
+	era, now := strings.ToLower(rand.Text()), db.Now()
 	var ended Ended
-	err := db.change(ctx, func(t *tx) error {
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		e := event.New(now, "database.restored", actor, identity.Database()).Revoking(identity.Database())
 		for _, s := range []struct {
 			count     *int64
@@ -225,8 +226,8 @@ func (db *DB) BeginEra(ctx context.Context, generation int64, taken time.Time, a
 		}{
 			{nil, `UPDATE meta SET value = $1 WHERE name = 'era'`, []any{era}},
 			{nil, `INSERT INTO meta (name, value) VALUES ('generation', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, []any{strconv.FormatInt(generation, 10)}},
-			{&ended.Sessions, endSessions + `expires > 0`, []any{micros(now), e.ID}},
-			{&ended.Families, endFamilies + `expires > 0`, []any{micros(now), e.ID}},
+			{&ended.Sessions, sqldb.EndSessions + `expires > 0`, []any{sqldb.Micros(now), e.ID}},
+			{&ended.Families, sqldb.EndFamilies + `expires > 0`, []any{sqldb.Micros(now), e.ID}},
 			{&ended.Tokens, `DELETE FROM api_tokens`, nil},
 		} {
 			r, err := t.ExecContext(ctx, s.statement, s.args...)
@@ -241,11 +242,11 @@ func (db *DB) BeginEra(ctx context.Context, generation int64, taken time.Time, a
 			"taken": taken.UTC().Format(time.RFC3339), "generation": strconv.FormatInt(generation, 10),
 			"sessions": strconv.FormatInt(ended.Sessions, 10), "families": strconv.FormatInt(ended.Families, 10), "api_tokens": strconv.FormatInt(ended.Tokens, 10),
 		}
-		t.tell(e)
+		t.Tell(e)
 		return nil
 	})
 	if err == nil {
-		db.setEra(era)
+		db.SetEra(era)
 	}
 	return ended, err
 }
@@ -271,7 +272,7 @@ func (r *Restoring) Finish(ctx context.Context) (kept string, err error) {
 		return "", err
 	}
 	kept = "gatehouse_replaced_" + r.target.Now().UTC().Format("20060102_150405")
-	if r.target.Driver == SQLite {
+	if r.target.Driver == sqldb.SQLite {
 		return r.moveFiles(kept + ".db")
 	}
 	return r.moveTables(ctx, kept)
@@ -283,7 +284,7 @@ func (r *Restoring) moveFiles(kept string) (string, error) {
 	at := func(parts ...string) string { return filepath.Join(append([]string{r.target.Dir}, parts...)...) }
 	moved := ""
 	for _, suffix := range []string{"-wal", "-shm", ""} {
-		switch err := os.Rename(at(sqliteFile+suffix), at(kept+suffix)); {
+		switch err := os.Rename(at(sqldb.File+suffix), at(kept+suffix)); {
 		case err == nil:
 			moved = kept
 		case !errors.Is(err, os.ErrNotExist):
@@ -291,10 +292,10 @@ func (r *Restoring) moveFiles(kept string) (string, error) {
 		}
 	}
 	// Closing wrote everything into the file; what it could not is in the log beside it.
-	if err := os.Rename(at(restoring, sqliteFile+"-wal"), at(sqliteFile+"-wal")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Rename(at(restoring, sqldb.File+"-wal"), at(sqldb.File+"-wal")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return moved, fmt.Errorf("restore: %w", err)
 	}
-	if err := os.Rename(at(restoring, sqliteFile), at(sqliteFile)); err != nil {
+	if err := os.Rename(at(restoring, sqldb.File), at(sqldb.File)); err != nil {
 		return moved, fmt.Errorf("restore: %w", err)
 	}
 	dir, err := os.Open(r.target.Dir)
@@ -340,7 +341,7 @@ func (r *Restoring) moveTables(ctx context.Context, kept string) (moved string, 
 }
 
 func tablesOf(ctx context.Context, t *sql.Tx, schema string) ([]string, error) {
-	return collect(ctx, t, func(rows *sql.Rows) (name string, err error) { err = rows.Scan(&name); return name, err },
+	return sqldb.Collect(ctx, t, func(rows *sql.Rows) (name string, err error) { err = rows.Scan(&name); return name, err },
 		`SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY tablename`, schema)
 }
 

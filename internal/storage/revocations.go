@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // RaisedSince reports whether any of the refs was revoked at or after a time, by the
@@ -16,11 +17,11 @@ func (db *DB) RaisedSince(ctx context.Context, since time.Time, refs ...identity
 	if len(refs) == 0 {
 		return false, nil
 	}
-	args, rows := []any{micros(since)}, make([]string, len(refs))
+	args, rows := []any{sqldb.Micros(since)}, make([]string, len(refs))
 	for i, ref := range refs {
 		rows[i] = fmt.Sprintf("($%d, $%d)", len(args)+1, len(args)+2)
 		args = append(args, string(ref.Kind), ref.ID)
 	}
-	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM revocations WHERE (kind, ref) IN (VALUES `+strings.Join(rows, ", ")+`) AND raised >= $1)`, args...).Scan(&raised)
-	return raised, translate(err)
+	err = db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM revocations WHERE (kind, ref) IN (VALUES `+strings.Join(rows, ", ")+`) AND raised >= $1)`, args...).Scan(&raised)
+	return raised, sqldb.Translate(err)
 }

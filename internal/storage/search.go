@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // Search has two ways. It walks the people in the order of the list and looks for
@@ -31,8 +32,8 @@ type condition struct {
 // conditions are those of the query that an index can tell.
 func conditions(q directory.Query) []condition {
 	var all []condition
-	for word := range strings.FieldsSeq(fold(q.Text)) {
-		from, before := prefix(word)
+	for word := range strings.FieldsSeq(sqldb.Fold(q.Text)) {
+		from, before := sqldb.PrefixRange(word)
 		all = append(all, condition{
 			`SELECT person FROM person_words WHERE word >= ? AND word < ?`,
 			`SELECT 1 FROM person_words WHERE person = @ AND word >= ? AND word < ? LIMIT 1`,
@@ -95,13 +96,13 @@ func membersOf(names ...string) condition {
 
 // CountPeople returns how many people have signed in.
 func (db *DB) CountPeople(ctx context.Context) (n int64, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM people`).Scan(&n)
-	return n, translate(err)
+	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM people`).Scan(&n)
+	return n, sqldb.Translate(err)
 }
 
 // Search implements directory.Store.
 func (db *DB) Search(ctx context.Context, q directory.Query) (people []directory.Person, next string, err error) {
-	s := peopleSearch{conditions: conditions(q), disabled: q.Disabled, limit: pageOf(q.Limit), sort: q.Sort, after: q.After}
+	s := peopleSearch{conditions: conditions(q), disabled: q.Disabled, limit: sqldb.Limit(q.Limit), sort: q.Sort, after: q.After}
 	return s.run(ctx, db)
 }
 
@@ -128,7 +129,7 @@ func (s *peopleSearch) run(ctx context.Context, db *DB) ([]directory.Person, str
 		return nil, "", err
 	}
 	var last string // what the last row of the page is sorted by
-	people, err := listing(ctx, db, func(rows *sql.Rows) (p directory.Person, err error) {
+	people, err := sqldb.List(ctx, db.DB, func(rows *sql.Rows) (p directory.Person, err error) {
 		var key string
 		p, err = scanPeople(rows, &key)
 		if s.limit--; s.limit >= 0 {
@@ -139,12 +140,12 @@ func (s *peopleSearch) run(ctx context.Context, db *DB) ([]directory.Person, str
 	if err != nil {
 		return nil, "", err
 	}
-	cut, next := page(people, limit, func(p directory.Person) string { return encodeCursor(string(s.sort), last, p.ID) })
+	cut, next := sqldb.Page(people, limit, func(p directory.Person) string { return sqldb.Cursor(string(s.sort), last, p.ID) })
 	all := make([]*directory.Person, len(cut))
 	for i := range cut {
 		all[i] = &cut[i]
 	}
-	return cut, next, withGroups(ctx, db.read, all...)
+	return cut, next, withGroups(ctx, db.Read, all...)
 }
 
 // driver returns the condition that the fewest people meet, or -1 if it is better
@@ -152,8 +153,8 @@ func (s *peopleSearch) run(ctx context.Context, db *DB) ([]directory.Person, str
 func (s *peopleSearch) driver(ctx context.Context, db *DB) (int, error) {
 	best, least := -1, int64(fewPeople)
 	for i, c := range s.conditions {
-		var w where
-		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (`+w.bind(c.people, c.args...)+` LIMIT `+strconv.Itoa(fewPeople)+`) AS matched`, w.args...)
+		var w sqldb.Where
+		n, err := sqldb.List(ctx, db.DB, sqldb.ScanCount, `SELECT count(*) FROM (`+w.Bind(c.people, c.args...)+` LIMIT `+strconv.Itoa(fewPeople)+`) AS matched`, w.Args...)
 		if err != nil {
 			return 0, err
 		}
@@ -172,19 +173,19 @@ func (s *peopleSearch) text(driver int) (string, []any, error) {
 	if column == "" {
 		return "", nil, directory.ErrSort
 	}
-	var w where
+	var w sqldb.Where
 	with, from, id := `WITH `, `people p`, `p.id`
 	if driver >= 0 {
 		c := s.conditions[driver]
-		with += w.bind(`found AS MATERIALIZED (SELECT DISTINCT person FROM (`+c.people+`) AS matched), `, c.args...)
+		with += w.Bind(`found AS MATERIALIZED (SELECT DISTINCT person FROM (`+c.people+`) AS matched), `, c.args...)
 		from, id = `found CROSS JOIN people p`, `found.person`
-		w.add(`p.id = found.person`)
+		w.Add(`p.id = found.person`)
 	}
 	for i, c := range s.conditions {
 		if i != driver {
 			// A subquery in place of a value is not turned into a join, which would read
 			// everybody who meets it.
-			w.add(`(`+strings.ReplaceAll(c.meets, "@", id)+`) = 1`, c.args...)
+			w.Add(`(`+strings.ReplaceAll(c.meets, "@", id)+`) = 1`, c.args...)
 		}
 	}
 	if err := s.rest(&w); err != nil {
@@ -197,17 +198,17 @@ func (s *peopleSearch) text(driver int) (string, []any, error) {
 	return with + `page AS MATERIALIZED (SELECT p.id, p.` + column + ` AS sorted FROM ` + from + w.String() +
 		` ORDER BY p.` + column + down + `, p.id` + down + ` LIMIT ` + strconv.Itoa(s.limit+1) + `)
 		SELECT p.body, p.version, page.sorted FROM page CROSS JOIN people p WHERE p.id = page.id
-		ORDER BY page.sorted` + down + `, page.id` + down, w.args, nil
+		ORDER BY page.sorted` + down + `, page.id` + down, w.Args, nil
 }
 
 // rest adds the conditions that need no other table: the state, and the cursor.
-func (s *peopleSearch) rest(w *where) error {
+func (s *peopleSearch) rest(w *sqldb.Where) error {
 	switch {
 	case s.disabled == nil:
 	case *s.disabled:
-		w.add(`p.disabled`)
+		w.Add(`p.disabled`)
 	default:
-		w.add(`NOT p.disabled`)
+		w.Add(`NOT p.disabled`)
 	}
 	if s.after == "" {
 		return nil
@@ -220,7 +221,7 @@ func (s *peopleSearch) rest(w *where) error {
 	if strings.HasPrefix(string(s.sort), "-") {
 		beyond = ` < `
 	}
-	w.add(`(p.`+s.column()+`, p.id)`+beyond+`(?, ?)`, key, id)
+	w.Add(`(p.`+s.column()+`, p.id)`+beyond+`(?, ?)`, key, id)
 	return nil
 }
 
@@ -238,7 +239,7 @@ func (s *peopleSearch) column() string {
 
 // cursor returns what the last row of the page before is sorted by.
 func (s *peopleSearch) cursor() (key any, id string, err error) {
-	parts, ok := decodeCursor(s.after, string(s.sort), 2)
+	parts, ok := sqldb.ParseCursor(s.after, string(s.sort), 2)
 	if !ok {
 		return nil, "", directory.ErrCursor
 	}

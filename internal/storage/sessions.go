@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ session.Store = (*DB)(nil)
@@ -28,12 +29,12 @@ func scanSession(scan func(...any) error, also ...any) (session.Session, error) 
 		if errors.Is(err, sql.ErrNoRows) {
 			return s, session.ErrNotFound
 		}
-		return s, translate(err)
+		return s, sqldb.Translate(err)
 	}
 	if err := json.Unmarshal([]byte(body), &s); err != nil {
 		return s, fmt.Errorf("decode session: %w", err)
 	}
-	s.SecretHash, s.Ended, s.EndedBy, s.Version = hash, fromMicros(ended), endedBy, version
+	s.SecretHash, s.Ended, s.EndedBy, s.Version = hash, sqldb.FromMicros(ended), endedBy, version
 	return s, nil
 }
 
@@ -43,29 +44,29 @@ func (db *DB) CreateSession(ctx context.Context, s session.Session, events []eve
 	if err != nil {
 		return fmt.Errorf("encode session: %w", err)
 	}
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
 		_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, secret_hash, person, connection, body, expires, created, upstream, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)`,
-			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), micros(s.Until()), micros(s.Created), upstreamName(s))
+			s.ID, s.SecretHash, s.Person, s.Authentication.Connection, string(body), sqldb.Micros(s.Until()), sqldb.Micros(s.Created), upstreamName(s))
 		return err
 	})
 }
 
 // Session implements session.Store.
 func (db *DB) Session(ctx context.Context, id string) (session.Session, error) {
-	return scanSession(db.read.QueryRowContext(ctx, selectSession+`id = $1`, id).Scan)
+	return scanSession(db.Read.QueryRowContext(ctx, selectSession+`id = $1`, id).Scan)
 }
 
 // SessionBySecret implements session.Store.
 func (db *DB) SessionBySecret(ctx context.Context, hash []byte) (session.Session, error) {
-	return scanSession(db.read.QueryRowContext(ctx, selectSession+`secret_hash = $1`, hash).Scan)
+	return scanSession(db.Read.QueryRowContext(ctx, selectSession+`secret_hash = $1`, hash).Scan)
 }
 
 // UpdateSession implements session.Store.
 func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.Session) (session.Session, []event.Event, error)) (session.Session, error) {
 	var next session.Session
-	err := db.change(ctx, func(t *tx) error {
-		old, err := scanSession(t.QueryRowContext(ctx, selectSession+`id = $1`+t.forUpdate(), id).Scan)
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
+		old, err := scanSession(t.QueryRowContext(ctx, selectSession+`id = $1`+t.ForUpdate(), id).Scan)
 		if err != nil {
 			return err
 		}
@@ -73,14 +74,14 @@ func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.
 		if next, events, err = change(old); err != nil {
 			return err
 		}
-		t.tell(events...)
+		t.Tell(events...)
 		next.Version = old.Version + 1
 		body, err := json.Marshal(next)
 		if err != nil {
 			return fmt.Errorf("encode session: %w", err)
 		}
 		_, err = t.ExecContext(ctx, `UPDATE sessions SET secret_hash = $2, body = $3, expires = $4, upstream = $5, version = $6 WHERE id = $1`,
-			id, next.SecretHash, string(body), micros(next.Until()), upstreamName(next), next.Version)
+			id, next.SecretHash, string(body), sqldb.Micros(next.Until()), upstreamName(next), next.Version)
 		return err
 	})
 	return next, err
@@ -88,13 +89,13 @@ func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.
 
 // SessionsOf implements session.Store.
 func (db *DB) SessionsOf(ctx context.Context, person string) ([]session.Session, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
 		selectSession+`person = $1 AND ended = 0 ORDER BY expires DESC, id`, person)
 }
 
 // SessionsNamed implements session.Store.
 func (db *DB) SessionsNamed(ctx context.Context, connection, name string) ([]session.Session, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
 		selectSession+`connection = $1 AND upstream = $2 AND upstream <> '' AND ended = 0 ORDER BY id`, connection, name)
 }
 
@@ -108,22 +109,22 @@ func upstreamName(s session.Session) string {
 
 // ExpiredSessions implements session.Store. The column expires is Session.Until.
 func (db *DB) ExpiredSessions(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return collect(ctx, db.read, scanID, `SELECT id FROM sessions WHERE ended = 0 AND expires <= $1 ORDER BY expires LIMIT $2`, micros(now), limit)
+	return sqldb.Collect(ctx, db.Read, sqldb.ScanID, `SELECT id FROM sessions WHERE ended = 0 AND expires <= $1 ORDER BY expires LIMIT $2`, sqldb.Micros(now), limit)
 }
 
 // SessionsEndedBy implements session.Store.
 func (db *DB) SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error) {
-	return collect(ctx, db.read, scanID, `SELECT id FROM sessions WHERE ended <> 0 AND ended_by = $1 AND id > $2 ORDER BY id LIMIT $3`, eventID, after, limit)
+	return sqldb.Collect(ctx, db.Read, sqldb.ScanID, `SELECT id FROM sessions WHERE ended <> 0 AND ended_by = $1 AND id > $2 ORDER BY id LIMIT $3`, eventID, after, limit)
 }
 
 // Join implements session.Store.
 func (db *DB) Join(ctx context.Context, p session.Participant) error {
-	return db.change(ctx, func(t *tx) error { return t.join(ctx, p) })
+	return db.Transact(ctx, func(t *sqldb.Tx) error { return join(ctx, t, p) })
 }
 
-func (t *tx) join(ctx context.Context, p session.Participant) error {
+func join(ctx context.Context, t *sqldb.Tx, p session.Participant) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO participants (session, client, app, first) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		p.Session, p.Client, p.App, micros(p.First))
+		p.Session, p.Client, p.App, sqldb.Micros(p.First))
 	return err
 }
 
@@ -133,16 +134,16 @@ func (t *tx) join(ctx context.Context, p session.Participant) error {
 // format, after the app's manifest changed, replaces it. It fails with
 // session.ErrNotFound for a session that has ended.
 func (db *DB) Attend(ctx context.Context, p session.Participant, events []event.Event) (session.Participant, error) {
-	err := db.change(ctx, func(t *tx) error {
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		var live int
-		err := t.QueryRowContext(ctx, `SELECT 1 FROM sessions WHERE id = $1 AND ended = 0`+t.forUpdate(), p.Session).Scan(&live)
+		err := t.QueryRowContext(ctx, `SELECT 1 FROM sessions WHERE id = $1 AND ended = 0`+t.ForUpdate(), p.Session).Scan(&live)
 		if errors.Is(err, sql.ErrNoRows) {
 			return session.ErrNotFound
 		}
 		if err != nil {
 			return err
 		}
-		t.tell(events...)
+		t.Tell(events...)
 		var first int64
 		err = t.QueryRowContext(ctx, `INSERT INTO participants (session, client, app, first, name_id, name_format, session_index) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (session, client) DO UPDATE SET
@@ -150,8 +151,8 @@ func (db *DB) Attend(ctx context.Context, p session.Participant, events []event.
 				session_index = CASE WHEN participants.session_index = '' THEN excluded.session_index ELSE participants.session_index END,
 				name_format = excluded.name_format, app = excluded.app
 			RETURNING first, name_id, session_index`,
-			p.Session, p.Client, p.App, micros(p.First), p.NameID, p.NameFormat, p.SessionIndex).Scan(&first, &p.NameID, &p.SessionIndex)
-		p.First = fromMicros(first)
+			p.Session, p.Client, p.App, sqldb.Micros(p.First), p.NameID, p.NameFormat, p.SessionIndex).Scan(&first, &p.NameID, &p.SessionIndex)
+		p.First = sqldb.FromMicros(first)
 		return err
 	})
 	return p, err
@@ -159,11 +160,11 @@ func (db *DB) Attend(ctx context.Context, p session.Participant, events []event.
 
 // Participants implements session.Store.
 func (db *DB) Participants(ctx context.Context, id string) ([]session.Participant, error) {
-	return collect(ctx, db.read, func(rows *sql.Rows) (session.Participant, error) {
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (session.Participant, error) {
 		var p session.Participant
 		var first int64
 		err := rows.Scan(&p.Session, &p.Client, &p.App, &first, &p.NameID, &p.NameFormat, &p.SessionIndex)
-		p.First = fromMicros(first)
+		p.First = sqldb.FromMicros(first)
 		return p, err
 	}, `SELECT session, client, app, first, name_id, name_format, session_index FROM participants WHERE session = $1 ORDER BY client`, id)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // fewSessions is how many sessions of one app are sorted rather than looked for
@@ -22,19 +23,19 @@ const inSession = `(SELECT 1 FROM participants WHERE session = s.id AND app = ? 
 
 // sessionWhere returns what to read sessions from, after a WITH clause, and the
 // conditions.
-func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) (with, from string, w *where, err error) {
-	w, from = &where{}, `sessions s`
+func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) (with, from string, w *sqldb.Where, err error) {
+	w, from = &sqldb.Where{}, `sessions s`
 	if q.App != "" {
-		n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM (SELECT 1 FROM participants WHERE app = $1 LIMIT `+strconv.Itoa(fewSessions)+`) AS matched`, q.App)
+		n, err := sqldb.List(ctx, db.DB, sqldb.ScanCount, `SELECT count(*) FROM (SELECT 1 FROM participants WHERE app = $1 LIMIT `+strconv.Itoa(fewSessions)+`) AS matched`, q.App)
 		if err != nil {
 			return "", "", nil, err
 		}
 		if n[0] < fewSessions {
-			with = w.bind(`WITH found AS MATERIALIZED (SELECT DISTINCT session FROM participants WHERE app = ?) `, q.App)
+			with = w.Bind(`WITH found AS MATERIALIZED (SELECT DISTINCT session FROM participants WHERE app = ?) `, q.App)
 			from = `found CROSS JOIN sessions s`
-			w.add(`s.id = found.session`)
+			w.Add(`s.id = found.session`)
 		} else {
-			w.add(inSession, q.App)
+			w.Add(inSession, q.App)
 		}
 	}
 	live(w, session.Whose{Person: q.Person, Connection: q.Connection}, now)
@@ -42,15 +43,15 @@ func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) 
 }
 
 // live adds the conditions of sessions s that may be in use.
-func live(w *where, of session.Whose, now time.Time) {
-	w.add(`s.ended = 0`)
+func live(w *sqldb.Where, of session.Whose, now time.Time) {
+	w.Add(`s.ended = 0`)
 	if of.Person != "" {
-		w.add(`s.person = ?`, of.Person)
+		w.Add(`s.person = ?`, of.Person)
 	}
 	if of.Connection != "" {
-		w.add(`s.connection = ?`, of.Connection)
+		w.Add(`s.connection = ?`, of.Connection)
 	}
-	w.add(`s.expires > ?`, micros(now))
+	w.Add(`s.expires > ?`, sqldb.Micros(now))
 }
 
 // SearchSessions implements session.Store.
@@ -60,7 +61,7 @@ func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time
 		return nil, "", err
 	}
 	if q.After != "" {
-		parts, ok := decodeCursor(q.After, "created", 2)
+		parts, ok := sqldb.ParseCursor(q.After, "created", 2)
 		if !ok {
 			return nil, "", session.ErrCursor
 		}
@@ -68,10 +69,10 @@ func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time
 		if err != nil {
 			return nil, "", session.ErrCursor
 		}
-		w.add(`(s.created, s.id) < (?, ?)`, created, parts[1])
+		w.Add(`(s.created, s.id) < (?, ?)`, created, parts[1])
 	}
-	limit, read, last := pageOf(q.Limit), 0, ""
-	sessions, err = listing(ctx, db, func(rows *sql.Rows) (f session.Found, err error) {
+	limit, read, last := sqldb.Limit(q.Limit), 0, ""
+	sessions, err = sqldb.List(ctx, db.DB, func(rows *sql.Rows) (f session.Found, err error) {
 		var created string
 		var person sql.NullString
 		f.Session, err = scanSession(rows.Scan, &created, &person)
@@ -83,11 +84,11 @@ func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time
 		}
 		return f, err
 	}, with+`SELECT s.body, s.secret_hash, s.ended, s.ended_by, s.version, s.created, (SELECT body FROM people WHERE id = s.person) FROM `+from+w.String()+
-		` ORDER BY s.created DESC, s.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+		` ORDER BY s.created DESC, s.id DESC LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	sessions, next = page(sessions, limit, func(f session.Found) string { return encodeCursor("created", last, f.ID) })
+	sessions, next = sqldb.Page(sessions, limit, func(f session.Found) string { return sqldb.Cursor("created", last, f.ID) })
 	return sessions, next, db.addApps(ctx, sessions)
 }
 
@@ -108,14 +109,14 @@ func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
 	if len(sessions) == 0 {
 		return nil
 	}
-	var w where
+	var w sqldb.Where
 	at := map[string]*session.Found{}
 	rows := make([]string, len(sessions))
 	for i := range sessions {
 		at[sessions[i].ID] = &sessions[i]
-		rows[i] = w.bind(`(?)`, sessions[i].ID)
+		rows[i] = w.Bind(`(?)`, sessions[i].ID)
 	}
-	_, err := listing(ctx, db, func(rows *sql.Rows) (none struct{}, err error) {
+	_, err := sqldb.List(ctx, db.DB, func(rows *sql.Rows) (none struct{}, err error) {
 		var id, app string
 		if err := rows.Scan(&id, &app); err != nil {
 			return none, err
@@ -123,15 +124,15 @@ func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
 		at[id].Apps = append(at[id].Apps, app)
 		return none, nil
 	}, `WITH wanted (session) AS MATERIALIZED (VALUES `+strings.Join(rows, `, `)+`) SELECT DISTINCT p.session, p.app
-		FROM wanted w CROSS JOIN participants p WHERE p.session = w.session ORDER BY p.session, p.app`, w.args...)
+		FROM wanted w CROSS JOIN participants p WHERE p.session = w.session ORDER BY p.session, p.app`, w.Args...)
 	return err
 }
 
 // CountSessions implements session.Store.
 func (db *DB) CountSessions(ctx context.Context, of session.Whose, now time.Time) (int64, error) {
-	w := &where{}
+	w := &sqldb.Where{}
 	live(w, of, now)
-	n, err := listing(ctx, db, scanCount, `SELECT count(*) FROM sessions s`+w.String(), w.args...)
+	n, err := sqldb.List(ctx, db.DB, sqldb.ScanCount, `SELECT count(*) FROM sessions s`+w.String(), w.Args...)
 	if err != nil {
 		return 0, err
 	}
@@ -148,15 +149,15 @@ func (db *DB) DateSessions(ctx context.Context) error {
 		id string
 		at int64
 	}
-	sessions, err := collect(ctx, db.read, func(rows *sql.Rows) (dated, error) {
+	sessions, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (dated, error) {
 		s, err := scanSession(rows.Scan)
-		return dated{s.ID, max(micros(s.Created), 1)}, err
+		return dated{s.ID, max(sqldb.Micros(s.Created), 1)}, err
 	}, selectSession+`ended = 0 AND created = 0 LIMIT $1`, sessionBatch)
 	for i := 0; err == nil && i < len(sessions); i++ {
-		_, err = db.write.ExecContext(ctx, `UPDATE sessions SET created = $2 WHERE id = $1 AND created = 0`, sessions[i].id, sessions[i].at)
+		_, err = db.Write.ExecContext(ctx, `UPDATE sessions SET created = $2 WHERE id = $1 AND created = 0`, sessions[i].id, sessions[i].at)
 	}
 	if err != nil {
-		return fmt.Errorf("date sessions: %w", translate(err))
+		return fmt.Errorf("date sessions: %w", sqldb.Translate(err))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 const selectSet = `SELECT stream, id, event, txn, type, subject, claims, control, issued, state, refusals, reason, settled FROM signal_sets WHERE `
@@ -18,7 +19,7 @@ func scanSet(rows *sql.Rows) (signal.Set, error) {
 	var subject, claims, state string
 	var issued, settled int64
 	err := rows.Scan(&s.Stream, &s.ID, &s.Event, &s.Transaction, &s.Type, &subject, &claims, &s.Control, &issued, &state, &s.Refusals, &s.Reason, &settled)
-	s.Subject, s.Claims, s.State, s.Issued, s.Settled = []byte(subject), []byte(claims), signal.SetState(state), fromMicros(issued), fromMicros(settled)
+	s.Subject, s.Claims, s.State, s.Issued, s.Settled = []byte(subject), []byte(claims), signal.SetState(state), sqldb.FromMicros(issued), sqldb.FromMicros(settled)
 	return s, err
 }
 
@@ -30,16 +31,16 @@ func (db *DB) QueueSets(ctx context.Context, sets []signal.Set, most int) error 
 	// Streams are locked in one order, so that no two changes wait for each other.
 	sets = slices.Clone(sets)
 	slices.SortStableFunc(sets, func(a, b signal.Set) int { return cmp.Compare(a.Stream, b.Stream) })
-	return db.change(ctx, func(t *tx) error {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		for len(sets) > 0 {
 			stream := sets[0].Stream
 			n := slices.IndexFunc(sets, func(s signal.Set) bool { return s.Stream != stream })
 			if n < 0 {
 				n = len(sets)
 			}
-			err := t.lockStream(ctx, stream)
+			err := lockStream(ctx, t, stream)
 			if err == nil {
-				err = t.queueSets(ctx, stream, sets[:n], most)
+				err = queueSets(ctx, t, stream, sets[:n], most)
 			}
 			if err != nil && !errors.Is(err, signal.ErrNotFound) {
 				return err
@@ -51,9 +52,9 @@ func (db *DB) QueueSets(ctx context.Context, sets []signal.Set, most int) error 
 }
 
 // queueSets adds SETs to a stream that is locked.
-func (t *tx) queueSets(ctx context.Context, stream string, sets []signal.Set, most int) error {
+func queueSets(ctx context.Context, t *sqldb.Tx, stream string, sets []signal.Set, most int) error {
 	for _, s := range sets {
-		if err := t.queueSet(ctx, s); err != nil {
+		if err := queueSet(ctx, t, s); err != nil {
 			return err
 		}
 	}
@@ -64,10 +65,10 @@ func (t *tx) queueSets(ctx context.Context, stream string, sets []signal.Set, mo
 	if err := t.QueryRowContext(ctx, `SELECT waiting FROM signal_streams WHERE id = $1`, stream).Scan(&waiting); err != nil {
 		return err
 	}
-	return t.dropWaiting(ctx, stream, waiting-int64(most), t.now())
+	return dropWaiting(ctx, t, stream, waiting-int64(most), t.Now())
 }
 
-func (t *tx) queueSet(ctx context.Context, s signal.Set) error {
+func queueSet(ctx context.Context, t *sqldb.Tx, s signal.Set) error {
 	var there int
 	err := t.QueryRowContext(ctx, `SELECT 1 FROM signal_sets WHERE stream = $1 AND id = $2`, s.Stream, s.ID).Scan(&there)
 	if err == nil {
@@ -90,17 +91,17 @@ func (t *tx) queueSet(ctx context.Context, s signal.Set) error {
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO signal_sets (stream, id, seq, event, txn, type, subject, claims, control, issued, state)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting')`,
-		s.Stream, s.ID, seq, s.Event, s.Transaction, s.Type, string(s.Subject), string(s.Claims), s.Control, micros(s.Issued))
+		s.Stream, s.ID, seq, s.Event, s.Transaction, s.Type, string(s.Subject), string(s.Claims), s.Control, sqldb.Micros(s.Issued))
 	return err
 }
 
 // dropWaiting gives up the oldest n SETs of a stream that are not about the stream.
-func (t *tx) dropWaiting(ctx context.Context, stream string, n int64, at time.Time) error {
+func dropWaiting(ctx context.Context, t *sqldb.Tx, stream string, n int64, at time.Time) error {
 	if n <= 0 {
 		return nil
 	}
 	r, err := t.ExecContext(ctx, `UPDATE signal_sets SET state = 'dropped', settled = $2 WHERE stream = $1 AND id IN (
-		SELECT id FROM signal_sets WHERE stream = $1 AND state = 'waiting' AND NOT control ORDER BY seq LIMIT $3)`, stream, micros(at), n)
+		SELECT id FROM signal_sets WHERE stream = $1 AND state = 'waiting' AND NOT control ORDER BY seq LIMIT $3)`, stream, sqldb.Micros(at), n)
 	if err != nil {
 		return err
 	}
@@ -114,15 +115,15 @@ func (t *tx) dropWaiting(ctx context.Context, stream string, n int64, at time.Ti
 
 // NextSets implements signal.Backlog.
 func (db *DB) NextSets(ctx context.Context, stream string, n int) ([]signal.Set, error) {
-	return collect(ctx, db.read, scanSet, selectSet+`stream = $1 AND state = 'waiting'
+	return sqldb.Collect(ctx, db.Read, scanSet, selectSet+`stream = $1 AND state = 'waiting'
 		AND (control OR EXISTS (SELECT 1 FROM signal_streams s WHERE s.id = $1 AND s.status = 'enabled')) ORDER BY seq LIMIT $2`, stream, n)
 }
 
 // SettleSets implements signal.Backlog.
 func (db *DB) SettleSets(ctx context.Context, stream string, ids []string, as signal.SetState, reason string, at time.Time) (settled []string, err error) {
-	err = db.change(ctx, func(t *tx) error {
+	err = db.Transact(ctx, func(t *sqldb.Tx) error {
 		settled = nil
-		if err := t.lockStream(ctx, stream); err != nil {
+		if err := lockStream(ctx, t, stream); err != nil {
 			if errors.Is(err, signal.ErrNotFound) {
 				return nil
 			}
@@ -132,7 +133,7 @@ func (db *DB) SettleSets(ctx context.Context, stream string, ids []string, as si
 		for _, id := range ids {
 			var is bool
 			err := t.QueryRowContext(ctx, `UPDATE signal_sets SET state = $3, reason = $4, settled = $5 WHERE stream = $1 AND id = $2 AND state = 'waiting' RETURNING control`,
-				stream, id, string(as), reason, micros(at)).Scan(&is)
+				stream, id, string(as), reason, sqldb.Micros(at)).Scan(&is)
 			switch {
 			case errors.Is(err, sql.ErrNoRows):
 				continue
@@ -150,7 +151,7 @@ func (db *DB) SettleSets(ctx context.Context, stream string, ids []string, as si
 			signal.SetDelivered: `delivered = delivered + $2, delivered_at = $4`, signal.SetRefused: `refused = refused + $2, failed = $4`,
 		}[as]
 		_, err := t.ExecContext(ctx, `UPDATE signal_streams SET waiting = waiting - $2, control = control - $3, `+counted+` WHERE id = $1`,
-			stream, len(settled), control, micros(at))
+			stream, len(settled), control, sqldb.Micros(at))
 		return err
 	})
 	return settled, err
@@ -158,21 +159,21 @@ func (db *DB) SettleSets(ctx context.Context, stream string, ids []string, as si
 
 // RefuseSet implements signal.Backlog.
 func (db *DB) RefuseSet(ctx context.Context, stream, id, reason string) (refusals int, err error) {
-	err = db.write.QueryRowContext(ctx, `UPDATE signal_sets SET refusals = refusals + 1, reason = $3 WHERE stream = $1 AND id = $2 AND state = 'waiting' RETURNING refusals`,
+	err = db.Write.QueryRowContext(ctx, `UPDATE signal_sets SET refusals = refusals + 1, reason = $3 WHERE stream = $1 AND id = $2 AND state = 'waiting' RETURNING refusals`,
 		stream, id, reason).Scan(&refusals)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = signal.ErrNotFound
 	}
-	return refusals, translate(err)
+	return refusals, sqldb.Translate(err)
 }
 
 // RequeueSet implements signal.Backlog.
 func (db *DB) RequeueSet(ctx context.Context, stream, id string) error {
-	return db.change(ctx, func(t *tx) error {
-		if err := t.lockStream(ctx, stream); err != nil {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		if err := lockStream(ctx, t, stream); err != nil {
 			return err
 		}
-		err := oneRow(signal.ErrNotFound)(t.ExecContext(ctx, `UPDATE signal_sets SET state = 'waiting', refusals = 0, settled = 0,
+		err := sqldb.OneRow(signal.ErrNotFound)(t.ExecContext(ctx, `UPDATE signal_sets SET state = 'waiting', refusals = 0, settled = 0,
 			seq = (SELECT last + 1 FROM signal_streams WHERE id = $1) WHERE stream = $1 AND id = $2 AND state = 'refused'`, stream, id))
 		if err != nil {
 			return err
@@ -189,12 +190,12 @@ func (db *DB) DropSets(ctx context.Context, before, now time.Time, limit int) (n
 		stream, id string
 		control    bool
 	}
-	err = db.change(ctx, func(t *tx) error {
+	err = db.Transact(ctx, func(t *sqldb.Tx) error {
 		n = 0
-		all, err := collect(ctx, t, func(rows *sql.Rows) (o old, err error) {
+		all, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (o old, err error) {
 			err = rows.Scan(&o.stream, &o.id, &o.control)
 			return o, err
-		}, `SELECT stream, id, control FROM signal_sets WHERE state = 'waiting' AND issued < $1 ORDER BY stream LIMIT $2`, micros(before), limit)
+		}, `SELECT stream, id, control FROM signal_sets WHERE state = 'waiting' AND issued < $1 ORDER BY stream LIMIT $2`, sqldb.Micros(before), limit)
 		if err != nil {
 			return err
 		}
@@ -203,10 +204,10 @@ func (db *DB) DropSets(ctx context.Context, before, now time.Time, limit int) (n
 			if o.control {
 				control = 1
 			}
-			if err := t.lockStream(ctx, o.stream); err != nil {
+			if err := lockStream(ctx, t, o.stream); err != nil {
 				return err
 			}
-			r, err := t.ExecContext(ctx, `UPDATE signal_sets SET state = 'dropped', settled = $3 WHERE stream = $1 AND id = $2 AND state = 'waiting'`, o.stream, o.id, micros(now))
+			r, err := t.ExecContext(ctx, `UPDATE signal_sets SET state = 'dropped', settled = $3 WHERE stream = $1 AND id = $2 AND state = 'waiting'`, o.stream, o.id, sqldb.Micros(now))
 			if err != nil {
 				return err
 			}
@@ -227,16 +228,16 @@ func (db *DB) DropSets(ctx context.Context, before, now time.Time, limit int) (n
 
 // RecentSets implements signal.Backlog.
 func (db *DB) RecentSets(ctx context.Context, stream string, limit int) ([]signal.Set, error) {
-	return collect(ctx, db.read, scanSet, selectSet+`stream = $1 ORDER BY seq DESC LIMIT $2`, stream, limit)
+	return sqldb.Collect(ctx, db.Read, scanSet, selectSet+`stream = $1 ORDER BY seq DESC LIMIT $2`, stream, limit)
 }
 
 // NoteSubjects implements signal.Subjects.
 func (db *DB) NoteSubjects(ctx context.Context, subjects []signal.Subject) error {
-	return db.change(ctx, func(t *tx) error {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		for _, s := range subjects {
 			_, err := t.ExecContext(ctx, `INSERT INTO signal_subjects (receiver, person, session, via, connection, seen) VALUES ($1, $2, $3, $4, $5, $6)
 				ON CONFLICT (receiver, person, session, via) DO UPDATE SET seen = excluded.seen WHERE signal_subjects.seen < excluded.seen`,
-				s.Receiver, s.Person, s.Session, s.Via, s.Connection, micros(s.Seen))
+				s.Receiver, s.Person, s.Session, s.Via, s.Connection, sqldb.Micros(s.Seen))
 			if err != nil {
 				return err
 			}
@@ -247,23 +248,23 @@ func (db *DB) NoteSubjects(ctx context.Context, subjects []signal.Subject) error
 
 // SubjectsWith implements signal.Subjects.
 func (db *DB) SubjectsWith(ctx context.Context, about signal.Subject, after *signal.Subject, limit int) ([]signal.Subject, error) {
-	var w where
-	w.add(`TRUE`)
+	var w sqldb.Where
+	w.Add(`TRUE`)
 	for _, c := range []struct{ column, value string }{
 		{"receiver", about.Receiver}, {"person", about.Person}, {"session", about.Session}, {"via", about.Via}, {"connection", about.Connection},
 	} {
 		if c.value != "" {
-			w.add(c.column+` = ? AND `+c.column+` <> ''`, c.value) // the second is what partial indexes ask for
+			w.Add(c.column+` = ? AND `+c.column+` <> ''`, c.value) // the second is what partial indexes ask for
 		}
 	}
 	if after != nil {
-		w.add(`(receiver, person, session, via) > (?, ?, ?, ?)`, after.Receiver, after.Person, after.Session, after.Via)
+		w.Add(`(receiver, person, session, via) > (?, ?, ?, ?)`, after.Receiver, after.Person, after.Session, after.Via)
 	}
-	query := `SELECT receiver, person, session, via, connection, seen FROM signal_subjects` + w.String() + w.bind(` ORDER BY receiver, person, session, via LIMIT ?`, limit)
-	return listing(ctx, db, func(rows *sql.Rows) (s signal.Subject, err error) {
+	query := `SELECT receiver, person, session, via, connection, seen FROM signal_subjects` + w.String() + w.Bind(` ORDER BY receiver, person, session, via LIMIT ?`, limit)
+	return sqldb.List(ctx, db.DB, func(rows *sql.Rows) (s signal.Subject, err error) {
 		var seen int64
 		err = rows.Scan(&s.Receiver, &s.Person, &s.Session, &s.Via, &s.Connection, &seen)
-		s.Seen = fromMicros(seen)
+		s.Seen = sqldb.FromMicros(seen)
 		return s, err
-	}, query, w.args...)
+	}, query, w.Args...)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 	"github.com/gatehouse-io/gatehouse/internal/storage/storetest"
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
@@ -54,11 +55,11 @@ func TestEveryStore(t *testing.T) {
 }
 
 func dryRun(t *testing.T, o storage.Options) {
-	first, err := storage.DryRun(t.Context(), o)
+	first, err := sqldb.DryRun(t.Context(), o)
 	if err != nil || len(first) == 0 {
 		t.Fatalf("pending %v, %v", first, err)
 	}
-	if again, err := storage.DryRun(t.Context(), o); err != nil || len(again) != len(first) {
+	if again, err := sqldb.DryRun(t.Context(), o); err != nil || len(again) != len(first) {
 		t.Errorf("after a dry run %v of %v are pending, %v", again, first, err)
 	}
 }
@@ -67,11 +68,11 @@ func dryRun(t *testing.T, o storage.Options) {
 // be found whole.
 func TestLookingMakesNoDatabase(t *testing.T) {
 	o := storage.Options{Driver: storage.SQLite, Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	pending, err := storage.DryRun(t.Context(), o)
+	pending, err := sqldb.DryRun(t.Context(), o)
 	if err != nil || len(pending) == 0 {
 		t.Errorf("pending %v, %v", pending, err)
 	}
-	if _, err := storage.Inspect(t.Context(), o); !errors.Is(err, storage.ErrNoDatabase) {
+	if _, err := storage.Inspect(t.Context(), o); !errors.Is(err, sqldb.ErrNoDatabase) {
 		t.Errorf("without a database: %v", err)
 	}
 	if left, err := os.ReadDir(o.Dir); err != nil || len(left) != 0 {
@@ -94,7 +95,7 @@ func TestLookingMakesNoDatabase(t *testing.T) {
 }
 
 func reopen(t *testing.T, o storage.Options, db *storage.DB) {
-	pending, err := storage.DryRun(t.Context(), o)
+	pending, err := sqldb.DryRun(t.Context(), o)
 	if err != nil || len(pending) != 0 {
 		t.Fatalf("pending %v, %v", pending, err)
 	}
@@ -136,7 +137,7 @@ func TestADatabaseThatStandsStillIsUnavailable(t *testing.T) {
 		}
 		network.Freeze()
 		for i, err := range ask() {
-			if !errors.Is(err, storage.ErrUnavailable) {
+			if !errors.Is(err, sqldb.ErrUnavailable) {
 				t.Errorf("question %d is answered %v", i, err)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 var _ signal.Store = (*DB)(nil)
@@ -35,13 +36,13 @@ func scanStream(scan func(...any) error, also ...any) (signal.Stream, error) {
 		return s, signal.ErrNotFound
 	}
 	if err != nil {
-		return s, translate(err)
+		return s, sqldb.Translate(err)
 	}
 	if err := json.Unmarshal([]byte(body), &s); err != nil {
 		return s, fmt.Errorf("decode stream: %w", err)
 	}
-	progress.Next, progress.FailedAt, progress.DeliveredAt = fromMicros(due), fromMicros(failed), fromMicros(deliveredAt)
-	progress.Verified, progress.Oldest = fromMicros(verified), fromMicros(oldest)
+	progress.Next, progress.FailedAt, progress.DeliveredAt = sqldb.FromMicros(due), sqldb.FromMicros(failed), sqldb.FromMicros(deliveredAt)
+	progress.Verified, progress.Oldest = sqldb.FromMicros(verified), sqldb.FromMicros(oldest)
 	s.Client, s.App, s.Authorization, s.Version, s.Progress = client, app, secret, version, progress
 	return s, nil
 }
@@ -64,8 +65,8 @@ func (db *DB) CreateStream(ctx context.Context, s signal.Stream, most int, event
 	if err != nil {
 		return err
 	}
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
 		var there int
 		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM signal_streams WHERE client = $1`, s.Client).Scan(&there); err != nil {
 			return err
@@ -74,16 +75,16 @@ func (db *DB) CreateStream(ctx context.Context, s signal.Stream, most int, event
 			return signal.ErrTooMany
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO signal_streams (id, client, app, body, secret, method, status, created, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			s.ID, s.Client, s.App, body, s.Authorization, s.Method, string(s.Status), micros(s.Created), s.Version)
+			s.ID, s.Client, s.App, body, s.Authorization, s.Method, string(s.Status), sqldb.Micros(s.Created), s.Version)
 		if err != nil {
 			return err
 		}
-		return t.noteSignedIn(ctx, s)
+		return noteSignedIn(ctx, t, s)
 	})
 }
 
 // noteSignedIn makes subjects of the people who are signed in to the client already.
-func (t *tx) noteSignedIn(ctx context.Context, s signal.Stream) error {
+func noteSignedIn(ctx context.Context, t *sqldb.Tx, s signal.Stream) error {
 	for _, statement := range []string{
 		`INSERT INTO signal_subjects (receiver, person, session, via, connection, seen)
 			SELECT p.client, s.person, s.id, p.client, s.connection, CAST($3 AS BIGINT) FROM participants p JOIN sessions s ON s.id = p.session
@@ -92,7 +93,7 @@ func (t *tx) noteSignedIn(ctx context.Context, s signal.Stream) error {
 			SELECT client, person, session, client, connection, CAST($3 AS BIGINT) FROM families
 			WHERE app = $1 AND client = $2 AND ended = 0 ON CONFLICT DO NOTHING`,
 	} {
-		if _, err := t.ExecContext(ctx, statement, s.App, s.Client, micros(s.Created)); err != nil {
+		if _, err := t.ExecContext(ctx, statement, s.App, s.Client, sqldb.Micros(s.Created)); err != nil {
 			return err
 		}
 	}
@@ -101,24 +102,24 @@ func (t *tx) noteSignedIn(ctx context.Context, s signal.Stream) error {
 
 // Stream implements signal.Streams.
 func (db *DB) Stream(ctx context.Context, id string) (signal.Stream, error) {
-	return scanStream(db.read.QueryRowContext(ctx, selectStream+`s.id = $1`, id).Scan)
+	return scanStream(db.Read.QueryRowContext(ctx, selectStream+`s.id = $1`, id).Scan)
 }
 
 // StreamsOf implements signal.Streams.
 func (db *DB) StreamsOf(ctx context.Context, client string) ([]signal.Stream, error) {
-	return collect(ctx, db.read, scanStreams, selectStream+`s.client = $1 ORDER BY s.created, s.id`, client)
+	return sqldb.Collect(ctx, db.Read, scanStreams, selectStream+`s.client = $1 ORDER BY s.created, s.id`, client)
 }
 
 // Receivers implements signal.Streams.
 func (db *DB) Receivers(ctx context.Context) ([]string, error) {
-	return collect(ctx, db.read, scanID, `SELECT DISTINCT client FROM signal_streams ORDER BY client`)
+	return sqldb.Collect(ctx, db.Read, sqldb.ScanID, `SELECT DISTINCT client FROM signal_streams ORDER BY client`)
 }
 
 // UpdateStream implements signal.Streams.
 func (db *DB) UpdateStream(ctx context.Context, id string, change func(signal.Stream) (signal.Change, error)) (signal.Stream, error) {
 	var next signal.Stream
-	err := db.change(ctx, func(t *tx) error {
-		if err := t.lockStream(ctx, id); err != nil {
+	err := db.Transact(ctx, func(t *sqldb.Tx) error {
+		if err := lockStream(ctx, t, id); err != nil {
 			return err
 		}
 		old, err := scanStream(t.QueryRowContext(ctx, selectStream+`s.id = $1`, id).Scan)
@@ -129,7 +130,7 @@ func (db *DB) UpdateStream(ctx context.Context, id string, change func(signal.St
 		if err != nil {
 			return err
 		}
-		t.tell(c.Events...)
+		t.Tell(c.Events...)
 		next = c.Stream
 		next.Version = old.Version + 1
 		body, err := streamBody(next)
@@ -138,12 +139,12 @@ func (db *DB) UpdateStream(ctx context.Context, id string, change func(signal.St
 		}
 		// What was changed may be why pushes failed: the next one is due at once.
 		_, err = t.ExecContext(ctx, `UPDATE signal_streams SET body = $2, secret = $3, method = $4, status = $5, version = $6, verified = $7, due = 0 WHERE id = $1`,
-			id, body, next.Authorization, next.Method, string(next.Status), next.Version, micros(next.Verified))
+			id, body, next.Authorization, next.Method, string(next.Status), next.Version, sqldb.Micros(next.Verified))
 		if err == nil && c.Drop {
-			err = t.dropWaiting(ctx, id, next.Waiting, next.Updated)
+			err = dropWaiting(ctx, t, id, next.Waiting, next.Updated)
 		}
 		if err == nil {
-			err = t.queueSets(ctx, id, c.Sets, signal.MostWaiting)
+			err = queueSets(ctx, t, id, c.Sets, signal.MostWaiting)
 		}
 		return err
 	})
@@ -154,9 +155,9 @@ func (db *DB) UpdateStream(ctx context.Context, id string, change func(signal.St
 }
 
 // lockStream keeps others off the SETs of a stream until the transaction ends.
-func (t *tx) lockStream(ctx context.Context, id string) error {
+func lockStream(ctx context.Context, t *sqldb.Tx, id string) error {
 	var found string
-	err := t.QueryRowContext(ctx, `SELECT id FROM signal_streams WHERE id = $1`+t.forUpdate(), id).Scan(&found)
+	err := t.QueryRowContext(ctx, `SELECT id FROM signal_streams WHERE id = $1`+t.ForUpdate(), id).Scan(&found)
 	if errors.Is(err, sql.ErrNoRows) {
 		return signal.ErrNotFound
 	}
@@ -165,9 +166,9 @@ func (t *tx) lockStream(ctx context.Context, id string) error {
 
 // RemoveStream implements signal.Streams. Whom it heard of is pruned later.
 func (db *DB) RemoveStream(ctx context.Context, id string, events []event.Event) error {
-	return db.change(ctx, func(t *tx) error {
-		t.tell(events...)
-		if err := oneRow(signal.ErrNotFound)(t.ExecContext(ctx, `DELETE FROM signal_streams WHERE id = $1`, id)); err != nil {
+	return db.Transact(ctx, func(t *sqldb.Tx) error {
+		t.Tell(events...)
+		if err := sqldb.OneRow(signal.ErrNotFound)(t.ExecContext(ctx, `DELETE FROM signal_streams WHERE id = $1`, id)); err != nil {
 			return err
 		}
 		_, err := t.ExecContext(ctx, `DELETE FROM signal_sets WHERE stream = $1`, id)
@@ -177,20 +178,20 @@ func (db *DB) RemoveStream(ctx context.Context, id string, events []event.Event)
 
 // SearchStreams implements signal.Streams.
 func (db *DB) SearchStreams(ctx context.Context, q signal.Query) (streams []signal.Stream, next string, err error) {
-	limit := pageOf(q.Limit)
-	var w where
-	w.add(`TRUE`)
+	limit := sqldb.Limit(q.Limit)
+	var w sqldb.Where
+	w.Add(`TRUE`)
 	if q.Client != "" {
-		w.add(`s.client = ?`, q.Client)
+		w.Add(`s.client = ?`, q.Client)
 	}
 	if q.Status != "" {
-		w.add(`s.status = ?`, string(q.Status))
+		w.Add(`s.status = ?`, string(q.Status))
 	}
 	if q.Failing != nil {
-		w.add(map[bool]string{true: `s.failures > 0`, false: `s.failures = 0`}[*q.Failing])
+		w.Add(map[bool]string{true: `s.failures > 0`, false: `s.failures = 0`}[*q.Failing])
 	}
 	if q.After != "" {
-		parts, ok := decodeCursor(q.After, "created", 2)
+		parts, ok := sqldb.ParseCursor(q.After, "created", 2)
 		at, err := int64(0), error(nil)
 		if ok {
 			at, err = strconv.ParseInt(parts[0], 10, 64)
@@ -198,14 +199,14 @@ func (db *DB) SearchStreams(ctx context.Context, q signal.Query) (streams []sign
 		if !ok || err != nil {
 			return nil, "", signal.ErrCursor
 		}
-		w.add(`(s.created, s.id) < (?, ?)`, at, parts[1])
+		w.Add(`(s.created, s.id) < (?, ?)`, at, parts[1])
 	}
-	rows, err := listing(ctx, db, scanStreams, selectStream+w.String()[len(` WHERE `):]+` ORDER BY s.created DESC, s.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	rows, err := sqldb.List(ctx, db.DB, scanStreams, selectStream+w.String()[len(` WHERE `):]+` ORDER BY s.created DESC, s.id DESC LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	cut, next := page(rows, limit, func(last signal.Stream) string {
-		return encodeCursor("created", strconv.FormatInt(micros(last.Created), 10), last.ID)
+	cut, next := sqldb.Page(rows, limit, func(last signal.Stream) string {
+		return sqldb.Cursor("created", strconv.FormatInt(sqldb.Micros(last.Created), 10), last.ID)
 	})
 	return cut, next, nil
 }
@@ -213,12 +214,12 @@ func (db *DB) SearchStreams(ctx context.Context, q signal.Query) (streams []sign
 // ClaimStreams implements signal.Backlog.
 func (db *DB) ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]signal.Stream, error) {
 	skip := ""
-	if db.postgres() {
+	if db.Postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED`
 	}
-	ids, err := collect(ctx, db.write, scanID, `UPDATE signal_streams SET leased = $1 WHERE id IN (
+	ids, err := sqldb.Collect(ctx, db.Write, sqldb.ScanID, `UPDATE signal_streams SET leased = $1 WHERE id IN (
 		SELECT id FROM signal_streams WHERE waiting > 0 AND method = $2 AND (status = 'enabled' OR control > 0) AND leased <= $3 AND due <= $3
-		ORDER BY due LIMIT $4`+skip+`) RETURNING id`, micros(now.Add(lease)), signal.Push, micros(now), n)
+		ORDER BY due LIMIT $4`+skip+`) RETURNING id`, sqldb.Micros(now.Add(lease)), signal.Push, sqldb.Micros(now), n)
 	if err != nil {
 		return nil, err
 	}
@@ -240,16 +241,16 @@ func (db *DB) ClaimStreams(ctx context.Context, now time.Time, n int, lease time
 func (db *DB) ReleaseStream(ctx context.Context, stream string, next time.Time, failure string, at time.Time) error {
 	var err error
 	if failure == "" {
-		_, err = db.write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1`, stream, micros(next))
+		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1`, stream, sqldb.Micros(next))
 	} else {
-		_, err = db.write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = failures + 1, error = $3, failed = $4 WHERE id = $1`,
-			stream, micros(next), failure, micros(at))
+		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = failures + 1, error = $3, failed = $4 WHERE id = $1`,
+			stream, sqldb.Micros(next), failure, sqldb.Micros(at))
 	}
-	return translate(err)
+	return sqldb.Translate(err)
 }
 
 // SignalBacklog implements signal.Backlog.
 func (db *DB) SignalBacklog(ctx context.Context) (waiting, failing int64, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT COALESCE(sum(waiting), 0), count(CASE WHEN failures > 0 THEN 1 END) FROM signal_streams`).Scan(&waiting, &failing)
-	return waiting, failing, translate(err)
+	err = db.Read.QueryRowContext(ctx, `SELECT COALESCE(sum(waiting), 0), count(CASE WHEN failures > 0 THEN 1 END) FROM signal_streams`).Scan(&waiting, &failing)
+	return waiting, failing, sqldb.Translate(err)
 }

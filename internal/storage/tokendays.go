@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // aDay is what hours are summed to, in UTC.
@@ -18,10 +19,10 @@ const daysClosed = `SELECT number FROM counters WHERE name = 'token_days'`
 // CloseDay implements activity.Store. A broker that knows nothing of days would add to
 // hours alone: a day is closed when nobody counts it any more.
 func (db *DB) CloseDay(ctx context.Context, until time.Time) (closed bool, err error) {
-	if end, err := nextDay(ctx, db.read); err != nil || end.IsZero() || end.After(until) {
+	if end, err := nextDay(ctx, db.Read); err != nil || end.IsZero() || end.After(until) {
 		return false, err
 	}
-	err = db.change(ctx, func(t *tx) error {
+	err = db.Transact(ctx, func(t *sqldb.Tx) error {
 		// Whoever adds figures begins with this row: none are added to a day while it is
 		// summed.
 		if _, err := t.ExecContext(ctx, `UPDATE counters SET number = number WHERE name = 'activity'`); err != nil {
@@ -32,12 +33,12 @@ func (db *DB) CloseDay(ctx context.Context, until time.Time) (closed bool, err e
 			return err
 		}
 		closed = true
-		day := micros(end.Add(-aDay))
+		day := sqldb.Micros(end.Add(-aDay))
 		_, err = t.ExecContext(ctx, `INSERT INTO token_days (day, app, client, grant_type, count)
 			SELECT CAST($1 AS BIGINT), app, client, grant_type, CAST(sum(count) AS BIGINT) FROM token_hours WHERE hour >= $1 AND hour < $2 GROUP BY app, client, grant_type`,
-			day, micros(end))
+			day, sqldb.Micros(end))
 		if err == nil {
-			_, err = t.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'token_days'`, micros(end))
+			_, err = t.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'token_days'`, sqldb.Micros(end))
 		}
 		return err
 	})
@@ -47,19 +48,19 @@ func (db *DB) CloseDay(ctx context.Context, until time.Time) (closed bool, err e
 // nextDay returns the end of the first day with figures that is not summed, zero for
 // none.
 func nextDay(ctx context.Context, on interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) row
+	QueryRowContext(ctx context.Context, query string, args ...any) sqldb.Row
 },
 ) (end time.Time, err error) {
 	var first int64
 	err = on.QueryRowContext(ctx, `SELECT COALESCE((SELECT min(hour) FROM token_hours WHERE hour >= (`+daysClosed+`)), -1)`).Scan(&first)
 	if err != nil || first < 0 {
-		return time.Time{}, translate(err)
+		return time.Time{}, sqldb.Translate(err)
 	}
-	return fromMicros(first).Truncate(aDay).Add(aDay), nil
+	return sqldb.FromMicros(first).Truncate(aDay).Add(aDay), nil
 }
 
 // addToDays adds to days that are closed what is counted late.
-func (t *tx) addToDays(ctx context.Context, all []activity.Tokens) error {
+func addToDays(ctx context.Context, t *sqldb.Tx, all []activity.Tokens) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -68,12 +69,12 @@ func (t *tx) addToDays(ctx context.Context, all []activity.Tokens) error {
 		return fmt.Errorf("days: %w", err)
 	}
 	for _, k := range all {
-		if micros(k.Hour) >= closed {
+		if sqldb.Micros(k.Hour) >= closed {
 			continue
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO token_days (day, app, client, grant_type, count) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (day, app, client, grant_type) DO UPDATE SET count = token_days.count + excluded.count`,
-			micros(k.Hour.Truncate(aDay)), k.App, k.Client, k.GrantType, k.Count)
+			sqldb.Micros(k.Hour.Truncate(aDay)), k.App, k.Client, k.GrantType, k.Count)
 		if err != nil {
 			return err
 		}
@@ -85,22 +86,22 @@ func (t *tx) addToDays(ctx context.Context, all []activity.Tokens) error {
 // such, and hours before and after them.
 func (db *DB) TokenTotals(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
 	var closed int64
-	if err := db.read.QueryRowContext(ctx, daysClosed).Scan(&closed); err != nil {
-		return nil, translate(err)
+	if err := db.Read.QueryRowContext(ctx, daysClosed).Scan(&closed); err != nil {
+		return nil, sqldb.Translate(err)
 	}
 	from, to = wholeHours(from, to)
 	begin := from.Add(aDay - 1).Truncate(aDay)
 	end := to.Truncate(aDay)
-	if last := fromMicros(closed); end.After(last) {
+	if last := sqldb.FromMicros(closed); end.After(last) {
 		end = last
 	}
 	if !begin.Before(end) {
 		begin, end = from, from // no day is whole and closed
 	}
-	return collect(ctx, db.read, scanTokens, `SELECT 0, app, client, grant_type, CAST(sum(count) AS BIGINT) AS total FROM (
+	return sqldb.Collect(ctx, db.Read, scanTokens, `SELECT 0, app, client, grant_type, CAST(sum(count) AS BIGINT) AS total FROM (
 		SELECT app, client, grant_type, count FROM token_days WHERE day >= $1 AND day < $2
 		UNION ALL SELECT app, client, grant_type, count FROM token_hours WHERE hour >= $3 AND hour < $1
 		UNION ALL SELECT app, client, grant_type, count FROM token_hours WHERE hour >= $2 AND hour < $4) AS parts
 		GROUP BY app, client, grant_type ORDER BY total DESC, app, client, grant_type LIMIT `+strconv.Itoa(mostKinds),
-		micros(begin), micros(end), micros(from), micros(to))
+		sqldb.Micros(begin), sqldb.Micros(end), sqldb.Micros(from), sqldb.Micros(to))
 }

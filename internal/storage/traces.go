@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
@@ -30,16 +31,16 @@ func (db *DB) SaveTrace(ctx context.Context, t trace.Trace) error {
 		return fmt.Errorf("encode trace: %w", err)
 	}
 	failed, _ := t.Failed() // of none the name is empty
-	return db.change(ctx, func(x *tx) error {
+	return db.Transact(ctx, func(x *sqldb.Tx) error {
 		_, err := x.ExecContext(ctx, `INSERT INTO traces (id, at, connection, kind, rule, check_name, passed, head, rest, expires)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET at = excluded.at, kind = excluded.kind, rule = excluded.rule,
 			check_name = excluded.check_name, passed = excluded.passed, head = excluded.head, rest = excluded.rest, expires = excluded.expires`,
-			t.ID, micros(t.Time), t.Connection, string(t.Kind), t.Rule, failed.Name, t.Passed, string(head), string(rest), micros(t.Expires))
+			t.ID, sqldb.Micros(t.Time), t.Connection, string(t.Kind), t.Rule, failed.Name, t.Passed, string(head), string(rest), sqldb.Micros(t.Expires))
 		if err != nil {
 			return err
 		}
 		_, err = x.ExecContext(ctx, `DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE connection = $1 ORDER BY at DESC, id DESC LIMIT $3 OFFSET $2)`,
-			t.Connection, trace.Most, pruneBatch)
+			t.Connection, trace.Most, sqldb.PruneBatch)
 		return err
 	})
 }
@@ -48,12 +49,12 @@ func (db *DB) SaveTrace(ctx context.Context, t trace.Trace) error {
 func (db *DB) Trace(ctx context.Context, id string) (trace.Trace, error) {
 	var t trace.Trace
 	var head, rest string
-	err := db.read.QueryRowContext(ctx, `SELECT head, rest FROM traces WHERE id = $1 AND expires > $2`, id, micros(db.now())).Scan(&head, &rest)
+	err := db.Read.QueryRowContext(ctx, `SELECT head, rest FROM traces WHERE id = $1 AND expires > $2`, id, sqldb.Micros(db.Now())).Scan(&head, &rest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, trace.ErrNotFound
 	}
 	if err != nil {
-		return t, translate(err)
+		return t, sqldb.Translate(err)
 	}
 	for _, part := range []string{head, rest} {
 		var some trace.Trace
@@ -71,24 +72,24 @@ func (db *DB) Trace(ctx context.Context, id string) (trace.Trace, error) {
 
 // SearchTraces implements trace.Store.
 func (db *DB) SearchTraces(ctx context.Context, q trace.Query) ([]trace.Trace, string, error) {
-	w := &where{}
-	w.add(`expires > ?`, micros(db.now()))
+	w := &sqldb.Where{}
+	w.Add(`expires > ?`, sqldb.Micros(db.Now()))
 	for column, value := range map[string]string{`connection`: q.Connection, `kind`: string(q.Kind), `rule`: q.Rule, `check_name`: q.Check} {
 		if value != "" {
-			w.add(column+` = ?`, value)
+			w.Add(column+` = ?`, value)
 		}
 	}
 	if q.Passed != nil {
-		w.add(`passed = ?`, *q.Passed)
+		w.Add(`passed = ?`, *q.Passed)
 	}
 	if !q.From.IsZero() {
-		w.add(`at >= ?`, micros(q.From))
+		w.Add(`at >= ?`, sqldb.Micros(q.From))
 	}
 	if !q.To.IsZero() {
-		w.add(`at < ?`, micros(q.To))
+		w.Add(`at < ?`, sqldb.Micros(q.To))
 	}
 	if q.After != "" {
-		parts, ok := decodeCursor(q.After, traceOrder, 2)
+		parts, ok := sqldb.ParseCursor(q.After, traceOrder, 2)
 		if !ok {
 			return nil, "", trace.ErrCursor
 		}
@@ -96,10 +97,10 @@ func (db *DB) SearchTraces(ctx context.Context, q trace.Query) ([]trace.Trace, s
 		if err != nil {
 			return nil, "", trace.ErrCursor
 		}
-		w.add(`(at, id) < (?, ?)`, at, parts[1])
+		w.Add(`(at, id) < (?, ?)`, at, parts[1])
 	}
-	limit := pageOf(q.Limit)
-	rows, err := listing(ctx, db, func(rows *sql.Rows) (t trace.Trace, err error) {
+	limit := sqldb.Limit(q.Limit)
+	rows, err := sqldb.List(ctx, db.DB, func(rows *sql.Rows) (t trace.Trace, err error) {
 		var head string
 		if err := rows.Scan(&head); err != nil {
 			return t, err
@@ -108,12 +109,12 @@ func (db *DB) SearchTraces(ctx context.Context, q trace.Query) ([]trace.Trace, s
 			return t, fmt.Errorf("decode trace: %w", err)
 		}
 		return t, nil
-	}, `SELECT head FROM traces`+w.String()+` ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	}, `SELECT head FROM traces`+w.String()+` ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	cut, next := page(rows, limit, func(last trace.Trace) string {
-		return encodeCursor(traceOrder, strconv.FormatInt(micros(last.Time), 10), last.ID)
+	cut, next := sqldb.Page(rows, limit, func(last trace.Trace) string {
+		return sqldb.Cursor(traceOrder, strconv.FormatInt(sqldb.Micros(last.Time), 10), last.ID)
 	})
 	return cut, next, nil
 }

@@ -1,4 +1,4 @@
-package storage
+package sqldb
 
 import (
 	"context"
@@ -12,26 +12,26 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 )
 
-// tx is a change under way: the transaction and the events that tell of it.
-type tx struct {
+// Tx is a change under way: the transaction and the events that tell of it.
+type Tx struct {
 	*sql.Tx
 	ctx    context.Context // the caller's, bounded: every statement runs by it
 	db     *DB
 	events []event.Event
 }
 
-// tell adds events, which are written at the end of the transaction.
-func (t *tx) tell(events ...event.Event) { t.events = append(t.events, events...) }
+// Tell adds events, which are written at the end of the transaction.
+func (t *Tx) Tell(events ...event.Event) { t.events = append(t.events, events...) }
 
-// told are the events so far, oldest first; they are not for changing.
-func (t *tx) told() []event.Event { return t.events }
+// Told are the events so far, oldest first; they are not for changing.
+func (t *Tx) Told() []event.Event { return t.events }
 
-// now is what the time is by the database's clock.
-func (t *tx) now() time.Time { return t.db.o.Now() }
+// Now is what the time is by the database's clock.
+func (t *Tx) Now() time.Time { return t.db.o.Now() }
 
-// attempt does a part of the change that may be refused: what it did and told is undone
+// Attempt does a part of the change that may be refused: what it did and told is undone
 // then, and the change goes on. Any other error is returned as err.
-func (t *tx) attempt(ctx context.Context, do func() error, refusals ...error) (refused, err error) {
+func (t *Tx) Attempt(ctx context.Context, do func() error, refusals ...error) (refused, err error) {
 	if _, err := t.ExecContext(ctx, `SAVEPOINT one`); err != nil {
 		return nil, err
 	}
@@ -50,13 +50,13 @@ func (t *tx) attempt(ctx context.Context, do func() error, refusals ...error) (r
 	return refused, err
 }
 
-// change runs do in one transaction and writes the events that it told. An error
+// Transact runs do in one transaction and writes the events that it told. An error
 // that is wrapped by keep is returned after the commit, any other undoes all.
-func (db *DB) change(ctx context.Context, do func(*tx) error) error {
+func (db *DB) Transact(ctx context.Context, do func(*Tx) error) error {
 	raised, queued, err := db.commit(ctx, do)
 	kept, isKept := errors.AsType[*keptError](err)
 	if err != nil && !isKept {
-		return translate(err)
+		return Translate(err)
 	}
 	if queued && db.o.Queued != nil {
 		db.o.Queued()
@@ -78,11 +78,11 @@ type keptError struct{ err error }
 func (k *keptError) Error() string { return k.err.Error() }
 func (k *keptError) Unwrap() error { return k.err }
 
-// keep returns an error that a change ends with after its commit.
-func keep(err error) error { return &keptError{err} }
+// Keep returns an error that a change ends with after its commit.
+func Keep(err error) error { return &keptError{err} }
 
-func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bool, err error) {
-	db.write.prepareWanted(ctx)
+func (db *DB) commit(ctx context.Context, do func(*Tx) error) (raised, queued bool, err error) {
+	db.Write.prepareWanted(ctx)
 	ctx, cancel := context.WithTimeout(ctx, db.o.AnswerTime)
 	defer cancel()
 	sqlTx, err := db.begin(ctx)
@@ -90,7 +90,7 @@ func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bo
 		return false, false, err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
-	t := &tx{Tx: sqlTx, ctx: ctx, db: db}
+	t := &Tx{Tx: sqlTx, ctx: ctx, db: db}
 	ended := do(t)
 	if _, isKept := errors.AsType[*keptError](ended); ended != nil && !isKept {
 		return false, false, ended
@@ -108,19 +108,19 @@ func (db *DB) commit(ctx context.Context, do func(*tx) error) (raised, queued bo
 // when it was started anew, is not what it fails with: nothing was done by it yet.
 func (db *DB) begin(ctx context.Context) (*sql.Tx, error) {
 	for range writers {
-		began, err := db.write.BeginTx(ctx, nil)
-		if _, none := errors.AsType[*pgconn.ConnectError](err); err == nil || none || !db.postgres() || ctx.Err() != nil {
+		began, err := db.Write.BeginTx(ctx, nil)
+		if _, none := errors.AsType[*pgconn.ConnectError](err); err == nil || none || !db.Postgres() || ctx.Err() != nil {
 			return began, err
 		}
 	}
-	return db.write.BeginTx(ctx, nil)
+	return db.Write.BeginTx(ctx, nil)
 }
 
-// cause is when the change under way is made, and the event that tells of it, if one
+// Cause is when the change under way is made, and the event that tells of it, if one
 // was told yet.
-func (t *tx) cause() (at time.Time, event string) {
+func (t *Tx) Cause() (at time.Time, event string) {
 	if len(t.events) == 0 {
-		return t.now().UTC().Truncate(time.Microsecond), ""
+		return t.Now().UTC().Truncate(time.Microsecond), ""
 	}
 	last := t.events[len(t.events)-1]
 	return last.Time, last.ID

@@ -1,4 +1,4 @@
-package storage
+package sqldb
 
 import (
 	"context"
@@ -15,21 +15,21 @@ const (
 	maxStatement  = 4 << 10
 )
 
-// row is a sql.Row whose time is bounded until it is scanned.
-type row struct {
+// Row is a sql.Row whose time is bounded until it is scanned.
+type Row struct {
 	*sql.Row
 	done context.CancelFunc
 }
 
 // Scan is sql.Row.Scan.
-func (r row) Scan(to ...any) error {
+func (r Row) Scan(to ...any) error {
 	defer r.done()
 	return r.Row.Scan(to...)
 }
 
-// pool is a sql.DB that keeps its statements prepared, since SQLite's driver
+// Pool is a sql.DB that keeps its statements prepared, since SQLite's driver
 // parses a text anew each time. PostgreSQL's does it by itself.
-type pool struct {
+type Pool struct {
 	*sql.DB
 	keeps bool
 	limit time.Duration // of one statement
@@ -39,10 +39,10 @@ type pool struct {
 	wanted     []string
 }
 
-func newPool(db *sql.DB, connections int, o Options) *pool {
+func newPool(db *sql.DB, connections int, o Options) *Pool {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return &pool{DB: db, keeps: o.Driver == SQLite, limit: o.AnswerTime, statements: map[string]*sql.Stmt{}}
+	return &Pool{DB: db, keeps: o.Driver == SQLite, limit: o.AnswerTime, statements: map[string]*sql.Stmt{}}
 }
 
 // bounded is what limits the time of a statement and of the reading of its rows. A
@@ -52,12 +52,12 @@ type bounded interface {
 }
 
 // bound limits one statement and the reading of its rows.
-func (p *pool) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+func (p *Pool) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, p.limit)
 }
 
 // known returns the prepared statement, or notes that it is wanted and returns nil.
-func (p *pool) known(query string) *sql.Stmt {
+func (p *Pool) known(query string) *sql.Stmt {
 	if !p.keeps {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (p *pool) known(query string) *sql.Stmt {
 // prepareWanted prepares what known missed. It is not for use within a
 // transaction, which holds the connection that it needs. A text that cannot be
 // prepared is run as it is, and tells its fault then.
-func (p *pool) prepareWanted(ctx context.Context) {
+func (p *Pool) prepareWanted(ctx context.Context) {
 	p.mu.RLock()
 	none := len(p.wanted) == 0
 	p.mu.RUnlock()
@@ -102,7 +102,7 @@ func (p *pool) prepareWanted(ctx context.Context) {
 }
 
 // statement returns the prepared statement, nil for a text that is not kept.
-func (p *pool) statement(ctx context.Context, query string) *sql.Stmt {
+func (p *Pool) statement(ctx context.Context, query string) *sql.Stmt {
 	s := p.known(query)
 	if s == nil {
 		p.prepareWanted(ctx)
@@ -112,7 +112,7 @@ func (p *pool) statement(ctx context.Context, query string) *sql.Stmt {
 }
 
 // QueryContext is sql.DB.QueryContext with a prepared statement.
-func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p *Pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if s := p.statement(ctx, query); s != nil {
 		return s.QueryContext(ctx, args...)
 	}
@@ -120,7 +120,7 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 }
 
 // unprepared is a pool for texts that are not worth keeping.
-type unprepared struct{ *pool }
+type unprepared struct{ *Pool }
 
 // QueryContext is sql.DB.QueryContext.
 func (u unprepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
@@ -128,16 +128,16 @@ func (u unprepared) QueryContext(ctx context.Context, query string, args ...any)
 }
 
 // QueryRowContext is sql.DB.QueryRowContext with a prepared statement.
-func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) row {
+func (p *Pool) QueryRowContext(ctx context.Context, query string, args ...any) Row {
 	ctx, cancel := p.bound(ctx)
 	if s := p.statement(ctx, query); s != nil {
-		return row{s.QueryRowContext(ctx, args...), cancel}
+		return Row{s.QueryRowContext(ctx, args...), cancel}
 	}
-	return row{p.DB.QueryRowContext(ctx, query, args...), cancel}
+	return Row{p.DB.QueryRowContext(ctx, query, args...), cancel}
 }
 
 // ExecContext is sql.DB.ExecContext with a prepared statement.
-func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (p *Pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	ctx, cancel := p.bound(ctx)
 	defer cancel()
 	if s := p.statement(ctx, query); s != nil {
@@ -147,7 +147,7 @@ func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.
 }
 
 // Close closes the statements and the connections.
-func (p *pool) Close() error {
+func (p *Pool) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
@@ -160,11 +160,11 @@ func (p *pool) Close() error {
 }
 
 // bound is the transaction's own limit.
-func (t *tx) bound(context.Context) (context.Context, context.CancelFunc) { return t.ctx, func() {} }
+func (t *Tx) bound(context.Context) (context.Context, context.CancelFunc) { return t.ctx, func() {} }
 
 // QueryContext is sql.Tx.QueryContext, by the time of the transaction, with a prepared statement, if there is one.
-func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := t.db.write.known(query); s != nil {
+func (t *Tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := t.db.Write.known(query); s != nil {
 		return t.StmtContext(t.ctx, s).QueryContext(t.ctx, args...)
 	}
 	return t.Tx.QueryContext(t.ctx, query, args...)
@@ -172,16 +172,16 @@ func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Ro
 
 // QueryRowContext is sql.Tx.QueryRowContext with a prepared statement, if there
 // is one.
-func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) row {
-	if s := t.db.write.known(query); s != nil {
-		return row{t.StmtContext(t.ctx, s).QueryRowContext(t.ctx, args...), func() {}}
+func (t *Tx) QueryRowContext(_ context.Context, query string, args ...any) Row {
+	if s := t.db.Write.known(query); s != nil {
+		return Row{t.StmtContext(t.ctx, s).QueryRowContext(t.ctx, args...), func() {}}
 	}
-	return row{t.Tx.QueryRowContext(t.ctx, query, args...), func() {}}
+	return Row{t.Tx.QueryRowContext(t.ctx, query, args...), func() {}}
 }
 
 // ExecContext is sql.Tx.ExecContext with a prepared statement, if there is one.
-func (t *tx) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	if s := t.db.write.known(query); s != nil {
+func (t *Tx) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
+	if s := t.db.Write.known(query); s != nil {
 		return t.StmtContext(t.ctx, s).ExecContext(t.ctx, args...)
 	}
 	return t.Tx.ExecContext(t.ctx, query, args...)

@@ -1,14 +1,19 @@
-// Package storage keeps every noun's rows in SQLite or PostgreSQL. It is the only
-// package that knows SQL: one text for both engines, one file per noun.
+// Package sqldb is the database below every part of storage, and knows none of them: it
+// opens SQLite or PostgreSQL, migrates, reads, and changes.
 //
-// A change and the events that tell of it are one transaction. Writing an event
-// makes its audit entry, its outbox row when somebody handles its type, and for
-// every id that it revokes the next number of the revocation sequence and the end
-// of the sessions and refresh families that carry the id. After the commit of
-// anything that revoked, Options.Raised runs before the caller gets its answer.
+// A change ([DB.Transact]) and the events that tell of it are one transaction. Writing
+// an event makes its audit entry, its outbox row when somebody handles its type, and
+// for every id that it revokes the next number of the revocation sequence and the end
+// of the sessions and refresh families that carry the id. After the commit of anything
+// that revoked, Options.Raised runs before the caller gets its answer.
 //
-// Times are microseconds since 1970 in UTC; 0 is the zero time.
-package storage
+// What a part needs besides: [Collect] and [List] read rows, [Where], [Page] and
+// [Cursor] make lists of what was asked for, [Tx.InsertRows] inserts many rows with few
+// texts, [Words] and [Fold] are what people look for things by, and [Translate] makes
+// the failure of a driver one of ours.
+//
+// Times are microseconds since 1970 in UTC ([Micros]); 0 is the zero time.
+package sqldb
 
 import (
 	"context"
@@ -73,26 +78,29 @@ type Options struct {
 	Now        func() time.Time
 	Log        *slog.Logger
 
-	// schema is where PostgreSQL's tables are when a restore puts them aside.
-	schema string
+	// Schema is where PostgreSQL's tables are when a restore puts them aside.
+	Schema string
 }
 
 // DB is an open database of the newest schema.
 type DB struct {
-	o      Options
-	read   *pool
-	write  *pool // one connection on SQLite: writers queue here instead of failing
+	o Options
+	// Read is for statements that change nothing, Write for one that changes something
+	// by itself and tells of no event. On SQLite Write has one connection: writers queue
+	// here instead of failing.
+	Read, Write *Pool
+
 	outbox map[string]bool
 	era    string
 }
 
 // Open connects, migrates under a lock and returns the database.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db, err := connect(o)
+	db, err := Connect(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.prepare(ctx); err != nil {
+	if err := db.Prepare(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -107,7 +115,7 @@ var ErrSchema = fault.New(fault.Conflict, "database_schema", "the database's sch
 // Inspect connects to a database that is there and up to date. It makes nothing
 // and migrates nothing, so that whoever only looks never finds what they made.
 func Inspect(ctx context.Context, o Options) (*DB, error) {
-	there, err := o.exists()
+	there, err := o.Exists()
 	if err != nil {
 		return nil, err
 	}
@@ -121,15 +129,15 @@ func Inspect(ctx context.Context, o Options) (*DB, error) {
 	if len(pending) > 0 {
 		return nil, ErrSchema
 	}
-	return connect(o)
+	return Connect(o)
 }
 
-// exists reports whether there is a database: SQLite would make one by itself.
-func (o Options) exists() (bool, error) {
+// Exists reports whether there is a database: SQLite would make one by itself.
+func (o Options) Exists() (bool, error) {
 	if o.Driver != SQLite {
 		return true, nil
 	}
-	_, err := os.Stat(filepath.Join(o.Dir, sqliteFile))
+	_, err := os.Stat(filepath.Join(o.Dir, File))
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -139,7 +147,8 @@ func (o Options) exists() (bool, error) {
 	return true, nil
 }
 
-func connect(o Options) (*DB, error) {
+// Connect connects to a database and makes none of its tables: Prepare does.
+func Connect(o Options) (*DB, error) {
 	if o.AnswerTime == 0 {
 		o.AnswerTime = 10 * time.Second
 	}
@@ -153,14 +162,14 @@ func connect(o Options) (*DB, error) {
 		if err = privateFile(o.Dir); err != nil {
 			break
 		}
-		if db.read, err = sqlitePool(o, readers); err == nil {
-			db.write, err = sqlitePool(o, 1)
+		if db.Read, err = sqlitePool(o, readers); err == nil {
+			db.Write, err = sqlitePool(o, 1)
 		}
 	case Postgres:
 		var c *pgx.ConnConfig
 		if c, err = postgresConfig(o); err == nil {
-			db.read = newPool(stdlib.OpenDB(*c), readers, o)
-			db.write = newPool(stdlib.OpenDB(*c), writers, o)
+			db.Read = newPool(stdlib.OpenDB(*c), readers, o)
+			db.Write = newPool(stdlib.OpenDB(*c), writers, o)
 		}
 	default:
 		err = fmt.Errorf("unknown driver %q", o.Driver)
@@ -171,7 +180,7 @@ func connect(o Options) (*DB, error) {
 	return db, nil
 }
 
-func sqlitePool(o Options, connections int) (*pool, error) {
+func sqlitePool(o Options, connections int) (*Pool, error) {
 	on, err := sql.Open("sqlite", sqliteDSN(o.Dir))
 	if err != nil {
 		return nil, err
@@ -179,13 +188,13 @@ func sqlitePool(o Options, connections int) (*pool, error) {
 	return newPool(on, connections, o), nil
 }
 
-// sqliteFile is the database's name in the data directory.
-const sqliteFile = "gatehouse.db"
+// File is the database's name in the data directory.
+const File = "gatehouse.db"
 
 // privateFile makes the database's file for its owner alone; SQLite gives the
 // files beside it the same mode.
 func privateFile(dir string) error {
-	f, err := os.OpenFile(filepath.Join(dir, sqliteFile), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // G304: a fixed name in the configured directory
+	f, err := os.OpenFile(filepath.Join(dir, File), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // G304: a fixed name in the configured directory
 	if err != nil {
 		return err
 	}
@@ -195,7 +204,7 @@ func privateFile(dir string) error {
 // sqliteDSN asks for what durability and several readers beside a writer need.
 func sqliteDSN(dir string) string {
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
-	return "file:" + (&url.URL{Path: filepath.Join(dir, sqliteFile)}).EscapedPath() + "?" + q.Encode()
+	return "file:" + (&url.URL{Path: filepath.Join(dir, File)}).EscapedPath() + "?" + q.Encode()
 }
 
 // connectTime is how long PostgreSQL may take to accept a connection, unless the
@@ -212,54 +221,55 @@ func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTime
 	}
-	if o.schema != "" {
-		c.RuntimeParams["search_path"] = o.schema
+	if o.Schema != "" {
+		c.RuntimeParams["search_path"] = o.Schema
 	}
 	return c, nil
 }
 
-func (db *DB) prepare(ctx context.Context) error {
+// Prepare brings the schema up to date, and notes what a new database knows of itself.
+func (db *DB) Prepare(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}
-	_, err := db.write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('era', $1) ON CONFLICT (name) DO NOTHING`, strings.ToLower(rand.Text()))
+	_, err := db.Write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('era', $1) ON CONFLICT (name) DO NOTHING`, strings.ToLower(rand.Text()))
 	if err == nil {
-		err = db.write.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'era'`).Scan(&db.era)
+		err = db.Write.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'era'`).Scan(&db.era)
 	}
 	if err != nil {
-		return translate(err)
+		return Translate(err)
 	}
 	// Since when history is kept.
-	_, err = db.write.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'history' AND number = 0`, micros(db.o.Now()))
-	return translate(err)
+	_, err = db.Write.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'history' AND number = 0`, Micros(db.o.Now()))
+	return Translate(err)
 }
 
 // Era is this database's random name. What another era issued is refused.
 func (db *DB) Era() string { return db.era }
 
-// setEra has the database be of another era from now on.
-func (db *DB) setEra(era string) { db.era = era }
+// SetEra has the database be of another era from now on.
+func (db *DB) SetEra(era string) { db.era = era }
 
-// now is what the time is by the database's clock.
-func (db *DB) now() time.Time { return db.o.Now() }
+// Now is what the time is by the database's clock.
+func (db *DB) Now() time.Time { return db.o.Now() }
 
-// log is where the database tells what nobody waits for.
-func (db *DB) log() *slog.Logger { return db.o.Log }
+// Log is where the database tells what nobody waits for.
+func (db *DB) Log() *slog.Logger { return db.o.Log }
 
 // Ping fails when the database does not answer.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
-	return translate(db.read.QueryRowContext(ctx, `SELECT 1`).Scan(&one))
+	return Translate(db.Read.QueryRowContext(ctx, `SELECT 1`).Scan(&one))
 }
 
 // Close closes every connection.
 func (db *DB) Close() error {
 	var err error
-	if db.read != nil {
-		err = db.read.Close()
+	if db.Read != nil {
+		err = db.Read.Close()
 	}
-	if db.write != nil {
-		err = errors.Join(err, db.write.Close())
+	if db.Write != nil {
+		err = errors.Join(err, db.Write.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("close the database: %w", err)
@@ -267,9 +277,9 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// translate turns a failure of the driver, and an answer that did not come in
+// Translate turns a failure of the driver, and an answer that did not come in
 // time, into ErrUnavailable. Faults, an absent row and a caller who left pass.
-func translate(err error) error {
+func Translate(err error) error {
 	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) {
 		return err
 	}

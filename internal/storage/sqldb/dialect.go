@@ -1,4 +1,4 @@
-package storage
+package sqldb
 
 import (
 	"errors"
@@ -9,41 +9,40 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
-	_ "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// driver is which of the engines this is: SQLite or Postgres.
-func (db *DB) driver() string { return db.o.Driver }
+// Driver is which of the engines this is: SQLite or Postgres.
+func (db *DB) Driver() string { return db.o.Driver }
 
-// postgres reports whether this is PostgreSQL.
-func (db *DB) postgres() bool { return db.o.Driver == Postgres }
+// Postgres reports whether this is PostgreSQL.
+func (db *DB) Postgres() bool { return db.o.Driver == Postgres }
 
-// postgres reports whether this is PostgreSQL.
-func (t *tx) postgres() bool { return t.db.postgres() }
+// Postgres reports whether this is PostgreSQL.
+func (t *Tx) Postgres() bool { return t.db.Postgres() }
 
-// marks returns the marks of some rows of columns.
-func (t *tx) marks(rows, columns int) string { return marks(t.db.o.Driver, rows, columns) }
+// Marks returns the marks of some rows of columns.
+func (t *Tx) Marks(rows, columns int) string { return marks(t.db.o.Driver, rows, columns) }
 
-// forUpdate locks the selected row where several writers run at once.
-func (t *tx) forUpdate() string {
-	if t.postgres() {
+// ForUpdate locks the selected row where several writers run at once.
+func (t *Tx) ForUpdate() string {
+	if t.Postgres() {
 		return ` FOR UPDATE`
 	}
 	return ``
 }
 
-// forShare locks what a decision rests on until the transaction ends, so that two changes
+// ForShare locks what a decision rests on until the transaction ends, so that two changes
 // do not each count on what the other one takes away.
-func (t *tx) forShare() string {
-	if t.postgres() {
+func (t *Tx) ForShare() string {
+	if t.Postgres() {
 		return ` FOR SHARE`
 	}
 	return ``
 }
 
-// isDuplicate reports whether err is a broken unique constraint; detail names it.
-func isDuplicate(err error) (detail string, ok bool) {
+// IsDuplicate reports whether err is a broken unique constraint; detail names it.
+func IsDuplicate(err error) (detail string, ok bool) {
 	if pg, is := errors.AsType[*pgconn.PgError](err); is && pg.Code == "23505" {
 		return pg.ConstraintName, true
 	}
@@ -54,7 +53,7 @@ func isDuplicate(err error) (detail string, ok bool) {
 	return "", false
 }
 
-// marks returns the marks of some rows: "($1, $2), ($3, $4)". SQLite looks up a
+// Marks returns the marks of some rows: "($1, $2), ($3, $4)". SQLite looks up a
 // mark with a number among all names of the statement, and only counts a plain one,
 // which many rows at once feel.
 func marks(driver string, rows, columns int) string {
@@ -77,8 +76,8 @@ func marks(driver string, rows, columns int) string {
 	return b.String()
 }
 
-// numbered returns n marks from number first on: "$2, $3".
-func numbered(first, n int) string {
+// Numbered returns n marks from number first on: "$2, $3".
+func Numbered(first, n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteString(strings.Repeat(`, `, min(i, 1)) + `$` + strconv.Itoa(first+i))
@@ -86,9 +85,9 @@ func numbered(first, n int) string {
 	return b.String()
 }
 
-// padded repeats the last value until there are 1, 2, 4, … of them, so that few texts
+// Padded repeats the last value until there are 1, 2, 4, … of them, so that few texts
 // of statements look for many.
-func padded(values []string) []string {
+func Padded(values []string) []string {
 	all := slices.Clone(values)
 	for n := len(all); n&(n-1) != 0; n = len(all) {
 		all = append(all, all[n-1])
@@ -96,17 +95,19 @@ func padded(values []string) []string {
 	return all
 }
 
-// mostValues is how many values one statement looks for.
-const mostValues = 256
+// MostValues is how many values one statement looks for.
+const MostValues = 256
 
-func micros(t time.Time) int64 {
+// Micros is a time as rows have it: microseconds since 1970, 0 for the zero time.
+func Micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
 	return t.UnixMicro()
 }
 
-func fromMicros(n int64) time.Time {
+// FromMicros is the time that Micros made n of, in UTC.
+func FromMicros(n int64) time.Time {
 	if n == 0 {
 		return time.Time{}
 	}

@@ -1,4 +1,4 @@
-package storage
+package sqldb
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 )
 
 // writeEvents is the one place where events become rows.
-func (t *tx) writeEvents(ctx context.Context) (raised, queued bool, err error) {
+func (t *Tx) writeEvents(ctx context.Context) (raised, queued bool, err error) {
 	if err := t.appendAudit(ctx, t.events); err != nil {
 		return false, false, err
 	}
@@ -33,30 +33,30 @@ func (t *tx) writeEvents(ctx context.Context) (raised, queued bool, err error) {
 	return raised, queued, nil
 }
 
-func (t *tx) enqueue(ctx context.Context, e event.Event) error {
+func (t *Tx) enqueue(ctx context.Context, e event.Event) error {
 	body, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO outbox (id, body, state, due, attempt, created) VALUES ($1, $2, 'waiting', $3, 0, $3)`,
-		e.ID, string(body), micros(e.Time))
+		e.ID, string(body), Micros(e.Time))
 	return err
 }
 
 // raise takes the next revocation number, which locks the counter until the
 // commit: numbers are gapless and in commit order.
-func (t *tx) raise(ctx context.Context, e event.Event, ref identity.Ref) error {
+func (t *Tx) raise(ctx context.Context, e event.Event, ref identity.Ref) error {
 	var number int64
 	err := t.QueryRowContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'revocation' RETURNING number`).Scan(&number)
 	if err != nil {
 		return err
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO revocations (number, kind, ref, raised, event) VALUES ($1, $2, $3, $4, $5)`,
-		number, string(ref.Kind), ref.ID, micros(e.Time), e.ID)
+		number, string(ref.Kind), ref.ID, Micros(e.Time), e.ID)
 	if err != nil {
 		return err
 	}
-	args := []any{micros(e.Time), e.ID, ref.ID}
+	args := []any{Micros(e.Time), e.ID, ref.ID}
 	if person, app, ok := identity.SplitInstall(ref); ok {
 		args = append(args[:2], person, app)
 	}
@@ -68,20 +68,22 @@ func (t *tx) raise(ctx context.Context, e event.Event, ref identity.Ref) error {
 	return nil
 }
 
+// EndSessions and EndFamilies end those that still are and meet what stands behind: $1 is
+// when, $2 the event that it is told by.
 const (
-	endSessions = `UPDATE sessions SET ended = $1, ended_by = $2, version = version + 1 WHERE ended = 0 AND `
-	endFamilies = `UPDATE families SET ended = $1, ended_by = $2 WHERE ended = 0 AND `
+	EndSessions = `UPDATE sessions SET ended = $1, ended_by = $2, version = version + 1 WHERE ended = 0 AND `
+	EndFamilies = `UPDATE families SET ended = $1, ended_by = $2 WHERE ended = 0 AND `
 )
 
 // endings are what else ends with a revoked id.
 var endings = map[identity.Kind][]string{
-	identity.KindPerson:     {endSessions + `person = $3`, endFamilies + `person = $3`},
-	identity.KindConnection: {endSessions + `connection = $3`, endFamilies + `connection = $3`},
-	identity.KindSession:    {endSessions + `id = $3`, endFamilies + `session = $3 AND NOT offline`},
-	identity.KindApp:        {endFamilies + `app = $3`},
-	identity.KindClient:     {endFamilies + `client = $3`},
-	identity.KindGrant:      {endFamilies + `id = $3`},
-	identity.KindInstall:    {endFamilies + `person = $3 AND app = $4`},
+	identity.KindPerson:     {EndSessions + `person = $3`, EndFamilies + `person = $3`},
+	identity.KindConnection: {EndSessions + `connection = $3`, EndFamilies + `connection = $3`},
+	identity.KindSession:    {EndSessions + `id = $3`, EndFamilies + `session = $3 AND NOT offline`},
+	identity.KindApp:        {EndFamilies + `app = $3`},
+	identity.KindClient:     {EndFamilies + `client = $3`},
+	identity.KindGrant:      {EndFamilies + `id = $3`},
+	identity.KindInstall:    {EndFamilies + `person = $3 AND app = $4`},
 }
 
 // auditColumns is how many values an audit entry has.
@@ -100,14 +102,14 @@ func insertsOfAudit(driver string) (all [7]string) {
 }
 
 // appendAudit writes entries, as many as it can with one statement.
-func (t *tx) appendAudit(ctx context.Context, events []event.Event) error {
+func (t *Tx) appendAudit(ctx context.Context, events []event.Event) error {
 	inserts := auditInserts[t.db.o.Driver]
 	if len(events) > 1<<(len(inserts)-1) {
 		rows := make([][]any, len(events))
 		for i, e := range events {
 			rows[i] = auditRow(e)
 		}
-		return t.insertRows(ctx, insertAudit, ``, rows)
+		return t.InsertRows(ctx, insertAudit, ``, rows)
 	}
 	for len(events) > 0 {
 		size := min(bits.Len(uint(len(events)))-1, len(inserts)-1)
@@ -126,5 +128,5 @@ func (t *tx) appendAudit(ctx context.Context, events []event.Event) error {
 
 func auditRow(e event.Event) []any {
 	body := audit.Canonical(e)
-	return []any{e.ID, micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.DigestOf(body)}
+	return []any{e.ID, Micros(e.Time), e.Type, e.Actor.String(), e.Subject.String(), body, audit.DigestOf(body)}
 }

@@ -1,4 +1,4 @@
-package storage
+package sqldb
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // mostColumns is how many rows one statement inserts as columns.
 const mostColumns = 8192
 
-// insertColumns inserts rows as insertRows does.
-func (t *tx) insertColumns(ctx context.Context, insert, rest string, columns []any) error {
+// insertColumns inserts rows as InsertRows does.
+func (t *Tx) insertColumns(ctx context.Context, insert, rest string, columns []any) error {
 	text := strings.TrimSuffix(insert, `VALUES `) + `SELECT * FROM ` + unnested(columns) + rest
 	_, err := t.ExecContext(ctx, text, columns...)
 	return err
@@ -22,7 +22,7 @@ func (t *tx) insertColumns(ctx context.Context, insert, rest string, columns []a
 
 // inColumns inserts rows as columns where the engine takes them, and returns those that
 // are left.
-func (t *tx) inColumns(ctx context.Context, insert, rest string, rows [][]any) ([][]any, error) {
+func (t *Tx) inColumns(ctx context.Context, insert, rest string, rows [][]any) ([][]any, error) {
 	if t.db.o.Driver != Postgres {
 		return rows, nil
 	}
