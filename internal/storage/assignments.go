@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/storage/queues"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -55,7 +56,7 @@ func (db *DB) AddAssignment(ctx context.Context, a entitlement.Assignment, event
 		if err != nil || a.Until.IsZero() {
 			return err
 		}
-		return enqueueJobs(ctx, t, job.Job{Queue: entitlement.EndQueue, Key: a.ID, Payload: []byte(a.ID), RunAt: a.Until, Deadline: a.Until.Add(timerTries)})
+		return queues.Enqueue(ctx, t, job.Job{Queue: entitlement.EndQueue, Key: a.ID, Payload: []byte(a.ID), RunAt: a.Until, Deadline: a.Until.Add(timerTries)})
 	})
 	if _, duplicate := sqldb.IsDuplicate(err); duplicate {
 		return entitlement.ErrAssignmentThere

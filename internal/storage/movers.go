@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/storage/queues"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -362,7 +363,7 @@ func sweepSome(ctx context.Context, t *sqldb.Tx, s sweep) error {
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	return enqueueJobs(ctx, t, job.Job{Queue: SweepQueue, Key: s.Cause + "/" + s.App + "/" + s.After, Payload: payload, RunAt: at, Deadline: at.Add(sweepTries)})
+	return queues.Enqueue(ctx, t, job.Job{Queue: SweepQueue, Key: s.Cause + "/" + s.App + "/" + s.After, Payload: payload, RunAt: at, Deadline: at.Add(sweepTries)})
 }
 
 // before returns the question and the names as they were before the change.

@@ -1,11 +1,19 @@
-// Package storage keeps every noun's rows in SQLite or PostgreSQL. Nobody else knows
-// SQL: one text for both engines. sqldb is the database itself.
+// Package storage keeps every noun's rows in SQLite or PostgreSQL. Nobody but it and
+// its parts knows SQL: one text for both engines. A part is a package that keeps the
+// rows of a noun; sqldb is the database that all of them stand on. Here they are put
+// together, so that a DB is the Store of every noun.
 package storage
 
 import (
 	"context"
 
+	"github.com/gatehouse-io/gatehouse/internal/storage/answers"
+	"github.com/gatehouse-io/gatehouse/internal/storage/connections"
+	"github.com/gatehouse-io/gatehouse/internal/storage/keystore"
+	"github.com/gatehouse-io/gatehouse/internal/storage/queues"
+	"github.com/gatehouse-io/gatehouse/internal/storage/revocations"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
+	"github.com/gatehouse-io/gatehouse/internal/storage/traces"
 )
 
 // Options say where the rows are.
@@ -17,9 +25,25 @@ const (
 	Postgres = sqldb.Postgres
 )
 
-// DB is an open database of the newest schema, as every noun's Store.
+// The parts, under names that tell them apart.
+type (
+	answerStore     = answers.Store
+	connectionStore = connections.Store
+	keyStore        = keystore.Store
+	queueStore      = queues.Store
+	revocationStore = revocations.Store
+	traceStore      = traces.Store
+)
+
+// DB is an open database of the newest schema, as the Store of every noun.
 type DB struct {
 	*sqldb.DB
+	answerStore
+	connectionStore
+	keyStore
+	queueStore
+	revocationStore
+	traceStore
 	pushed growth
 }
 
@@ -32,7 +56,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return Of(db), nil
 }
 
-// Inspect is sqldb.Inspect.
+// Inspect connects to a database that is there and up to date, and changes nothing: see
+// sqldb.Inspect.
 func Inspect(ctx context.Context, o Options) (*DB, error) {
 	db, err := sqldb.Inspect(ctx, o)
 	if err != nil {
@@ -41,5 +66,15 @@ func Inspect(ctx context.Context, o Options) (*DB, error) {
 	return Of(db), nil
 }
 
-// Of is what an open database keeps.
-func Of(db *sqldb.DB) *DB { return &DB{DB: db} }
+// Of is a database that is open already.
+func Of(db *sqldb.DB) *DB {
+	return &DB{
+		DB:              db,
+		answerStore:     answerStore{DB: db},
+		connectionStore: connectionStore{DB: db},
+		keyStore:        keyStore{DB: db},
+		queueStore:      queueStore{DB: db},
+		revocationStore: revocationStore{DB: db},
+		traceStore:      traceStore{DB: db},
+	}
+}

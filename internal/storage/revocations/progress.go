@@ -1,4 +1,4 @@
-package storage
+package revocations
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // Progress tells how far the consequences of a revocation are, by the id of its event;
 // queue is that of the jobs which tell apps of the end of a session.
-func (db *DB) Progress(ctx context.Context, id, queue string) (p grant.Progress, err error) {
+func (db *Store) Progress(ctx context.Context, id, queue string) (p grant.Progress, err error) {
 	var state event.State
 	switch err = db.Read.QueryRowContext(ctx, `SELECT state FROM outbox WHERE id = $1`, id).Scan(&state); {
 	case errors.Is(err, sql.ErrNoRows): // nobody waits for it, or it was done long ago

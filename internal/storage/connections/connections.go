@@ -1,4 +1,5 @@
-package storage
+// Package connections keeps the identity providers that were connected here.
+package connections
 
 import (
 	"context"
@@ -10,7 +11,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-var _ connection.Store = (*DB)(nil)
+// Store is the connections of a database: connection.Store.
+type Store struct{ *sqldb.DB }
+
+var _ connection.Store = (*Store)(nil)
 
 const selectConnections = `SELECT body, secret, version FROM connections ORDER BY id`
 
@@ -29,13 +33,13 @@ func scanConnection(rows *sql.Rows) (connection.Record, error) {
 }
 
 // Connections implements connection.Store.
-func (db *DB) Connections(ctx context.Context) ([]connection.Record, error) {
+func (db *Store) Connections(ctx context.Context) ([]connection.Record, error) {
 	return sqldb.Collect(ctx, db.Read, scanConnection, selectConnections)
 }
 
 // ChangeConnections implements connection.Store. The lock is a counter's row, made
 // here on first use.
-func (db *DB) ChangeConnections(ctx context.Context, change func([]connection.Record) (connection.Change, error)) error {
+func (db *Store) ChangeConnections(ctx context.Context, change func([]connection.Record) (connection.Change, error)) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ('connections', 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`)
 		if err != nil {
@@ -55,7 +59,7 @@ func (db *DB) ChangeConnections(ctx context.Context, change func([]connection.Re
 }
 
 // HasPeople implements connection.Store.
-func (db *DB) HasPeople(ctx context.Context, id string) (has bool, err error) {
+func (db *Store) HasPeople(ctx context.Context, id string) (has bool, err error) {
 	err = db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM identities WHERE connection = $1)`, id).Scan(&has)
 	return has, sqldb.Translate(err)
 }

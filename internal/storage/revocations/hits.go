@@ -1,4 +1,4 @@
-package storage
+package revocations
 
 import (
 	"context"
@@ -23,7 +23,7 @@ var hitColumns = map[identity.Kind][2]string{
 
 // Hit counts what carries an id and is in use at now: people with a session or a
 // grant, sessions, grants, and the internal ids of the apps that have a grant.
-func (db *DB) Hit(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error) {
+func (db *Store) Hit(ctx context.Context, ref identity.Ref, now time.Time) (people, sessions, grants int, apps []string, err error) {
 	columns, ok := hitColumns[ref.Kind]
 	if !ok {
 		return 0, 0, 0, nil, fmt.Errorf("nothing carries a %s", ref.Kind)

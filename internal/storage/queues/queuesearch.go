@@ -1,4 +1,4 @@
-package storage
+package queues
 
 import (
 	"context"
@@ -15,10 +15,10 @@ import (
 )
 
 // OutboxQueue returns the outbox as people look after it.
-func (db *DB) OutboxQueue() event.Queue { return outbox{queue{db, "outbox"}} }
+func (db *Store) OutboxQueue() event.Queue { return outbox{queue{db, "outbox"}} }
 
 // JobQueue returns the jobs as people look after them.
-func (db *DB) JobQueue() job.Queue { return jobs{queue{db, "jobs"}} }
+func (db *Store) JobQueue() job.Queue { return jobs{queue{db, "jobs"}} }
 
 // open is the condition of the index over what is not settled.
 const open = `state <> 'done' AND state <> 'discarded'`

@@ -1,4 +1,6 @@
-package storage
+// Package queues keeps what waits until it is due: events in the outbox and jobs, and
+// the leases of what runs at one replica at a time.
+package queues
 
 import (
 	"context"
@@ -13,16 +15,19 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
+// Store is the queues of a database.
+type Store struct{ *sqldb.DB }
+
 // Outbox returns the view of the database that the dispatcher claims events from.
-func (db *DB) Outbox() event.Outbox { return outbox{queue{db, "outbox"}} }
+func (db *Store) Outbox() event.Outbox { return outbox{queue{db, "outbox"}} }
 
 // Jobs returns the view of the database that the runner claims jobs from.
-func (db *DB) Jobs() job.Store { return jobs{queue{db, "jobs"}} }
+func (db *Store) Jobs() job.Store { return jobs{queue{db, "jobs"}} }
 
 // queue is what the two tables have in common: a row waits until it is due, is
 // leased by pushing due ahead, and is finished, retried or set aside.
 type queue struct {
-	db    *DB
+	db    *Store
 	table string // outbox or jobs: never from outside
 }
 
@@ -87,11 +92,11 @@ type jobs struct{ queue }
 
 // Enqueue implements job.Store.
 func (j jobs) Enqueue(ctx context.Context, list []job.Job) error {
-	return j.db.Transact(ctx, func(t *sqldb.Tx) error { return enqueueJobs(ctx, t, list...) })
+	return j.db.Transact(ctx, func(t *sqldb.Tx) error { return Enqueue(ctx, t, list...) })
 }
 
-// enqueueJobs adds jobs in the transaction that they follow from.
-func enqueueJobs(ctx context.Context, t *sqldb.Tx, list ...job.Job) error {
+// Enqueue adds jobs in the transaction that they follow from.
+func Enqueue(ctx context.Context, t *sqldb.Tx, list ...job.Job) error {
 	created := t.Now()
 	for _, one := range list {
 		id := one.ID

@@ -1,4 +1,5 @@
-package storage
+// Package traces keeps sign-ins that were traced, step by step, until they expire.
+package traces
 
 import (
 	"context"
@@ -12,13 +13,16 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
 
-var _ trace.Store = (*DB)(nil)
+// Store is the traces of a database: trace.Store.
+type Store struct{ *sqldb.DB }
+
+var _ trace.Store = (*Store)(nil)
 
 // traceOrder begins the cursors of lists of traces.
 const traceOrder = "traces"
 
 // SaveTrace implements trace.Store. It keeps the newest of the connection.
-func (db *DB) SaveTrace(ctx context.Context, t trace.Trace) error {
+func (db *Store) SaveTrace(ctx context.Context, t trace.Trace) error {
 	shown := t
 	shown.Document, shown.Attributes, shown.Mapping = "", nil, nil
 	hidden := trace.Trace{Document: t.Document, Attributes: t.Attributes, Mapping: t.Mapping}
@@ -46,7 +50,7 @@ func (db *DB) SaveTrace(ctx context.Context, t trace.Trace) error {
 }
 
 // Trace implements trace.Store.
-func (db *DB) Trace(ctx context.Context, id string) (trace.Trace, error) {
+func (db *Store) Trace(ctx context.Context, id string) (trace.Trace, error) {
 	var t trace.Trace
 	var head, rest string
 	err := db.Read.QueryRowContext(ctx, `SELECT head, rest FROM traces WHERE id = $1 AND expires > $2`, id, sqldb.Micros(db.Now())).Scan(&head, &rest)
@@ -71,7 +75,7 @@ func (db *DB) Trace(ctx context.Context, id string) (trace.Trace, error) {
 }
 
 // SearchTraces implements trace.Store.
-func (db *DB) SearchTraces(ctx context.Context, q trace.Query) ([]trace.Trace, string, error) {
+func (db *Store) SearchTraces(ctx context.Context, q trace.Query) ([]trace.Trace, string, error) {
 	w := &sqldb.Where{}
 	w.Add(`expires > ?`, sqldb.Micros(db.Now()))
 	for column, value := range map[string]string{`connection`: q.Connection, `kind`: string(q.Kind), `rule`: q.Rule, `check_name`: q.Check} {
