@@ -45,7 +45,7 @@ func serveProvider(t *testing.T, l net.Listener, redirect, secret string) (issue
 		t.Fatal(err)
 	}
 	provider, err := idp.New(idp.Options{
-		Issuer: issuer, Title: "Partner Corp", Client: "gatehouse", Secret: secret, RedirectURI: redirect, Key: key, People: []idp.Person{mallory}, Now: time.Now,
+		Issuer: issuer, Title: "Partner Corp", Client: "gatehouse", Secret: secret, RedirectURI: redirect, Key: key, People: func() []idp.Person { return []idp.Person{mallory} }, Now: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -94,7 +94,7 @@ func (a *attacker) offline(b *browser.Browser) *oauth2.Token {
 // only a sign-in told of hold for twelve hours.
 func TestOfflineAccessEndsWhenNobodyKnowsTheGroupsAnyMore(t *testing.T) {
 	var passed atomic.Int64
-	a := &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, func() time.Time {
+	a := &attacker{t: t, client: &http.Client{}, stage: startUnpushed(t, func() time.Time {
 		return time.Now().Add(time.Duration(passed.Load()))
 	})}
 	app := a.Facts().App("expense-bot")

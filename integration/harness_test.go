@@ -45,6 +45,13 @@ func startDemoWithSAML(t *testing.T, changes ...func(*config.Config)) *stage {
 	return startDemoWith(t, demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, SAML: true, Now: time.Now}, nil, changes...)
 }
 
+// startUnpushed is startDemoAt with people who come by signing in, which tells their
+// groups: Acme pushes nothing.
+func startUnpushed(t *testing.T, now func() time.Time, changes ...func(*config.Config)) *stage {
+	t.Helper()
+	return startDemoWith(t, demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, Unpushed: true, Now: now}, nil, changes...)
+}
+
 func startDemoWith(t *testing.T, o demo.Options, wrap func(http.Handler) http.Handler, changes ...func(*config.Config)) *stage {
 	t.Helper()
 	d, err := demo.New(o)

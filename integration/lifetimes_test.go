@@ -22,11 +22,11 @@ type later struct {
 func newLater(t *testing.T) *later {
 	t.Helper()
 	l := &later{}
-	l.attacker = &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, func() time.Time {
-		return time.Now().Add(time.Duration(l.passed.Load()))
-	})}
+	l.attacker = &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, l.now)}
 	return l
 }
+
+func (l *later) now() time.Time { return time.Now().Add(time.Duration(l.passed.Load())) }
 
 // pass lets time go by, and waits until the broker has followed.
 func (l *later) pass(d time.Duration) {
@@ -106,7 +106,8 @@ func TestCodesAndAccessTokensAreShortLived(t *testing.T) {
 }
 
 func TestGroupsThatOnlyASignInToldOfHoldForTwelveHours(t *testing.T) {
-	l := newLater(t)
+	l := &later{}
+	l.attacker = &attacker{t: t, client: &http.Client{}, stage: startUnpushed(t, l.now)}
 	app, alice := l.Facts().App("expense-bot"), l.signIn(t, "alice", "crm-dash")
 	held := l.grant(alice, "openid offline_access")
 	l.pass(11 * time.Hour)
@@ -122,6 +123,16 @@ func TestGroupsThatOnlyASignInToldOfHoldForTwelveHours(t *testing.T) {
 	l.signIn(t, "alice", "crm-dash")
 	if _, code := l.refresh(app, next.RefreshToken, ""); code != "" {
 		t.Errorf("after another sign-in: %q", code)
+	}
+}
+
+// Groups that an identity provider pushes hold until it takes them away.
+func TestGroupsThatArePushedDoNotLapse(t *testing.T) {
+	l := newLater(t)
+	app, held := l.Facts().App("expense-bot"), l.grant(l.signIn(t, "alice", "crm-dash"), "openid offline_access")
+	l.pass(13 * time.Hour)
+	if _, code := l.refresh(app, held.RefreshToken, ""); code != "" {
+		t.Errorf("after 13 hours without a sign-in: %q", code)
 	}
 }
 

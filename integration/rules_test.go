@@ -24,7 +24,7 @@ func TestClaimRulesMapWhatAProviderSays(t *testing.T) {
 		"a rule that fails": {map[string]string{"department": `claims.nothing.of.this`}, http.StatusForbidden, "The claim rule for department failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &attacker{t: t, client: &http.Client{}, stage: startDemoAt(t, tempDir(t), nil, time.Now, func(cfg *config.Config) { cfg.Connections[0].Claims = c.rules })}
+			a := &attacker{t: t, client: &http.Client{}, stage: startUnpushed(t, time.Now, func(cfg *config.Config) { cfg.Connections[0].Claims = c.rules })}
 			who, b := a.Facts().Person("alice"), browser.New()
 			page, err := b.Get(t.Context(), a.Facts().App("expense-bot").URL+"login")
 			if err == nil {

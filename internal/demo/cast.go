@@ -29,17 +29,29 @@ func partnership() []idp.Person {
 // directory that is empty at first, and another to see that neither knows of the other.
 func pushed() []string { return []string{"acme", "sandbox", "other"} }
 
-// administrator is who has the role admin, by her group.
+// administrator is who has the role admin, by her group, and does human resources at Acme.
 const administrator = "ada"
 
 // workforce lists who works at Acme. alice and bob may use every sample app,
 // carol may use none, and ada runs the marketplace.
 func workforce() []idp.Person {
 	return []idp.Person{
-		{Username: "alice", Name: "Alice Moreau", Email: "alice@acme.example", Groups: []string{everybody, "people-tools", "sales", "finance"}},
-		{Username: "bob", Name: "Bob Okafor", Email: "bob@acme.example", Groups: []string{everybody, "people-tools", "sales", "finance"}},
-		{Username: "carol", Name: "Carol Lindqvist", Email: "carol@acme.example", Groups: []string{contractors}},
-		{Username: "ada", Name: "Ada Winter", Email: "ada@acme.example", Groups: []string{everybody, "marketplace-admins"}},
+		{
+			Username: "alice", Name: "Alice Moreau", Email: "alice@acme.example", Groups: []string{everybody, "people-tools", "sales", "finance"},
+			Title: "Head of Finance", Department: "Finance", Manager: administrator,
+		},
+		{
+			Username: "bob", Name: "Bob Okafor", Email: "bob@acme.example", Groups: []string{everybody, "people-tools", "sales", "finance"},
+			Title: "Account Manager", Department: "Sales", Manager: "alice",
+		},
+		{
+			Username: "carol", Name: "Carol Lindqvist", Email: "carol@acme.example", Groups: []string{contractors},
+			Title: "Decorator", Department: "Facilities", Manager: "bob",
+		},
+		{
+			Username: administrator, Name: "Ada Winter", Email: "ada@acme.example", Groups: []string{everybody, "marketplace-admins"},
+			Title: "Head of Operations", Department: "Operations",
+		},
 	}
 }
 
@@ -47,6 +59,9 @@ func workforce() []idp.Person {
 func mapped() []string {
 	return []string{everybody, "people-tools", "sales", "finance", "marketplace-admins"}
 }
+
+// acmeGroups are all groups that Acme has.
+func acmeGroups() []string { return append(mapped(), contractors) }
 
 // kind says what a sample app is made of.
 type kind int

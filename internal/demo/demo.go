@@ -34,6 +34,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
 	"github.com/gatehouse-io/gatehouse/internal/demo/partner"
 	"github.com/gatehouse-io/gatehouse/internal/demo/sample"
+	"github.com/gatehouse-io/gatehouse/internal/demo/staff"
 )
 
 //go:embed broker.yaml.tmpl
@@ -50,6 +51,9 @@ const (
 	partnerPort = 8082
 )
 
+// acmeTitle is what Acme's identity provider is called.
+const acmeTitle = "Acme Workforce"
+
 // clientAtIDP is the broker's client_id at Acme Workforce.
 const clientAtIDP = "gatehouse"
 
@@ -64,7 +68,10 @@ type Options struct {
 	// SAML adds Partner Corp and the app that speaks SAML, without which people have
 	// one identity provider, and are not asked which.
 	SAML bool
-	Now  func() time.Time
+	// Unpushed leaves Acme's people out of SCIM: they come by signing in, which tells
+	// their groups.
+	Unpushed bool
+	Now      func() time.Time
 }
 
 // Demo is the running cast.
@@ -79,6 +86,8 @@ type Demo struct {
 	waiting map[string]net.Listener // of apps that are not started yet
 	facts   Facts
 	kid     string
+	roster  *staff.Roster
+	people  *staff.Site
 	// running is what the APIs follow the broker for, and ends with stop.
 	running context.Context //nolint:containedctx // the demo's own life, which Close ends
 	stop    context.CancelFunc
@@ -100,7 +109,7 @@ func New(o Options) (*Demo, error) {
 	if s.running() {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, o.Data)
 	}
-	d := &Demo{o: o, state: s, waiting: map[string]net.Listener{}}
+	d := &Demo{o: o, state: s, waiting: map[string]net.Listener{}, roster: staff.NewRoster(s.People, s.keepPeople)}
 	d.running, d.stop = context.WithCancel(context.Background())
 	if err := d.takeAddresses(); err != nil {
 		d.Close()
@@ -141,13 +150,16 @@ func (d *Demo) takeAddresses() error {
 		}
 	}
 	provider, err := idp.New(idp.Options{
-		Issuer: d.idp, Title: "Acme Workforce", Client: clientAtIDP, Secret: d.state.IDPSecret,
-		RedirectURI: d.issuer + "/login/callback/acme", Key: d.state.idpKey, People: d.state.People, Now: d.o.Now,
+		Issuer: d.idp, Title: acmeTitle, Client: clientAtIDP, Secret: d.state.IDPSecret,
+		RedirectURI: d.issuer + "/login/callback/acme", Key: d.state.idpKey, People: d.roster.People, Now: d.o.Now,
 	})
 	if err != nil {
 		return err
 	}
-	d.serve(acme, provider)
+	d.people = staff.NewSite(staff.SiteOptions{
+		Title: acmeTitle, Roster: d.roster, HR: administrator, Domain: "acme.example", Groups: acmeGroups(), Now: d.o.Now,
+	})
+	d.serve(acme, provider, d.people)
 	if !d.o.SAML {
 		return nil
 	}
@@ -189,7 +201,7 @@ func (d *Demo) writeConfig() error {
 	var out bytes.Buffer
 	err := brokerTemplate.Execute(&out, map[string]any{
 		"Issuer": d.issuer, "Listen": d.broker.Addr().String(), "Data": d.o.Data, "Encryption": d.state.Encryption,
-		"IdP": d.idp, "Secret": d.state.IDPSecret, "Groups": mapped(),
+		"IdP": d.idp, "Secret": d.state.IDPSecret, "Groups": d.told(),
 		"SAML": d.o.SAML, "Partner": partner.EntityID(d.partner), "PartnerGroup": partnerStaff, "Partners": partners, "NameIDFormat": partner.NameIDFormat,
 	})
 	if err != nil {
@@ -221,6 +233,9 @@ func (d *Demo) Populate(ctx context.Context, socket string) error {
 		return err
 	}
 	if err := d.provision(ctx, broker); err != nil {
+		return err
+	}
+	if err := d.push(ctx, broker); err != nil {
 		return err
 	}
 	for _, p := range d.parts() {
@@ -343,6 +358,12 @@ func (d *Demo) Check(ctx context.Context, out io.Writer) error {
 		Issuer: d.issuer, Account: d.facts.Account, Allowed: who("alice"), Denied: who("carol"), Missing: everybody,
 		Refreshing: at("expense-bot"), Post: at("crm-dash"), Public: at("field-notes"), KeyJWT: at("hr-feedback"),
 		Job: at("nightly-report"), Calling: at(exchanging), Listening: at(payrollAudience), IDP: "acme", Now: d.o.Now, Out: out,
+	}
+	if i := slices.IndexFunc(d.facts.SCIM, func(s FactSCIM) bool { return s.Connection == "acme" }); i >= 0 && !d.o.Unpushed {
+		o.Staff = &check.Staff{
+			URL: d.facts.IDPs[0].Staff, HR: who(administrator), Group: everybody, Without: contractors,
+			BaseURL: d.facts.SCIM[i].BaseURL, Token: d.facts.SCIM[i].Token, Subject: d.facts.Person("alice").Subject,
+		}
 	}
 	if d.o.SAML {
 		app := d.facts.SAMLApps[0]

@@ -71,6 +71,8 @@ type FactIDP struct {
 	Issuer   string       `json:"issuer"`
 	Domains  []string     `json:"domains"`
 	People   []FactPerson `json:"people"`
+	// Staff is where the administrator of the demo hires, moves and fires people.
+	Staff string `json:"staff_url,omitempty"`
 	// SAML is set for one that speaks SAML.
 	SAML *FactSAML `json:"saml,omitempty"`
 }

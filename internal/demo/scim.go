@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/demo/staff"
 )
 
 // scimTokenName is by what the demo knows its own tokens among those of a connection.
@@ -32,6 +35,60 @@ func (d *Demo) provision(ctx context.Context, broker *management) error {
 			continue
 		}
 		d.state.SCIMTokens[id] = token
+		if err := d.state.save(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pushWithin bounds how long the demo waits for the broker to take Acme's people.
+const pushWithin = 30 * time.Second
+
+// told are the groups of sign-ins that have a name from the configuration. Those that are
+// pushed get theirs once the broker has an id for them.
+func (d *Demo) told() []string {
+	if d.o.Unpushed {
+		return mapped()
+	}
+	return nil
+}
+
+// push has Acme tell the broker over SCIM who works there, now and whenever that changes,
+// and gives the groups their names. Where an administrator has it so that Acme has no
+// token, or its connection takes nothing, people come by signing in.
+func (d *Demo) push(ctx context.Context, broker *management) error {
+	acme := slices.IndexFunc(d.facts.SCIM, func(s FactSCIM) bool { return s.Connection == "acme" })
+	if d.o.Unpushed || acme < 0 {
+		return nil
+	}
+	p := staff.NewPusher(staff.Options{
+		BaseURL: d.facts.SCIM[acme].BaseURL, Token: d.facts.SCIM[acme].Token, Roster: d.roster, Groups: acmeGroups(),
+		Client: &http.Client{Timeout: pushWithin}, Now: d.o.Now,
+	})
+	if _, err := p.Push(ctx); err != nil {
+		return fmt.Errorf("push Acme's people: %w", err)
+	}
+	d.people.Tell(p)
+	return d.nameGroups(ctx, broker, p.Groups())
+}
+
+// nameGroups gives the groups that were pushed their names, once: whatever an
+// administrator makes of it later stays so.
+func (d *Demo) nameGroups(ctx context.Context, broker *management, records map[string]string) error {
+	for _, name := range mapped() {
+		id := records[name]
+		if id == "" || d.state.Named[name] == id {
+			continue
+		}
+		body, err := json.Marshal(map[string]string{"name": name})
+		if err == nil {
+			_, err = broker.call(ctx, http.MethodPut, "/api/v1/mappings/acme/"+url.PathEscape(id), "application/json", body)
+		}
+		if err != nil {
+			return fmt.Errorf("name of the group %s: %w", name, err)
+		}
+		d.state.Named[name] = id
 		if err := d.state.save(); err != nil {
 			return err
 		}

@@ -30,8 +30,8 @@ func (d *Demo) stage(socket string) Facts {
 		Version: factsVersion, Issuer: d.issuer, Portal: d.issuer + "/", Account: d.issuer + "/account",
 		Metrics: d.issuer + "/metrics", DataDir: d.DataDir(), Socket: socket,
 	}
-	acme := FactIDP{ID: "acme", Protocol: "oidc", Title: "Acme Workforce", Issuer: d.idp, Domains: []string{"acme.example"}}
-	for _, p := range d.state.People {
+	acme := FactIDP{ID: "acme", Protocol: "oidc", Title: acmeTitle, Issuer: d.idp, Domains: []string{"acme.example"}, Staff: d.idp + "/people"}
+	for _, p := range d.roster.People() {
 		acme.People = append(acme.People, person(p))
 	}
 	f.IDPs, f.SAMLApps = []FactIDP{acme}, []FactSAMLApp{}

@@ -80,9 +80,11 @@ func (d *Demo) apisReady(ctx context.Context) error {
 // mounter is a party with routes.
 type mounter interface{ Mount(*http.ServeMux) }
 
-func (d *Demo) serve(l net.Listener, m mounter) {
+func (d *Demo) serve(l net.Listener, all ...mounter) {
 	mux := http.NewServeMux()
-	m.Mount(mux)
+	for _, m := range all {
+		m.Mount(mux)
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	d.servers = append(d.servers, server)
 	go func() { _ = server.Serve(l) }() // ends when Close closes the server

@@ -18,24 +18,28 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
+	"github.com/gatehouse-io/gatehouse/internal/demo/staff"
 )
 
 // state is what a demo remembers under its data directory, so that a restart
 // finds the same people, keys, secrets and addresses.
 type state struct {
-	Ports        map[string]int      `json:"ports"`
-	People       []idp.Person        `json:"people"`
-	Partners     []idp.Person        `json:"partners"`
-	IDPSecret    string              `json:"idp_secret"`
-	Encryption   string              `json:"encryption_key"`
-	Secrets      map[string]string   `json:"client_secrets"`
-	AdminToken   apiToken            `json:"admin_token,omitzero"`
-	SCIMTokens   map[string]apiToken `json:"scim_tokens,omitempty"` // by connection
-	Expired      expired             `json:"expired_token,omitzero"`
+	Ports      map[string]int      `json:"ports"`
+	People     []idp.Person        `json:"people"`
+	Partners   []idp.Person        `json:"partners"`
+	IDPSecret  string              `json:"idp_secret"`
+	Encryption string              `json:"encryption_key"`
+	Secrets    map[string]string   `json:"client_secrets"`
+	AdminToken apiToken            `json:"admin_token,omitzero"`
+	SCIMTokens map[string]apiToken `json:"scim_tokens,omitempty"` // by connection
+	Expired    expired             `json:"expired_token,omitzero"`
+	// Named are the records of groups that were given their name, by that name.
+	Named        map[string]string `json:"named_groups,omitempty"`
+	mu           sync.Mutex        // of People and of what save writes: people are hired and fired at any time
 	directory    string
 	idpKey       *rsa.PrivateKey
 	feedbackKey  *ecdsa.PrivateKey
@@ -145,6 +149,20 @@ func (s *state) running() bool {
 }
 
 func (s *state) save() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.write()
+}
+
+// keepPeople keeps who works at Acme.
+func (s *state) keepPeople(all []idp.Person) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.People = all
+	return s.write()
+}
+
+func (s *state) write() error {
 	body, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("demo state: %w", err)
@@ -163,6 +181,9 @@ func (s *state) complete() {
 	if s.SCIMTokens == nil {
 		s.SCIMTokens = map[string]apiToken{}
 	}
+	if s.Named == nil {
+		s.Named = map[string]string{}
+	}
 	if s.IDPSecret == "" {
 		s.IDPSecret = rand.Text()
 	}
@@ -179,9 +200,7 @@ func (s *state) complete() {
 func hired(there, all []idp.Person, prefix string) []idp.Person {
 	for _, p := range all {
 		if !slices.ContainsFunc(there, func(known idp.Person) bool { return known.Username == p.Username }) {
-			// Short enough to type from the terminal.
-			p.Password = p.Username + "-" + strings.ToLower(rand.Text()[:6])
-			p.Subject = prefix + strings.ToLower(rand.Text()[:12])
+			p.Password, p.Subject = staff.NewPassword(p.Username), staff.NewSubject(prefix)
 			there = append(there, p)
 		}
 	}

@@ -48,6 +48,10 @@ import (
 // MediaType is that of SCIM's messages (RFC 7644, section 8.1).
 const MediaType = "application/scim+json"
 
+// operationHeader is the header of an answer that has the id of its operation, by which
+// administrators find it in the list of the connection's operations.
+const operationHeader = "X-Operation-Id"
+
 // Authenticator knows the tokens of connections.
 type Authenticator interface {
 	// Authenticate returns who holds a bearer token that opens this connection from this
@@ -148,6 +152,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a, err := c.run(r.Context())
+	w.Header().Set(operationHeader, c.op.ID)
 	if err != nil {
 		s.refuse(w, r, err)
 		return

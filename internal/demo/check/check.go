@@ -38,6 +38,8 @@ type Options struct {
 	Refreshing, Post, Public, KeyJWT, Job, Calling, Listening App
 	// IDP is the identity provider of Allowed and Denied.
 	IDP string
+	// Staff is where the identity provider's people are hired and fired, nil without it.
+	Staff *Staff
 	// SAML is what speaks SAML, nil without any.
 	SAML *SAML
 	Now  func() time.Time
@@ -52,12 +54,26 @@ type SAML struct {
 	IDP, App, Launch string
 }
 
+// Staff is the site on which an identity provider's people are hired, moved and fired,
+// and the SCIM connection over which the broker is told.
+type Staff struct {
+	URL string
+	HR  Person
+	// Group lets its members open the app Refreshing, Without does not.
+	Group, Without string
+	// BaseURL is that of the SCIM connection, Token its bearer token, and Subject that of
+	// Allowed.
+	BaseURL, Token, Subject string
+}
+
 // walk is one run of the story.
 type walk struct {
 	Options
 	person *browser.Browser
 	tokens tokens // what the walk holds when it acts as the app Refreshing
 	old    string // a refresh token that was used
+	hr     *browser.Browser
+	hired  *browser.Browser // of who was hired
 }
 
 // step is one thing that must be so.
@@ -101,9 +117,12 @@ func samlStory() []step {
 
 // Run walks the story. The error names the step that failed.
 func Run(ctx context.Context, o Options) error {
-	w := &walk{Options: o, person: browser.New()}
+	w := &walk{Options: o, person: browser.New(), hr: browser.New(), hired: browser.New()}
 	begun := o.Now()
 	steps := story()
+	if o.Staff != nil {
+		steps = append(steps, staffStory()...)
+	}
 	if o.SAML != nil {
 		steps = append(steps, samlStory()...)
 	}

@@ -26,7 +26,7 @@ func (p *Provider) askPassword(w http.ResponseWriter, r *http.Request) {
 
 // form asks for a password, for what values bring.
 func (p *Provider) form(values url.Values, username string) Form {
-	f := Form{Look: Look{Title: p.o.Title, Lead: "The identity provider of the demo."}, Hidden: map[string]string{}, Username: username, People: p.o.People}
+	f := Form{Look: Look{Title: p.o.Title, Lead: "The identity provider of the demo."}, Hidden: map[string]string{}, Username: username, People: p.o.People()}
 	for _, name := range carried {
 		f.Hidden[name] = values.Get(name)
 	}
@@ -40,7 +40,7 @@ func (p *Provider) checkPassword(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	username := r.PostForm.Get("username")
-	who, ok := Known(p.o.People, username, r.PostForm.Get("password"))
+	who, ok := Known(p.o.People(), username, r.PostForm.Get("password"))
 	if !ok {
 		f := p.form(r.PostForm, username)
 		f.Problem = "That user name and password do not match."

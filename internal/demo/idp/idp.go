@@ -37,7 +37,15 @@ type Person struct {
 	Name     string `json:"name"`
 	Email    string `json:"email"`
 	// Groups are group names; the provider sends their ids.
-	Groups []string `json:"groups"`
+	Groups     []string `json:"groups"`
+	Title      string   `json:"title,omitempty"`
+	Department string   `json:"department,omitempty"`
+	Manager    string   `json:"manager,omitempty"` // by user name
+	// Left says that they do not work here any more, and cannot sign in.
+	Left bool `json:"left,omitempty"`
+	// Record is the id that the broker gave the person over SCIM. Whose groups it has
+	// from there is not told them again by signing in.
+	Record string `json:"record,omitempty"`
 }
 
 // GroupID is the id by which the provider calls a group: a name may change, an
@@ -52,8 +60,9 @@ type Options struct {
 	Secret      string // and its secret
 	RedirectURI string
 	Key         *rsa.PrivateKey
-	People      []Person
-	Now         func() time.Time
+	// People are those who work here at the moment.
+	People func() []Person
+	Now    func() time.Time
 }
 
 // Provider is a running identity provider.
@@ -165,15 +174,23 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) claims(who Person) map[string]any {
+	given, family, _ := strings.Cut(who.Name, " ")
+	all := map[string]any{
+		"sub": who.Subject, "preferred_username": who.Username, "name": who.Name, "given_name": given, "family_name": family,
+		"email": who.Email, "email_verified": true, "locale": "en",
+	}
+	if who.Department != "" {
+		all["department"] = who.Department
+	}
+	if who.Record != "" {
+		return all
+	}
 	groups := make([]string, len(who.Groups))
 	for i, g := range who.Groups {
 		groups[i] = GroupID(g)
 	}
-	given, family, _ := strings.Cut(who.Name, " ")
-	return map[string]any{
-		"sub": who.Subject, "preferred_username": who.Username, "name": who.Name, "given_name": given, "family_name": family,
-		"email": who.Email, "email_verified": true, "groups": groups, "locale": "en",
-	}
+	all["groups"] = groups
+	return all
 }
 
 func (p *Provider) idToken(req request) (string, error) {

@@ -55,11 +55,12 @@ func write(w http.ResponseWriter, status int, name string, data any) {
 	_ = pages.ExecuteTemplate(w, name, data) // the peer has gone: nobody is left to tell
 }
 
-// Known returns who has the user name, or the e-mail address, and the password.
+// Known returns who works here and has the user name, or the e-mail address, and the
+// password.
 func Known(people []Person, username, password string) (Person, bool) {
 	for _, who := range people {
 		if who.Username == username || who.Email == username {
-			return who, subtle.ConstantTimeCompare([]byte(who.Password), []byte(password)) == 1
+			return who, !who.Left && subtle.ConstantTimeCompare([]byte(who.Password), []byte(password)) == 1
 		}
 	}
 	return Person{}, false
