@@ -152,7 +152,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a, err := c.run(r.Context())
-	w.Header().Set(operationHeader, c.op.ID)
+	if c.noted(err) {
+		w.Header().Set(operationHeader, c.op.ID)
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -229,11 +231,15 @@ func (c *call) begin() {
 func (c *call) run(ctx context.Context) (answer, error) {
 	c.begin()
 	a, err := c.dispatch(ctx)
-	if c.path != "/Bulk" || err != nil {
+	if c.noted(err) {
 		c.note(ctx, a, err)
 	}
 	return a, err
 }
+
+// noted reports whether the call is an operation of its own: a bulk request that is
+// answered is only what its operations are.
+func (c *call) noted(err error) bool { return c.path != "/Bulk" || err != nil }
 
 // note notes what became of the operation.
 func (c *call) note(ctx context.Context, a answer, err error) {

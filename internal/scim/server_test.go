@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/scim"
 	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
@@ -471,6 +473,36 @@ func TestAHaltedConnectionIsToldToWait(t *testing.T) {
 		t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
 	}
 	s.ask(t, "GET", "/Users", "").holds(t, "reading", http.StatusOK)
+}
+
+// noted keeps the outcomes of operations.
+type noted struct{ all []record.Outcome }
+
+func (n *noted) Note(_ context.Context, o record.Outcome) { n.all = append(n.all, o) }
+
+func TestAnAnswerNamesTheOperationThatIsNoted(t *testing.T) {
+	var n noted
+	s := open(t, func(o *scim.Options) { o.Operations = &n })
+	for what, c := range map[string]struct {
+		method, path, body string
+		named              bool
+	}{
+		"a list":                   {"GET", "/Users", "", true},
+		"what is not there":        {"GET", "/Users/x", "", true},
+		"a bulk that is refused":   {"POST", "/Bulk", `{}`, true},
+		"a bulk, by its parts":     {"POST", "/Bulk", bulk(makes("1", "x"), makes("2", "y")), false},
+		"a body that is not read":  {"POST", "/Users", `{`, false},
+		"a path that is not there": {"GET", "/Nobody", "", false},
+	} {
+		n.all = nil
+		id := s.ask(t, c.method, c.path, c.body).header.Get("X-Operation-Id")
+		switch {
+		case c.named && (len(n.all) != 1 || id == "" || n.all[0].ID != id):
+			t.Errorf("%s: %q of %v", what, id, n.all)
+		case !c.named && id != "":
+			t.Errorf("%s: %q", what, id)
+		}
+	}
 }
 
 func TestTheServerSaysWhatItIs(t *testing.T) {

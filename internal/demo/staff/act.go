@@ -73,14 +73,12 @@ func (s *Site) hire(w http.ResponseWriter, r *http.Request) {
 	}
 	who.Email, who.Password, who.Subject = who.Username+"@"+s.o.Domain, NewPassword(who.Username), NewSubject("acme-")
 	says := who.Name + " works here now, and can sign in as " + who.Username + "."
-	err := error(nil)
+	take := s.o.Roster.add
 	if known {
 		who.Subject, who.Record, says = before.Subject, before.Record, who.Name+" is back, and can sign in as "+who.Username+"."
-		_, err = s.o.Roster.change(who.Username, func(p *idp.Person) { *p = who })
-	} else {
-		err = s.o.Roster.add(who)
+		take = s.o.Roster.replaceOne
 	}
-	s.done(w, r, who.Username, result{Says: says, Password: who.Password}, err)
+	s.done(w, r, who.Username, result{Says: says, Password: who.Password}, take(who))
 }
 
 // move gives somebody another place: title, department, manager and groups.

@@ -60,6 +60,12 @@ func (r *Roster) add(p idp.Person) error {
 	return r.replace(append(clone(r.people), p))
 }
 
+// replaceOne makes who has the user name another.
+func (r *Roster) replaceOne(p idp.Person) error {
+	_, err := r.change(p.Username, func(was *idp.Person) { *was = p })
+	return err
+}
+
 // change changes who has the user name.
 func (r *Roster) change(username string, change func(*idp.Person)) (idp.Person, error) {
 	r.mu.Lock()

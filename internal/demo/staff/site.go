@@ -45,8 +45,7 @@ type Site struct {
 	o SiteOptions
 
 	mu       sync.Mutex
-	pusher   *Pusher // nil until the broker is told of changes
-	problem  string
+	pusher   *Pusher            // nil until the broker is told of changes
 	sessions map[string]session // by the value of the cookie
 	results  []result
 }
