@@ -90,7 +90,7 @@ func cell(kind backup.Kind) any {
 	case backup.Boolean:
 		return new(sql.NullBool)
 	case backup.Bytes:
-		return new([]byte)
+		return new(nullBytes)
 	case backup.Text:
 	}
 	return new(sql.NullString)
@@ -110,10 +110,27 @@ func content(c any) any {
 		if v.Valid {
 			return v.String
 		}
-	case *[]byte:
-		if *v != nil {
-			return *v
+	case *nullBytes:
+		if v.valid {
+			return v.bytes
 		}
 	}
+	return nil
+}
+
+// nullBytes is scanned from bytes or NULL. No bytes at all are not NULL, which the driver
+// of SQLite tells apart, and a []byte would not.
+type nullBytes struct {
+	bytes []byte
+	valid bool
+}
+
+// Scan implements sql.Scanner.
+func (b *nullBytes) Scan(from any) error {
+	of, ok := from.([]byte)
+	if from != nil && !ok {
+		return fmt.Errorf("%T is not bytes", from)
+	}
+	b.valid, b.bytes = ok, append([]byte{}, of...)
 	return nil
 }

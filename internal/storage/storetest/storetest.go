@@ -95,7 +95,8 @@ func Run(t *testing.T, db *storage.DB) {
 }
 
 // Fill puts people, sessions, codes and refresh families into a database, three of
-// each, for tests of what moves whole tables. It returns one of the families.
+// each, and a user and a group of a SCIM connection, for tests of what moves whole
+// tables. It returns one of the families.
 func Fill(t *testing.T, db *storage.DB) (family string) {
 	t.Helper()
 	for i := range 3 {
@@ -104,5 +105,10 @@ func Fill(t *testing.T, db *storage.DB) (family string) {
 		}
 		family, _ = redeem(t, db, subject(t, db), i%2 == 0)
 	}
+	p := pusher(t, db, "filled")
+	u := p.user("Zoë", "e-zoë", map[string]any{
+		"name": map[string]any{"givenName": "Zoë"}, "emails": []any{map[string]any{"value": "zoe@acme.example", "primary": true}},
+	})
+	p.group("Everybody", "", u.ID)
 	return family
 }
