@@ -175,21 +175,19 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 
 func (p *Provider) claims(who Person) map[string]any {
 	given, family, _ := strings.Cut(who.Name, " ")
+	groups := []string{}
+	for _, g := range who.Groups {
+		if who.Record == "" {
+			groups = append(groups, GroupID(g))
+		}
+	}
 	all := map[string]any{
 		"sub": who.Subject, "preferred_username": who.Username, "name": who.Name, "given_name": given, "family_name": family,
-		"email": who.Email, "email_verified": true, "locale": "en",
+		"email": who.Email, "email_verified": true, "groups": groups, "locale": "en",
 	}
 	if who.Department != "" {
 		all["department"] = who.Department
 	}
-	if who.Record != "" {
-		return all
-	}
-	groups := make([]string, len(who.Groups))
-	for i, g := range who.Groups {
-		groups[i] = GroupID(g)
-	}
-	all["groups"] = groups
 	return all
 }
 
