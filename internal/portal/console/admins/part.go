@@ -4,7 +4,6 @@ package admins
 
 import (
 	"context"
-
 	"embed"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"

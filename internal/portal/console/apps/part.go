@@ -4,9 +4,7 @@ package apps
 
 import (
 	"context"
-
 	"embed"
-
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"

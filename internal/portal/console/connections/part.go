@@ -5,7 +5,6 @@ package connections
 import (
 	"context"
 	"embed"
-
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/activity"

@@ -4,7 +4,6 @@ package groups
 
 import (
 	"context"
-
 	"embed"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"

@@ -5,7 +5,6 @@ package keyring
 import (
 	"context"
 	"embed"
-
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"

@@ -4,7 +4,6 @@ package people
 
 import (
 	"context"
-
 	"embed"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
