@@ -1,4 +1,4 @@
-package console
+package console_test
 
 import (
 	"net/http"
@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
@@ -32,10 +33,10 @@ func scripted(t *testing.T, page string) string {
 			tag := z.Token()
 			for _, a := range tag.Attr {
 				value := strings.ToLower(strings.TrimSpace(a.Val))
-				if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(value, "javascript:") || a.Key == "style" || tag.Data == "img" && a.Key == "src" && !strings.HasPrefix(value, prefix+"/static/") {
+				if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(value, "javascript:") || a.Key == "style" || tag.Data == "img" && a.Key == "src" && !strings.HasPrefix(value, consoletest.Prefix+"/static/") {
 					return tag.String()
 				}
-				if tag.Data == "script" && a.Key == "src" && !strings.HasPrefix(a.Val, prefix+"/static/") {
+				if tag.Data == "script" && a.Key == "src" && !strings.HasPrefix(a.Val, consoletest.Prefix+"/static/") {
 					return tag.String()
 				}
 			}
@@ -50,29 +51,29 @@ func scripted(t *testing.T, page string) string {
 // TestNamesOfStrangersStayTexts walks through the whole console while everything in it
 // is named by somebody hostile.
 func TestNamesOfStrangersStayTexts(t *testing.T) {
-	s := newStage(t, "disableApp")
-	s.as("ada", admin.Admin)
+	s := consoletest.New(t, "disableApp")
+	s.As("ada", admin.Admin)
 	group := `g/` + hostile + `?&#%2F`
-	s.person("evil", hostile, group)
-	s.app("own", strings.ReplaceAll(hostile, `"`, "'"), "people-tools")
-	s.mapped(group, "staff")
-	s.session("evil")
+	s.Person("evil", hostile, group)
+	s.App("own", strings.ReplaceAll(hostile, `"`, "'"), "people-tools")
+	s.Mapped(group, "staff")
+	s.Session("evil")
 	actor := identity.Actor{Ref: identity.Person("evil"), Address: hostile}
 	told := event.New(time.Now(), "session.ended", actor, identity.Session(hostile), "reason", hostile)
-	if err := s.db.Append(t.Context(), []event.Event{told}); err != nil {
+	if err := s.DB.Append(t.Context(), []event.Event{told}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.db.Jobs().Enqueue(t.Context(), []job.Job{{ID: "j", Queue: hostile, Key: hostile, Payload: []byte("p"), RunAt: time.Now(), Deadline: time.Now()}}); err != nil {
+	if err := s.DB.Jobs().Enqueue(t.Context(), []job.Job{{ID: "j", Queue: hostile, Key: hostile, Payload: []byte("p"), RunAt: time.Now(), Deadline: time.Now()}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.db.Jobs().Bury(t.Context(), "j", hostile); err != nil {
+	if err := s.DB.Jobs().Bury(t.Context(), "j", hostile); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.admin.CreateToken(t.Context(), admin.NewToken{Name: hostile, Roles: []admin.Role{admin.Auditor}}, admin.Operator(), actor); err != nil {
+	if _, _, err := s.Admin.CreateToken(t.Context(), admin.NewToken{Name: hostile, Roles: []admin.Role{admin.Auditor}}, admin.Operator(), actor); err != nil {
 		t.Fatal(err)
 	}
-	if _, done := s.confirm("/apps/own/disable"); done.status != http.StatusSeeOther {
-		t.Fatal(done.status)
+	if _, done := s.Confirm("/apps/own/disable"); done.Status != http.StatusSeeOther {
+		t.Fatal(done.Status)
 	}
 	seen, told2 := map[string]bool{}, 0
 	for todo := []string{"", "/people?q=" + url.QueryEscape(hostile), "/roles/assign?q=script", "/groups/acme/" + url.PathEscape(group) + "/map?name=" + url.QueryEscape(hostile)}; len(todo) > 0; todo = todo[1:] {
@@ -81,17 +82,17 @@ func TestNamesOfStrangersStayTexts(t *testing.T) {
 			continue
 		}
 		seen[path] = true
-		a := s.get(path)
-		if a.status != http.StatusOK && (a.status != http.StatusNotFound || !strings.HasPrefix(path, "/sessions/")) {
-			t.Errorf("%s: %d", path, a.status)
+		a := s.Get(path)
+		if a.Status != http.StatusOK && (a.Status != http.StatusNotFound || !strings.HasPrefix(path, "/sessions/")) {
+			t.Errorf("%s: %d", path, a.Status)
 		}
-		if what := scripted(t, a.body); what != "" {
+		if what := scripted(t, a.Body); what != "" {
 			t.Errorf("%s has %s", path, what)
 		}
-		if strings.Contains(a.body, "&lt;script&gt;") {
+		if strings.Contains(a.Body, "&lt;script&gt;") {
 			told2++
 		}
-		todo = append(todo, a.links(t)...)
+		todo = append(todo, a.Links(t)...)
 	}
 	if len(seen) < 40 || told2 < 20 {
 		t.Errorf("%d pages, of which %d show the name", len(seen), told2)
@@ -104,64 +105,64 @@ func TestNamesOfStrangersStayTexts(t *testing.T) {
 }
 
 func TestANoticeIsOneOfOursOrNone(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
-	s.app("own", "Own App", "people-tools")
-	if a := s.get("/apps/own?notice=app-enabled"); !strings.Contains(a.body, "The app is switched on again.") {
-		t.Errorf("%s", a.body)
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
+	s.App("own", "Own App", "people-tools")
+	if a := s.Get("/apps/own?notice=app-enabled"); !strings.Contains(a.Body, "The app is switched on again.") {
+		t.Errorf("%s", a.Body)
 	}
-	forged := s.get("/apps/own?notice=" + url.QueryEscape("Call 555 and say your password"))
-	if strings.Contains(forged.body, "Call 555") || strings.Contains(forged.body, `class="notice`) {
+	forged := s.Get("/apps/own?notice=" + url.QueryEscape("Call 555 and say your password"))
+	if strings.Contains(forged.Body, "Call 555") || strings.Contains(forged.Body, `class="notice`) {
 		t.Error("a text of the address is said")
 	}
 }
 
 func TestASignInLeadsBackToTheSameAddress(t *testing.T) {
-	s := newStage(t)
-	a := s.get("/people?q=alice&sort=-name")
-	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/sign-in?to="+url.QueryEscape("/admin/people?q=alice&sort=-name") {
-		t.Errorf("%d %v", a.status, a.header)
+	s := consoletest.New(t)
+	a := s.Get("/people?q=alice&sort=-name")
+	if a.Status != http.StatusSeeOther || a.Header.Get("Location") != "/sign-in?to="+url.QueryEscape("/admin/people?q=alice&sort=-name") {
+		t.Errorf("%d %v", a.Status, a.Header)
 	}
-	s.as("ada", admin.Admin)
-	if _, err := s.db.UpdatePerson(t.Context(), "ada", func(p directory.Person) (directory.Person, []event.Event, error) {
+	s.As("ada", admin.Admin)
+	if _, err := s.DB.UpdatePerson(t.Context(), "ada", func(p directory.Person) (directory.Person, []event.Event, error) {
 		p.Disabled = true
 		return p, nil, nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if a := s.get("/people"); a.status != http.StatusForbidden && a.status != http.StatusNotFound {
-		t.Errorf("somebody who is disabled: %d", a.status)
+	if a := s.Get("/people"); a.Status != http.StatusForbidden && a.Status != http.StatusNotFound {
+		t.Errorf("somebody who is disabled: %d", a.Status)
 	}
 }
 
 func TestAPageThatRefreshesItselfKeepsNobodySignedIn(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
-	ask := func(headers ...string) asked {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+kit.Base, nil)
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
+	ask := func(headers ...string) consoletest.Asked {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, consoletest.Prefix+kit.Base, nil)
 		for i := 0; i < len(headers); i += 2 {
 			r.Header.Set(headers[i], headers[i+1])
 		}
-		return s.do(r)
+		return s.Do(r)
 	}
-	if a := ask(); a.status != http.StatusOK || s.uses != 1 {
-		t.Errorf("%d, and %d uses", a.status, s.uses)
+	if a := ask(); a.Status != http.StatusOK || s.Uses != 1 {
+		t.Errorf("%d, and %d uses", a.Status, s.Uses)
 	}
-	if a := ask("HX-Request", "true", "HX-Target", "live"); a.status != http.StatusOK || s.uses != 1 || !strings.Contains(a.body, `id="live"`) {
-		t.Errorf("%d, and %d uses", a.status, s.uses)
+	if a := ask("HX-Request", "true", "HX-Target", "live"); a.Status != http.StatusOK || s.Uses != 1 || !strings.Contains(a.Body, `id="live"`) {
+		t.Errorf("%d, and %d uses", a.Status, s.Uses)
 	}
-	s.who = ""
-	if a := ask("HX-Request", "true", "HX-Target", "live"); a.status != http.StatusUnauthorized || a.header.Get("HX-Refresh") != "true" || a.body != "" {
-		t.Errorf("once it is over: %d %v", a.status, a.header)
+	s.Who = ""
+	if a := ask("HX-Request", "true", "HX-Target", "live"); a.Status != http.StatusUnauthorized || a.Header.Get("HX-Refresh") != "true" || a.Body != "" {
+		t.Errorf("once it is over: %d %v", a.Status, a.Header)
 	}
 }
 
 func TestPagesForbidForeignScriptsAndAreNotKept(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
-	a := s.get("")
-	policy := a.header.Get("Content-Security-Policy")
-	if !strings.Contains(policy, "script-src 'self'") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "frame-ancestors 'none'") || a.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("%v", a.header)
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
+	a := s.Get("")
+	policy := a.Header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "script-src 'self'") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "frame-ancestors 'none'") || a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", a.Header)
 	}
 }

@@ -1,4 +1,4 @@
-package console
+package console_test
 
 import (
 	"encoding/csv"
@@ -8,66 +8,25 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/html"
-
 	"github.com/gatehouse-io/gatehouse/internal/admin"
-	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
-	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
 )
 
-// crowd puts n people with names in order into the directory.
-func (s *stage) crowd(n int) {
-	for i := range n {
-		s.person(fmt.Sprintf("p%03d", i), fmt.Sprintf("Person %03d", i))
-	}
-}
-
-// lastActor is who did the newest thing of a type.
-func (s *stage) lastActor(typ string) identity.Ref {
-	s.t.Helper()
-	page, _, err := s.db.Page(s.t.Context(), audit.Query{Type: typ, Limit: 1})
-	if err != nil || len(page) != 1 {
-		s.t.Fatalf("%v %v", page, err)
-	}
-	return page[0].Actor.Ref
-}
-
-// links are the addresses on a page that lead to the console.
-func (a asked) links(t *testing.T) []string {
-	t.Helper()
-	var all []string
-	z := html.NewTokenizer(strings.NewReader(a.body))
-	for {
-		switch z.Next() {
-		case html.ErrorToken:
-			return all
-		case html.StartTagToken:
-			tag := z.Token()
-			for _, at := range tag.Attr {
-				if tag.Data == "a" && at.Key == "href" && strings.HasPrefix(at.Val, prefix+kit.Base) {
-					all = append(all, strings.TrimPrefix(at.Val, prefix+kit.Base))
-				}
-			}
-		default:
-		}
-	}
-}
-
 func TestAListKeepsItsStateInItsAddressAndEndsOnce(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
-	s.crowd(120)
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
+	s.Crowd(120)
 	seen := map[string]bool{}
 	pages := 0
 	for path := "/people?q=person&sort=-name"; path != ""; pages++ {
-		a := s.get(path)
-		if a.status != http.StatusOK || !strings.Contains(a.body, `aria-sort="descending"`) || !strings.Contains(a.body, `value="person"`) {
-			t.Fatalf("%s: %d", path, a.status)
+		a := s.Get(path)
+		if a.Status != http.StatusOK || !strings.Contains(a.Body, `aria-sort="descending"`) || !strings.Contains(a.Body, `value="person"`) {
+			t.Fatalf("%s: %d", path, a.Status)
 		}
 		path = ""
-		for _, link := range a.links(t) {
+		for _, link := range a.Links(t) {
 			if id, ok := strings.CutPrefix(link, "/people/"); ok {
 				if seen[id] {
 					t.Errorf("%s comes twice", id)
@@ -88,67 +47,53 @@ func TestAListKeepsItsStateInItsAddressAndEndsOnce(t *testing.T) {
 }
 
 func TestAListInMemoryPagesLikeOneOfTheDatabase(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
 	for i := range 60 {
-		s.app(fmt.Sprintf("app-%02d", i), fmt.Sprintf("App %02d", i), "team-a")
+		s.App(fmt.Sprintf("app-%02d", i), fmt.Sprintf("App %02d", i), "team-a")
 	}
-	first := s.get("/apps")
+	first := s.Get("/apps")
 	var next string
-	for _, link := range first.links(t) {
+	for _, link := range first.Links(t) {
 		if strings.Contains(link, "after=") {
 			next = link
 		}
 	}
 	// The row that the cursor names goes: the page after it stays what it was.
-	if err := s.apps.Remove(t.Context(), "app-49", identity.System("test")); err != nil {
+	if err := s.Apps.Remove(t.Context(), "app-49", identity.System("test")); err != nil {
 		t.Fatal(err)
 	}
-	second := s.get(next)
-	if strings.Contains(first.body, "App 50") || !strings.Contains(first.body, "App 49") || !strings.Contains(second.body, "App 51") || strings.Contains(second.body, "App 48") {
-		t.Errorf("%s", second.body)
+	second := s.Get(next)
+	if strings.Contains(first.Body, "App 50") || !strings.Contains(first.Body, "App 49") || !strings.Contains(second.Body, "App 51") || strings.Contains(second.Body, "App 48") {
+		t.Errorf("%s", second.Body)
 	}
 }
 
 func TestAnExportIsTheWholeListAsItIsFiltered(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
-	s.crowd(130)
-	s.person("evil", `=HYPERLINK("http://evil.example","x")`)
-	a := s.get("/people?q=person&format=csv")
-	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
-	if err != nil || len(rows) != 131 || rows[0][0] != "name" || !strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") ||
-		a.header.Get("Content-Disposition") != `attachment; filename="people.csv"` {
-		t.Errorf("%d rows, %v, %v", len(rows), err, a.header)
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
+	s.Crowd(130)
+	s.Person("evil", `=HYPERLINK("http://evil.example","x")`)
+	a := s.Get("/people?q=person&format=csv")
+	rows, err := csv.NewReader(strings.NewReader(a.Body)).ReadAll()
+	if err != nil || len(rows) != 131 || rows[0][0] != "name" || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/csv") ||
+		a.Header.Get("Content-Disposition") != `attachment; filename="people.csv"` {
+		t.Errorf("%d rows, %v, %v", len(rows), err, a.Header)
 	}
-	rows, err = csv.NewReader(strings.NewReader(s.get("/people?q=hyperlink&format=csv").body)).ReadAll()
+	rows, err = csv.NewReader(strings.NewReader(s.Get("/people?q=hyperlink&format=csv").Body)).ReadAll()
 	if err != nil || len(rows) != 2 || !strings.HasPrefix(rows[1][0], "'=") {
 		t.Errorf("a name that is a formula: %v, %v", rows, err)
 	}
-	lines := strings.Split(strings.TrimSpace(s.get("/people?q=person&format=jsonl").body), "\n")
+	lines := strings.Split(strings.TrimSpace(s.Get("/people?q=person&format=jsonl").Body), "\n")
 	var p directory.Person
 	if err := json.Unmarshal([]byte(lines[0]), &p); err != nil || len(lines) != 130 || p.Profile.Name != "Person 000" {
 		t.Errorf("%d lines, %v, %+v", len(lines), err, p)
 	}
 	for _, path := range []string{"/apps", "/connections", "/groups", "/sessions", "/keys", "/audit", "/operations", "/operations/jobs", "/roles", "/tokens", "/changes"} {
 		for _, format := range []string{"csv", "jsonl"} {
-			if a := s.get(path + "?format=" + format); a.status != http.StatusOK || a.header.Get("Content-Disposition") == "" || strings.Contains(a.body, "<html") {
-				t.Errorf("%s as %s: %d %v", path, format, a.status, a.header)
+			if a := s.Get(path + "?format=" + format); a.Status != http.StatusOK || a.Header.Get("Content-Disposition") == "" || strings.Contains(a.Body, "<html") {
+				t.Errorf("%s as %s: %d %v", path, format, a.Status, a.Header)
 			}
-		}
-	}
-}
-
-func TestSessionsAreFoundByWhatAPersonIsCalled(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
-	s.person("alice", "Alice Moreau")
-	s.person("alina", "Alina Moreau")
-	id := s.session("alice")
-	for who, want := range map[string]int{"alice": http.StatusOK, "alice@acme.example": http.StatusOK, "Alice+Mor": http.StatusOK, "moreau": http.StatusBadRequest, "zoe": http.StatusOK} {
-		a := s.get("/sessions?person=" + who)
-		if a.status != want || strings.Contains(a.body, id) != (want == http.StatusOK && who != "zoe") {
-			t.Errorf("%s: %d", who, a.status)
 		}
 	}
 }

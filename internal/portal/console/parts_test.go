@@ -1,4 +1,4 @@
-package console
+package console_test
 
 import (
 	"bytes"
@@ -8,13 +8,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 // TestTheGermanOfEveryPartReachesItsPages: a part whose files are not given to the kit
 // would speak English in the middle of a German page.
 func TestTheGermanOfEveryPartReachesItsPages(t *testing.T) {
-	s := newStage(t)
+	s := consoletest.New(t)
 	files, err := filepath.Glob("*/de.yaml")
 	if err != nil || len(files) < 2 {
 		t.Fatal(files, err)
@@ -24,7 +25,7 @@ func TestTheGermanOfEveryPartReachesItsPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		given := slices.ContainsFunc(s.console.parts, func(p kit.Part) bool {
+		given := slices.ContainsFunc(s.Console.Parts(), func(p kit.Part) bool {
 			if p.Files == nil {
 				return false
 			}

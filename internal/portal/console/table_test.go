@@ -1,4 +1,4 @@
-package console
+package console_test
 
 import (
 	"flag"
@@ -12,23 +12,24 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 )
 
 var update = flag.Bool("update", false, "write testdata/roles.txt anew: look at what changed before it is committed")
 
 // try asks a rule about an app in every way that it answers.
-func (s *stage) try(ru kit.Rule, app, site string) []asked {
+func try(s *consoletest.Stage, ru kit.Rule, app, site string) []consoletest.Asked {
 	path := regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(strings.ReplaceAll(ru.Path, "{name}", app), "none")
-	var all []asked
+	var all []consoletest.Asked
 	if ru.Gets() {
-		all = append(all, s.get(path))
+		all = append(all, s.Get(path))
 	}
 	switch {
 	case ru.Upload:
-		all = append(all, s.upload(path, map[string]string{"manifest": "kind: none"}))
+		all = append(all, s.Upload(path, map[string]string{"manifest": "kind: none"}))
 	case ru.Posts():
-		all = append(all, s.post(path, url.Values{}, site))
+		all = append(all, s.Post(path, url.Values{}, site))
 	}
 	return all
 }
@@ -36,33 +37,33 @@ func (s *stage) try(ru kit.Rule, app, site string) []asked {
 // TestWhoMayDoWhat asks for every page and action as everybody and compares with
 // testdata/roles.txt: a rule without a line there fails, and a line without a rule.
 func TestWhoMayDoWhat(t *testing.T) {
-	s := newStage(t)
-	s.app("own", "Own App", "people-tools")
-	s.app("other", "Other App", "finance")
+	s := consoletest.New(t)
+	s.App("own", "Own App", "people-tools")
+	s.App("other", "Other App", "finance")
 	staff := map[string]string{"app-owner/own": "owner-own"}
 	for _, r := range admin.Roles() {
-		s.as("one-"+string(r), r)
+		s.As("one-"+string(r), r)
 		staff[string(r)] = "one-" + string(r)
 	}
-	s.person("owner-own", "Owner", "tools")
-	s.mapped("tools", "people-tools")
-	s.mapped("staff", "staff")
-	s.person("guest", "Guest", "staff")
+	s.Person("owner-own", "Owner", "tools")
+	s.Mapped("tools", "people-tools")
+	s.Mapped("staff", "staff")
+	s.Person("guest", "Guest", "staff")
 	var got strings.Builder
-	for _, ru := range s.console.server.Rules() {
+	for _, ru := range s.Console.Rules() {
 		if ru.Right == "" {
 			t.Errorf("%s has no right", ru.Path)
 		}
 		var may []string
 		for _, who := range []string{"admin", "security-reviewer", "approver", "app-owner", "app-owner/own", "auditor"} {
-			s.who = staff[who]
-			answers := s.try(ru, "own", "same-origin")
+			s.Who = staff[who]
+			answers := try(s, ru, "own", "same-origin")
 			denied := 0
 			for _, a := range answers {
-				if a.status >= http.StatusInternalServerError {
-					t.Errorf("%s as %s: %d %s", ru.Path, who, a.status, a.body)
+				if a.Status >= http.StatusInternalServerError {
+					t.Errorf("%s as %s: %d %s", ru.Path, who, a.Status, a.Body)
 				}
-				if a.status == http.StatusForbidden {
+				if a.Status == http.StatusForbidden {
 					denied++
 				}
 			}
@@ -75,28 +76,28 @@ func TestWhoMayDoWhat(t *testing.T) {
 			}
 		}
 		got.WriteString("/admin" + ru.Path + ": " + strings.Join(may, " ") + "\n")
-		s.who = "guest"
-		for _, a := range s.try(ru, "own", "same-origin") {
-			if a.status != http.StatusNotFound || strings.Contains(a.body, "Own App") {
-				t.Errorf("%s by somebody without a role: %d", ru.Path, a.status)
+		s.Who = "guest"
+		for _, a := range try(s, ru, "own", "same-origin") {
+			if a.Status != http.StatusNotFound || strings.Contains(a.Body, "Own App") {
+				t.Errorf("%s by somebody without a role: %d", ru.Path, a.Status)
 			}
 		}
-		s.who = ""
-		for i, a := range s.try(ru, "own", "same-origin") {
-			if i == 0 && ru.Gets() && (a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/sign-in?to=%2Fadmin")) {
-				t.Errorf("%s by nobody: %d %v", ru.Path, a.status, a.header)
+		s.Who = ""
+		for i, a := range try(s, ru, "own", "same-origin") {
+			if i == 0 && ru.Gets() && (a.Status != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/sign-in?to=%2Fadmin")) {
+				t.Errorf("%s by nobody: %d %v", ru.Path, a.Status, a.Header)
 			}
-			if (i > 0 || !ru.Gets()) && a.status != http.StatusNotFound {
-				t.Errorf("POST %s by nobody: %d", ru.Path, a.status)
+			if (i > 0 || !ru.Gets()) && a.Status != http.StatusNotFound {
+				t.Errorf("POST %s by nobody: %d", ru.Path, a.Status)
 			}
 		}
 		if !ru.Owned {
 			continue
 		}
-		s.who = "owner-own"
-		for _, a := range s.try(ru, "other", "same-origin") {
-			if a.status != http.StatusForbidden {
-				t.Errorf("%s of somebody else's app: %d", ru.Path, a.status)
+		s.Who = "owner-own"
+		for _, a := range try(s, ru, "other", "same-origin") {
+			if a.Status != http.StatusForbidden {
+				t.Errorf("%s of somebody else's app: %d", ru.Path, a.Status)
 			}
 		}
 	}
@@ -125,14 +126,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 // The pages must not promise what the management API refuses, nor hide what it allows.
 func TestEveryActionTakesTheRightOfItsOperation(t *testing.T) {
-	s := newStage(t)
+	s := consoletest.New(t)
 	routes := map[string]rest.Route{}
-	for _, rt := range s.operations.Routes() {
+	for _, rt := range s.Operations.Routes() {
 		routes[rt.ID] = rt
 	}
 	places := regexp.MustCompile(`\{[a-z_]+\}`)
 	checked := 0
-	for _, ru := range s.console.server.Rules() {
+	for _, ru := range s.Console.Rules() {
 		if ru.Operation == "" {
 			continue
 		}
@@ -155,7 +156,7 @@ func TestEveryActionTakesTheRightOfItsOperation(t *testing.T) {
 				t.Errorf("%s cannot lead on to %s", ru.Path, ru.Then)
 			}
 		}
-		if !s.told(ru.Notice) || !strings.Contains(ru.Then, "/") {
+		if !told(s, ru.Notice) || !strings.Contains(ru.Then, "/") {
 			t.Errorf("%s ends without a word", ru.Path)
 		}
 	}
@@ -165,37 +166,37 @@ func TestEveryActionTakesTheRightOfItsOperation(t *testing.T) {
 }
 
 // told reports whether a part says something by the code of a notice.
-func (s *stage) told(code string) bool {
-	return slices.ContainsFunc(s.console.parts, func(p kit.Part) bool { return !p.Notices[code].Empty() })
+func told(s *consoletest.Stage, code string) bool {
+	return slices.ContainsFunc(s.Console.Parts(), func(p kit.Part) bool { return !p.Notices[code].Empty() })
 }
 
 func TestAFormOfAnotherSiteDoesNothing(t *testing.T) {
-	s := newStage(t)
-	s.app("own", "Own App", "people-tools")
-	s.as("ada", admin.Admin)
-	for _, ru := range s.console.server.Rules() {
+	s := consoletest.New(t)
+	s.App("own", "Own App", "people-tools")
+	s.As("ada", admin.Admin)
+	for _, ru := range s.Console.Rules() {
 		if !ru.Posts() || ru.Upload {
 			continue
 		}
 		for _, site := range []string{"cross-site", "same-site"} {
-			answers := s.try(ru, "own", site)
-			if a := answers[len(answers)-1]; a.status != http.StatusForbidden || !strings.Contains(a.body, "Another site sent this form") {
-				t.Errorf("%s from %s: %d", ru.Path, site, a.status)
+			answers := try(s, ru, "own", site)
+			if a := answers[len(answers)-1]; a.Status != http.StatusForbidden || !strings.Contains(a.Body, "Another site sent this form") {
+				t.Errorf("%s from %s: %d", ru.Path, site, a.Status)
 			}
 		}
 	}
-	question := s.get("/apps/own/disable")
-	if a := s.post("/apps/own/disable", question.hidden(), "cross-site"); a.status != http.StatusForbidden || s.disabled("own") {
-		t.Errorf("with all that a form has: %d", a.status)
+	question := s.Get("/apps/own/disable")
+	if a := s.Post("/apps/own/disable", question.Hidden(), "cross-site"); a.Status != http.StatusForbidden || s.Disabled("own") {
+		t.Errorf("with all that a form has: %d", a.Status)
 	}
-	if a := s.post("/apps/own/disable", question.hidden(), "same-origin"); a.status != http.StatusSeeOther || !s.disabled("own") {
-		t.Errorf("from our own page: %d %s", a.status, a.body)
+	if a := s.Post("/apps/own/disable", question.Hidden(), "same-origin"); a.Status != http.StatusSeeOther || !s.Disabled("own") {
+		t.Errorf("from our own page: %d %s", a.Status, a.Body)
 	}
 }
 
 func TestAPageThatIsNotThereForTheAddressTakesNothingElse(t *testing.T) {
-	s := newStage(t)
-	s.as("ada", admin.Admin)
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
 	for path, want := range map[string]int{
 		"/apps": http.StatusOK, "/apps?state=on": http.StatusOK, "/apps?state=odd": http.StatusBadRequest, "/apps?sate=on": http.StatusBadRequest,
 		"/apps?sort=-updated": http.StatusOK, "/apps?sort=digest": http.StatusBadRequest, "/apps?state=on&state=off": http.StatusBadRequest,
@@ -206,8 +207,8 @@ func TestAPageThatIsNotThereForTheAddressTakesNothingElse(t *testing.T) {
 		"/operations/jobs/none": http.StatusNotFound, "/operations/events/none": http.StatusNotFound, "/changes/none": http.StatusNotFound, "/tokens/none/revoke": http.StatusNotFound,
 		"/sessions?person=none": http.StatusOK, "/%00": http.StatusNotFound,
 	} {
-		if a := s.get(path); a.status != want {
-			t.Errorf("%s: %d, want %d: %s", path, a.status, want, a.body)
+		if a := s.Get(path); a.Status != want {
+			t.Errorf("%s: %d, want %d: %s", path, a.Status, want, a.Body)
 		}
 	}
 }

@@ -32,7 +32,8 @@
 //     unique in the whole product.
 //  4. Put the German of what the part says into its de.yaml; what the kit's de.yaml has
 //     already is not said twice, and what two parts say moves there.
-//  5. A page that belongs into the navigation is added to console/side.go, and the
+//  5. Test the page beside the part, on the stage of package consoletest.
+//  6. A page that belongs into the navigation is added to console/side.go, and the
 //     table's new lines to console/testdata/roles.txt (go test -update writes it: look at
 //     what it says). An owner of an app sees it only if the rule is Owned.
 package kit
