@@ -208,3 +208,51 @@ func TestATimerEndsAnAssignmentOnceItsTimeIsOver(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 }
+
+func TestAnAssignmentIsGivenAnotherEndWhileItsOwnIsAhead(t *testing.T) {
+	b, role := published(t)
+	b.person(t, "ada")
+	written := func(after time.Duration) string {
+		return b.clock().Add(after).UTC().Truncate(time.Second).Format(time.RFC3339)
+	}
+	made := b.given(t, `{"role":"`+role+`","whom":{"person":"ada"},"reason":"a test","until":"`+written(time.Hour)+`"}`)
+	end := "/apps/hr-feedback/assignments/" + made.ID + "/end"
+	for body, code := range map[string]string{
+		`{"until":"` + written(-time.Minute) + `"}`:           "assignment_until",
+		`{"until":"` + made.Until.Format(time.RFC3339) + `"}`: "assignment_unmoved",
+		`{"until":"tomorrow"}`:                                "",
+		`{"till":null}`:                                       "",
+	} {
+		if a := b.ask(t, http.MethodPut, end, body); a.status != http.StatusBadRequest && a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, code) {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+	later := written(3 * time.Hour)
+	var moved entitlement.Assignment
+	if a := b.ask(t, http.MethodPut, end, `{"until":"`+later+`"}`); json.Unmarshal([]byte(a.body), &moved) != nil || moved.Until.Format(time.RFC3339) != later || len(moved.Moved) != 1 || !moved.Moved[0].Until.Equal(made.Until) || moved.Timer() == made.Timer() {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	// The timer of the end that it had comes first, and ends nothing.
+	b.now.Add(int64(2 * time.Hour))
+	if err := b.assignments.Expire(t.Context(), job.Job{Queue: entitlement.EndQueue, Key: made.Timer(), Payload: []byte(made.ID)}); err != nil {
+		t.Error(err)
+	}
+	for query, want := range map[string]bool{"app=hr-feedback&person=ada&ended=false": true, "person=ada": true, "": true, "person=nobody": false, "connection=acme&group=g1": false, "ended=true": false} {
+		if a := b.ask(t, http.MethodGet, "/assignments?"+query, ""); a.status != http.StatusOK || strings.Contains(a.body, made.ID) != want {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+	b.now.Add(int64(2 * time.Hour))
+	if a := b.ask(t, http.MethodPut, end, `{}`); a.status != http.StatusConflict || !strings.Contains(a.body, "assignment_ended") {
+		t.Errorf("its time is over, and the timer has yet to come: %d %s", a.status, a.body)
+	}
+	if err := b.assignments.Expire(t.Context(), job.Job{Queue: entitlement.EndQueue, Key: moved.Timer(), Payload: []byte(made.ID)}); err != nil {
+		t.Error(err)
+	}
+	if a := b.ask(t, http.MethodGet, "/apps/hr-feedback/assignments/"+made.ID, ""); !strings.Contains(a.body, `"timer"`) {
+		t.Error(a.body)
+	}
+	if a := b.ask(t, http.MethodGet, "/assignments?group=g", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "assignment_group_half") {
+		t.Errorf("half a group: %d %s", a.status, a.body)
+	}
+}

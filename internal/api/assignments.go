@@ -2,10 +2,12 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
@@ -14,10 +16,20 @@ var assignmentColumns = []string{
 	"id", "app", "role", "whom.person", "whom.group.connection", "whom.group.id", "whom.attribute.name", "whom.attribute.values", "from", "until", "reason", "by.kind", "by.id", "created", "ended",
 }
 
+// errHalfGroup refuses a group without its connection, or a connection without a group.
+var errHalfGroup = fault.New(fault.Invalid, "assignment_group_half", "a group is named by connection and group").At("group")
+
 func (a *API) assignmentRoutes() []rest.Route {
 	const all, one = "/apps/{name}/assignments", "/apps/{name}/assignments/{id}"
 	ended := rest.Truth("ended", "Only those that have ended, or have not.")
 	return []rest.Route{
+		{
+			ID: "listAllAssignments", Method: "GET", Path: "/assignments", Summary: "List the roles that administrators assigned, in all apps, newest first.", Right: admin.ReadAccess,
+			Query: []rest.Param{
+				ended, rest.Text("app", "The app's name."), rest.Text("person", "Those to a person, by id."), rest.Text("connection", "Whose group it is."), rest.Text("group", "Those to an upstream group of the connection, by id."),
+			},
+			List: rest.ListOf(exampleAssignment, assignmentColumns, nil, a.listAllAssignments),
+		},
 		{
 			ID: "listAssignments", Method: "GET", Path: all, Summary: "List the roles in an app that administrators assigned, newest first.", Right: admin.ReadAccess, Owned: true,
 			Query: []rest.Param{ended}, List: rest.ListOf(exampleAssignment, assignmentColumns, nil, a.listAssignments),
@@ -28,6 +40,11 @@ func (a *API) assignmentRoutes() []rest.Route {
 			Right: admin.WriteAccess, Body: exampleNewAssignment, Answer: exampleAssignment, Status: http.StatusCreated, Do: a.assignAppRole,
 		},
 		{ID: "getAssignment", Method: "GET", Path: one, Summary: "Show an assignment, also one that has ended.", Right: admin.ReadAccess, Owned: true, Answer: exampleAssignment, Do: a.assignment},
+		{
+			ID: "moveAssignment", Method: "PUT", Path: one + "/end", Summary: "Give an assignment another end, or none.",
+			About: "The end has to be ahead, before as after: what has ended is assigned anew. Without until it has none.", Right: admin.WriteAccess,
+			Body: moveAssignment{exampleNewAssignment.Until}, Answer: exampleAssignment, Do: a.moveAssignment,
+		},
 		{
 			ID: "endAssignment", Method: "DELETE", Path: one, Summary: "Take an assigned role away.",
 			About: "What was issued to the app in the names of those who lose the role ends.", Right: admin.WriteAccess, Do: a.endAssignment, Hits: a.hitsAssignment,
@@ -41,6 +58,18 @@ func (a *API) assignmentRoutes() []rest.Route {
 
 func assignmentQuery(q rest.Query) entitlement.Query {
 	return entitlement.Query{Ended: q.Bool("ended"), Limit: q.Limit, After: q.After}
+}
+
+func (a *API) listAllAssignments(r *http.Request, q rest.Query) ([]entitlement.Assignment, string, error) {
+	find := assignmentQuery(q)
+	find.Person, find.Group = q.Get("person"), identity.GroupRef{Connection: q.Get("connection"), ID: q.Get("group")}
+	if (find.Group.Connection == "") != (find.Group.ID == "") {
+		return nil, "", errHalfGroup
+	}
+	if app := q.Get("app"); app != "" {
+		return a.o.Assignments.OfApp(r.Context(), app, find)
+	}
+	return a.o.Assignments.Search(r.Context(), find)
 }
 
 func (a *API) listAssignments(r *http.Request, q rest.Query) ([]entitlement.Assignment, string, error) {
@@ -65,6 +94,23 @@ func (a *API) assignAppRole(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return a.o.Assignments.Assign(r.Context(), r.PathValue("name"), body, by(r))
+}
+
+// moveAssignment is the body that gives an assignment another end, or none.
+type moveAssignment struct {
+	Until time.Time `json:"until,omitzero"`
+}
+
+func (a *API) moveAssignment(r *http.Request) (any, error) {
+	var body moveAssignment
+	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &body); err != nil {
+		return nil, err
+	}
+	found, err := a.o.Assignments.Get(r.Context(), r.PathValue("name"), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return a.o.Assignments.Move(r.Context(), found.ID, body.Until, by(r))
 }
 
 func (a *API) endAssignment(r *http.Request) (any, error) {

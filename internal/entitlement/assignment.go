@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -27,6 +28,7 @@ var (
 		"an attribute is one of %s, with 1 to %d values of 1 to %d bytes", strings.Join(directory.Attributes(), ", "), maxValues, maxValue).At("whom.attribute")
 	ErrGroup  = fault.New(fault.Invalid, "assignment_group", "a group has a connection and an id").At("whom.group")
 	ErrUntil  = fault.New(fault.Invalid, "assignment_until", "the end is in the future, and after the beginning").At("until")
+	ErrMoved  = fault.New(fault.Invalid, "assignment_unmoved", "that is when it ends already").At("until")
 	ErrReason = fault.New(fault.Invalid, "assignment_reason", "a reason has 1 to 500 characters, none of them a control character").At("reason")
 )
 
@@ -76,8 +78,9 @@ func (w Whom) Same(other Whom) bool {
 	return w.Person == other.Person && w.Group == other.Group && w.Attribute.Name == other.Attribute.Name && slices.Equal(w.Attribute.Values, other.Attribute.Values)
 }
 
-// Assignment is a role in an app that an administrator gave. It is never changed but to
-// end it, and never deleted, so that why somebody could do something can be told later.
+// Assignment is a role in an app that an administrator gave. It is never changed but in
+// when it ends, and never deleted, so that why somebody could do something can be told
+// later.
 type Assignment struct {
 	ID   string `json:"id"`
 	App  string `json:"app"` // internal id
@@ -94,6 +97,37 @@ type Assignment struct {
 	Ended      time.Time      `json:"ended,omitzero"`
 	EndedBy    identity.Actor `json:"ended_by,omitzero"`
 	EndedEvent string         `json:"ended_event,omitempty"`
+	// Moved are the ends that it had before, the first one first.
+	Moved []Moved `json:"moved,omitempty"`
+}
+
+// Moved is an end that an assignment had until it was given another one.
+type Moved struct {
+	Until time.Time      `json:"until,omitzero"` // zero for no end
+	At    time.Time      `json:"at"`
+	By    identity.Actor `json:"by"`
+	Event string         `json:"event"`
+}
+
+// At returns the assignment with the end that it had at a time. An end only ever moves
+// while it is ahead, and to a time that is, so that it makes no difference to whether the
+// assignment held then.
+func (a Assignment) At(t time.Time) Assignment {
+	for _, m := range a.Moved {
+		if t.Before(m.At) {
+			a.Until = m.Until
+			break
+		}
+	}
+	return a
+}
+
+// Timer is the key of the timer that ends the assignment: each end has one of its own.
+func (a *Assignment) Timer() string {
+	if len(a.Moved) == 0 {
+		return a.ID
+	}
+	return a.ID + "@" + strconv.FormatInt(a.Until.UnixMicro(), 10)
 }
 
 // Holds reports whether the assignment, which has been made, gives the role at the time.
@@ -106,12 +140,16 @@ func (a *Assignment) Assigned() directory.Assigned {
 	return directory.Assigned{ID: a.ID, App: a.App, Role: a.Role, From: a.From, Until: a.Until}
 }
 
-// Query selects assignments of one app or one person.
+// Query selects assignments: all that every field which is set selects.
 type Query struct {
 	App    string // internal id
 	Person string
+	// Group has those to an upstream group.
+	Group identity.GroupRef
 	// Ended has those alone that ended, or did not; nil has both.
 	Ended *bool
+	// Oldest has the oldest first, instead of the newest.
+	Oldest bool
 	// Limit is how many a page has, 1 to 1000; 0 means 100.
 	Limit int
 	// After is the cursor of the page before, empty for the first.
@@ -124,13 +162,14 @@ type Store interface {
 	// AddAssignment stores a new assignment and its timer. It fails with ErrAssignmentThere and
 	// directory.ErrPersonNotFound.
 	AddAssignment(ctx context.Context, a Assignment, events []event.Event) error
-	// EndAssignment changes one in a transaction: change returns it as it ends, or as it
-	// is, which changes nothing. It fails with ErrAssignmentNotFound.
-	EndAssignment(ctx context.Context, id string, change func(Assignment) (Assignment, []event.Event, error)) (Assignment, error)
+	// UpdateAssignment changes one in a transaction: change returns it as it ends, with
+	// another Until, or as it is, which changes nothing. One that has ended is not changed.
+	// It fails with ErrAssignmentNotFound.
+	UpdateAssignment(ctx context.Context, id string, change func(Assignment) (Assignment, []event.Event, error)) (Assignment, error)
 	// Assignment returns one, ended or not, or ErrAssignmentNotFound.
 	Assignment(ctx context.Context, id string) (Assignment, error)
-	// SearchAssignments returns a page, newest first, and the cursor of the page after
-	// it, empty at the end. It fails with directory.ErrCursor.
+	// SearchAssignments returns a page and the cursor of the page after it, empty at the
+	// end. It fails with directory.ErrCursor.
 	SearchAssignments(ctx context.Context, q Query) (page []Assignment, next string, err error)
 	Rules
 }

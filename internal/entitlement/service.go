@@ -77,12 +77,8 @@ func (s *Service) Assign(ctx context.Context, app string, n New, by identity.Act
 		return Assignment{}, err
 	}
 	a.By = by
-	until := ""
-	if !a.Until.IsZero() {
-		until = a.Until.Format(time.RFC3339)
-	}
 	e := event.New(a.Created, "assignment.added", by, identity.App(a.App),
-		"assignment", a.ID, "role", a.Role, "for", a.Whom.Kind(), "person", a.Whom.Person, "until", until, "reason", a.Reason)
+		"assignment", a.ID, "role", a.Role, "for", a.Whom.Kind(), "person", a.Whom.Person, "until", written(a.Until), "reason", a.Reason)
 	a.Event = e.ID
 	if err := s.o.Store.AddAssignment(ctx, a, []event.Event{e}); err != nil {
 		return Assignment{}, err
@@ -94,7 +90,7 @@ func (s *Service) Assign(ctx context.Context, app string, n New, by identity.Act
 // End takes the role away again, and ends what was issued to whoever loses it. An
 // assignment that has ended is ErrAssignmentEnded.
 func (s *Service) End(ctx context.Context, id string, by identity.Actor) (Assignment, error) {
-	return s.end(ctx, id, func(a Assignment) (Assignment, []event.Event, error) {
+	return s.update(ctx, id, func(a Assignment) (Assignment, []event.Event, error) {
 		if !a.Ended.IsZero() {
 			return a, nil, ErrAssignmentEnded
 		}
@@ -105,24 +101,71 @@ func (s *Service) End(ctx context.Context, id string, by identity.Actor) (Assign
 	})
 }
 
+// Move gives the assignment another end, or none if until is zero. It fails with
+// ErrAssignmentEnded, also while the timer of one whose time is over has yet to come,
+// ErrUntil and ErrMoved.
+func (s *Service) Move(ctx context.Context, id string, until time.Time, by identity.Actor) (Assignment, error) {
+	return s.update(ctx, id, func(a Assignment) (Assignment, []event.Event, error) {
+		now := s.now()
+		next, err := a.moved(until, now)
+		if err != nil {
+			return a, nil, err
+		}
+		e := event.New(now, "assignment.moved", by, identity.App(a.App), "assignment", a.ID, "role", a.Role, "for", a.Whom.Kind(), "person", a.Whom.Person,
+			"until", written(next.Until), "before", written(a.Until))
+		next.Moved = append(slices.Clip(a.Moved), Moved{Until: a.Until, At: now, By: by, Event: e.ID})
+		return next, []event.Event{e}, nil
+	})
+}
+
+// CheckMove refuses another end as Move does.
+func (s *Service) CheckMove(a Assignment, until time.Time) error {
+	_, err := a.moved(until, s.now())
+	return err
+}
+
+func (a Assignment) moved(until, now time.Time) (Assignment, error) {
+	until = until.UTC().Truncate(time.Microsecond)
+	switch {
+	case !a.Ended.IsZero() || !a.Until.IsZero() && !now.Before(a.Until):
+		return a, ErrAssignmentEnded
+	case !until.IsZero() && (!until.After(now) || !until.After(a.From)):
+		return a, ErrUntil
+	case until.Equal(a.Until):
+		return a, ErrMoved
+	}
+	a.Until = until
+	return a, nil
+}
+
+// written is a time in an event, empty for none.
+func written(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}
+
 func endedEvent(a Assignment, now time.Time, by identity.Actor, why string) event.Event {
 	return event.New(now, "assignment.ended", by, identity.App(a.App), "assignment", a.ID, "role", a.Role, "for", a.Whom.Kind(), "person", a.Whom.Person, "why", why)
 }
 
-func (s *Service) end(ctx context.Context, id string, change func(Assignment) (Assignment, []event.Event, error)) (Assignment, error) {
+func (s *Service) update(ctx context.Context, id string, change func(Assignment) (Assignment, []event.Event, error)) (Assignment, error) {
 	defer s.o.Changed()
-	return s.o.Store.EndAssignment(ctx, id, change)
+	return s.o.Store.UpdateAssignment(ctx, id, change)
 }
 
 // Expire is the timer of an assignment: it ends it if its time is over, which is looked
 // at again within the transaction. It handles EndQueue.
 func (s *Service) Expire(ctx context.Context, j job.Job) error {
 	by := identity.System("timer")
-	_, err := s.end(ctx, string(j.Payload), func(a Assignment) (Assignment, []event.Event, error) {
+	_, err := s.update(ctx, string(j.Payload), func(a Assignment) (Assignment, []event.Event, error) {
 		now := s.now()
 		switch {
 		case !a.Ended.IsZero() || a.Until.IsZero():
 			return a, nil, nil
+		case now.Before(a.Until) && j.Key != "" && j.Key != a.Timer():
+			return a, nil, nil // the end was moved, and has a timer of its own
 		case now.Before(a.Until):
 			return a, nil, errEarly
 		}
@@ -151,6 +194,11 @@ func (s *Service) Get(ctx context.Context, app, id string) (Assignment, error) {
 		return Assignment{}, ErrAssignmentNotFound
 	}
 	return a, err
+}
+
+// Search returns a page of the assignments that q selects.
+func (s *Service) Search(ctx context.Context, q Query) (page []Assignment, next string, err error) {
+	return s.o.Store.SearchAssignments(ctx, q)
 }
 
 // OfApp returns a page of the assignments of the app of this name, newest first.

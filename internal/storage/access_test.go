@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -61,6 +62,8 @@ type lane struct {
 	past    []snapshot
 	persons []string
 	ids     map[string]string // of apps, by name
+	// records are the people's over SCIM, pushedTo the groups that are pushed.
+	records, pushedTo []string
 }
 
 // model is what is so.
@@ -72,6 +75,7 @@ type model struct {
 	release  map[string]map[string][]string // groups' names by app and role
 	shut     map[string]bool
 	assigned []given
+	scim     pushed
 }
 
 type given struct {
@@ -95,6 +99,11 @@ func (m *model) roles(person, app string, now time.Time) []string {
 				has[role] = true
 			}
 		}
+		for _, g := range m.scim.groups(person) {
+			if m.names[g] != "" && slices.Contains(groups, m.names[g]) {
+				has[role] = true
+			}
+		}
 	}
 	for _, a := range m.assigned {
 		_, named := m.release[app][a.Role]
@@ -102,7 +111,8 @@ func (m *model) roles(person, app string, now time.Time) []string {
 			continue
 		}
 		until, in := m.told[person][a.Whom.Group.ID]
-		if a.Whom.Person == person || in && now.Before(until) || a.Whom.Attribute.Name != "" && slices.Contains(a.Whom.Attribute.Values, m.dept[person]) {
+		in = in && now.Before(until) || slices.Contains(m.scim.groups(person), a.Whom.Group.ID)
+		if a.Whom.Person == person || in || a.Whom.Attribute.Name != "" && slices.Contains(a.Whom.Attribute.Values, m.dept[person]) {
 			has[a.Role] = true
 		}
 	}
@@ -134,6 +144,7 @@ func (d *desk) lane(t *rapid.T, ctx context.Context) *lane {
 		l.persons = append(l.persons, "")
 		l.signIn(i)
 	}
+	l.push()
 	l.settle()
 	return l
 }
@@ -151,7 +162,7 @@ func (l *lane) groups() []string { return []string{l.prefix + "g1", l.prefix + "
 func (l *lane) signIn(i int) {
 	groups := rapid.SliceOfDistinct(rapid.SampledFrom(l.groups()), rapid.ID).Draw(l.t, "groups")
 	dept := rapid.SampledFrom([]string{"", "Finance", "Sales"}).Draw(l.t, "department")
-	if l.model.off[l.persons[i]] {
+	if l.model.off[l.persons[i]] || l.model.scim.left[l.persons[i]] {
 		return
 	}
 	who := identity.Authentication{Connection: "acme", Subject: l.prefix + fmt.Sprint(i)}
@@ -208,9 +219,9 @@ func (l *lane) settle() {
 func (l *lane) step() {
 	person := rapid.IntRange(0, len(l.persons)-1).Draw(l.t, "person")
 	app := l.prefix + rapid.SampledFrom(appNames).Draw(l.t, "app")
-	group := rapid.SampledFrom(l.groups()).Draw(l.t, "group")
+	group := rapid.SampledFrom(append(l.groups(), l.pushedTo...)).Draw(l.t, "group")
 	ref := identity.GroupRef{Connection: "acme", ID: group}
-	switch rapid.IntRange(0, 9).Draw(l.t, "step") {
+	switch rapid.IntRange(0, 15).Draw(l.t, "step") {
 	case 0, 1:
 		l.signIn(person)
 	case 2, 3:
@@ -240,6 +251,10 @@ func (l *lane) step() {
 			_, err := l.apps.Enable(l.ctx, app, by)
 			l.must(err)
 		}
+	case 10:
+		l.move()
+	default:
+		l.provision(person)
 	}
 }
 
@@ -287,6 +302,23 @@ func (l *lane) end() {
 	a.Ended = l.now
 }
 
+// move gives an assignment another end, or none.
+func (l *lane) move() {
+	if len(l.model.assigned) == 0 {
+		return
+	}
+	a := &l.model.assigned[rapid.IntRange(0, len(l.model.assigned)-1).Draw(l.t, "assignment")]
+	until := rapid.SampledFrom([]time.Time{{}, l.now.Add(30 * time.Minute), l.now.Add(5 * time.Hour)}).Draw(l.t, "until")
+	next, err := l.gives.Move(l.ctx, a.ID, until, by)
+	switch over := !a.Ended.IsZero() || !a.Until.IsZero() && !l.now.Before(a.Until); {
+	case over && errors.Is(err, entitlement.ErrAssignmentEnded), until.Equal(a.Until) && errors.Is(err, entitlement.ErrMoved),
+		!until.IsZero() && !until.After(a.From) && errors.Is(err, entitlement.ErrUntil):
+	default:
+		l.must(err)
+		a.Until = next.Until
+	}
+}
+
 // had is what an assignment gave until its timer came, which counts as lost by that.
 func (l *lane) had(before model) map[[2]string][]string {
 	for i, a := range before.assigned {
@@ -301,11 +333,23 @@ func (l *lane) had(before model) map[[2]string][]string {
 }
 
 func (m *model) clone() model {
-	c := model{told: map[string]map[string]time.Time{}, dept: maps.Clone(m.dept), off: maps.Clone(m.off), names: maps.Clone(m.names), release: maps.Clone(m.release), shut: maps.Clone(m.shut), assigned: slices.Clone(m.assigned)}
+	c := model{told: map[string]map[string]time.Time{}, dept: maps.Clone(m.dept), off: maps.Clone(m.off), names: maps.Clone(m.names), release: maps.Clone(m.release), shut: maps.Clone(m.shut), assigned: slices.Clone(m.assigned), scim: m.scim.clone()}
 	for p, told := range m.told {
 		c.told[p] = told // replaced as a whole, never changed
 	}
 	return c
+}
+
+// out reports whether the person can come at all.
+func (m *model) out(person string) bool { return m.off[person] || m.scim.left[person] }
+
+// outside are the people who cannot.
+func (l *lane) outside() map[string]bool {
+	all := map[string]bool{}
+	for _, p := range l.persons {
+		all[p] = l.model.out(p)
+	}
+	return all
 }
 
 // lostBy returns the people and apps that a step took something from, by the model.
@@ -314,7 +358,7 @@ func (l *lane) lostBy(before model) (lost [][2]string) {
 	for pair, roles := range had {
 		person, app := pair[0], pair[1]
 		gone := slices.ContainsFunc(roles, func(r string) bool { return !slices.Contains(has[pair], r) })
-		if gone && !before.shut[app] && !before.off[person] && !l.model.off[person] {
+		if gone && !before.shut[app] && !before.out(person) && !l.model.out(person) {
 			lost = append(lost, [2]string{person, l.ids[app]})
 		}
 	}
@@ -340,7 +384,7 @@ func (l *lane) revoked(after uint64) (lost [][2]string) {
 func (l *lane) agree() {
 	l.people.Forget()
 	l.decides.Forget()
-	s := snapshot{l.now, l.all(), maps.Clone(l.model.off)}
+	s := snapshot{l.now, l.all(), l.outside()}
 	for pair, want := range s.roles {
 		person, app := pair[0], pair[1]
 		p, err := l.db.Person(l.ctx, person)
@@ -373,6 +417,7 @@ func (l *lane) explains(s snapshot, pair [2]string) {
 		if last.Kind != entitlement.StepRole || last.Name != r.Role || !slices.Contains(e.Roles, r.Role) {
 			l.t.Fatalf("a reason for a role that is not theirs: %+v", r)
 		}
+		l.provenance(r)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/storage/queues"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
@@ -53,10 +54,10 @@ func (db *DB) AddAssignment(ctx context.Context, a entitlement.Assignment, event
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO assignments (id, app, role, kind, whom, person, connection, group_id, attribute, body, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			a.ID, a.App, a.Role, a.Whom.Kind(), sqldb.JSON(a.Whom), a.Whom.Person, a.Whom.Group.Connection, a.Whom.Group.ID, a.Whom.Attribute.Name, sqldb.JSON(a), sqldb.Micros(a.Created))
-		if err != nil || a.Until.IsZero() {
+		if err != nil {
 			return err
 		}
-		return queues.Enqueue(ctx, t, job.Job{Queue: entitlement.EndQueue, Key: a.ID, Payload: []byte(a.ID), RunAt: a.Until, Deadline: a.Until.Add(timerTries)})
+		return timeAssignment(ctx, t, a)
 	})
 	if _, duplicate := sqldb.IsDuplicate(err); duplicate {
 		return entitlement.ErrAssignmentThere
@@ -64,8 +65,8 @@ func (db *DB) AddAssignment(ctx context.Context, a entitlement.Assignment, event
 	return err
 }
 
-// EndAssignment implements entitlement.Store.
-func (db *DB) EndAssignment(ctx context.Context, id string, change func(entitlement.Assignment) (entitlement.Assignment, []event.Event, error)) (entitlement.Assignment, error) {
+// UpdateAssignment implements entitlement.Store.
+func (db *DB) UpdateAssignment(ctx context.Context, id string, change func(entitlement.Assignment) (entitlement.Assignment, []event.Event, error)) (entitlement.Assignment, error) {
 	var next entitlement.Assignment
 	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		old, err := readAssignment(t.QueryRowContext(ctx, selectAssignment+`id = $1`+t.ForUpdate(), id).Scan)
@@ -76,16 +77,49 @@ func (db *DB) EndAssignment(ctx context.Context, id string, change func(entitlem
 			return err
 		}
 		var events []event.Event
-		if next, events, err = change(old); err != nil || next.Ended.IsZero() || !old.Ended.IsZero() {
+		next, events, err = change(old)
+		ends, moves := !next.Ended.IsZero(), !next.Until.Equal(old.Until)
+		if err != nil || !old.Ended.IsZero() || !ends && !moves {
 			return err
 		}
 		t.Tell(events...)
 		if _, err := t.ExecContext(ctx, `UPDATE assignments SET body = $2, ended = $3 WHERE id = $1`, id, sqldb.JSON(next), sqldb.Micros(next.Ended)); err != nil {
 			return err
 		}
-		return unassign(ctx, t, old)
+		if ends {
+			return unassign(ctx, t, old)
+		}
+		return movedEnd(ctx, t, next)
 	})
 	return next, err
+}
+
+// movedEnd has the person's row, and a timer, know of another end. What an end that is
+// ahead gives now is what it gave before.
+func movedEnd(ctx context.Context, t *sqldb.Tx, a entitlement.Assignment) error {
+	if a.Whom.Person != "" {
+		_, err := changePerson(ctx, t, a.Whom.Person, func(p directory.Person) (directory.Person, []event.Event, error) {
+			p.Assigned = slices.Clone(p.Assigned)
+			for i := range p.Assigned {
+				if p.Assigned[i].ID == a.ID {
+					p.Assigned[i] = a.Assigned()
+				}
+			}
+			return p, nil, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return timeAssignment(ctx, t, a)
+}
+
+// timeAssignment sets the timer of the assignment's end.
+func timeAssignment(ctx context.Context, t *sqldb.Tx, a entitlement.Assignment) error {
+	if a.Until.IsZero() {
+		return nil
+	}
+	return queues.Enqueue(ctx, t, job.Job{Queue: entitlement.EndQueue, Key: a.Timer(), Payload: []byte(a.ID), RunAt: a.Until, Deadline: a.Until.Add(timerTries)})
 }
 
 // unassign takes from people what an assignment gave that has ended. One whose time is
@@ -136,11 +170,18 @@ func (db *DB) RuleAssignments(ctx context.Context) ([]entitlement.Assignment, er
 // SearchAssignments implements entitlement.Store.
 func (db *DB) SearchAssignments(ctx context.Context, q entitlement.Query) ([]entitlement.Assignment, string, error) {
 	var w sqldb.Where
+	order, beyond, direction := "assignments", `<`, ` DESC`
+	if q.Oldest {
+		order, beyond, direction = "oldest assignments", `>`, ``
+	}
 	if q.App != "" {
 		w.Add(`app = ?`, q.App)
 	}
 	if q.Person != "" {
 		w.Add(`person <> '' AND person = ?`, q.Person)
+	}
+	if q.Group != (identity.GroupRef{}) {
+		w.Add(`kind = 'group' AND connection = ? AND group_id = ?`, q.Group.Connection, q.Group.ID)
 	}
 	if q.Ended != nil && *q.Ended {
 		w.Add(`ended <> 0`)
@@ -148,17 +189,17 @@ func (db *DB) SearchAssignments(ctx context.Context, q entitlement.Query) ([]ent
 		w.Add(`ended = 0`)
 	}
 	if q.After != "" {
-		parts, ok := sqldb.ParseCursor(q.After, "assignments", 1)
+		parts, ok := sqldb.ParseCursor(q.After, order, 1)
 		if !ok {
 			return nil, "", directory.ErrCursor
 		}
-		w.Add(`id < ?`, parts[0])
+		w.Add(`id `+beyond+` ?`, parts[0])
 	}
 	limit := sqldb.Limit(q.Limit)
-	all, err := sqldb.List(ctx, db.DB, scanAssignment, `SELECT body FROM assignments`+w.String()+` ORDER BY id DESC LIMIT `+strconv.Itoa(limit+1), w.Args...)
+	all, err := sqldb.List(ctx, db.DB, scanAssignment, `SELECT body FROM assignments`+w.String()+` ORDER BY id`+direction+` LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
-	all, next := sqldb.Page(all, limit, func(a entitlement.Assignment) string { return sqldb.Cursor("assignments", a.ID) })
+	all, next := sqldb.Page(all, limit, func(a entitlement.Assignment) string { return sqldb.Cursor(order, a.ID) })
 	return all, next, nil
 }

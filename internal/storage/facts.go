@@ -239,6 +239,7 @@ func (db *DB) assignmentsAt(ctx context.Context, f *entitlement.Facts) error {
 	all, err := sqldb.Collect(ctx, db.Read, scanAssignment, selectAssignment+`app = $1 AND (kind <> 'person' OR person = $2) AND created <= $3 ORDER BY id`, f.App, f.Person.ID, sqldb.Micros(at))
 	f.Person.Assigned = nil
 	for _, a := range all {
+		a = a.At(at)
 		ended := !a.Ended.IsZero() && !at.Before(a.Ended)
 		if a.Whom.Person == "" {
 			if !ended {
