@@ -29,10 +29,7 @@ func (db Records) Create(ctx context.Context, connection string, all []record.Ne
 	for try := 1; ; try++ {
 		made := make([]record.Made, len(all))
 		err := db.Transact(ctx, func(t *sqldb.Tx) error {
-			if err := isHalted(ctx, t, connection); err != nil {
-				return err
-			}
-			b := batch{t: t, connection: connection, all: all, made: made}
+			b := batch{t: t, connection: connection, all: all, made: made, members: map[string]member{}}
 			return b.run(ctx)
 		})
 		if _, raced := sqldb.IsDuplicate(err); raced && try < createTries {
@@ -72,6 +69,7 @@ type batch struct {
 	connection string
 	all        []record.New
 	made       []record.Made
+	members    map[string]member // of its groups, as far as they are known
 
 	people, users, absences, operations, values [][]any
 	derived                                     derivation
@@ -79,7 +77,25 @@ type batch struct {
 	last                                        record.Operation
 }
 
+// lock has all take their turn who arrive, and who waits. That some are to wait is found
+// out first: whoever has the lock that is shared would wait for ever for the other.
+func (b *batch) lock(ctx context.Context) error {
+	var values []string
+	for _, n := range b.all {
+		if n.Group != nil {
+			values = append(values, valuesOfMembers(n.Members)...)
+		}
+	}
+	if err := resolveNew(ctx, b.t, b.connection, b.members, values); err != nil {
+		return err
+	}
+	return arrives(ctx, b.t, b.connection)
+}
+
 func (b *batch) run(ctx context.Context) error {
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
 	for begin := 0; begin < len(b.all); {
 		end := begin
 		for end < len(b.all) && b.all[end].User != nil {
@@ -101,9 +117,13 @@ func (b *batch) run(ctx context.Context) error {
 
 func (b *batch) createGroup(ctx context.Context, i int) error {
 	n, m := b.all[i], &b.made[i]
-	var err error
+	values := valuesOfMembers(n.Members)
+	err := resolveMore(ctx, b.t, b.connection, b.members, values) // what stands before it in the batch
+	if err != nil {
+		return err
+	}
 	m.Err, err = b.t.Attempt(ctx, func() (err error) {
-		m.Group, m.Existed, err = createGroup(ctx, b.t, n.Operation, *n.Group, n.Members)
+		m.Group, m.Existed, err = createGroup(ctx, b.t, n.Operation, *n.Group, membersBy(b.members, values))
 		return err
 	}, record.ErrTaken, record.ErrNesting, record.ErrProtected)
 	return err
@@ -125,7 +145,7 @@ func (b *batch) createUsers(ctx context.Context, begin, end int) error {
 			return err
 		}
 	}
-	return b.write(ctx)
+	return b.write(ctx, known)
 }
 
 // createUser adds what one user is made of to what is written.
@@ -223,7 +243,7 @@ func (b *batch) ownPerson(ctx context.Context, u record.User, op record.Operatio
 }
 
 // write writes what was gathered, with few statements.
-func (b *batch) write(ctx context.Context) error {
+func (b *batch) write(ctx context.Context, known *knownUsers) error {
 	for _, of := range []struct {
 		insert, rest string
 		rows         [][]any
@@ -243,15 +263,16 @@ func (b *batch) write(ctx context.Context) error {
 	if err := saveDerived(ctx, b.t, &b.derived); err != nil {
 		return err
 	}
-	return arrived(ctx, b.t, b.last, b.arrivals)
+	return settle(ctx, b.t, b.last, known.waiting, b.arrivals)
 }
 
-// knownUsers are the users that a connection has, by what is unique of them, and whose
-// the external ids are.
+// knownUsers are the users that a connection has, by what is unique of them, whose the
+// external ids are, and who waits for one of the new.
 type knownUsers struct {
 	names, externals map[string]string // to the id of a user
 	person           map[string]string // by external id
 	fresh            map[string]record.User
+	waiting          []waiting
 }
 
 func (k *knownUsers) add(u record.User) {
@@ -264,71 +285,76 @@ func (k *knownUsers) add(u record.User) {
 // look finds what there is of the users to be made.
 func (b *batch) look(ctx context.Context, all []record.New) (*knownUsers, error) {
 	k := &knownUsers{names: map[string]string{}, externals: map[string]string{}, person: map[string]string{}, fresh: map[string]record.User{}}
-	for part := range slices.Chunk(all, sqldb.MostValues) {
-		var names, externals []string
+	for part := range slices.Chunk(all, b.t.Most()) {
+		var names [][]byte
+		var externals, named []string
 		for _, n := range part {
-			names = append(names, string(nameKey(n.User.UserName)))
+			names, named = append(names, nameKey(n.User.UserName)), append(named, n.User.ID)
 			if n.User.ExternalID != "" {
 				externals = append(externals, n.User.ExternalID)
 			}
 		}
-		if err := b.lookNames(ctx, k, names); err != nil {
+		if err := b.lookFor(ctx, k, names, externals, append(named, externals...)); err != nil {
 			return nil, err
-		}
-		if len(externals) > 0 {
-			if err := b.lookExternals(ctx, k, externals); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return k, nil
 }
 
-func (b *batch) lookNames(ctx context.Context, k *knownUsers, names []string) error {
-	args := []any{b.connection}
-	for _, n := range sqldb.Padded(names) {
-		args = append(args, []byte(n))
-	}
+// What a row of lookFor is about.
+const (
+	aboutName = iota
+	aboutExternal
+	aboutPast
+	aboutSubject
+	aboutWaiting
+)
+
+// lookFor finds users by name and by external id; the people who own an external id as
+// a subject, or had a record of it, the last one who had; and groups that wait.
+func (b *batch) lookFor(ctx context.Context, k *knownUsers, names [][]byte, externals, named []string) error {
+	text, args := b.lookup(names, externals, named)
 	_, err := sqldb.Collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
-		var key, id string
-		err := rows.Scan(&key, &id)
-		k.names[key] = id
+		var about int
+		var key []byte
+		var value, id, person string
+		var deleted int64
+		err := rows.Scan(&about, &key, &value, &id, &person, &deleted)
+		switch about {
+		case aboutName:
+			k.names[string(key)] = id
+		case aboutExternal:
+			k.externals[string(key)] = id
+		case aboutPast:
+			if k.person[string(key)] == "" {
+				k.person[string(key)] = person
+			}
+		case aboutSubject: // the last, before whom no past counts
+			k.person[value] = person
+		case aboutWaiting:
+			k.waiting = append(k.waiting, waiting{group: id, value: value})
+		}
 		return struct{}{}, err
-	}, `SELECT name_key, id FROM record_users WHERE connection = $1 AND deleted = 0 AND name_key IN (`+sqldb.Numbered(2, len(args)-1)+`)`, args...)
+	}, text, args...)
 	return err
 }
 
-// lookExternals finds users by external id; and the people who own it as a subject, or
-// had a record of it, the last one who had.
-func (b *batch) lookExternals(ctx context.Context, k *knownUsers, externals []string) error {
-	args := []any{b.connection}
-	wanted := sqldb.Padded(externals)
-	for _, e := range wanted {
-		args = append(args, []byte(e))
+// lookup is the query of lookFor: one, since each is a round trip.
+func (b *batch) lookup(names [][]byte, externals, named []string) (string, []any) {
+	byName, args := sqldb.Among(b.t, `name_key`, []any{b.connection}, names)
+	waits, args := sqldb.Among(b.t, `member`, args, named)
+	text := `SELECT 0 AS about, name_key AS key, '' AS value, id, '' AS person, CAST(0 AS BIGINT) AS deleted FROM record_users WHERE connection = $1 AND deleted = 0 AND ` + byName + `
+		UNION ALL SELECT 4, NULL, member, group_id, '', 0 FROM record_members WHERE connection = $1 AND pending AND until = 0 AND ` + waits
+	if len(externals) > 0 {
+		byID, more := sqldb.Among(b.t, `external_id`, args, bytesOf(externals))
+		bySubject, more := sqldb.Among(b.t, `subject`, more, externals)
+		args = more
+		text += `
+			UNION ALL SELECT 1, external_id, '', id, '', 0 FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND ` + byID + `
+			UNION ALL SELECT 2, external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted <> 0 AND ` + byID + `
+			UNION ALL SELECT 3, NULL, subject, '', person, 0 FROM identities WHERE connection = $1 AND ` + bySubject
 	}
-	for _, e := range wanted {
-		args = append(args, e)
-	}
-	n := len(wanted)
-	_, err := sqldb.Collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
-		var external []byte
-		var subject, id, person string
-		var deleted int64
-		err := rows.Scan(&external, &subject, &id, &person, &deleted)
-		switch {
-		case err != nil:
-		case id == "":
-			k.person[subject] = person
-		case deleted == 0:
-			k.externals[string(external)] = id
-		case k.person[string(external)] == "":
-			k.person[string(external)] = person
-		}
-		return struct{}{}, err
-	}, `SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND external_id IN (`+sqldb.Numbered(2, n)+`)
-		UNION ALL SELECT external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted <> 0 AND external_id IN (`+sqldb.Numbered(2, n)+`)
-		UNION ALL SELECT NULL, subject, '', person, 0 FROM identities WHERE connection = $1 AND subject IN (`+sqldb.Numbered(2+n, n)+`) ORDER BY 5 DESC`, args...)
-	return err
+	return text + ` ORDER BY deleted DESC, about`, args
 }
 
 // existing is a user that is there already.

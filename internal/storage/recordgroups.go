@@ -58,11 +58,7 @@ func (db Records) CreateGroup(ctx context.Context, op record.Operation, g record
 
 // createGroup makes one group within a transaction. A fault of record is the group's
 // own, any other error the transaction's.
-func createGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, g record.Group, members []record.Member) (record.Group, bool, error) {
-	found, err := resolve(ctx, t, op.Connection, members)
-	if err != nil {
-		return g, false, err
-	}
+func createGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, g record.Group, found []member) (record.Group, bool, error) {
 	g.Connection, g.Created, g.Updated, g.Version = op.Connection, op.Time, op.Time, 1
 	body, err := json.Marshal(g.Attributes)
 	if err != nil {
@@ -94,7 +90,7 @@ func createGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, g record
 		return g, false, err
 	}
 	t.Tell(op.GroupMade(g))
-	if err := arrived(ctx, t, op, []arrival{{id: g.ID, external: g.ExternalID, kind: record.KindGroup}}); err != nil {
+	if err := arrived(ctx, t, op, arrival{id: g.ID, external: g.ExternalID, kind: record.KindGroup}); err != nil {
 		return g, false, err
 	}
 	return g, false, addMembers(ctx, t, op, g.ID, found)
@@ -147,18 +143,24 @@ func isSame(ctx context.Context, t *sqldb.Tx, there, g record.Group, body string
 // UpdateGroup implements record.GroupStore.
 func (db Records) UpdateGroup(ctx context.Context, op record.Operation, connection, id string, want record.Match, change record.GroupChange) (record.Group, error) {
 	var next record.Group
-	err := db.Transact(ctx, func(t *sqldb.Tx) (err error) {
-		next, err = changeGroup(ctx, t, op, connection, id, want, change)
-		return err
-	})
-	return next, taken(err)
+	for assume := true; ; assume = false {
+		err := db.Transact(ctx, func(t *sqldb.Tx) (err error) {
+			next, err = changeGroup(ctx, t, op, connection, id, want, change, assume)
+			return err
+		})
+		if !assume || !errors.Is(err, errMoved) {
+			return next, taken(err)
+		}
+	}
 }
 
-func changeGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, connection, id string, want record.Match, change record.GroupChange) (record.Group, error) {
+// changeGroup changes a group in a transaction. assume says that who is in it may be
+// taken to stay in it, where all members are replaced.
+func changeGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, connection, id string, want record.Match, change record.GroupChange, assume bool) (record.Group, error) {
 	if err := isHalted(ctx, t, connection); err != nil {
 		return record.Group{}, err
 	}
-	add, err := resolve(ctx, t, connection, change.Members.Add) // before the group, by the order of locks
+	known, err := newMembers(ctx, t, connection, id, change.Members, assume) // before the group, by the order of locks
 	if err != nil {
 		return record.Group{}, err
 	}
@@ -173,7 +175,7 @@ func changeGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, connecti
 		}
 		next.ID, next.Connection, next.Created, next.Version = old.ID, old.Connection, old.Created, old.Version
 	}
-	moved, err := changeMembers(ctx, t, op, id, change.Members, add)
+	moved, err := changeMembers(ctx, t, op, id, change.Members, known)
 	if err != nil {
 		return next, err
 	}
@@ -182,6 +184,18 @@ func changeGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, connecti
 		return next, err
 	}
 	return next, operation(ctx, t, op, "Group/"+id)
+}
+
+// newMembers are what the values stand for that a change adds.
+func newMembers(ctx context.Context, t *sqldb.Tx, connection, group string, change record.Members, assume bool) (known map[string]member, err error) {
+	values := valuesOfMembers(change.Add)
+	known = map[string]member{}
+	if change.Replace && assume && len(values) > 0 {
+		if known, err = staying(ctx, t, connection, group, values); err != nil {
+			return nil, err
+		}
+	}
+	return known, resolveNew(ctx, t, connection, known, values)
 }
 
 func lockGroup(ctx context.Context, t *sqldb.Tx, connection, id string, want record.Match) (record.Group, error) {

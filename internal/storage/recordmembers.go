@@ -3,7 +3,8 @@ package storage
 import (
 	"context"
 	"database/sql"
-	"math/bits"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type member struct {
 	id, person string
 	kind       record.Kind
 	pending    bool
+	assumed    bool // that it was in the group
 }
 
 // lookups finds what values of members are, the first way that knows one: a user or a
@@ -28,41 +30,84 @@ var lookups = []struct {
 	query string
 	exact bool // by external id, which is bytes
 }{
-	{`SELECT id, id, 'user', person FROM record_users WHERE connection = $1 AND deleted = 0 AND id IN (`, false},
-	{`SELECT id, id, 'group', '' FROM record_groups WHERE connection = $1 AND deleted = 0 AND id IN (`, false},
-	{`SELECT external_id, id, 'user', person FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND external_id IN (`, true},
-	{`SELECT external_id, id, 'group', '' FROM record_groups WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND external_id IN (`, true},
+	{`SELECT id, id, 'user', person FROM record_users WHERE connection = $1 AND deleted = 0 AND `, false},
+	{`SELECT id, id, 'group', '' FROM record_groups WHERE connection = $1 AND deleted = 0 AND `, false},
+	{`SELECT external_id, id, 'user', person FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND `, true},
+	{`SELECT external_id, id, 'group', '' FROM record_groups WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND `, true},
 }
 
-// resolve finds what members are, each once, in the order of their ids. Nobody removes
-// them until the transaction ends.
-func resolve(ctx context.Context, t *sqldb.Tx, connection string, members []record.Member) ([]member, error) {
-	left := make([]string, 0, len(members))
-	for _, m := range members {
-		left = append(left, m.Value)
-	}
+// resolve finds what values of members are, in the order of their ids. Nobody removes
+// those that it knows until the transaction ends; what it does not know is left out.
+func resolve(ctx context.Context, t *sqldb.Tx, connection string, values []string) (map[string]member, error) {
+	left := slices.Clone(values)
 	slices.Sort(left)
 	left = slices.Compact(left)
-	var found []member
+	found := make(map[string]member, len(left))
 	for _, by := range lookups {
-		for part := range slices.Chunk(slices.Clone(left), sqldb.MostValues) {
+		for part := range slices.Chunk(left, t.Most()) {
 			known, err := lookup(ctx, t, connection, by.query, by.exact, part)
 			if err != nil {
 				return nil, err
 			}
 			for _, k := range known {
-				if i, ok := slices.BinarySearch(left, k.value); ok {
-					left = slices.Delete(left, i, i+1)
-					found = append(found, k.member)
-				}
+				found[k.value] = k.member
 			}
 		}
+		left = slices.DeleteFunc(left, func(v string) bool { _, ok := found[v]; return ok })
 	}
-	for _, value := range left {
-		found = append(found, member{id: value, pending: true})
+	return found, nil
+}
+
+// resolveMore resolves those of the values that are not among the known, and adds them.
+func resolveMore(ctx context.Context, t *sqldb.Tx, connection string, known map[string]member, values []string) error {
+	found, err := resolve(ctx, t, connection, unknownOf(known, values))
+	maps.Copy(known, found)
+	return err
+}
+
+func unknownOf(known map[string]member, values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { _, ok := known[v]; return ok })
+}
+
+// resolveNew resolves values of members that are to be added. Whoever arrives meanwhile
+// with what is not known finds that it waits.
+func resolveNew(ctx context.Context, t *sqldb.Tx, connection string, known map[string]member, values []string) error {
+	if err := resolveMore(ctx, t, connection, known, values); err != nil || len(unknownOf(known, values)) == 0 {
+		return err
 	}
-	slices.SortFunc(found, func(a, b member) int { return strings.Compare(a.id, b.id) })
-	return slices.CompactFunc(found, func(a, b member) bool { return a.id == b.id }), nil
+	again, err := awaits(ctx, t, connection)
+	if err == nil && again {
+		err = resolveMore(ctx, t, connection, known, values)
+	}
+	return err
+}
+
+func valuesOfMembers(members []record.Member) []string {
+	values := make([]string, len(members))
+	for i, m := range members {
+		values[i] = m.Value
+	}
+	return values
+}
+
+// membersBy are the members that values stand for, each once, in the order of their ids:
+// pending where they are not known.
+func membersBy(known map[string]member, values []string) []member {
+	all := make(map[string]member, len(values))
+	for _, v := range values {
+		m, ok := known[v]
+		if !ok {
+			m = member{id: v, pending: true}
+		}
+		all[m.id] = m
+	}
+	return sortedMembers(all)
+}
+
+// sortedMembers are members in the order of their ids, each once.
+func sortedMembers(by map[string]member) []member {
+	all := slices.SortedFunc(maps.Values(by), func(a, b member) int { return strings.Compare(a.id, b.id) })
+	return slices.CompactFunc(all, func(a, b member) bool { return a.id == b.id })
 }
 
 type known struct {
@@ -71,31 +116,39 @@ type known struct {
 }
 
 func lookup(ctx context.Context, t *sqldb.Tx, connection, query string, exact bool, values []string) ([]known, error) {
-	args := []any{connection}
-	for _, v := range sqldb.Padded(values) {
-		if exact {
-			args = append(args, []byte(v))
-		} else {
-			args = append(args, v)
-		}
+	condition, args := sqldb.Among(t, `id`, []any{connection}, values)
+	if exact {
+		condition, args = sqldb.Among(t, `external_id`, []any{connection}, bytesOf(values))
 	}
-	lock := `) ORDER BY id`
+	lock := ` ORDER BY id`
 	if t.Postgres() {
 		lock += ` FOR SHARE`
 	}
 	return sqldb.Collect(ctx, t, func(rows *sql.Rows) (k known, err error) {
 		err = rows.Scan(&k.value, &k.id, &k.kind, &k.person)
 		return k, err
-	}, query+sqldb.Numbered(2, len(args)-1)+lock, args...)
+	}, query+condition+lock, args...)
 }
 
-// changeMembers changes a group's members as sets and reports whether any differ. add
-// are the resolved ones of change.Add.
-func changeMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, change record.Members, add []member) (bool, error) {
+func bytesOf(texts []string) [][]byte {
+	all := make([][]byte, len(texts))
+	for i, t := range texts {
+		all[i] = []byte(t)
+	}
+	return all
+}
+
+// changeMembers changes a group's members as sets and reports whether any differ. known
+// are what the values of change.Add stand for, as far as that is known.
+func changeMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, change record.Members, known map[string]member) (bool, error) {
 	if change.IsZero() {
 		return false, nil
 	}
-	remove, err := removals(ctx, t, op.Connection, group, change, add)
+	add := membersBy(known, valuesOfMembers(change.Add))
+	remove, err := removals(ctx, t, op.Connection, group, change)
+	if err == nil && change.Replace {
+		add, remove, err = replacement(ctx, t, group, add)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -115,37 +168,75 @@ func changeMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group 
 	return len(removed)+len(added) > 0, membersChanged(ctx, t, op, group, added, removed)
 }
 
-// removals are the ids, or pending values, of the members that go.
-func removals(ctx context.Context, t *sqldb.Tx, connection, group string, change record.Members, add []member) ([]string, error) {
-	if !change.Replace {
-		resolved, err := resolve(ctx, t, connection, change.Remove)
-		ids := make([]string, 0, len(resolved)+len(change.Remove))
-		for _, m := range resolved {
-			ids = append(ids, m.id)
-		}
-		for _, m := range change.Remove { // one that was named by what it is called elsewhere and is pending still
-			ids = append(ids, m.Value)
-		}
-		slices.Sort(ids)
-		return slices.Compact(ids), err
+// removals are the ids, or pending values, of the members that a change names to go.
+func removals(ctx context.Context, t *sqldb.Tx, connection, group string, change record.Members) ([]string, error) {
+	if change.Replace {
+		return nil, nil
 	}
-	open, err := sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT member FROM record_members WHERE group_id = $1 AND until = 0`, group)
-	stays := make(map[string]bool, len(add))
-	for _, m := range add {
+	ids := valuesOfMembers(change.Remove) // one that was named by what it is called elsewhere may be pending still
+	resolved, err := resolve(ctx, t, connection, ids)
+	for _, m := range resolved {
+		ids = append(ids, m.id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), err
+}
+
+// errMoved is that a member was not there any more that a change counted on.
+var errMoved = errors.New("storage: a member went meanwhile")
+
+// replacement is what differs between the members that a group has and all that it
+// shall have. It fails with errMoved for one that was there when it was looked for.
+func replacement(ctx context.Context, t *sqldb.Tx, group string, all []member) (add []member, remove []string, err error) {
+	stays := make(map[string]bool, len(all))
+	for _, m := range all {
 		stays[m.id] = true
 	}
-	return slices.DeleteFunc(open, func(id string) bool { return stays[id] }), err
+	open, err := sqldb.Collect(ctx, t, sqldb.ScanID, `SELECT member FROM record_members WHERE group_id = $1 AND until = 0`, group)
+	if err != nil {
+		return nil, nil, err
+	}
+	there := make(map[string]bool, len(open))
+	for _, id := range open {
+		if there[id] = true; !stays[id] {
+			remove = append(remove, id)
+		}
+	}
+	for _, m := range all {
+		switch {
+		case there[m.id]:
+		case m.assumed:
+			return nil, nil, errMoved
+		default:
+			add = append(add, m)
+		}
+	}
+	return add, remove, nil
+}
+
+// staying returns what a group has of values as they are: who stays in it is not looked
+// for again, and not locked.
+func staying(ctx context.Context, t *sqldb.Tx, connection, group string, values []string) (map[string]member, error) {
+	wanted := make(map[string]bool, len(values))
+	for _, v := range values {
+		wanted[v] = true
+	}
+	open, err := sqldb.Collect(ctx, t, scanMember, `SELECT member, kind, person, pending FROM record_members WHERE group_id = $1 AND connection = $2 AND until = 0 AND NOT pending`, group, connection)
+	known := make(map[string]member, len(open))
+	for _, m := range open {
+		if m.assumed = true; wanted[m.id] {
+			known[m.id] = m
+		}
+	}
+	return known, err
 }
 
 func removeMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, ids []string) ([]member, error) {
 	var removed []member
-	for part := range slices.Chunk(ids, sqldb.MostValues) {
-		args := []any{group, sqldb.Micros(op.Time), op.ID}
-		for _, id := range sqldb.Padded(part) {
-			args = append(args, id)
-		}
-		some, err := sqldb.Collect(ctx, t, scanMember, `UPDATE record_members SET until = $2, closed = $3 WHERE group_id = $1 AND until = 0 AND member IN (`+
-			sqldb.Numbered(4, len(args)-3)+`) RETURNING member, kind, person, pending`, args...)
+	for part := range slices.Chunk(ids, t.Most()) {
+		condition, args := sqldb.Among(t, `member`, []any{group, sqldb.Micros(op.Time), op.ID}, part)
+		some, err := sqldb.Collect(ctx, t, scanMember, `UPDATE record_members SET until = $2, closed = $3 WHERE group_id = $1 AND until = 0 AND `+
+			condition+` RETURNING member, kind, person, pending`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -174,24 +265,22 @@ func insertMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group 
 		return nil, err
 	}
 	var added []member
-	for len(members) > 0 {
-		part := members[:min(1<<(bits.Len(uint(len(members)))-1), sqldb.MostRows)]
-		members = members[len(part):]
-		args := make([]any, 0, memberColumns*len(part))
-		for _, m := range part {
-			args = append(args, group, m.id, sqldb.Micros(op.Time), op.ID, op.Connection, string(m.kind), m.person, m.pending)
-		}
-		some, err := sqldb.Collect(ctx, t, scanMember, `INSERT INTO record_members (group_id, member, since, opened, connection, kind, person, pending) VALUES `+
-			t.Marks(len(part), memberColumns)+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
+	rows := make([][]any, len(members))
+	for i, m := range members {
+		rows[i] = []any{group, m.id, sqldb.Micros(op.Time), op.ID, op.Connection, string(m.kind), m.person, m.pending}
+	}
+	for len(rows) > 0 {
+		text, args, n := t.Insertion(insertMember, rows)
+		some, err := sqldb.Collect(ctx, t, scanMember, text+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
 		if err != nil {
 			return nil, err
 		}
-		added = append(added, some...)
+		added, rows = append(added, some...), rows[n:]
 	}
 	return added, nil
 }
 
-const memberColumns = 8
+const insertMember = `INSERT INTO record_members (group_id, member, since, opened, connection, kind, person, pending) VALUES `
 
 // membersChanged does what changed members mean: they are counted and told of.
 func membersChanged(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, added, removed []member) error {
@@ -254,57 +343,6 @@ func closeAll(ctx context.Context, t *sqldb.Tx, op record.Operation, id string) 
 		}
 	}
 	return nil
-}
-
-// arrival is a user or a group that a pending member may have waited for.
-type arrival struct {
-	id, external, person string
-	kind                 record.Kind
-}
-
-// arrived makes members of those who waited for what arrives.
-func arrived(ctx context.Context, t *sqldb.Tx, op record.Operation, all []arrival) error {
-	by := map[string]arrival{}
-	var values []string
-	for _, a := range all {
-		for _, v := range []string{a.id, a.external} {
-			if v != "" {
-				by[v], values = a, append(values, v)
-			}
-		}
-	}
-	type waits struct{ group, value string }
-	for part := range slices.Chunk(values, sqldb.MostValues) {
-		args := []any{op.Connection}
-		for _, v := range sqldb.Padded(part) {
-			args = append(args, v)
-		}
-		found, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (w waits, err error) {
-			err = rows.Scan(&w.group, &w.value)
-			return w, err
-		}, `SELECT group_id, member FROM record_members WHERE connection = $1 AND pending AND until = 0 AND member IN (`+sqldb.Numbered(2, len(args)-1)+`) ORDER BY group_id, member`, args...)
-		if err != nil {
-			return err
-		}
-		for _, w := range found {
-			if err := settle(ctx, t, op, w.group, w.value, by[w.value]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// settle turns a pending member into a member.
-func settle(ctx context.Context, t *sqldb.Tx, op record.Operation, group, value string, a arrival) error {
-	_, err := t.ExecContext(ctx, `UPDATE record_groups SET version = version + 1, updated = $2 WHERE id = $1`, group, sqldb.Micros(op.Time))
-	if err != nil {
-		return err
-	}
-	if _, err := removeMembers(ctx, t, op, group, []string{value}); err != nil {
-		return err
-	}
-	return addMembers(ctx, t, op, group, []member{{id: a.id, person: a.person, kind: a.kind}})
 }
 
 // Walks along groups within groups: up from one, and down from one, each with how deep.

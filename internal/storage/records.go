@@ -27,7 +27,7 @@ type Records struct {
 func (db *DB) Records() Records { return Records{db, &db.pushed} }
 
 // Transactions take locks in one order, so that none waits for one that waits for it:
-// users by id, groups by id, the admins' counter, people, what is derived from groups,
+// users by id, who arrives and who waits, groups by id, the admins' counter, people, what is derived from groups,
 // the connection's guard, the revocation counter.
 
 const userColumns = `r.id, r.connection, r.external_id, r.user_name, r.active, r.body, r.person, r.created, r.updated, r.version`
@@ -159,7 +159,20 @@ func updateUser(ctx context.Context, t *sqldb.Tx, op record.Operation, old recor
 	if err := operation(ctx, t, op, "User/"+next.ID); err != nil {
 		return err
 	}
+	if next.ExternalID != old.ExternalID {
+		if err := calledAnew(ctx, t, op, *next); err != nil {
+			return err
+		}
+	}
 	return userChanged(ctx, t, op, old, *next)
+}
+
+// calledAnew has a user arrive who has another external id, for which a group may wait.
+func calledAnew(ctx context.Context, t *sqldb.Tx, op record.Operation, u record.User) error {
+	if err := arrives(ctx, t, op.Connection); err != nil {
+		return err
+	}
+	return arrived(ctx, t, op, arrival{id: u.ID, external: u.ExternalID, person: u.Person, kind: record.KindUser})
 }
 
 // userChanged does what the change of a record means for its person.

@@ -1,7 +1,8 @@
 package sqldb
 
 import (
-	"context"
+	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,31 +14,21 @@ import (
 // mostColumns is how many rows one statement inserts as columns.
 const mostColumns = 8192
 
-// insertColumns inserts rows as InsertRows does.
-func (t *Tx) insertColumns(ctx context.Context, insert, rest string, columns []any) error {
-	text := strings.TrimSuffix(insert, `VALUES `) + `SELECT * FROM ` + unnested(columns) + rest
-	_, err := t.ExecContext(ctx, text, columns...)
-	return err
-}
-
-// inColumns inserts rows as columns where the engine takes them, and returns those that
-// are left.
-func (t *Tx) inColumns(ctx context.Context, insert, rest string, rows [][]any) ([][]any, error) {
-	if t.db.o.Driver != Postgres {
-		return rows, nil
+// Insertion returns the text and the arguments that insert the first n of the rows.
+// insert ends with VALUES.
+func (t *Tx) Insertion(insert string, rows [][]any) (text string, args []any, n int) {
+	n = len(rows)
+	if n <= fewRows {
+		return insert + marks(t.db.o.Driver, n, len(rows[0])), slices.Concat(rows...), n
 	}
-	for len(rows) > fewRows {
-		n := min(len(rows), mostColumns)
-		columns := columnsOf(rows[:n])
-		if columns == nil {
-			break
+	if t.db.o.Driver == Postgres {
+		n = min(n, mostColumns)
+		if columns := columnsOf(rows[:n]); columns != nil {
+			return strings.TrimSuffix(insert, `VALUES `) + `SELECT * FROM ` + unnested(columns), columns, n
 		}
-		if err := t.insertColumns(ctx, insert, rest, columns); err != nil {
-			return nil, err
-		}
-		rows = rows[n:]
 	}
-	return rows, nil
+	n = min(1<<(bits.Len(uint(len(rows)))-1), MostRows)
+	return insert + marks(t.db.o.Driver, n, len(rows[0])), slices.Concat(rows[:n]...), n
 }
 
 // columnsOf turns rows into columns, nil where a column has values of several types, or
@@ -104,4 +95,28 @@ func unnested(columns []any) string {
 		types[i] = `$` + strconv.Itoa(i+1) + `::` + of + `[]`
 	}
 	return `unnest(` + strings.Join(types, `, `) + `)`
+}
+
+// Among is the condition that a column has one of the values, and the arguments with
+// them: one array where the engine takes one, of which any number has one text.
+func Among[T string | []byte](t *Tx, column string, args []any, values []T) (string, []any) {
+	if t.db.o.Driver == Postgres {
+		return column + ` = ANY($` + strconv.Itoa(len(args)+1) + `)`, append(args, values)
+	}
+	first := len(args) + 1
+	for _, v := range values {
+		args = append(args, v)
+	}
+	for n := len(values); n&(n-1) != 0; n++ { // few texts, as of Padded
+		args = append(args, values[len(values)-1])
+	}
+	return column + ` IN (` + Numbered(first, len(args)+1-first) + `)`, args
+}
+
+// Most is how many values one statement looks for.
+func (t *Tx) Most() int {
+	if t.db.o.Driver == Postgres {
+		return mostColumns
+	}
+	return MostValues
 }

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math/bits"
-	"slices"
 )
 
 // Querier is a pool or a transaction.
@@ -83,16 +81,9 @@ func JSON(v any) string {
 // are few enough to stay prepared. insert ends with VALUES, and rest stands after the
 // rows.
 func (t *Tx) InsertRows(ctx context.Context, insert, rest string, rows [][]any) error {
-	rows, err := t.inColumns(ctx, insert, rest, rows)
-	if err != nil {
-		return err
-	}
 	for len(rows) > 0 {
-		n := len(rows)
-		if n > fewRows {
-			n = min(1<<(bits.Len(uint(n))-1), MostRows)
-		}
-		if _, err := t.ExecContext(ctx, insert+t.Marks(n, len(rows[0]))+rest, slices.Concat(rows[:n]...)...); err != nil {
+		text, args, n := t.Insertion(insert, rows)
+		if _, err := t.ExecContext(ctx, text+rest, args...); err != nil {
 			return err
 		}
 		rows = rows[n:]

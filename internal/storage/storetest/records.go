@@ -44,7 +44,7 @@ func (p *push) op() record.Operation {
 
 func (p *push) user(name, external string, attributes map[string]any) record.User {
 	p.Helper()
-	u, existed, err := p.CreateUser(p.T.Context(), p.op(), record.User{
+	u, existed, err := p.CreateUser(p.Context(), p.op(), record.User{
 		ID: identity.NewID(), ExternalID: external, UserName: name, Active: true, Attributes: attributes,
 	})
 	if err != nil || existed {
@@ -55,7 +55,7 @@ func (p *push) user(name, external string, attributes map[string]any) record.Use
 
 func (p *push) group(name, external string, members ...string) record.Group {
 	p.Helper()
-	g, existed, err := p.CreateGroup(p.T.Context(), p.op(), record.Group{ID: identity.NewID(), ExternalID: external, DisplayName: name}, asMembers(members))
+	g, existed, err := p.CreateGroup(p.Context(), p.op(), record.Group{ID: identity.NewID(), ExternalID: external, DisplayName: name}, asMembers(members))
 	if err != nil || existed {
 		p.Fatalf("group %s: existed %v, %v", name, existed, err)
 	}
@@ -71,13 +71,13 @@ func asMembers(values []string) []record.Member {
 }
 
 func (p *push) patch(group string, change record.Members) error {
-	_, err := p.UpdateGroup(p.T.Context(), p.op(), p.connection, group, 0, record.GroupChange{Members: change})
+	_, err := p.UpdateGroup(p.Context(), p.op(), p.connection, group, 0, record.GroupChange{Members: change})
 	return err
 }
 
 func (p *push) members(group string) (values []string) {
 	p.Helper()
-	all, err := p.Members(p.T.Context(), p.connection, group)
+	all, err := p.Members(p.Context(), p.connection, group)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -661,17 +661,17 @@ func (p *push) allOf(connection string, many []record.New, made []record.Made) {
 		if err != nil {
 			p.Fatal(err)
 		}
-		if page, err := p.Users(p.T.Context(), connection, record.Query{Filter: e, Count: 0}); err != nil || page.Total != want {
+		if page, err := p.Users(p.Context(), connection, record.Query{Filter: e, Count: 0}); err != nil || page.Total != want {
 			p.Errorf("%s: %d users of %d, %v", text, page.Total, want, err)
 		}
 	}
-	if found, _, err := p.Search(p.T.Context(), directory.Query{Text: fmt.Sprint("batch ", last)}); err != nil || len(found) != 1 || found[0].ID != made[last].User.Person {
+	if found, _, err := p.Search(p.Context(), directory.Query{Text: fmt.Sprint("batch ", last)}); err != nil || len(found) != 1 || found[0].ID != made[last].User.Person {
 		p.Errorf("found by words: %+v, %v", found, err)
 	}
-	if o, err := p.Outcome(p.T.Context(), many[last].Operation.ID); err != nil || !o.Changed || o.Resource != "User/"+made[last].User.ID {
+	if o, err := p.Outcome(p.Context(), many[last].Operation.ID); err != nil || !o.Changed || o.Resource != "User/"+made[last].User.ID {
 		p.Errorf("its operation: %+v, %v", o, err)
 	}
-	entries, _, err := p.Page(p.T.Context(), audit.Query{Type: "person.provisioned", Subject: identity.Person(made[last].User.Person).String(), Limit: 10})
+	entries, _, err := p.Page(p.Context(), audit.Query{Type: "person.provisioned", Subject: identity.Person(made[last].User.Person).String(), Limit: 10})
 	if err != nil || len(entries) != 1 {
 		p.Errorf("its audit entry: %+v, %v", entries, err)
 	}

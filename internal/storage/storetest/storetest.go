@@ -92,6 +92,9 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("a connection has two SCIM tokens", func(t *testing.T) { scimTokens(t, db) })
 	t.Run("SCIM operations are listed", func(t *testing.T) { operationsListed(t, db) })
 	t.Run("many records are made at once", func(t *testing.T) { batchesMade(t, db) })
+	t.Run("who arrives meets who waits", func(t *testing.T) { arrivalsMeet(t, db) })
+	t.Run("who is called what a group waits for is in it", func(t *testing.T) { renamesMeet(t, db) })
+	t.Run("who is last to change a member counts", func(t *testing.T) { replacementsHold(t, db) })
 }
 
 // Fill puts people, sessions, codes and refresh families into a database, three of
