@@ -167,6 +167,9 @@ func (c *Claims) link(m *members, kid string) {
 	c.has(m.text("app"))
 	c.has(audience(m.object["aud"]))
 	c.add("client", m.text("client_id"))
+	if m.text("client_id") != "" && audience(m.object["aud"]) != "" {
+		c.add("call", m.text("client_id")+"/"+audience(m.object["aud"]))
+	}
 	c.add("grant", m.text("gnt"))
 	c.add("key", kid)
 	c.add("grant", m.text("agt"))

@@ -46,6 +46,7 @@ func TestATokenIsRefusedWithinASecondForAnythingThatItCarries(t *testing.T) {
 		for kind, ids := range map[string][]string{
 			"person": {"alice"}, "session": {"s1"}, "connection": {"acme"}, "app": {"a-travel", "a-expense"}, "client": {"travel", "expense"},
 			"grant": {"g-travel", "g-expense", "g-actor", "g-earlier"}, "key": {"k1", "k0"}, "install": {"alice/a-travel", "alice/a-expense", "alice/" + audience, "alice/" + issuerURL},
+			"call": {"travel/" + audience, "expense/" + issuerURL},
 		} {
 			for _, id := range ids {
 				before := i.person().with("rev", len(i.raised))

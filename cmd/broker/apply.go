@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -79,6 +80,23 @@ func readManifests(path string) (files []file, folder bool, err error) {
 	return files, true, nil
 }
 
+// pending is what an app asks of an API and was not agreed to.
+type pending struct {
+	Path, Audience, Scope, Mode, API, Team string
+}
+
+// says what waits, and who can do what about it.
+func (p pending) says(app string) string {
+	what := fmt.Sprintf("not agreed to yet: %s of %s (%s), asked for in %s", p.Scope, cmp.Or(p.Audience, "the broker"), p.Mode, p.Path)
+	switch {
+	case p.API == "":
+		return what + ": no app serves that API"
+	case p.Team == "":
+		return fmt.Sprintf("%s: an administrator can: broker app agree %s %s %s", what, p.API, app, p.Scope)
+	}
+	return fmt.Sprintf("%s: %s can, or an administrator: broker app agree %s %s %s", what, p.Team, p.API, app, p.Scope)
+}
+
 // describe says in words what became of every app.
 func describe(out io.Writer, answer []byte) error {
 	var said struct {
@@ -87,6 +105,7 @@ func describe(out io.Writer, answer []byte) error {
 			Outcome string
 			Secret  string `json:"client_secret"`
 			Missing []string
+			Pending []pending
 		}
 		Removed []string
 	}
@@ -101,6 +120,9 @@ func describe(out io.Writer, answer []byte) error {
 		fmt.Fprintf(&text, "%s: %s\n", a.App.Name, a.Outcome)
 		if len(a.Missing) > 0 {
 			fmt.Fprintf(&text, "  not launchable: nobody can use it until its manifest gives %s\n", strings.Join(a.Missing, ", "))
+		}
+		for _, p := range a.Pending {
+			fmt.Fprintf(&text, "  %s\n", p.says(a.App.Name))
 		}
 		if a.Secret != "" {
 			fmt.Fprintf(&text, "  client secret, shown this once: %s\n", a.Secret)

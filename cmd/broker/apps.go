@@ -2,13 +2,18 @@ package main
 
 type appCommand struct {
 	Apply   appApplyCommand `cmd:"" help:"Add or update an app from its manifest, or all of a folder."`
-	List    appListCommand  `cmd:"" help:"List the apps." api:"GET /apps" columns:"NAME=name,TITLE=manifest.metadata.title,TEAM=manifest.spec.owner.team,CLIENT=manifest.spec.identity.oidc.clientId|manifest.spec.identity.saml.entityId,DISABLED=disabled,UPDATED=updated"`
+	List    appListCommand  `cmd:"" help:"List the apps." api:"GET /apps" columns:"NAME=name,TITLE=manifest.metadata.title,TEAM=manifest.spec.owner.team,CLIENT=manifest.spec.identity.oidc.clientId|manifest.spec.identity.saml.entityId,DISABLED=disabled,LACKS=missing,UPDATED=updated"`
 	Show    one             `cmd:"" help:"Show an app." api:"GET /apps/{}" set:"thing=The app's name."`
 	Remove  ending          `cmd:"" help:"Remove an app and everything derived from it." api:"DELETE /apps/{}" set:"thing=The app's name."`
 	Disable ending          `cmd:"" help:"Let nobody in, and revoke what was issued to the app." api:"POST /apps/{}/disable" set:"thing=The app's name."`
 	Enable  one             `cmd:"" help:"Let people in again." api:"POST /apps/{}/enable" set:"thing=The app's name."`
 	SAML    plain           `cmd:"" name:"saml" help:"Show what an app that speaks SAML has to know of the broker." api:"GET /saml"`
 	Secret  ending          `cmd:"" help:"Make another client secret and show it once. The one before stays good until the next." api:"POST /apps/{}/secret" set:"thing=The app's name."`
+
+	Callers  appCallersCommand  `cmd:"" help:"List the apps that ask for scopes of an app's API, and what was agreed to." api:"GET /apps/{}/callers" columns:"APP=app,CLIENT=client,SCOPE=scopes.scope,MODE=scopes.mode,AGREED=scopes.agreed"`
+	Caller   appCallerCommand   `cmd:"" help:"Show what an app asks of an API, and what was agreed to." api:"GET /apps/{}/callers/{}"`
+	Agree    appAgreeCommand    `cmd:"" help:"Agree that an app gets scopes of an API." api:"POST /apps/{}/callers/{}"`
+	Withdraw appWithdrawCommand `cmd:"" help:"Agree no longer that an app gets scopes of an API, and revoke what it got." api:"DELETE /apps/{}/callers/{}"`
 
 	Exchanges appExchangesCommand `cmd:"" help:"List the exchanged tokens that an app has a part in, newest first." api:"GET /apps/{}/exchanges" columns:"ID=id,STATE=state,PERSON=person,CLIENT=client,AUDIENCE=audience,SCOPES=scopes,EXPIRES=expires,FROM=parent_client,PURPOSE=purpose"`
 	Exchange  appExchangeCommand  `cmd:"" help:"Show an exchanged token that an app has a part in." api:"GET /apps/{}/exchanges/{}"`

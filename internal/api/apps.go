@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"errors"
-	"maps"
 	"net/http"
-	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
@@ -26,53 +23,17 @@ const maxBatch = 4 << 20
 var errPrune = fault.New(fault.Denied, "prune_four_eyes",
 	"a second person approves that an app is removed: import without prune, and remove apps by name").At("/prune")
 
-// errProvisions refuses an owner who gives their app what opens a connection's SCIM: it
-// makes people and groups, which is what administrators let a connection do.
-var errProvisions = fault.New(fault.Denied, "manifest_provisions",
-	"a scope that opens a connection's SCIM is given by who may change connections")
-
-// provisioning begins the scopes that open the SCIM of a connection.
-const provisioning = "scim:"
-
-// provisions lists what of SCIM a manifest asks for.
-func provisions(m catalog.Manifest) map[string]bool {
-	asked := map[string]bool{}
-	if id := m.Spec.Identity; id.OIDC != nil {
-		for _, s := range id.OIDC.Scopes {
-			asked[s.Name] = strings.HasPrefix(s.Name, provisioning)
-		}
-	}
-	for _, e := range m.Spec.Identity.TokenExchange {
-		for _, s := range e.Scopes {
-			asked[s] = strings.HasPrefix(s, provisioning)
-		}
-	}
-	maps.DeleteFunc(asked, func(_ string, is bool) bool { return !is })
-	return asked
+// shown is an app with what keeps it from working.
+type shown struct {
+	catalog.App
+	// Missing says what keeps people from using the app: see catalog.Manifest.
+	Missing []string `json:"missing,omitempty"`
+	// Pending is what the app asks of APIs and was not agreed to.
+	Pending []catalog.Ask `json:"pending,omitempty"`
 }
 
-// mayProvision fails where who asks gives an app a scope of SCIM that it does not have,
-// and may not change connections.
-func (a *API) mayProvision(r *http.Request, m catalog.Manifest) error {
-	asked := provisions(m)
-	if len(asked) == 0 || rest.CallerOf(r).May(admin.WriteConnections) {
-		return nil
-	}
-	has := map[string]bool{}
-	app, err := a.o.Apps.App(r.Context(), m.Metadata.Name)
-	switch {
-	case err == nil:
-		has = provisions(app.Manifest)
-	case !errors.Is(err, catalog.ErrAppNotFound):
-		return err
-	}
-	for s := range asked {
-		if !has[s] {
-			return errProvisions
-		}
-	}
-	return nil
-}
+// Tagged is the part that an entity tag is of: the rest depends on other apps, too.
+func (s shown) Tagged() any { return s.App }
 
 // applied is the answer to a change of an app.
 type applied struct {
@@ -82,6 +43,8 @@ type applied struct {
 	Secret string `json:"client_secret,omitempty"`
 	// Missing says what keeps people from using the app: see catalog.Manifest.
 	Missing []string `json:"missing,omitempty"`
+	// Pending is what the app asks of APIs and was not agreed to.
+	Pending []catalog.Ask `json:"pending,omitempty"`
 }
 
 // batch is what importApps takes: manifests, or client metadata, as they were
@@ -110,9 +73,9 @@ func (a *API) appRoutes() []rest.Route {
 				rest.Choice("state", "Whether people get in: on, off, or incomplete for want of something in the manifest.", string(catalog.On), string(catalog.Off), string(catalog.Incomplete)),
 				rest.Truth("disabled", "Only apps that are, or are not."),
 			},
-			List: rest.ListOf(exampleApp, []string{
+			List: rest.ListOf(exampleShown, []string{
 				"name", "manifest.metadata.title", "manifest.spec.owner.team", "manifest.spec.owner.primary", "manifest.spec.identity.protocol", "manifest.spec.identity.oidc.clientId",
-				"manifest.spec.identity.saml.entityId", "disabled", "created", "updated", "digest",
+				"manifest.spec.identity.saml.entityId", "disabled", "created", "updated", "digest", "missing",
 			}, []string{"name", "-name", "title", "-title", "state", "-state", "team", "-team", "created", "-created", "updated", "-updated"}, a.listApps),
 		},
 		{
@@ -125,9 +88,10 @@ func (a *API) appRoutes() []rest.Route {
 			ID: "getIdentityProvider", Method: "GET", Path: "/saml", Summary: "Show what an app that speaks SAML has to know of the broker.",
 			About: "Its metadata has all of it. A certificate that has yet to sign is listed before it does.", Right: admin.ReadApps, Answer: exampleProvider, Do: a.identityProvider,
 		},
-		{ID: "getApp", Method: "GET", Path: one, Summary: "Show an app.", Right: admin.ReadApps, Answer: exampleApp, Do: a.app},
+		{ID: "getApp", Method: "GET", Path: one, Summary: "Show an app.", Right: admin.ReadApps, Answer: exampleShown, Do: a.app},
 		{
-			ID: "applyApp", Method: "PUT", Path: one, Summary: "Add or update an app from its manifest.", About: "The same manifest again changes nothing.",
+			ID: "applyApp", Method: "PUT", Path: one, Summary: "Add or update an app from its manifest.",
+			About: "The same manifest again changes nothing. What it newly asks of APIs, an administrator agrees to by applying it; what others ask for waits, as pending says, for the API's owner or an administrator.",
 			Right: admin.WriteApps, Owned: true, Media: yaml, Body: exampleManifest, Answer: exampleApplied, Secret: true, Do: a.apply,
 		},
 		{
@@ -151,15 +115,37 @@ func (a *API) appRoutes() []rest.Route {
 	}
 }
 
-func (a *API) listApps(r *http.Request, q rest.Query) ([]catalog.App, string, error) {
-	return a.o.Apps.Search(r.Context(), catalog.Query{
+func (a *API) listApps(r *http.Request, q rest.Query) ([]shown, string, error) {
+	page, next, err := a.o.Apps.Search(r.Context(), catalog.Query{
 		Text: q.Get("q"), Team: q.Get("team"), Owner: q.Get("owner"), Group: q.Get("group"), State: catalog.State(q.Get("state")), Disabled: q.Bool("disabled"),
 		Sort: catalog.Sort(order(q)), Limit: q.Limit, After: q.After,
 	})
+	if err != nil {
+		return nil, "", err
+	}
+	all, err := a.shown(r.Context(), page...)
+	return all, next, err
 }
 
 func (a *API) app(r *http.Request) (any, error) {
-	return a.o.Apps.App(r.Context(), r.PathValue("name"))
+	app, err := a.o.Apps.App(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.shown(r.Context(), app)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+func (a *API) shown(ctx context.Context, apps ...catalog.App) ([]shown, error) {
+	pending, err := a.o.Apps.Pending(ctx, apps...)
+	all := make([]shown, len(apps))
+	for i, app := range apps {
+		all[i] = shown{App: app, Missing: app.Manifest.Missing(), Pending: pending[app.Name]}
+	}
+	return all, err
 }
 
 func (a *API) apply(r *http.Request) (any, error) {
@@ -170,11 +156,9 @@ func (a *API) apply(r *http.Request) (any, error) {
 	if m.Metadata.Name != r.PathValue("name") {
 		return nil, fault.New(fault.Invalid, "manifest_name", "the manifest is of another app than the path names").At("metadata.name")
 	}
-	if err := a.mayProvision(r, m); err != nil {
-		return nil, err
-	}
-	app, secret, err := a.o.Apps.Apply(r.Context(), m, by(r))
-	return answered(app, "", secret), err
+	result, err := a.o.Apps.Propose(r.Context(), m, voice(r))
+	result.Outcome = ""
+	return answered(result), err
 }
 
 func (a *API) remove(r *http.Request) (any, error) {
@@ -184,13 +168,13 @@ func (a *API) remove(r *http.Request) (any, error) {
 func (a *API) switchApp(do func(*catalog.Service, context.Context, string, identity.Actor) (catalog.App, error)) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		app, err := do(a.o.Apps, r.Context(), r.PathValue("name"), by(r))
-		return answered(app, "", ""), err
+		return answered(catalog.Result{App: app}), err
 	}
 }
 
 func (a *API) secret(r *http.Request) (any, error) {
 	app, secret, err := a.o.Apps.RotateSecret(r.Context(), r.PathValue("name"), by(r))
-	return answered(app, "", secret), err
+	return answered(catalog.Result{App: app, Secret: secret}), err
 }
 
 // importApps applies several files, or nothing when one of them is bad.
@@ -205,12 +189,12 @@ func (a *API) importApps(r *http.Request) (any, error) {
 	report, err := a.o.Apps.ApplyFiles(r.Context(), b.Files, catalog.Batch{Folder: b.Folder, Prune: b.Prune}, by(r))
 	answer := imported{Applied: []applied{}, Removed: append([]string{}, report.Removed...)}
 	for _, result := range report.Applied {
-		answer.Applied = append(answer.Applied, answered(result.App, result.Outcome, result.Secret))
+		answer.Applied = append(answer.Applied, answered(result))
 	}
 	return answer, err
 }
 
 // answered tells of an app and of what keeps it from being used.
-func answered(app catalog.App, outcome catalog.Outcome, secret string) applied {
-	return applied{App: app, Outcome: outcome, Secret: secret, Missing: app.Manifest.Missing()}
+func answered(r catalog.Result) applied {
+	return applied{App: r.App, Outcome: r.Outcome, Secret: r.Secret, Missing: r.App.Manifest.Missing(), Pending: r.Pending}
 }

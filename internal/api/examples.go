@@ -65,6 +65,7 @@ var (
 			},
 		},
 	}
+	exampleShown   = shown{App: exampleApp, Missing: []string{"keys"}, Pending: []catalog.Ask{examplePending}}
 	exampleApplied = applied{App: exampleApp, Outcome: catalog.Created, Secret: "…"}
 
 	exampleProvider = identityProvider{

@@ -27,7 +27,7 @@ func TestAnOwnerDoesNotGiveTheirAppTheSCIMOfAConnection(t *testing.T) {
 		seen := b.ask(t, http.MethodGet, "/apps/hr-feedback", "").header.Get("ETag")
 		return b.ask(t, http.MethodPut, "/apps/hr-feedback", manifest, append(header, "If-Match", seen)...)
 	}
-	if a := put(opens, "Authorization", owner); a.status != http.StatusForbidden || !strings.Contains(a.body, "manifest_provisions") {
+	if a := put(opens, "Authorization", owner); a.status != http.StatusForbidden || !strings.Contains(a.body, "scope_of_the_broker") || !strings.Contains(a.body, "spec.identity.oidc.scopes[2].name") {
 		t.Errorf("an owner: %d %s", a.status, a.body)
 	}
 	if a := put(strings.Replace(plain, "refresh_token]", "refresh_token, client_credentials]", 1), "Authorization", owner); a.status != http.StatusOK {

@@ -28,6 +28,7 @@ func (a *API) table() []rest.Route {
 		{"Sessions and grants", a.sessionRoutes()},
 		{"Exchanged tokens", append(a.exchangeRoutes(), a.explainRoutes()...)},
 		{"Revocations", a.revocationRoutes()},
+		{"Callers of APIs", a.callerRoutes()},
 		{"Connections", append(a.connectionRoutes(), a.traceRoutes()...)},
 		{"SCIM", a.scimRoutes()},
 		{"Groups", a.groupRoutes()},
@@ -54,6 +55,7 @@ func schemas() rest.Schemas {
 	rest.Words(s, admin.ChangeStates()...)
 	rest.Words(s, event.Waiting, event.Retrying, event.Buried, event.Done, event.Discarded)
 	rest.Words(s, catalog.Created, catalog.Updated, catalog.Unchanged)
+	rest.Words(s, catalog.Modes()...)
 	rest.Words(s, keys.ES256, keys.RS256, keys.EdDSA, keys.SAML)
 	rest.Words(s, keys.Waiting, keys.Signing, keys.Retired, keys.Removed, keys.Killed)
 	rest.Words(s, connection.Configured, connection.Stored)
@@ -76,6 +78,7 @@ func values() map[string]rest.Value {
 		"name":       {About: "The app's name.", Example: "expense-bot"},
 		"id":         {About: "The thing's id: of a person the sub of tokens, of a session the sid.", Example: exampleID},
 		"kind":       {About: "What kind of thing: person, connection, app, client, session, grant or install.", Example: "person"},
+		"caller":     {About: "The name of the app that asks for scopes of the API.", Example: "travel-desk"},
 		"app":        {About: "The app's internal id.", Example: exampleApp.ID},
 		"connection": {About: "The connection's id.", Example: "acme"},
 		"group":      {About: "The group's id at the identity provider.", Example: "00g1emaKYZTWRYYRRTSK"},

@@ -31,6 +31,8 @@ type App struct {
 	Digest string `json:"digest"`
 	// Disabled apps keep their manifest but nobody gets in.
 	Disabled bool `json:"disabled,omitempty"`
+	// Agreements are what the sides of APIs agreed that the app gets.
+	Agreements Agreements `json:"agreements,omitempty"`
 	// Secrets are the live client secrets, newest first.
 	Secrets []Secret  `json:"-"`
 	Created time.Time `json:"created"`

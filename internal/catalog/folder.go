@@ -122,7 +122,8 @@ func (s *Service) ApplyFiles(ctx context.Context, files []File, b Batch, actor i
 	if err != nil {
 		return Report{}, err
 	}
-	c.fit(s.o.Issuer, slices.DeleteFunc(apps, func(a App) bool { return slices.Contains(gone, a.Name) }))
+	apps = slices.DeleteFunc(apps, func(a App) bool { return slices.Contains(gone, a.Name) })
+	c.fit(s.o.Issuer, apps)
 	if len(c.faults()) > 0 {
 		return Report{}, invalid(c.faults())
 	}
@@ -133,19 +134,20 @@ func (s *Service) ApplyFiles(ctx context.Context, files []File, b Batch, actor i
 		}
 		report.Removed = append(report.Removed, name)
 	}
-	report.Applied, err = s.applyAll(ctx, c.manifests(), actor)
+	report.Applied, err = s.applyAll(ctx, c.manifests(), apps, Administrator(actor))
 	return report, err
 }
 
 // applyAll applies manifests of which none clashes with another. One may take a
 // client id or audience over that another gives up in the same batch: what is
 // still taken is tried again after the others.
-func (s *Service) applyAll(ctx context.Context, todo []Manifest, actor identity.Actor) (done []Result, err error) {
+func (s *Service) applyAll(ctx context.Context, todo []Manifest, apps []App, v Voice) (done []Result, err error) {
+	all := sides(apps).with(todo)
 	for len(todo) > 0 {
 		var later []Manifest
 		var blocked error
 		for _, m := range todo {
-			r, err := s.apply(ctx, m, actor)
+			r, err := s.apply(ctx, m, all, v)
 			switch {
 			case errors.Is(err, ErrClientIDTaken), errors.Is(err, ErrAudienceTaken):
 				later, blocked = append(later, m), err

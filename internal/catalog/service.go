@@ -49,6 +49,8 @@ type Result struct {
 	// Secret is the new client secret in clear text, the only time that it is
 	// told; empty when none was made.
 	Secret string
+	// Pending is what the manifest asks of APIs and was not agreed to.
+	Pending []Ask
 }
 
 // liveSecrets is how many secrets of a client are good at once: the newest, and
@@ -86,22 +88,39 @@ func (s *Service) Apps(ctx context.Context) ([]App, error) {
 	return apps, err
 }
 
-// Apply makes the app what its manifest says. The same manifest again changes
-// nothing and tells of no event. The client secret is returned when one had to
-// be made, and never again. It fails with ErrClientIDTaken, ErrAudienceTaken,
-// ErrAudienceReserved or ErrWouldBeIncomplete.
+// Apply makes the app what its manifest says, for an administrator, who agrees to what
+// it newly asks of APIs. The same manifest again changes nothing and tells of no event.
+// The client secret is returned when one had to be made, and never again. It fails with
+// ErrClientIDTaken, ErrAudienceTaken, ErrAudienceReserved or ErrWouldBeIncomplete.
 func (s *Service) Apply(ctx context.Context, m Manifest, actor identity.Actor) (App, string, error) {
-	if err := s.free(ctx, m); err != nil {
-		return App{}, "", err
-	}
-	r, err := s.apply(ctx, m, actor)
+	r, err := s.Propose(ctx, m, Administrator(actor))
 	return r.App, r.Secret, err
+}
+
+// Propose is Apply for anybody: what the manifest newly asks of APIs that they do not
+// speak for waits until it is agreed to. It also fails with ErrBrokersScope.
+func (s *Service) Propose(ctx context.Context, m Manifest, v Voice) (Result, error) {
+	apps, err := s.Apps(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.free(apps, m); err != nil {
+		return Result{}, err
+	}
+	if err := mayAsk(apps, m, v); err != nil {
+		return Result{}, err
+	}
+	return s.apply(ctx, m, sides(apps), v)
 }
 
 // Preview says what Apply would do, and does nothing: current is the app as it is,
 // nil when there is none. It fails like Apply.
 func (s *Service) Preview(ctx context.Context, m Manifest) (current *App, outcome Outcome, err error) {
-	if err := s.free(ctx, m); err != nil {
+	apps, err := s.Apps(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.free(apps, m); err != nil {
 		return nil, "", err
 	}
 	digest, err := m.Digest()
@@ -121,11 +140,7 @@ func (s *Service) Preview(ctx context.Context, m Manifest) (current *App, outcom
 }
 
 // free refuses a manifest that wants what another app has.
-func (s *Service) free(ctx context.Context, m Manifest) error {
-	apps, err := s.Apps(ctx)
-	if err != nil {
-		return err
-	}
+func (s *Service) free(apps []App, m Manifest) error {
 	claimed := claimsOf(s.o.Issuer)
 	for _, a := range apps {
 		claimed.add(a)
@@ -136,7 +151,9 @@ func (s *Service) free(ctx context.Context, m Manifest) error {
 	return nil
 }
 
-func (s *Service) apply(ctx context.Context, m Manifest, actor identity.Actor) (Result, error) {
+// apply writes a manifest. all are the apps, and the manifests beside it, that ask and
+// offer.
+func (s *Service) apply(ctx context.Context, m Manifest, all sides, v Voice) (Result, error) {
 	digest, err := m.Digest()
 	if err != nil {
 		return Result{}, err
@@ -152,15 +169,17 @@ func (s *Service) apply(ctx context.Context, m Manifest, actor identity.Actor) (
 		if current == nil {
 			r.Outcome = Created
 		}
-		return next, appliedEvents(current, next, secret != "", actor), err
+		next.Agreements = all.after(current, &next, v, next.Updated)
+		return next, appliedEvents(current, next, secret != "", all, v.Actor), err
 	})
 	switch {
 	case errors.Is(err, errUnchanged):
+		r.Pending = all.pending(&r.App)
 		return r, nil
 	case err != nil:
 		return Result{}, err
 	}
-	r.App = app
+	r.App, r.Pending = app, all.pending(&app)
 	s.o.Changed(ctx)
 	return r, nil
 }
@@ -198,17 +217,23 @@ func (a *App) wouldLack(m Manifest) error {
 }
 
 // appliedEvents tells of an applied manifest. A client id that the app gives up
-// is revoked: whoever gets it next inherits no token.
-func appliedEvents(current *App, next App, newSecret bool, actor identity.Actor) []event.Event {
+// is revoked: whoever gets it next inherits no token. So is what the app no longer asks
+// of an API.
+func appliedEvents(current *App, next App, newSecret bool, all sides, actor identity.Actor) []event.Event {
 	previous, old := "", ""
 	if current != nil {
 		previous, old = current.Digest, current.ClientID()
 	}
 	id := next.ClientID()
 	applied := event.New(next.Updated, "app.applied", actor, identity.App(next.ID),
-		"name", next.Name, "digest", next.Digest, "previous", previous, "client", id, "missing", strings.Join(next.Manifest.Missing(), " "))
-	if old != "" && old != id {
+		"name", next.Name, "digest", next.Digest, "previous", previous, "client", id, "missing", strings.Join(next.Manifest.Missing(), " "),
+		"pending", inWords(all.pending(&next)))
+	switch {
+	case old == "":
+	case old != id:
 		applied = applied.Revoking(identity.Client(old))
+	default:
+		applied = applied.Revoking(all.lost(current, &next)...)
 	}
 	events := []event.Event{applied}
 	if newSecret {

@@ -27,6 +27,7 @@ const (
 	KindInstall    Kind = "install"
 	KindKey        Kind = "key"
 	KindSettings   Kind = "settings"
+	KindCall       Kind = "call"
 
 	KindGroup    Kind = "group"
 	KindSystem   Kind = "system"
@@ -105,6 +106,10 @@ func AppendInstalls(refs []Ref, person string, places ...string) []Ref {
 	return refs
 }
 
+// Call names what a client gets at an API, by the client_id and the audience: it is
+// revoked when the side of the API no longer agrees to that.
+func Call(client, audience string) Ref { return Ref{KindCall, client + "/" + audience} }
+
 // Key names a signing key by its kid.
 func Key(id string) Ref { return Ref{KindKey, id} }
 
@@ -128,7 +133,7 @@ func Stream(id string) Ref { return Ref{KindStream, id} }
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindInstall, KindKey, KindSettings,
+		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindInstall, KindKey, KindSettings, KindCall,
 		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange, KindStream,
 	}
 }

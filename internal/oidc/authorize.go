@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -236,11 +237,16 @@ func (p *Provider) checkScope(r *http.Request, params url.Values, c *registry.Cl
 		return nil
 	}
 	a.Audience = params.Get("resource")
-	if _, err := p.o.Clients.Audience(r.Context(), a.Audience); err != nil {
-		if fault.KindOf(err) == fault.NotFound {
-			return refuse("invalid_target", "resource names no API")
-		}
+	api, err := p.api(r.Context(), c, a.Audience)
+	switch f := fault.As(err); {
+	case err == nil:
+	case f.Code == "invalid_target":
+		return refuse(f.Code, "%s", f.Detail)
+	default:
 		return refuse("temporarily_unavailable", "the registry does not answer")
+	}
+	if len(agreedNow(c, api, catalog.BySignIn, a.Scopes)) < len(a.Scopes) {
+		return refuse("invalid_scope", "%s", notAgreed)
 	}
 	return nil
 }

@@ -238,20 +238,20 @@ func (p *Provider) clientGrant(req *tokenRequest) (*tokenAnswer, error) {
 	}
 	scopes := strings.Fields(req.form.Get("scope"))
 	s := grant.Subject{App: req.client.App, Client: req.client.ID, Audience: req.form.Get("resource"), Rev: req.rev}
-	offered := ownScopes
+	offered, agreed := ownScopes, req.client.Scopes
 	if s.Audience != "" {
-		a, err := p.o.Clients.Audience(req.http.Context(), s.Audience)
+		a, err := p.api(req.http.Context(), req.client, s.Audience)
 		if err != nil {
-			if fault.KindOf(err) == fault.NotFound {
-				return nil, oauthFault(fault.Invalid, "invalid_target", "resource names no API")
-			}
 			return nil, err
 		}
-		offered = a.Scopes
+		offered, agreed = a.Scopes, req.client.Agreed(a, catalog.ByItself)
 	}
 	for _, scope := range scopes {
-		if !slices.Contains(req.client.Scopes, scope) || !slices.Contains(offered, scope) {
+		switch {
+		case !slices.Contains(req.client.Scopes, scope) || !slices.Contains(offered, scope):
 			return nil, oauthFault(fault.Invalid, "invalid_scope", "scope asks for something that the app's manifest or the API does not name")
+		case !slices.Contains(agreed, scope):
+			return nil, oauthFault(fault.Invalid, "invalid_scope", notAgreed)
 		}
 	}
 	answer, issued, err := p.mint(req, s, identity.NewID(), scopes, "")

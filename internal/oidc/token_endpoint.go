@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
@@ -150,6 +151,11 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		if target.MaxTTL > 0 {
 			life = min(life, target.MaxTTL)
 		}
+		mode := catalog.BySignIn
+		if s.Person == "" {
+			mode = catalog.ByItself
+		}
+		scopes = agreedNow(req.client, target, mode, scopes)
 	}
 	a := token.Access{
 		Subject: s.Person, Audience: audience, Client: s.Client, Scopes: scopes, ID: identity.NewOrderedID(req.now),

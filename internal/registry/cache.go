@@ -49,7 +49,7 @@ type Options struct {
 type Registry struct {
 	o       Options
 	current atomic.Pointer[snapshot]
-	// wanted is the highest revocation of an app or client that is known.
+	// wanted is the highest revocation that Invalidate knows of.
 	wanted atomic.Uint64
 	// loading holds the one place for who reads the store.
 	loading chan struct{}
@@ -151,11 +151,13 @@ func (c *Client) at(rev uint64) *Client {
 	return &later
 }
 
-// Invalidate notes that an app or a client was revoked: whoever asks from now on
-// gets facts that were read after it. It is for revoke.Sequence.Watch, which calls
+// Invalidate notes that an app or a client was revoked, or what a client gets of an API:
+// whoever asks from now on gets facts that were read after it. It is for revoke.Sequence.Watch, which calls
 // it before the revocation counts as applied.
 func (r *Registry) Invalidate(e revoke.Entry) {
-	if e.Ref.Kind != identity.KindApp && e.Ref.Kind != identity.KindClient {
+	switch e.Ref.Kind {
+	case identity.KindApp, identity.KindClient, identity.KindCall:
+	default:
 		return
 	}
 	for {

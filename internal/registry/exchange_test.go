@@ -2,10 +2,12 @@ package registry_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 )
 
 func TestWhatAClientMayExchangeIsDerivedFromItsApp(t *testing.T) {
@@ -34,5 +36,44 @@ func TestWhatAClientMayExchangeIsDerivedFromItsApp(t *testing.T) {
 	}
 	if slices.Contains(trading.Manifest.Spec.Identity.OIDC.GrantTypes, catalog.GrantExchange) {
 		t.Error("the manifest was changed")
+	}
+}
+
+// TestWhatAClientGetsOfAnAPIWasAgreedTo looks at what is derived, which every grant asks.
+func TestWhatAClientGetsOfAnAPIWasAgreedTo(t *testing.T) {
+	payroll, crm := app("payroll"), app("crm")
+	payroll.Manifest.Spec.Identity.Resource = &catalog.Resource{Audience: "payroll", Scopes: []string{"read", "write"}}
+	crm.Manifest.Spec.Identity.OIDC.Scopes = []catalog.Scope{{Name: "openid"}, {Name: "read"}, {Name: "ssf.manage"}, {Name: "scim:acme"}, {Name: "scim:other"}}
+	crm.Agreements = catalog.Agreements{
+		{Right: catalog.Right{Audience: "payroll", Scope: "read", Mode: catalog.ByItself}, API: payroll.ID},
+		{Right: catalog.Right{Scope: "scim:acme", Mode: catalog.ByItself}},
+	}
+	w := newWorld(payroll, crm)
+	api, err := w.Audience(t.Context(), "payroll")
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(id string) func(*registry.Audience, catalog.Mode) string {
+		c, err := w.Client(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func(a *registry.Audience, m catalog.Mode) string { return strings.Join(c.Agreed(a, m), " ") }
+	}
+	theirs := of("client-crm")
+	another := *api
+	another.App = "another"
+	for name, got := range map[string]string{
+		"read":       theirs(api, catalog.ByItself),
+		"":           theirs(api, catalog.BySignIn) + theirs(api, catalog.ByDelegation) + theirs(&another, catalog.ByItself),
+		"read write": of("client-payroll")(api, catalog.ByImpersonation), // its own
+		"scim:acme":  theirs(&registry.Audience{Name: "scim", Scopes: []string{"scim:acme"}}, catalog.ByItself) + theirs(&registry.Audience{Name: "scim", Scopes: []string{"scim:other"}}, catalog.ByItself),
+	} {
+		if got != name {
+			t.Errorf("%q, want %q", got, name)
+		}
+	}
+	if c, err := w.Client(t.Context(), "client-crm"); err != nil || !slices.Equal(c.Scopes, []string{"openid", "read", "scim:acme"}) {
+		t.Errorf("%v %v", c.Scopes, err)
 	}
 }

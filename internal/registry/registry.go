@@ -6,6 +6,7 @@ package registry
 import (
 	"crypto/x509"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -50,7 +51,8 @@ type Client struct {
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
 	GrantTypes             []string
-	Scopes                 []string
+	// Scopes are what the manifest names, without the broker's own that were not agreed to.
+	Scopes []string
 	// SigningAlg of id_tokens and access tokens: ES256, RS256 or EdDSA.
 	SigningAlg string
 	// RefreshRetryWindow is 0 when retries are off.
@@ -64,6 +66,8 @@ type Client struct {
 	MayAct []string
 	// Exchanges are what the client may exchange tokens for.
 	Exchanges []Exchange
+	// Agreements are what the sides of APIs agreed that the client gets: see Agreed.
+	Agreements catalog.Agreements
 	// Missing says what keeps the app from being used: "owner", "groups",
 	// "keys". Nobody signs in to an incomplete app.
 	Missing []string
@@ -137,6 +141,22 @@ func (c *Client) Exchange(audience string) (e Exchange, ok bool) {
 		}
 	}
 	return Exchange{}, false
+}
+
+// Agreed lists the scopes of an API that its side agreed that the client gets in a mode.
+// An app's own API has nobody else to ask. What the broker itself serves (an Audience
+// without an app) offers the broker's own scopes, of which Scopes has none that was not
+// agreed to.
+func (c *Client) Agreed(a *Audience, mode catalog.Mode) []string {
+	switch a.App {
+	case c.App:
+		return a.Scopes
+	case "":
+		return slices.DeleteFunc(slices.Clone(a.Scopes), func(s string) bool { return !slices.Contains(c.Scopes, s) })
+	}
+	return slices.DeleteFunc(slices.Clone(a.Scopes), func(s string) bool {
+		return !c.Agreements.To(catalog.Right{Audience: a.Name, Scope: s, Mode: mode}, a.App)
+	})
 }
 
 // Audience is an API that an app serves (RFC 8707 resource).

@@ -182,12 +182,19 @@ func TestARevokedAppIsReadAgainBeforeItIsAnsweredFor(t *testing.T) {
 	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || !c.Disabled {
 		t.Errorf("the old facts are answered: %+v %v", c, err)
 	}
+	w.shelf.set(func() {
+		w.shelf.apps[0].Agreements = catalog.Agreements{{Right: catalog.Right{Audience: "payroll", Scope: "read", Mode: catalog.ByItself}}}
+	})
+	w.Invalidate(revoke.Entry{Number: 5, Ref: identity.Call("client-alpha", "payroll")})
+	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || len(c.Agreements) != 1 {
+		t.Errorf("what was agreed to before is answered: %+v %v", c, err)
+	}
 	w.shelf.set(func() { w.shelf.apps = nil })
-	w.Invalidate(revoke.Entry{Number: 5, Ref: identity.Client("client-alpha")})
+	w.Invalidate(revoke.Entry{Number: 6, Ref: identity.Client("client-alpha")})
 	if _, err := w.Client(t.Context(), "client-alpha"); !errors.Is(err, registry.ErrClientNotFound) {
 		t.Errorf("the removed client is answered: %v", err)
 	}
-	if w.shelf.count() != 3 {
+	if w.shelf.count() != 4 {
 		t.Errorf("%d readings", w.shelf.count())
 	}
 }

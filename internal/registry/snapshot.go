@@ -90,9 +90,11 @@ func (c *Client) oauth(a *catalog.App, o *catalog.OIDC) {
 	if c.SigningAlg == "" {
 		c.SigningAlg = defaultAlgorithm
 	}
-	c.MayAct = o.MayAct
+	c.MayAct, c.Agreements = o.MayAct, a.Agreements
 	for _, s := range o.Scopes {
-		c.Scopes = append(c.Scopes, s.Name)
+		if !catalog.BrokersScope(s.Name) || a.Agreements.To(catalog.Right{Scope: s.Name, Mode: catalog.ByItself}, "") {
+			c.Scopes = append(c.Scopes, s.Name)
+		}
 	}
 	for _, s := range a.Secrets {
 		c.SecretHashes = append(c.SecretHashes, s.Hash)

@@ -9,14 +9,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/token"
 )
 
@@ -66,7 +69,12 @@ type Sender struct{ o SenderOptions }
 func NewSender(o SenderOptions) *Sender { return &Sender{o} }
 
 // errOff is why nothing is delivered to an app that is switched off.
-var errOff = fault.New(fault.Denied, "stream_app_off", "the app is disabled, incomplete or gone")
+var errOff = fault.New(fault.Denied, "stream_app_off", "the app is disabled, incomplete or gone, or may not listen any more")
+
+// listens reports whether a client still has a scope of signals.
+func listens(c *registry.Client) bool {
+	return slices.Contains(c.Scopes, catalog.ScopeSignalsManage) || slices.Contains(c.Scopes, catalog.ScopeSignalsRead)
+}
 
 // Algorithm returns what the SETs of a stream are signed with: like all tokens of its
 // client. It fails when its app may not hear of anything now.
@@ -77,7 +85,7 @@ func (s *Sender) Algorithm(ctx context.Context, of Stream) (keys.Algorithm, erro
 		return "", errOff
 	case err != nil:
 		return "", fmt.Errorf("find the client of a stream: %w", err)
-	case c.App != of.App, c.Disabled, len(c.Missing) > 0:
+	case c.App != of.App, c.Disabled, len(c.Missing) > 0, !listens(c):
 		return "", errOff
 	case c.SigningAlg == "":
 		return keys.ES256, nil

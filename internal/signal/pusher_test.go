@@ -80,7 +80,7 @@ func open(t *testing.T, hosts ...string) *office {
 	o := &office{shelf: newShelf(), post: &post{answers: map[string]func(string) (int, string){}}, tray: &tray{}, clients: clients{}, pushed: map[string]int{}}
 	for _, h := range hosts {
 		s := streamTo(h)
-		o.streams[h], o.clients[h] = &s, &registry.Client{ID: h, App: h}
+		o.streams[h], o.clients[h] = &s, &registry.Client{ID: h, App: h, Scopes: []string{"ssf.manage"}}
 	}
 	o.sender = signal.NewSender(signal.SenderOptions{Store: o.shelf, Clients: o.clients, Minter: scribe{}, Jobs: o.tray, Now: time.Now})
 	p := signal.NewPusher(signal.PusherOptions{
@@ -211,7 +211,8 @@ func TestASlowReceiverHoldsUpNoOther(t *testing.T) {
 
 func TestAnAppThatIsSwitchedOffHearsNothingUntilItIsOnAgain(t *testing.T) {
 	for name, off := range map[string]registry.Client{
-		"disabled": {ID: "a", App: "a", Disabled: true}, "incomplete": {ID: "a", App: "a", Missing: []string{"owner"}}, "another app's now": {ID: "a", App: "b"},
+		"disabled": {ID: "a", App: "a", Scopes: []string{"ssf.manage"}, Disabled: true}, "incomplete": {ID: "a", App: "a", Scopes: []string{"ssf.manage"}, Missing: []string{"owner"}},
+		"another app's now": {ID: "a", App: "b", Scopes: []string{"ssf.manage"}}, "may not listen any more": {ID: "a", App: "a", Scopes: []string{"openid"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			o := open(t, "a")

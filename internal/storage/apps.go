@@ -16,19 +16,19 @@ import (
 
 var _ catalog.Store = (*DB)(nil)
 
-const selectApp = `SELECT body, secrets, version FROM apps WHERE name = $1`
+const selectApp = `SELECT body, secrets, agreements, version FROM apps WHERE name = $1`
 
 func scanApp(scan func(...any) error) (catalog.App, error) {
 	var a catalog.App
-	var body, secrets string
+	var body, secrets, agreements string
 	var version int64
-	if err := scan(&body, &secrets, &version); err != nil {
+	if err := scan(&body, &secrets, &agreements, &version); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return a, catalog.ErrAppNotFound
 		}
 		return a, sqldb.Translate(err)
 	}
-	if err := errors.Join(json.Unmarshal([]byte(body), &a), json.Unmarshal([]byte(secrets), &a.Secrets)); err != nil {
+	if err := errors.Join(json.Unmarshal([]byte(body), &a), json.Unmarshal([]byte(secrets), &a.Secrets), json.Unmarshal([]byte(agreements), &a.Agreements)); err != nil {
 		return a, fmt.Errorf("decode app: %w", err)
 	}
 	a.Version = version
@@ -49,7 +49,7 @@ func (db *DB) Apps(ctx context.Context) ([]catalog.App, int64, error) {
 		return nil, 0, err
 	}
 	apps, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
-		`SELECT body, secrets, version FROM apps ORDER BY name`)
+		`SELECT body, secrets, agreements, version FROM apps ORDER BY name`)
 	return apps, generation, err
 }
 
@@ -154,7 +154,7 @@ func (db *DB) DeriveApps(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		apps, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) }, `SELECT body, secrets, version FROM apps ORDER BY name`)
+		apps, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) }, `SELECT body, secrets, agreements, version FROM apps ORDER BY name`)
 		for i := 0; err == nil && i < len(apps); i++ {
 			err = deriveApp(ctx, t, &apps[i])
 		}
@@ -173,7 +173,13 @@ func appsDerived(ctx context.Context, on sqldb.Querier) (current bool, err error
 }
 
 func saveApp(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
-	body, err := json.Marshal(a)
+	bare := a
+	bare.Agreements = nil // a column of their own, which an older broker leaves as it is
+	body, err := json.Marshal(bare)
+	if err != nil {
+		return fmt.Errorf("encode app: %w", err)
+	}
+	agreements, err := json.Marshal(a.Agreements)
 	if err != nil {
 		return fmt.Errorf("encode app: %w", err)
 	}
@@ -187,9 +193,9 @@ func saveApp(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
 	if r := a.Manifest.Spec.Identity.Resource; r != nil {
 		audience = sql.NullString{String: r.Audience, Valid: r.Audience != ""}
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO apps (id, name, client_id, audience, body, secrets, version) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	_, err = t.ExecContext(ctx, `INSERT INTO apps (id, name, client_id, audience, body, secrets, agreements, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (name) DO UPDATE SET client_id = excluded.client_id, audience = excluded.audience, body = excluded.body,
-		secrets = excluded.secrets, version = excluded.version`, a.ID, a.Name, client, audience, string(body), string(secrets), a.Version)
+		secrets = excluded.secrets, agreements = excluded.agreements, version = excluded.version`, a.ID, a.Name, client, audience, string(body), string(secrets), string(agreements), a.Version)
 	switch detail, duplicate := sqldb.IsDuplicate(err); {
 	case duplicate && strings.Contains(detail, "audience"):
 		return catalog.ErrAudienceTaken

@@ -52,7 +52,7 @@ func (db *DB) SearchApps(ctx context.Context, q catalog.Query) (apps []catalog.A
 		return a, err
 	}, `WITH found AS MATERIALIZED (SELECT name, `+order.column+` AS place FROM app_facts`+w.String()+
 		` ORDER BY `+order.column+direction+`, name`+direction+` LIMIT `+strconv.Itoa(limit+1)+`)
-		SELECT a.body, a.secrets, a.version, found.place FROM found JOIN apps a ON a.name = found.name ORDER BY found.place`+direction+`, found.name`+direction, w.Args...)
+		SELECT a.body, a.secrets, a.agreements, a.version, found.place FROM found JOIN apps a ON a.name = found.name ORDER BY found.place`+direction+`, found.name`+direction, w.Args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -136,7 +136,7 @@ func (db *DB) knowApps(ctx context.Context) error {
 			return err
 		}
 		missing, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
-			`SELECT a.body, a.secrets, a.version FROM apps a LEFT JOIN app_facts f ON f.name = a.name AND f.app = a.id AND f.version = a.version WHERE f.name IS NULL`)
+			`SELECT a.body, a.secrets, a.agreements, a.version FROM apps a LEFT JOIN app_facts f ON f.name = a.name AND f.app = a.id AND f.version = a.version WHERE f.name IS NULL`)
 		for i := 0; err == nil && i < len(missing); i++ {
 			err = saveAppFacts(ctx, t, missing[i])
 		}

@@ -6,8 +6,11 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/backup"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/storage/storetest"
 )
@@ -246,3 +249,47 @@ func TestABackupOfTheLevelBeforeIsRestored(t *testing.T) {
 		})
 	}
 }
+
+// Who had an app before anybody was asked keeps what its manifest asks for. What is agreed
+// to since is kept as it is, and an app that a broker of the level before makes has nothing.
+func TestWhatAppsAskForWhenAgreementsBeginIsAgreedTo(t *testing.T) {
+	right := catalog.Right{Audience: "payroll", Scope: "payroll.read", Mode: catalog.ByItself}
+	for engine, o := range engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			db := open(t, o)
+			put := func(name string, agreed catalog.Agreements) {
+				a := catalog.App{ID: "id-" + name, Name: name, Agreements: agreed}
+				if _, err := db.ApplyApp(t.Context(), name, func(*catalog.App) (catalog.App, []event.Event, error) { return a, nil, nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			has := func(name string) bool {
+				a, err := db.App(t.Context(), name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return a.Agreements.To(right, "id-payroll")
+			}
+			put("agreed", catalog.Agreements{{Right: right, API: "id-payroll", By: "person:ana", At: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)}})
+			put("another", catalog.Agreements{{Right: right, API: "id-another"}})
+			put("none", nil)
+			if !has("agreed") || has("another") || has("none") {
+				t.Error("agreements are not what was written")
+			}
+			to(t, db, agreementsBegin-1)
+			to(t, db, newest(t, db))
+			if !has("none") {
+				t.Error("an app of before has lost what it had")
+			}
+			if err := db.Exec(t.Context(), `INSERT INTO apps (id, name, body, secrets, version) VALUES ('id-late', 'late', '{"id":"id-late","name":"late"}', 'null', 1)`); err != nil {
+				t.Fatal(err)
+			}
+			if has("late") {
+				t.Error("an app that an older broker made was agreed to by nobody")
+			}
+		})
+	}
+}
+
+// agreementsBegin is the level that brings agreements.
+const agreementsBegin = 21

@@ -236,7 +236,7 @@ type asked entitlement.Question
 
 // question reads what decides about the app.
 func question(ctx context.Context, t *sqldb.Tx, id string) (asked, catalog.App, error) {
-	app, err := scanApp(t.QueryRowContext(ctx, `SELECT body, secrets, version FROM apps WHERE id = $1`+t.ForShare(), id).Scan)
+	app, err := scanApp(t.QueryRowContext(ctx, `SELECT body, secrets, agreements, version FROM apps WHERE id = $1`+t.ForShare(), id).Scan)
 	if err != nil {
 		return asked{}, app, err
 	}

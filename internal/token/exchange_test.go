@@ -46,13 +46,14 @@ func TestAnExchangedTokenSaysWhoActsAndWhatItGrewFrom(t *testing.T) {
 		identity.Grant("g-actor"), identity.App("app-desk"), identity.Client("desk"), identity.Grant("g-desk"), identity.Key("k-desk"),
 		identity.App("app-payroll"), identity.Client("payroll"), identity.Grant("g-payroll"), identity.Key("k-payroll"), identity.Grant("g-earlier"),
 		identity.Install("alice", got.App), identity.Install("alice", got.Audience), identity.Install("alice", "app-desk"), identity.Install("alice", "app-payroll"), identity.Install("alice", "payroll"),
+		identity.Call(got.Client, got.Audience), identity.Call("payroll", "payroll"),
 	} {
 		h.revoked = map[identity.Ref]uint64{ref: 8}
 		if _, err := h.Verifier.Access(t.Context(), raw); fault.KindOf(err) != fault.Denied || !slices.Contains(got.Refs(), ref) {
 			t.Errorf("%s, raised after: %v", ref, err)
 		}
 	}
-	h.revoked = map[identity.Ref]uint64{identity.Install("bob", got.App): 8, identity.Install("alice", issuer): 8, identity.Install("alice", "another"): 8}
+	h.revoked = map[identity.Ref]uint64{identity.Install("bob", got.App): 8, identity.Install("alice", issuer): 8, identity.Install("alice", "another"): 8, identity.Call("desk", got.Audience): 8, identity.Call("desk", issuer): 8}
 	if _, err := h.Verifier.Access(t.Context(), raw); err != nil {
 		t.Errorf("somebody else lost the app, and she another: %v", err)
 	}

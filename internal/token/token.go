@@ -121,17 +121,26 @@ func (a Access) Refs() []identity.Ref {
 
 // How many things may revoke a token by themselves, and by each of its links.
 const (
-	maxRefs  = 10
-	linkRefs = 7
+	maxRefs  = 11
+	linkRefs = 8
 )
 
 func (a Access) appendRefs(refs []identity.Ref) []identity.Ref {
 	refs = appendNamed(refs, identity.Person(a.Person), identity.Session(a.Session), identity.Connection(a.Connection))
-	refs = a.Link().appendRefs(refs)
+	refs = a.appendCall(a.Link().appendRefs(refs), a.Client, a.Audience)
 	for _, l := range a.Via {
-		refs = l.appendRefs(refs)
+		refs = a.appendCall(l.appendRefs(refs), l.Client, l.Audience)
 	}
 	return a.appendInstalls(refs)
+}
+
+// appendCall names what a client of the line got at an API. Nobody has to agree that
+// people sign in at the broker.
+func (a Access) appendCall(refs []identity.Ref, client, audience string) []identity.Ref {
+	if client == "" || audience == "" || audience == a.Issuer {
+		return refs
+	}
+	return append(refs, identity.Call(client, audience))
 }
 
 // appendInstalls names what the person has at every app and API of the line: losing one

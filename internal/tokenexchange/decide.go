@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
@@ -14,12 +15,13 @@ import (
 )
 
 // scopes gives what was asked for, or all that there is when nothing was. A scope that
-// the manifest or the API does not name refuses the request, rather than to be left out.
+// the manifest or the API does not name, or that the API's side has not agreed to, refuses
+// the request, rather than to be left out.
 func (e *exchange) scopes(context.Context) error {
-	asked := strings.Fields(e.asked.scope)
+	asked, agreed := strings.Fields(e.asked.scope), e.caller.Agreed(e.api, catalog.Mode(e.decision.Mode))
 	offered := slices.DeleteFunc(slices.Clone(e.policy.Scopes), func(s string) bool { return !slices.Contains(e.api.Scopes, s) })
 	if len(asked) == 0 {
-		asked = offered
+		asked = slices.DeleteFunc(slices.Clone(offered), func(s string) bool { return !slices.Contains(agreed, s) })
 	}
 	slices.Sort(asked)
 	asked = slices.Compact(asked)
@@ -29,6 +31,8 @@ func (e *exchange) scopes(context.Context) error {
 		return refuse("scope_denied", codeScope, "scope asks for more than the app's manifest names for this audience")
 	case slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(offered, s) }):
 		return refuse("scope_unknown", codeScope, "scope asks for something that the API does not name")
+	case len(offered) > 0 && (len(asked) == 0 || slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(agreed, s) })):
+		return refuse("scope_not_agreed", codeScope, "the API's side has not agreed that this app gets what is asked for: the API's owner or an administrator can")
 	case len(asked) == 0:
 		return refuse("scope_unknown", codeScope, "the API names none of the scopes that the app's manifest does")
 	}

@@ -255,6 +255,7 @@ var remedy = map[string][]policy.Remedy{
 	"audience_unknown":     {policy.APIOwner.Changes("spec.identity.resource.audience"), policy.ClientOwner.Changes("spec.identity.tokenExchange.audience")},
 	"scope_denied":         {policy.ClientOwner.Changes("spec.identity.tokenExchange.scopes"), policy.Caller.Changes("scope")},
 	"scope_unknown":        {policy.APIOwner.Changes("spec.identity.resource.scopes"), policy.Caller.Changes("scope")},
+	"scope_not_agreed":     {policy.APIOwner.Changes("app agree"), policy.Administrator.Changes("app agree")},
 	"subject_holder":       {policy.SubjectOwner.Changes("spec.identity.oidc.mayAct"), policy.Caller.Changes("subject_token")},
 	"subject_scope":        {policy.Caller.Changes("subject_token"), policy.SubjectOwner.Changes("spec.identity.oidc.scopes")},
 	"actor_mode":           {policy.ClientOwner.Changes("spec.identity.tokenExchange.mode"), policy.Caller.Changes("actor_token")},

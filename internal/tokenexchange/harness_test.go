@@ -55,6 +55,7 @@ type world struct {
 	off       bool            // the person is switched off
 	lately    error           // what was known of the person a while ago
 	barred    map[string]bool // apps, by id, that the person may not use
+	withdrawn []catalog.Right // what the sides of APIs do not agree to
 	revoked   map[identity.Ref]uint64
 	applied   uint64
 	behind    map[string]uint64 // how much older what is known of a client is
@@ -124,9 +125,28 @@ func (w *world) Client(_ context.Context, id string) (*registry.Client, error) {
 	if c := w.clients[id]; c != nil {
 		at := *c
 		at.Rev = w.applied - w.behind[id]
+		at.Agreements = w.agreements(c)
 		return &at, nil
 	}
 	return nil, registry.ErrClientNotFound
+}
+
+// agreements are to everything that the client's manifest asks for, but for what was
+// withdrawn.
+func (w *world) agreements(c *registry.Client) (all catalog.Agreements) {
+	for _, e := range c.Exchanges {
+		mode := catalog.ByImpersonation
+		if e.Delegation {
+			mode = catalog.ByDelegation
+		}
+		for _, s := range e.Scopes {
+			r := catalog.Right{Audience: e.Audience, Scope: s, Mode: mode}
+			if !slices.Contains(w.withdrawn, r) {
+				all = append(all, catalog.Agreement{Right: r, API: "app-" + e.Audience})
+			}
+		}
+	}
+	return all
 }
 
 func (w *world) AppOrigin(context.Context, string) (bool, error) { return false, nil }

@@ -5,6 +5,7 @@
 //
 //	the client      its app's manifest names the API, the scopes and the longest life
 //	                (spec.identity.tokenExchange)
+//	the API         its side agreed to the scopes, in this mode: see catalog.Agreement
 //	the subject     an access token or id_token of ours that speaks of a person, live and
 //	                not revoked; whose it is: see holder. Or a token or assertion of another
 //	                issuer, where a connection lets the client bring it: see verifyForeign
