@@ -15,7 +15,7 @@ const module = "github.com/gatehouse-io/gatehouse"
 // ground lists the packages that everything stands on, lowest first. Each may
 // import those before it, and nothing else of ours.
 var ground = []string{
-	"strictyaml", "sink", "identity", "fault", "event", "audit", "job", "cache", "httpx", "telemetry", "keys", "backup", "revoke", "token", "ui",
+	"strictyaml", "sink", "identity", "fault", "memo", "event", "audit", "job", "cache", "httpx", "telemetry", "keys", "backup", "revoke", "token", "ui",
 }
 
 // nouns may import ground and the nouns named here.

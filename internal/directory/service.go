@@ -7,12 +7,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/memo"
 )
 
 // signInLife is how long a membership holds that only a sign-in told of.
@@ -52,16 +52,16 @@ type Options struct {
 type Service struct {
 	o Options
 
-	mu       sync.Mutex
-	read     time.Time
-	names    map[identity.GroupRef]string
-	disabled map[string]bool
-
+	facts  *memo.Memo[facts]
 	recent recently
 }
 
 // NewService returns a Service.
-func NewService(o Options) *Service { return &Service{o: o} }
+func NewService(o Options) *Service {
+	s := &Service{o: o}
+	s.facts = memo.New(memo.Options[facts]{Read: s.o.readFacts, Life: cacheLife, Spare: recentLife, Now: s.o.Now})
+	return s
+}
 
 func (s *Service) now() time.Time { return s.o.Now().UTC().Truncate(time.Microsecond) }
 
@@ -89,7 +89,7 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 	if err != nil {
 		return Person{}, err
 	}
-	names, _, err := s.facts(ctx)
+	facts, err := s.facts.Get(ctx)
 	if err != nil {
 		return Person{}, err
 	}
@@ -120,7 +120,7 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 		p.signedIn(a, in.Profile, in.Groups, e)
 		events = append(events, e)
 		if old != nil {
-			if fields := changedFields(*old, p, names); len(fields) > 0 {
+			if fields := changedFields(*old, p, facts.names); len(fields) > 0 {
 				events = append(events, event.New(now, "person.changed", actor, identity.Person(p.ID), "connection", a.Connection, "fields", strings.Join(fields, " ")))
 			}
 		}
@@ -292,8 +292,8 @@ func (s *Service) connectionUsable(ctx context.Context, id string) error {
 			return ErrConnectionRemoved
 		}
 	}
-	_, disabled, err := s.facts(ctx)
-	if err == nil && disabled[id] {
+	facts, err := s.facts.Get(ctx)
+	if err == nil && facts.disabled[id] {
 		err = ErrConnectionDisabled
 	}
 	return err
@@ -319,40 +319,31 @@ func NamesOf(p Person, names map[identity.GroupRef]string, now time.Time) []stri
 }
 
 // Forget makes the next question read mappings and states again.
-func (s *Service) Forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.read = time.Time{}
+func (s *Service) Forget() { s.facts.Forget() }
+
+// facts are what decides on everybody. They are replaced, never changed. While the store
+// does not answer, those of lately go on: who is not known to be revoked is not locked
+// out by a database that restarts.
+type facts struct {
+	names    map[identity.GroupRef]string // by the mappings
+	disabled map[string]bool              // connections
 }
 
-// facts returns the mappings and which connections are disabled. The maps are
-// replaced, never changed. While the store does not answer, what was read lately goes
-// on: who is not known to be revoked is not locked out by a database that restarts.
-func (s *Service) facts(ctx context.Context) (names map[identity.GroupRef]string, disabled map[string]bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.o.Now()
-	age := now.Sub(s.read)
-	if !s.read.IsZero() && age < cacheLife {
-		return s.names, s.disabled, nil
+func (o *Options) readFacts(ctx context.Context) (facts, error) {
+	mappings, err := o.Groups.Mappings(ctx)
+	if err != nil {
+		return facts{}, err
 	}
-	mappings, err := s.o.Groups.Mappings(ctx)
-	var states []ConnectionState
-	if err == nil {
-		states, err = s.o.Connections.ConnectionStates(ctx)
+	states, err := o.Connections.ConnectionStates(ctx)
+	if err != nil {
+		return facts{}, err
 	}
-	switch {
-	case err != nil && fault.KindOf(err) == fault.Unavailable && !s.read.IsZero() && age < recentLife:
-		return s.names, s.disabled, nil
-	case err != nil:
-		return nil, nil, err
-	}
-	s.names, s.disabled, s.read = map[identity.GroupRef]string{}, map[string]bool{}, now
+	f := facts{map[identity.GroupRef]string{}, map[string]bool{}}
 	for _, m := range mappings {
-		s.names[m.Group] = m.Name
+		f.names[m.Group] = m.Name
 	}
 	for _, c := range states {
-		s.disabled[c.ID] = c.Disabled
+		f.disabled[c.ID] = c.Disabled
 	}
-	return s.names, s.disabled, nil
+	return f, nil
 }

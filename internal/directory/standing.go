@@ -84,9 +84,9 @@ func StandingOf(groups []Membership, names map[identity.GroupRef]string, at time
 
 // Standing returns which groups the person is in now.
 func (s *Service) Standing(ctx context.Context, p Person) (Standing, error) {
-	names, _, err := s.facts(ctx)
+	facts, err := s.facts.Get(ctx)
 	if err != nil {
 		return Standing{}, err
 	}
-	return StandingOf(p.Groups, names, s.now()), nil
+	return StandingOf(p.Groups, facts.names, s.now()), nil
 }

@@ -2,10 +2,10 @@ package entitlement
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/memo"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 )
 
@@ -13,6 +13,9 @@ import (
 // at another replica is known within it. Tokens do not wait for it, since ending one
 // revokes what was issued by it.
 const cacheLife = 250 * time.Millisecond
+
+// spareLife is how long they go on while the store does not answer, as mappings do.
+const spareLife = 5 * time.Second
 
 // Groups tells which groups a person is in.
 type Groups interface {
@@ -29,15 +32,14 @@ type Checker struct {
 	groups Groups
 	rules  Rules
 	now    func() time.Time
-
-	mu    sync.Mutex
-	read  time.Time
-	byApp map[string][]Assignment
+	byApp  *memo.Memo[map[string][]Assignment]
 }
 
 // NewChecker returns a Checker. Nil rules are none.
 func NewChecker(groups Groups, rules Rules, now func() time.Time) *Checker {
-	return &Checker{groups: groups, rules: rules, now: now}
+	k := &Checker{groups: groups, rules: rules, now: now}
+	k.byApp = memo.New(memo.Options[map[string][]Assignment]{Read: k.readRules, Life: cacheLife, Spare: spareLife, Now: now})
+	return k
 }
 
 // Supposing returns a Checker that decides as if people were in the groups that groups
@@ -61,44 +63,34 @@ func (k *Checker) CheckEach(ctx context.Context, p directory.Person, apps ...*re
 	if err != nil {
 		return nil, err
 	}
+	rules, err := k.byApp.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
 	all := make([]Decision, len(apps))
 	for i, c := range apps {
-		rules, err := k.of(ctx, c.App)
-		if err != nil {
-			return nil, err
-		}
 		all[i] = Decide(&Question{
-			Person: p, Standing: standing, App: c.App, Entitlements: c.Entitlements, Shut: c.Disabled || len(c.Missing) > 0, Rules: rules,
+			Person: p, Standing: standing, App: c.App, Entitlements: c.Entitlements, Shut: c.Disabled || len(c.Missing) > 0, Rules: rules[c.App],
 		})
 	}
 	return all, nil
 }
 
 // Forget makes the next question read the assignments again.
-func (k *Checker) Forget() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.read = time.Time{}
-}
+func (k *Checker) Forget() { k.byApp.Forget() }
 
-// of returns the app's assignments to many. The slices are replaced, never changed.
-func (k *Checker) of(ctx context.Context, app string) ([]Assignment, error) {
+// readRules returns the assignments to many, by app.
+func (k *Checker) readRules(ctx context.Context) (map[string][]Assignment, error) {
 	if k.rules == nil {
 		return nil, nil
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.now()
-	if !k.read.IsZero() && now.Sub(k.read) < cacheLife {
-		return k.byApp[app], nil
 	}
 	all, err := k.rules.RuleAssignments(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k.byApp, k.read = map[string][]Assignment{}, now
+	byApp := map[string][]Assignment{}
 	for _, a := range all {
-		k.byApp[a.App] = append(k.byApp[a.App], a)
+		byApp[a.App] = append(byApp[a.App], a)
 	}
-	return k.byApp[app], nil
+	return byApp, nil
 }
