@@ -33,16 +33,8 @@ func (c *Console) showConnection(v *kit.Visit) (kit.Answer, error) {
 		}, append(c.toldFacts(one), settingFacts(one, c.o.CertificatesEnd(one.ID))...)...)...),
 		Offers: c.connectionOffers(v, one),
 	}
-	for _, make := range []func(*kit.Visit, Connection) (kit.Block, error){c.tracesBlock, c.connectionSessions, c.reasonsBlock, c.failuresBlock} {
-		b, err := make(v, one)
-		if err != nil {
-			return nil, err
-		}
-		if !b.Title.Empty() {
-			d.Blocks = append(d.Blocks, b)
-		}
-	}
-	return kit.View{Title: ui.Plain(one.Name), Crumbs: v.Crumbs(ui.T("Connections"), "/connections"), Template: "detail", Data: d}, nil
+	d.Blocks, err = kit.Blocks(v, one, c.tracesBlock, c.connectionSessions, c.reasonsBlock, c.failuresBlock)
+	return kit.View{Title: ui.Plain(one.Name), Crumbs: v.Crumbs(ui.T("Connections"), "/connections"), Template: "detail", Data: d}, err
 }
 
 func (c *Console) connectionOffers(v *kit.Visit, one Connection) []kit.Offer {

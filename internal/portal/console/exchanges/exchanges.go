@@ -6,12 +6,9 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
-	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
-	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
-	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -26,98 +23,6 @@ func (c *Console) exchangeRules() []kit.Rule {
 		{Path: owned + "/{id}/prune", Right: admin.EndSessions, Owned: true, Ask: c.askPrune, Operation: "pruneAppExchange", Then: owned, Notice: "exchange-pruned"},
 		{Path: "/explain-exchange", Right: admin.ReadPeople, Show: c.showExplanation},
 	}
-}
-
-// grove is a part of the exchange tree, and where its pages are: all of it, or the
-// nodes that an app has a part in.
-type grove struct {
-	c   *Console
-	v   *kit.Visit
-	app *catalog.App // nil for all
-	// part is that of the app.
-	part   *grant.AppNodes
-	names  *names.Refs
-	titles names.Titles
-}
-
-// grove is the part that the path is about.
-func (c *Console) grove(v *kit.Visit) (g grove, err error) {
-	g = grove{c: c, v: v, names: c.Refs(v)}
-	if name := v.PathValue("name"); name != "" {
-		app, err := c.o.Apps.App(v.Context(), name)
-		if err != nil {
-			return g, err
-		}
-		g.app, g.part = &app, &grant.AppNodes{App: app.ID, Client: app.ClientID(), Audience: app.Audience()}
-	}
-	g.titles, err = c.AppTitles(v.Context())
-	return g, err
-}
-
-// base is where the grove's pages begin, below base.
-func (g grove) base() string {
-	if g.app == nil {
-		return "/exchanges"
-	}
-	return kit.Fill("/apps/{name}/exchanges", g.app.Name)
-}
-
-// has reports whether a node is in the grove.
-func (g grove) has(n grant.Node) bool { return g.part == nil || n.Exchanged() && g.part.Has(n) }
-
-// prune is the way to end a node; nothing for one that is over.
-func (g grove) prune(n grant.Node, text ui.Text) []kit.Offer {
-	if !n.Exchanged() || !n.Live(g.c.Now()) || n.Ended != "" {
-		return nil
-	}
-	if g.app == nil {
-		return g.v.Offers(kit.Way("/exchanges/{id}/prune", text, "danger out", n.ID))
-	}
-	return g.v.Offers(kit.Way("/apps/{name}/exchanges/{id}/prune", text, "danger out", g.app.Name, n.ID).For(*g.app))
-}
-
-// holder names who got the token, and leads to the node.
-func (g grove) holder(n grant.Node) kit.Cell {
-	named := kit.Cell{Text: g.titles.Name(n.App), Also: n.Client, Href: g.c.Path(g.base() + kit.Fill("/{id}", n.ID))}
-	if !g.has(n) {
-		named.Href = ""
-	}
-	return named
-}
-
-func (g grove) person(n grant.Node) kit.Cell {
-	if n.Person == "" {
-		return kit.Cell{Say: ui.T("nobody")}
-	}
-	named := g.names.Cell(identity.Person(n.Person))
-	if !g.v.Who.May(admin.ReadPeople) {
-		named.Href = ""
-	}
-	return named
-}
-
-func (g grove) state(n grant.Node) kit.Cell {
-	switch {
-	case !n.Live(g.c.Now()):
-		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Expired")}}}
-	case n.Ended != "":
-		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Ended early"), Tone: ui.Warn}}, Also: n.Ended}
-	}
-	return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Good"), Tone: ui.Good}}}
-}
-
-// nodeBlock is a table of nodes; depths are how far each hangs below the first.
-func (g grove) nodeBlock(b kit.Block, nodes []grant.Branch) kit.Block {
-	b.Heads = []ui.Text{ui.T("App"), ui.T("Person"), ui.T("For the API"), ui.T("Scopes"), ui.T("Purpose"), ui.T("State"), ui.T("Until")}
-	for _, n := range nodes {
-		holder := g.holder(n.Node)
-		holder.Text = strings.Repeat("↳ ", n.Depth) + holder.Text
-		b.Rows = append(b.Rows, kit.Row{
-			Cells:  []kit.Cell{holder, g.person(n.Node), {Text: n.Audience, Code: true}, {Text: kit.Joined(n.Scopes)}, {Text: n.Purpose}, g.state(n.Node), {Time: n.Expires}},
-			Offers: g.prune(n.Node, ui.T("End")),
-		})
-	}
-	return b
 }
 
 func (c *Console) exchangeList(g grove) *kit.List[grant.Node] {
@@ -172,36 +77,6 @@ func (c *Console) showExchanges(v *kit.Visit) (kit.Answer, error) {
 	return c.exchangeList(g).Show(v, title, kit.Around{Offers: v.Offers(
 		kit.Way("/explain-exchange", ui.T("Explain an exchange"), " info"), kit.Way("/revoke", ui.T("Revoke tokens"), "danger out"),
 	)})
-}
-
-// node finds the node that the path names, in the grove.
-func (g grove) node() (grant.Node, error) {
-	n, err := g.c.o.Exchanges.Node(g.v.Context(), g.v.PathValue("id"))
-	if err == nil && !g.has(n) {
-		err = grant.ErrNodeNotFound
-	}
-	return n, err
-}
-
-// around returns what a node grew from, as a line, and what hangs from it, and how
-// many of both are not in the grove.
-func (g grove) around(n grant.Node) (line, hanging []grant.Branch, elsewhere int, err error) {
-	up, err := g.c.o.Exchanges.Line(g.v.Context(), n)
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	for i, one := range up {
-		if g.has(one) {
-			line = append(line, grant.Branch{Node: one, Depth: i})
-		}
-	}
-	below, err := g.c.o.Exchanges.Below(g.v.Context(), n)
-	for _, one := range below {
-		if g.has(one.Node) {
-			hanging = append(hanging, one)
-		}
-	}
-	return line, hanging, len(up) + len(below) - len(line) - len(hanging), err
 }
 
 func (c *Console) showExchange(v *kit.Visit) (kit.Answer, error) {

@@ -3,7 +3,6 @@ package groups
 import (
 	"cmp"
 	"context"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
@@ -56,23 +55,6 @@ func (c *Console) groupList(v *kit.Visit) *kit.List[directory.Group] {
 
 func (c *Console) showGroups(v *kit.Visit) (kit.Answer, error) {
 	return c.groupList(v).Show(v, ui.T("Groups"), kit.Around{Offers: v.Offers(kit.Way("/map-group", ui.T("Map a group that was not seen yet"), " plus"))})
-}
-
-// unseenView asks which group is to be mapped ahead of the first sign-in with it.
-type unseenView struct {
-	Action, Back string
-	Connections  []ui.Option
-}
-
-// showUnseen asks for a group by its id, and leads to its mapping.
-func (c *Console) showUnseen(v *kit.Visit) (kit.Answer, error) {
-	connection, id := v.Query.Get("connection"), strings.TrimSpace(v.Query.Get("group"))
-	if connection != "" && id != "" {
-		return kit.Redirect{To: kit.Fill("/groups/{connection}/{group}/map", connection, id)}, nil
-	}
-	return kit.View{Title: ui.T("Map a group that was not seen yet"), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "unseen", Data: unseenView{
-		Action: c.Path("/map-group"), Back: c.Path("/groups"), Connections: c.ConnectionOptions(v.Context())[1:],
-	}}, nil
 }
 
 // seen is when a sign-in told of a group, which is known to the hour.

@@ -87,3 +87,19 @@ func Says(label ui.Text, values ...Cell) Fact { return Fact{Label: label, Values
 
 // When makes a fact of a time.
 func When(label ui.Text, at time.Time) Fact { return Says(label, Cell{Time: at}) }
+
+// Blocks are those that makers make about a subject, in their order. One without a title
+// is left out: a maker answers that to whoever may not see its block.
+func Blocks[T any](v *Visit, subject T, makers ...func(*Visit, T) (Block, error)) ([]Block, error) {
+	var all []Block
+	for _, make := range makers {
+		b, err := make(v, subject)
+		if err != nil {
+			return nil, err
+		}
+		if !b.Title.Empty() {
+			all = append(all, b)
+		}
+	}
+	return all, nil
+}

@@ -27,16 +27,8 @@ func (c *Console) showPerson(v *kit.Visit) (kit.Answer, error) {
 		),
 		Offers: c.personOffers(v, p),
 	}
-	for _, make := range []func(*kit.Visit, directory.Person) (kit.Block, error){c.identitiesBlock, c.groupsBlock, c.o.Roles.PersonBlock, c.sessionsBlock, c.grantsBlock, c.o.Exchanges, c.personAudit} {
-		b, err := make(v, p)
-		if err != nil {
-			return nil, err
-		}
-		if !b.Title.Empty() {
-			d.Blocks = append(d.Blocks, b)
-		}
-	}
-	return kit.View{Title: ui.Plain(kit.NameOf(p)), Crumbs: v.Crumbs(ui.T("People"), "/people"), Template: "detail", Data: d}, nil
+	d.Blocks, err = kit.Blocks(v, p, c.identitiesBlock, c.groupsBlock, c.o.Roles.PersonBlock, c.sessionsBlock, c.grantsBlock, c.o.Exchanges, c.personAudit)
+	return kit.View{Title: ui.Plain(kit.NameOf(p)), Crumbs: v.Crumbs(ui.T("People"), "/people"), Template: "detail", Data: d}, err
 }
 
 func (c *Console) personOffers(v *kit.Visit, p directory.Person) []kit.Offer {

@@ -1,8 +1,6 @@
 package people
 
 import (
-	"context"
-
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
@@ -11,22 +9,22 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// sessionHistory selects what happened to a session.
-func sessionHistory(s session.Session) audit.Query {
-	return audit.Query{Subject: identity.Session(s.ID).String()}
+// sessionHistory is what happened to a session.
+func (c *Console) sessionHistory(v *kit.Visit, s session.Session) (kit.Block, error) {
+	return c.History(v, audit.Query{Subject: identity.Session(s.ID).String()})
 }
 
 // appsOfSession lists the apps that got tokens in a session.
-func (c *Console) appsOfSession(ctx context.Context, s session.Session) (kit.Block, error) {
+func (c *Console) appsOfSession(v *kit.Visit, s session.Session) (kit.Block, error) {
 	b := kit.Block{
 		ID: "apps", Title: ui.T("Apps"), Note: ui.T("They got tokens in this session, and are told when it ends."),
 		Heads: []ui.Text{ui.T("App"), ui.T("Client"), ui.T("First used")}, Empty: ui.T("No app has been opened yet."),
 	}
-	names, err := c.AppTitles(ctx)
+	names, err := c.AppTitles(v.Context())
 	if err != nil {
 		return b, err
 	}
-	all, err := c.o.Participants(ctx, s.ID)
+	all, err := c.o.Participants(v.Context(), s.ID)
 	if err != nil {
 		return b, err
 	}
@@ -45,7 +43,7 @@ func (c *Console) askEndSession(v *kit.Visit) (kit.Confirmation, error) {
 	if err != nil {
 		return kit.Confirmation{}, err
 	}
-	apps, err := c.appsOfSession(v.Context(), s)
+	apps, err := c.appsOfSession(v, s)
 	if err != nil {
 		return kit.Confirmation{}, err
 	}

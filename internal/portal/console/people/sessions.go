@@ -56,11 +56,7 @@ func (c *Console) showSessions(v *kit.Visit) (kit.Answer, error) {
 
 // session finds a session that may be in use.
 func (c *Console) session(v *kit.Visit) (session.Session, error) {
-	s, err := c.o.Sessions.Find(v.Context(), v.PathValue("id"))
-	if err != nil {
-		return s, err
-	}
-	return s, nil
+	return c.o.Sessions.Find(v.Context(), v.PathValue("id"))
 }
 
 func (c *Console) showSession(v *kit.Visit) (kit.Answer, error) {
@@ -84,17 +80,6 @@ func (c *Console) showSession(v *kit.Visit) (kit.Answer, error) {
 		),
 		Offers: v.Offers(names.RevokeWay(identity.KindSession, s.ID), kit.Way("/sessions/{id}/end", ui.T("End the session"), "danger out", s.ID)),
 	}
-	apps, err := c.appsOfSession(v.Context(), s)
-	if err != nil {
-		return nil, err
-	}
-	d.Blocks = append(d.Blocks, apps)
-	history, err := c.History(v, sessionHistory(s))
-	if err != nil {
-		return nil, err
-	}
-	if !history.Title.Empty() {
-		d.Blocks = append(d.Blocks, history)
-	}
-	return kit.View{Title: ui.T("Session of %s", kit.NameOf(p)), Crumbs: v.Crumbs(ui.T("Sessions"), "/sessions"), Template: "detail", Data: d}, nil
+	d.Blocks, err = kit.Blocks(v, s, c.appsOfSession, c.sessionHistory)
+	return kit.View{Title: ui.T("Session of %s", kit.NameOf(p)), Crumbs: v.Crumbs(ui.T("Sessions"), "/sessions"), Template: "detail", Data: d}, err
 }
