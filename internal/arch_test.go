@@ -44,7 +44,8 @@ const database = "storage/sqldb"
 // stored are the parts of storage that import others, besides the database: storage puts
 // them together.
 var stored = map[string][]string{
-	database: {"storage/migrations"},
+	database:         {"storage/migrations"},
+	"storage/grants": {"storage/sessions"},
 }
 
 // queries is the query language of SCIM: plain data and a parser, which whoever asks a

@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
-	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 )
 
 // The refusals of a database that is not the one which was there.
@@ -50,8 +50,8 @@ func newMarks(cfg config.Config, memory cache.Engine) marks {
 }
 
 // read returns what each place knows.
-func (m marks) read(ctx context.Context) (map[string]storage.Mark, error) {
-	known := map[string]storage.Mark{}
+func (m marks) read(ctx context.Context) (map[string]backups.Mark, error) {
+	known := map[string]backups.Mark{}
 	text, err := os.ReadFile(m.file)
 	switch {
 	case err == nil:
@@ -74,8 +74,8 @@ func (m marks) read(ctx context.Context) (map[string]storage.Mark, error) {
 	return known, nil
 }
 
-func note(known map[string]storage.Mark, place string, text []byte) error {
-	var m storage.Mark
+func note(known map[string]backups.Mark, place string, text []byte) error {
+	var m backups.Mark
 	if err := json.Unmarshal(text, &m); err != nil {
 		return fmt.Errorf("high-water mark in %s cannot be read: %w", place, err)
 	}
@@ -84,7 +84,7 @@ func note(known map[string]storage.Mark, place string, text []byte) error {
 }
 
 // check fails with ErrOlder if any place has seen the database further than now.
-func (m marks) check(ctx context.Context, now storage.Mark) error {
+func (m marks) check(ctx context.Context, now backups.Mark) error {
 	known, err := m.read(ctx)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (m marks) check(ctx context.Context, now storage.Mark) error {
 }
 
 // write moves every mark to where the database is.
-func (m marks) write(ctx context.Context, now storage.Mark) error {
+func (m marks) write(ctx context.Context, now backups.Mark) error {
 	text, err := json.Marshal(now)
 	if err != nil {
 		return fmt.Errorf("high-water mark: %w", err)
@@ -132,7 +132,7 @@ func replaceFile(name string, text []byte) error {
 func (p *parts) keepMark(ctx context.Context) error {
 	tick := time.NewTicker(markEvery)
 	defer tick.Stop()
-	var last storage.Mark
+	var last backups.Mark
 	failing := false
 	for {
 		now, err := p.look(ctx, last)
@@ -157,9 +157,9 @@ func (p *parts) keepMark(ctx context.Context) error {
 }
 
 // look reads how far the database is, and whether it still is the same.
-func (p *parts) look(ctx context.Context, last storage.Mark) (storage.Mark, error) {
+func (p *parts) look(ctx context.Context, last backups.Mark) (backups.Mark, error) {
 	if err := p.presence.Hold(ctx); err != nil {
-		return storage.Mark{}, err
+		return backups.Mark{}, err
 	}
 	now, err := p.db.Mark(ctx)
 	if err == nil && (now.Era != p.db.Era() || now.Behind(last)) {
@@ -172,7 +172,7 @@ func (p *parts) look(ctx context.Context, last storage.Mark) (storage.Mark, erro
 func (p *parts) lastMark() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*markEvery)
 	defer cancel()
-	now, err := p.look(ctx, storage.Mark{})
+	now, err := p.look(ctx, backups.Mark{})
 	if err == nil {
 		err = p.marks.write(ctx, now)
 	}

@@ -36,6 +36,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
 	"github.com/gatehouse-io/gatehouse/internal/token"
 )
@@ -60,7 +61,7 @@ type parts struct {
 	going   atomic.Bool  // told to stop
 	client  *http.Client // the guarded one
 
-	presence *storage.Presence
+	presence *backups.Presence
 	marks    marks
 	marked   bool // the database is what the marks say: they may move on
 	db       *storage.DB
@@ -159,10 +160,10 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 		},
 		Queued: func() { p.outbox.Notify() }, Now: p.now, Log: p.log,
 	}
-	if p.presence, err = storage.Occupy(ctx, options, false); err != nil {
+	if p.presence, err = backups.Occupy(ctx, options, false); err != nil {
 		return err
 	}
-	now, err := storage.ReadMark(ctx, options)
+	now, err := backups.ReadMark(ctx, options)
 	if err != nil {
 		return err
 	}

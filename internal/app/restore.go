@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 )
 
 // ErrNotEmpty refuses to replace a database that is in use as such.
@@ -92,7 +93,7 @@ func (s *site) open(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, lock.Close)
-	presence, err := storage.Occupy(ctx, s.options, true)
+	presence, err := backups.Occupy(ctx, s.options, true)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (s *site) close() error {
 }
 
 // generation is one that no place has seen yet.
-func (s *site) generation(ctx context.Context, marks ...storage.Mark) (int64, error) {
+func (s *site) generation(ctx context.Context, marks ...backups.Mark) (int64, error) {
 	known, err := s.marks.read(ctx)
 	if err != nil {
 		return 0, err
@@ -140,7 +141,7 @@ func Restore(ctx context.Context, cfg config.Config, in io.Reader, force bool, o
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	there, err := storage.ReadMark(ctx, s.options)
+	there, err := backups.ReadMark(ctx, s.options)
 	if !force && (err != nil || there.Era != "") {
 		return errors.Join(ErrNotEmpty, err)
 	}
@@ -148,11 +149,11 @@ func Restore(ctx context.Context, cfg config.Config, in io.Reader, force bool, o
 	if err != nil {
 		return err
 	}
-	generation, err := s.generation(ctx, there, storage.Mark{Generation: r.Header().Generation})
+	generation, err := s.generation(ctx, there, backups.Mark{Generation: r.Header().Generation})
 	if err != nil {
 		return err
 	}
-	restored, err := storage.BeginRestore(ctx, s.options, r)
+	restored, err := backups.BeginRestore(ctx, s.options, r)
 	if err != nil {
 		return err
 	}
@@ -179,7 +180,7 @@ func Adopt(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	there, err := storage.ReadMark(ctx, s.options)
+	there, err := backups.ReadMark(ctx, s.options)
 	if err != nil {
 		return err
 	}
@@ -203,11 +204,11 @@ func Adopt(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 
 // renew begins a new era and replaces every signing key: one that was killed since
 // the backup would sign and verify again.
-func (s *site) renew(ctx context.Context, db *storage.DB, generation int64, taken time.Time) (storage.Ended, storage.Mark, error) {
+func (s *site) renew(ctx context.Context, db *storage.DB, generation int64, taken time.Time) (backups.Ended, backups.Mark, error) {
 	actor := identity.System("restore")
 	ended, err := db.BeginEra(ctx, generation, taken, actor)
 	if err != nil {
-		return ended, storage.Mark{}, err
+		return ended, backups.Mark{}, err
 	}
 	tokens := keys.RingOptions{
 		Store: db, Vault: s.vault, Now: time.Now, Log: s.options.Log,
@@ -215,7 +216,7 @@ func (s *site) renew(ctx context.Context, db *storage.DB, generation int64, take
 	}
 	for _, o := range []keys.RingOptions{tokens, samlRing(s.cfg, db.SAMLKeys(), s.vault, time.Now, s.options.Log)} {
 		if err := replaceKeys(ctx, o, actor); err != nil {
-			return ended, storage.Mark{}, err
+			return ended, backups.Mark{}, err
 		}
 	}
 	mark, err := db.Mark(ctx)
@@ -243,7 +244,7 @@ func replaceKeys(ctx context.Context, o keys.RingOptions, actor identity.Actor) 
 	return nil
 }
 
-func conclude(out io.Writer, ended storage.Ended, kept string) error {
+func conclude(out io.Writer, ended backups.Ended, kept string) error {
 	text := fmt.Sprintf("Ended: %d sessions, %d refresh families, %d API tokens, every signing key. Everybody signs in again.\n", ended.Sessions, ended.Families, ended.Tokens)
 	if kept != "" {
 		text += "The database that was there is kept as " + kept + ": remove it when you need it no more.\n"

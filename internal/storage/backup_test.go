@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/backup"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 	"github.com/gatehouse-io/gatehouse/internal/storage/storetest"
 	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
@@ -100,14 +101,14 @@ func TestABackupOfOneEngineIsRestoredToAnyOther(t *testing.T) {
 		text := dump(t, db)
 		for to, o := range engines(t) {
 			t.Run(from+" to "+to, func(t *testing.T) {
-				if there, err := storage.ReadMark(t.Context(), o); err != nil || there != (storage.Mark{}) {
+				if there, err := backups.ReadMark(t.Context(), o); err != nil || there != (backups.Mark{}) {
 					t.Fatalf("an empty database is at %+v, %v", there, err)
 				}
-				restored, err := storage.BeginRestore(t.Context(), o, reader(t, text))
+				restored, err := backups.BeginRestore(t.Context(), o, reader(t, text))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if there, err := storage.ReadMark(t.Context(), o); err != nil || there.Era != "" {
+				if there, err := backups.ReadMark(t.Context(), o); err != nil || there.Era != "" {
 					t.Errorf("before it is finished it shows: %+v, %v", there, err)
 				}
 				if kept, err := restored.Finish(t.Context()); err != nil || kept != "" {
@@ -125,7 +126,7 @@ func TestABackupOfOneEngineIsRestoredToAnyOther(t *testing.T) {
 					t.Error("a new era is begun by who restores")
 				}
 				// The tables are where the next one looks for them.
-				second, err := storage.BeginRestore(t.Context(), o, reader(t, text))
+				second, err := backups.BeginRestore(t.Context(), o, reader(t, text))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -151,14 +152,14 @@ func TestARestoreThatFailsLeavesTheDatabaseAsItWas(t *testing.T) {
 				text []byte
 				want error
 			}{
-				"newer": {newer, storage.ErrNewer}, "unknown table": {unknown, backup.ErrFormat}, "another type": {narrow, backup.ErrFormat},
+				"newer": {newer, backups.ErrNewer}, "unknown table": {unknown, backup.ErrFormat}, "another type": {narrow, backup.ErrFormat},
 				"cut off": {text[:len(text)-10], backup.ErrDamaged},
 			} {
-				if _, err := storage.BeginRestore(t.Context(), o, reader(t, bad.text)); !errors.Is(err, bad.want) {
+				if _, err := backups.BeginRestore(t.Context(), o, reader(t, bad.text)); !errors.Is(err, bad.want) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			given, err := storage.BeginRestore(t.Context(), o, reader(t, text))
+			given, err := backups.BeginRestore(t.Context(), o, reader(t, text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,55 +202,55 @@ func TestANewEraEndsWhatWasSignedIn(t *testing.T) {
 }
 
 func TestAMarkIsBehindWhatCameFurtherOrIsAnother(t *testing.T) {
-	at := func(change func(*storage.Mark)) storage.Mark {
-		m := storage.Mark{Era: "a", Generation: 1, Revocation: 5, Seal: 5}
+	at := func(change func(*backups.Mark)) backups.Mark {
+		m := backups.Mark{Era: "a", Generation: 1, Revocation: 5, Seal: 5}
 		change(&m)
 		return m
 	}
-	seen := at(func(*storage.Mark) {})
-	for what, m := range map[string]storage.Mark{
-		"fewer revocations": at(func(m *storage.Mark) { m.Revocation-- }), "fewer seals": at(func(m *storage.Mark) { m.Seal-- }),
-		"another era": at(func(m *storage.Mark) { m.Era = "b"; m.Seal++ }), "an earlier generation": at(func(m *storage.Mark) { m.Generation--; m.Seal++ }),
+	seen := at(func(*backups.Mark) {})
+	for what, m := range map[string]backups.Mark{
+		"fewer revocations": at(func(m *backups.Mark) { m.Revocation-- }), "fewer seals": at(func(m *backups.Mark) { m.Seal-- }),
+		"another era": at(func(m *backups.Mark) { m.Era = "b"; m.Seal++ }), "an earlier generation": at(func(m *backups.Mark) { m.Generation--; m.Seal++ }),
 		"none": {},
 	} {
 		if !m.Behind(seen) {
 			t.Errorf("%s is not behind", what)
 		}
 	}
-	for what, m := range map[string]storage.Mark{
-		"the same": seen, "more of both": at(func(m *storage.Mark) { m.Revocation++; m.Seal++ }),
+	for what, m := range map[string]backups.Mark{
+		"the same": seen, "more of both": at(func(m *backups.Mark) { m.Revocation++; m.Seal++ }),
 		"a later generation": {Era: "b", Generation: 2},
 	} {
 		if m.Behind(seen) {
 			t.Errorf("%s is behind", what)
 		}
 	}
-	if seen.Behind(storage.Mark{}) {
+	if seen.Behind(backups.Mark{}) {
 		t.Error("behind nothing")
 	}
 }
 
 func TestARestoreHasThePostgreSQLDatabaseForItself(t *testing.T) {
 	o := engines(t)["postgres"]
-	one, err := storage.Occupy(t.Context(), o, false)
+	one, err := backups.Occupy(t.Context(), o, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := storage.Occupy(t.Context(), o, false)
+	two, err := backups.Occupy(t.Context(), o, false)
 	if err != nil {
 		t.Fatalf("a second broker: %v", err)
 	}
-	if _, err := storage.Occupy(t.Context(), o, true); !errors.Is(err, storage.ErrOccupied) {
+	if _, err := backups.Occupy(t.Context(), o, true); !errors.Is(err, backups.ErrOccupied) {
 		t.Errorf("a restore beside brokers: %v", err)
 	}
 	if err := errors.Join(one.Close(), two.Close()); err != nil {
 		t.Fatal(err)
 	}
-	restore, err := storage.Occupy(t.Context(), o, true)
+	restore, err := backups.Occupy(t.Context(), o, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := storage.Occupy(t.Context(), o, false); !errors.Is(err, storage.ErrOccupied) {
+	if _, err := backups.Occupy(t.Context(), o, false); !errors.Is(err, backups.ErrOccupied) {
 		t.Errorf("a broker beside a restore: %v", err)
 	}
 	if err := errors.Join(restore.Hold(t.Context()), restore.Close()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/gatehouse-io/gatehouse/internal/backup"
+	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -33,7 +34,9 @@ func (db *DB) Newest() (int64, error) {
 }
 
 // Contents are the tables that a backup would have now.
-func (db *DB) Contents(ctx context.Context) ([]backup.Table, error) { return contents(ctx, db.DB) }
+func (db *DB) Contents(ctx context.Context) ([]backup.Table, error) {
+	return backups.Contents(ctx, db.DB)
+}
 
 // Blank connects to a database without migrating it.
 func Blank(o Options) (*DB, error) {

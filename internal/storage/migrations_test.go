@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 	"github.com/gatehouse-io/gatehouse/internal/storage/storetest"
 )
 
@@ -235,7 +236,7 @@ func TestABackupOfTheLevelBeforeIsRestored(t *testing.T) {
 			text := dump(t, db)
 			level := shapeOf(t, db)
 			target := engines(t)["sqlite"]
-			restored, err := storage.BeginRestore(t.Context(), target, reader(t, text))
+			restored, err := backups.BeginRestore(t.Context(), target, reader(t, text))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,11 +7,17 @@ package storage
 import (
 	"context"
 
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage/answers"
+	"github.com/gatehouse-io/gatehouse/internal/storage/auditlog"
+	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 	"github.com/gatehouse-io/gatehouse/internal/storage/connections"
+	"github.com/gatehouse-io/gatehouse/internal/storage/grants"
 	"github.com/gatehouse-io/gatehouse/internal/storage/keystore"
 	"github.com/gatehouse-io/gatehouse/internal/storage/queues"
 	"github.com/gatehouse-io/gatehouse/internal/storage/revocations"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sessions"
+	"github.com/gatehouse-io/gatehouse/internal/storage/signals"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 	"github.com/gatehouse-io/gatehouse/internal/storage/traces"
 )
@@ -28,10 +34,15 @@ const (
 // The parts, under names that tell them apart.
 type (
 	answerStore     = answers.Store
+	auditStore      = auditlog.Store
+	backupStore     = backups.Store
 	connectionStore = connections.Store
+	grantStore      = grants.Store
 	keyStore        = keystore.Store
 	queueStore      = queues.Store
 	revocationStore = revocations.Store
+	sessionStore    = sessions.Store
+	signalStore     = signals.Store
 	traceStore      = traces.Store
 )
 
@@ -39,13 +50,21 @@ type (
 type DB struct {
 	*sqldb.DB
 	answerStore
+	auditStore
+	backupStore
 	connectionStore
+	grantStore
 	keyStore
 	queueStore
 	revocationStore
+	sessionStore
+	signalStore
 	traceStore
 	pushed growth
 }
+
+// Some ask for what several parts keep.
+var _ signal.People = (*DB)(nil)
 
 // Open connects, migrates under a lock and returns the database.
 func Open(ctx context.Context, o Options) (*DB, error) {
@@ -71,10 +90,15 @@ func Of(db *sqldb.DB) *DB {
 	return &DB{
 		DB:              db,
 		answerStore:     answerStore{DB: db},
+		auditStore:      auditStore{DB: db},
+		backupStore:     backupStore{DB: db},
 		connectionStore: connectionStore{DB: db},
+		grantStore:      grantStore{DB: db},
 		keyStore:        keyStore{DB: db},
 		queueStore:      queueStore{DB: db},
 		revocationStore: revocationStore{DB: db},
+		sessionStore:    sessionStore{DB: db},
+		signalStore:     signalStore{DB: db},
 		traceStore:      traceStore{DB: db},
 	}
 }

@@ -1,4 +1,4 @@
-package storage
+package auditlog
 
 import (
 	"context"
@@ -12,18 +12,18 @@ import (
 )
 
 var (
-	_ activity.Store   = (*DB)(nil)
-	_ activity.Figures = (*DB)(nil)
+	_ activity.Store   = (*Store)(nil)
+	_ activity.Figures = (*Store)(nil)
 )
 
 // CountedSeal implements activity.Store.
-func (db *DB) CountedSeal(ctx context.Context) (n int64, err error) {
+func (db *Store) CountedSeal(ctx context.Context) (n int64, err error) {
 	err = db.Read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'activity'`).Scan(&n)
 	return n, sqldb.Translate(err)
 }
 
 // Facts implements activity.Store.
-func (db *DB) Facts(ctx context.Context, n int64, each func(activity.Fact)) (ok bool, err error) {
+func (db *Store) Facts(ctx context.Context, n int64, each func(activity.Fact)) (ok bool, err error) {
 	err = db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM seals WHERE number = $1)`, n).Scan(&ok)
 	if err != nil || !ok {
 		return false, sqldb.Translate(err)
@@ -42,7 +42,7 @@ func (db *DB) Facts(ctx context.Context, n int64, each func(activity.Fact)) (ok 
 }
 
 // AddFigures implements activity.Store.
-func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
+func (db *Store) AddFigures(ctx context.Context, b activity.Batch) error {
 	counted := fault.New(fault.Conflict, "seal_counted", "another replica counted meanwhile")
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		err := sqldb.OneRow(counted)(t.ExecContext(ctx, `UPDATE counters SET number = $1 WHERE name = 'activity' AND number = $1 - 1`, b.Seal))
@@ -77,7 +77,7 @@ func (db *DB) AddFigures(ctx context.Context, b activity.Batch) error {
 }
 
 // ForgetFigures implements activity.Store.
-func (db *DB) ForgetFigures(ctx context.Context, before time.Time) (all bool, err error) {
+func (db *Store) ForgetFigures(ctx context.Context, before time.Time) (all bool, err error) {
 	all = true
 	before = before.Truncate(time.Hour)
 	for statement, end := range map[string]time.Time{
@@ -112,7 +112,7 @@ func hours(from, to time.Time) (condition string, args []any) {
 // mostKinds bounds a list of totals.
 const mostKinds = 1000
 
-func (db *DB) signIns(ctx context.Context, columns, rest string, from, to time.Time) ([]activity.SignIns, error) {
+func (db *Store) signIns(ctx context.Context, columns, rest string, from, to time.Time) ([]activity.SignIns, error) {
 	condition, args := hours(from, to)
 	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (activity.SignIns, error) {
 		var s activity.SignIns
@@ -124,12 +124,12 @@ func (db *DB) signIns(ctx context.Context, columns, rest string, from, to time.T
 }
 
 // SignInHours implements activity.Figures.
-func (db *DB) SignInHours(ctx context.Context, from, to time.Time) ([]activity.SignIns, error) {
+func (db *Store) SignInHours(ctx context.Context, from, to time.Time) ([]activity.SignIns, error) {
 	return db.signIns(ctx, `hour, '', outcome, ''`, `GROUP BY hour, outcome ORDER BY hour, outcome`, from, to)
 }
 
 // SignInTotals implements activity.Figures.
-func (db *DB) SignInTotals(ctx context.Context, from, to time.Time) ([]activity.SignIns, error) {
+func (db *Store) SignInTotals(ctx context.Context, from, to time.Time) ([]activity.SignIns, error) {
 	return db.signIns(ctx, `0, connection, outcome, reason`,
 		`GROUP BY connection, outcome, reason ORDER BY total DESC, connection, outcome, reason LIMIT `+strconv.Itoa(mostKinds), from, to)
 }
@@ -143,7 +143,7 @@ func scanTokens(rows *sql.Rows) (activity.Tokens, error) {
 }
 
 // TokenHours implements activity.Figures.
-func (db *DB) TokenHours(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
+func (db *Store) TokenHours(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
 	condition, args := hours(from, to)
 	return sqldb.Collect(ctx, db.Read, scanTokens, `SELECT hour, '', '', grant_type, CAST(sum(count) AS BIGINT) FROM token_hours`+condition+
 		`GROUP BY hour, grant_type ORDER BY hour, grant_type`, args...)

@@ -1,4 +1,4 @@
-package storage
+package auditlog
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-var _ audit.Followed = (*DB)(nil)
+var _ audit.Followed = (*Store)(nil)
 
 // exported names the counter of a target.
 func exported(target string) string { return "exported:" + target }
 
 // Exported implements audit.Followed.
-func (db *DB) Exported(ctx context.Context, target string) (seal int64, err error) {
+func (db *Store) Exported(ctx context.Context, target string) (seal int64, err error) {
 	err = db.Read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = $1`, exported(target)).Scan(&seal)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
@@ -24,7 +24,7 @@ func (db *DB) Exported(ctx context.Context, target string) (seal int64, err erro
 }
 
 // SetExported implements audit.Followed.
-func (db *DB) SetExported(ctx context.Context, target string, from, to int64) error {
+func (db *Store) SetExported(ctx context.Context, target string, from, to int64) error {
 	r, err := db.Write.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ($1, $3)
 		ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE counters.number = $2`, exported(target), from, to)
 	if err != nil {

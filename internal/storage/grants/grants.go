@@ -1,4 +1,5 @@
-package storage
+// Package grants keeps consents, codes, and families of refresh tokens.
+package grants
 
 import (
 	"context"
@@ -13,13 +14,17 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/session"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sessions"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-var _ grant.Store = (*DB)(nil)
+// Store is the grants of a database: grant.Store.
+type Store struct{ *sqldb.DB }
+
+var _ grant.Store = (*Store)(nil)
 
 // CreateCode implements grant.Store.
-func (db *DB) CreateCode(ctx context.Context, c grant.Code) error {
+func (db *Store) CreateCode(ctx context.Context, c grant.Code) error {
 	body, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode code: %w", err)
@@ -31,7 +36,7 @@ func (db *DB) CreateCode(ctx context.Context, c grant.Code) error {
 }
 
 // RedeemCode implements grant.Store.
-func (db *DB) RedeemCode(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, redeem func(grant.Code) (grant.Redemption, error)) error {
+func (db *Store) RedeemCode(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, redeem func(grant.Code) (grant.Redemption, error)) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		c, used, err := code(ctx, t, hash)
 		if err != nil {
@@ -70,7 +75,7 @@ func code(ctx context.Context, t *sqldb.Tx, hash []byte) (c grant.Code, used boo
 func redeemed(ctx context.Context, t *sqldb.Tx, c grant.Code, r grant.Redemption, now time.Time) error {
 	if r.Joins && c.Subject.Session != "" {
 		p := session.Participant{Session: c.Subject.Session, App: c.Subject.App, Client: c.Subject.Client, First: now}
-		if err := join(ctx, t, p); err != nil {
+		if err := sessions.Join(ctx, t, p); err != nil {
 			return err
 		}
 	}
@@ -127,12 +132,12 @@ func scanRefresh(row sqldb.Row, hash []byte) (grant.RefreshToken, grant.Family, 
 }
 
 // Refresh implements grant.Store.
-func (db *DB) Refresh(ctx context.Context, hash []byte) (grant.RefreshToken, grant.Family, error) {
+func (db *Store) Refresh(ctx context.Context, hash []byte) (grant.RefreshToken, grant.Family, error) {
 	return scanRefresh(db.Read.QueryRowContext(ctx, selectRefresh, hash), hash)
 }
 
 // RotateRefresh implements grant.Store.
-func (db *DB) RotateRefresh(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, rotate func(grant.RefreshToken, grant.Family) (grant.Rotation, error)) error {
+func (db *Store) RotateRefresh(ctx context.Context, hash []byte, actor identity.Actor, now time.Time, rotate func(grant.RefreshToken, grant.Family) (grant.Rotation, error)) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		old, family, err := scanRefresh(t.QueryRowContext(ctx, selectRefresh+t.ForUpdate(), hash), hash)
 		if err != nil {
@@ -187,18 +192,18 @@ func scanFamily(scan func(...any) error) (grant.Family, error) {
 }
 
 // Families implements grant.Store.
-func (db *DB) Families(ctx context.Context, person string) ([]grant.Family, error) {
+func (db *Store) Families(ctx context.Context, person string) ([]grant.Family, error) {
 	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (grant.Family, error) { return scanFamily(rows.Scan) },
 		selectFamily+`person = $1 AND ended = 0 ORDER BY last_use DESC, id`, person)
 }
 
 // Family implements grant.Store.
-func (db *DB) Family(ctx context.Context, id string) (grant.Family, error) {
+func (db *Store) Family(ctx context.Context, id string) (grant.Family, error) {
 	return scanFamily(db.Read.QueryRowContext(ctx, selectFamily+`id = $1`, id).Scan)
 }
 
 // Consent implements grant.Store.
-func (db *DB) Consent(ctx context.Context, person, app string) (c grant.Consent, ok bool, err error) {
+func (db *Store) Consent(ctx context.Context, person, app string) (c grant.Consent, ok bool, err error) {
 	var scopes string
 	var given int64
 	err = db.Read.QueryRowContext(ctx, `SELECT scopes, given FROM consents WHERE person = $1 AND app = $2`, person, app).Scan(&scopes, &given)
@@ -210,7 +215,7 @@ func (db *DB) Consent(ctx context.Context, person, app string) (c grant.Consent,
 }
 
 // Consents implements grant.Store.
-func (db *DB) Consents(ctx context.Context, person string) ([]grant.Consent, error) {
+func (db *Store) Consents(ctx context.Context, person string) ([]grant.Consent, error) {
 	return sqldb.Collect(ctx, db.Read, scanConsent, `SELECT person, app, scopes, given FROM consents WHERE person = $1 ORDER BY app`, person)
 }
 
@@ -224,7 +229,7 @@ func scanConsent(rows *sql.Rows) (grant.Consent, error) {
 }
 
 // Withdraw implements grant.Store.
-func (db *DB) Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error {
+func (db *Store) Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		families, err := sqldb.Collect(ctx, t, sqldb.ScanID,
 			`SELECT id FROM families WHERE person = $1 AND app = $2 AND ended = 0 ORDER BY id`+t.ForUpdate(), person, app)
@@ -247,7 +252,7 @@ func (db *DB) Withdraw(ctx context.Context, person, app string, actor identity.A
 }
 
 // SaveConsent implements grant.Store.
-func (db *DB) SaveConsent(ctx context.Context, c grant.Consent, events []event.Event) error {
+func (db *Store) SaveConsent(ctx context.Context, c grant.Consent, events []event.Event) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		t.Tell(events...)
 		_, err := t.ExecContext(ctx, `INSERT INTO consents (person, app, scopes, given) VALUES ($1, $2, $3, $4)
@@ -258,6 +263,6 @@ func (db *DB) SaveConsent(ctx context.Context, c grant.Consent, events []event.E
 }
 
 // Record implements grant.Store.
-func (db *DB) Record(ctx context.Context, events []event.Event) error {
+func (db *Store) Record(ctx context.Context, events []event.Event) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error { t.Tell(events...); return nil })
 }

@@ -1,4 +1,4 @@
-package storage
+package auditlog
 
 import (
 	"log/slog"
@@ -9,17 +9,19 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // TestASearchThatFindsLittleStopsAndGoesOn has one node of somebody's behind more seals
 // than a search looks at.
 func TestASearchThatFindsLittleStopsAndGoesOn(t *testing.T) {
 	now := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
-	db, err := Open(t.Context(), Options{Driver: SQLite, Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+	opened, err := sqldb.Open(t.Context(), sqldb.Options{Driver: sqldb.SQLite, Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
+	t.Cleanup(func() { _ = opened.Close() })
+	db := &Store{opened}
 	long := now.Add(-48 * time.Hour)
 	token := identity.Ref{Kind: identity.KindToken, ID: identity.NewOrderedID(long)}
 	issued := event.New(long, "token.issued", identity.Actor{Ref: identity.Client("c")}, token, "mode", "delegation", "person", "nora", "life", "1m0s")

@@ -1,4 +1,5 @@
-package storage
+// Package sessions keeps browser sessions and the apps that take part in them.
+package sessions
 
 import (
 	"context"
@@ -13,7 +14,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-var _ session.Store = (*DB)(nil)
+// Store is the sessions of a database: session.Store.
+type Store struct{ *sqldb.DB }
+
+var _ session.Store = (*Store)(nil)
 
 // selectSession reads the columns apart from the body that a revocation changes.
 const selectSession = `SELECT body, secret_hash, ended, ended_by, version FROM sessions WHERE `
@@ -39,7 +43,7 @@ func scanSession(scan func(...any) error, also ...any) (session.Session, error) 
 }
 
 // CreateSession implements session.Store.
-func (db *DB) CreateSession(ctx context.Context, s session.Session, events []event.Event) error {
+func (db *Store) CreateSession(ctx context.Context, s session.Session, events []event.Event) error {
 	body, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("encode session: %w", err)
@@ -53,17 +57,17 @@ func (db *DB) CreateSession(ctx context.Context, s session.Session, events []eve
 }
 
 // Session implements session.Store.
-func (db *DB) Session(ctx context.Context, id string) (session.Session, error) {
+func (db *Store) Session(ctx context.Context, id string) (session.Session, error) {
 	return scanSession(db.Read.QueryRowContext(ctx, selectSession+`id = $1`, id).Scan)
 }
 
 // SessionBySecret implements session.Store.
-func (db *DB) SessionBySecret(ctx context.Context, hash []byte) (session.Session, error) {
+func (db *Store) SessionBySecret(ctx context.Context, hash []byte) (session.Session, error) {
 	return scanSession(db.Read.QueryRowContext(ctx, selectSession+`secret_hash = $1`, hash).Scan)
 }
 
 // UpdateSession implements session.Store.
-func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.Session) (session.Session, []event.Event, error)) (session.Session, error) {
+func (db *Store) UpdateSession(ctx context.Context, id string, change func(session.Session) (session.Session, []event.Event, error)) (session.Session, error) {
 	var next session.Session
 	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		old, err := scanSession(t.QueryRowContext(ctx, selectSession+`id = $1`+t.ForUpdate(), id).Scan)
@@ -88,13 +92,13 @@ func (db *DB) UpdateSession(ctx context.Context, id string, change func(session.
 }
 
 // SessionsOf implements session.Store.
-func (db *DB) SessionsOf(ctx context.Context, person string) ([]session.Session, error) {
+func (db *Store) SessionsOf(ctx context.Context, person string) ([]session.Session, error) {
 	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
 		selectSession+`person = $1 AND ended = 0 ORDER BY expires DESC, id`, person)
 }
 
 // SessionsNamed implements session.Store.
-func (db *DB) SessionsNamed(ctx context.Context, connection, name string) ([]session.Session, error) {
+func (db *Store) SessionsNamed(ctx context.Context, connection, name string) ([]session.Session, error) {
 	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (session.Session, error) { return scanSession(rows.Scan) },
 		selectSession+`connection = $1 AND upstream = $2 AND upstream <> '' AND ended = 0 ORDER BY id`, connection, name)
 }
@@ -108,21 +112,23 @@ func upstreamName(s session.Session) string {
 }
 
 // ExpiredSessions implements session.Store. The column expires is Session.Until.
-func (db *DB) ExpiredSessions(ctx context.Context, now time.Time, limit int) ([]string, error) {
+func (db *Store) ExpiredSessions(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	return sqldb.Collect(ctx, db.Read, sqldb.ScanID, `SELECT id FROM sessions WHERE ended = 0 AND expires <= $1 ORDER BY expires LIMIT $2`, sqldb.Micros(now), limit)
 }
 
 // SessionsEndedBy implements session.Store.
-func (db *DB) SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error) {
+func (db *Store) SessionsEndedBy(ctx context.Context, eventID, after string, limit int) ([]string, error) {
 	return sqldb.Collect(ctx, db.Read, sqldb.ScanID, `SELECT id FROM sessions WHERE ended <> 0 AND ended_by = $1 AND id > $2 ORDER BY id LIMIT $3`, eventID, after, limit)
 }
 
 // Join implements session.Store.
-func (db *DB) Join(ctx context.Context, p session.Participant) error {
-	return db.Transact(ctx, func(t *sqldb.Tx) error { return join(ctx, t, p) })
+func (db *Store) Join(ctx context.Context, p session.Participant) error {
+	return db.Transact(ctx, func(t *sqldb.Tx) error { return Join(ctx, t, p) })
 }
 
-func join(ctx context.Context, t *sqldb.Tx, p session.Participant) error {
+// Join has an app take part in a session, in the transaction that gives it a code; one
+// that does already goes on.
+func Join(ctx context.Context, t *sqldb.Tx, p session.Participant) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO participants (session, client, app, first) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		p.Session, p.Client, p.App, sqldb.Micros(p.First))
 	return err
@@ -133,7 +139,7 @@ func join(ctx context.Context, t *sqldb.Tx, p session.Participant) error {
 // so that a sign-out names what the app was told first; only a name of another
 // format, after the app's manifest changed, replaces it. It fails with
 // session.ErrNotFound for a session that has ended.
-func (db *DB) Attend(ctx context.Context, p session.Participant, events []event.Event) (session.Participant, error) {
+func (db *Store) Attend(ctx context.Context, p session.Participant, events []event.Event) (session.Participant, error) {
 	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		var live int
 		err := t.QueryRowContext(ctx, `SELECT 1 FROM sessions WHERE id = $1 AND ended = 0`+t.ForUpdate(), p.Session).Scan(&live)
@@ -159,7 +165,7 @@ func (db *DB) Attend(ctx context.Context, p session.Participant, events []event.
 }
 
 // Participants implements session.Store.
-func (db *DB) Participants(ctx context.Context, id string) ([]session.Participant, error) {
+func (db *Store) Participants(ctx context.Context, id string) ([]session.Participant, error) {
 	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (session.Participant, error) {
 		var p session.Participant
 		var first int64

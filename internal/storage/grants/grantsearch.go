@@ -1,4 +1,4 @@
-package storage
+package grants
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sessions"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -16,7 +17,7 @@ type pair struct{ app, person string }
 
 // SearchAccess implements grant.Store. Pairs are read first, from the two tables
 // that have some, then what each app holds.
-func (db *DB) SearchAccess(ctx context.Context, q grant.Query, now time.Time) (held []grant.Held, next string, err error) {
+func (db *Store) SearchAccess(ctx context.Context, q grant.Query, now time.Time) (held []grant.Held, next string, err error) {
 	limit := sqldb.Limit(q.Limit)
 	pairs, err := db.pairs(ctx, q, now, limit+1)
 	if err != nil {
@@ -39,7 +40,7 @@ func (db *DB) SearchAccess(ctx context.Context, q grant.Query, now time.Time) (h
 }
 
 // pairs returns up to n pairs, by app and person.
-func (db *DB) pairs(ctx context.Context, q grant.Query, now time.Time, n int) ([]pair, error) {
+func (db *Store) pairs(ctx context.Context, q grant.Query, now time.Time, n int) ([]pair, error) {
 	var w sqldb.Where
 	filters := func(living string, values ...any) (string, error) {
 		text := w.Bind(living, values...)
@@ -75,7 +76,7 @@ func (db *DB) pairs(ctx context.Context, q grant.Query, now time.Time, n int) ([
 }
 
 // heldBy reads what is behind the pairs.
-func (db *DB) heldBy(ctx context.Context, pairs []pair) (families map[pair][]grant.Family, consents map[pair][]grant.Consent, names map[string]string, err error) {
+func (db *Store) heldBy(ctx context.Context, pairs []pair) (families map[pair][]grant.Family, consents map[pair][]grant.Consent, names map[string]string, err error) {
 	families, consents, names = map[pair][]grant.Family{}, map[pair][]grant.Consent{}, map[string]string{}
 	var w sqldb.Where
 	rows := make([]string, len(pairs))
@@ -107,7 +108,7 @@ func (db *DB) heldBy(ctx context.Context, pairs []pair) (families map[pair][]gra
 		if err := rows.Scan(&id, &body); err != nil {
 			return none, err
 		}
-		names[id], err = titleOf(body)
+		names[id], err = sessions.TitleOf(body)
 		return none, err
 	}, some+`p.id, p.body FROM (SELECT DISTINCT person FROM wanted) w CROSS JOIN people p WHERE p.id = w.person`, w.Args...)
 	return families, consents, names, err

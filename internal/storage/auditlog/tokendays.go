@@ -1,4 +1,4 @@
-package storage
+package auditlog
 
 import (
 	"context"
@@ -18,7 +18,7 @@ const daysClosed = `SELECT number FROM counters WHERE name = 'token_days'`
 
 // CloseDay implements activity.Store. A broker that knows nothing of days would add to
 // hours alone: a day is closed when nobody counts it any more.
-func (db *DB) CloseDay(ctx context.Context, until time.Time) (closed bool, err error) {
+func (db *Store) CloseDay(ctx context.Context, until time.Time) (closed bool, err error) {
 	if end, err := nextDay(ctx, db.Read); err != nil || end.IsZero() || end.After(until) {
 		return false, err
 	}
@@ -84,7 +84,7 @@ func addToDays(ctx context.Context, t *sqldb.Tx, all []activity.Tokens) error {
 
 // TokenTotals implements activity.Figures: whole days that are closed are read as
 // such, and hours before and after them.
-func (db *DB) TokenTotals(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
+func (db *Store) TokenTotals(ctx context.Context, from, to time.Time) ([]activity.Tokens, error) {
 	var closed int64
 	if err := db.Read.QueryRowContext(ctx, daysClosed).Scan(&closed); err != nil {
 		return nil, sqldb.Translate(err)

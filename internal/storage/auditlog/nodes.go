@@ -1,4 +1,4 @@
-package storage
+package auditlog
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-var _ grant.NodeStore = (*DB)(nil)
+var _ grant.NodeStore = (*Store)(nil)
 
 // Nodes of the exchange tree are the entries of the audit log that tell of issued
 // tokens, which no index of the log has. What they have to do with is kept in
@@ -29,7 +29,7 @@ var _ grant.NodeStore = (*DB)(nil)
 const issuedEntries = `type = '` + tokenIssued + `'`
 
 // IssuedToken implements grant.NodeStore.
-func (db *DB) IssuedToken(ctx context.Context, id string) (grant.Node, error) {
+func (db *Store) IssuedToken(ctx context.Context, id string) (grant.Node, error) {
 	if !identity.IsOrderedID(id) {
 		return grant.Node{}, grant.ErrNodeNotFound
 	}
@@ -90,7 +90,7 @@ func parseNodeCursor(text string) (c nodeCursor, err error) {
 
 // nodeFinder is a search under way.
 type nodeFinder struct {
-	db       *DB
+	db       *Store
 	all, any []grant.NodeFact
 	// from bounds the ids of entries, inclusive, empty for no bound.
 	from  string
@@ -100,7 +100,7 @@ type nodeFinder struct {
 }
 
 // SearchNodes implements grant.NodeStore.
-func (db *DB) SearchNodes(ctx context.Context, q grant.NodeQuery, now time.Time) ([]grant.Node, string, error) {
+func (db *Store) SearchNodes(ctx context.Context, q grant.NodeQuery, now time.Time) ([]grant.Node, string, error) {
 	f := nodeFinder{db: db, limit: sqldb.Limit(q.Limit)}
 	f.all, f.any = q.Facts()
 	if q.Live {
@@ -275,7 +275,7 @@ func (f *nodeFinder) bindFacts(w *sqldb.Where) {
 }
 
 // contains is the condition that a column's bytes have others in them.
-func (db *DB) contains(column string) string {
+func (db *Store) contains(column string) string {
 	if db.Postgres() {
 		return `position(CAST(? AS BYTEA) IN ` + column + `) > 0`
 	}

@@ -1,4 +1,6 @@
-package storage
+// Package backups reads a whole database and puts one in its place, and knows how far a
+// database has come.
+package backups
 
 import (
 	"context"
@@ -10,11 +12,14 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
+// Store is what a backup is made of: all rows of a database.
+type Store struct{ *sqldb.DB }
+
 // Dump writes every row that was committed at one moment, while writers go on, and
 // returns what it wrote. On PostgreSQL the moment is a REPEATABLE READ snapshot, on
 // SQLite a read transaction on the write-ahead log.
-func (db *DB) Dump(ctx context.Context, w io.Writer) (h backup.Header, counts backup.Counts, err error) {
-	tables, err := contents(ctx, db.DB)
+func (db *Store) Dump(ctx context.Context, w io.Writer) (h backup.Header, counts backup.Counts, err error) {
+	tables, err := Contents(ctx, db.DB)
 	if err != nil {
 		return h, nil, err
 	}
@@ -47,7 +52,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (h backup.Header, counts ba
 
 // snapshotIsolation is what makes all statements of a transaction see one moment:
 // on SQLite every transaction does.
-func (db *DB) snapshotIsolation() sql.IsolationLevel {
+func (db *Store) snapshotIsolation() sql.IsolationLevel {
 	if db.Postgres() {
 		return sql.LevelRepeatableRead
 	}

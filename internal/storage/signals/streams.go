@@ -1,4 +1,6 @@
-package storage
+// Package signals keeps the streams of Shared Signals, the security event tokens that
+// wait in them, and whom receivers know.
+package signals
 
 import (
 	"context"
@@ -14,7 +16,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-var _ signal.Store = (*DB)(nil)
+// Store is the signals of a database: signal.Store.
+type Store struct{ *sqldb.DB }
+
+var _ signal.Store = (*Store)(nil)
 
 // selectStream reads the columns of a stream, and since when its oldest SET waits.
 const selectStream = `SELECT body, client, app, secret, version, waiting, due, failures, error, failed, delivered, dropped, refused, delivered_at, verified,
@@ -60,7 +65,7 @@ func streamBody(s signal.Stream) (string, error) {
 }
 
 // CreateStream implements signal.Streams.
-func (db *DB) CreateStream(ctx context.Context, s signal.Stream, most int, events []event.Event) error {
+func (db *Store) CreateStream(ctx context.Context, s signal.Stream, most int, events []event.Event) error {
 	body, err := streamBody(s)
 	if err != nil {
 		return err
@@ -101,22 +106,22 @@ func noteSignedIn(ctx context.Context, t *sqldb.Tx, s signal.Stream) error {
 }
 
 // Stream implements signal.Streams.
-func (db *DB) Stream(ctx context.Context, id string) (signal.Stream, error) {
+func (db *Store) Stream(ctx context.Context, id string) (signal.Stream, error) {
 	return scanStream(db.Read.QueryRowContext(ctx, selectStream+`s.id = $1`, id).Scan)
 }
 
 // StreamsOf implements signal.Streams.
-func (db *DB) StreamsOf(ctx context.Context, client string) ([]signal.Stream, error) {
+func (db *Store) StreamsOf(ctx context.Context, client string) ([]signal.Stream, error) {
 	return sqldb.Collect(ctx, db.Read, scanStreams, selectStream+`s.client = $1 ORDER BY s.created, s.id`, client)
 }
 
 // Receivers implements signal.Streams.
-func (db *DB) Receivers(ctx context.Context) ([]string, error) {
+func (db *Store) Receivers(ctx context.Context) ([]string, error) {
 	return sqldb.Collect(ctx, db.Read, sqldb.ScanID, `SELECT DISTINCT client FROM signal_streams ORDER BY client`)
 }
 
 // UpdateStream implements signal.Streams.
-func (db *DB) UpdateStream(ctx context.Context, id string, change func(signal.Stream) (signal.Change, error)) (signal.Stream, error) {
+func (db *Store) UpdateStream(ctx context.Context, id string, change func(signal.Stream) (signal.Change, error)) (signal.Stream, error) {
 	var next signal.Stream
 	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		if err := lockStream(ctx, t, id); err != nil {
@@ -165,7 +170,7 @@ func lockStream(ctx context.Context, t *sqldb.Tx, id string) error {
 }
 
 // RemoveStream implements signal.Streams. Whom it heard of is pruned later.
-func (db *DB) RemoveStream(ctx context.Context, id string, events []event.Event) error {
+func (db *Store) RemoveStream(ctx context.Context, id string, events []event.Event) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		t.Tell(events...)
 		if err := sqldb.OneRow(signal.ErrNotFound)(t.ExecContext(ctx, `DELETE FROM signal_streams WHERE id = $1`, id)); err != nil {
@@ -177,7 +182,7 @@ func (db *DB) RemoveStream(ctx context.Context, id string, events []event.Event)
 }
 
 // SearchStreams implements signal.Streams.
-func (db *DB) SearchStreams(ctx context.Context, q signal.Query) (streams []signal.Stream, next string, err error) {
+func (db *Store) SearchStreams(ctx context.Context, q signal.Query) (streams []signal.Stream, next string, err error) {
 	limit := sqldb.Limit(q.Limit)
 	var w sqldb.Where
 	w.Add(`TRUE`)
@@ -212,7 +217,7 @@ func (db *DB) SearchStreams(ctx context.Context, q signal.Query) (streams []sign
 }
 
 // ClaimStreams implements signal.Backlog.
-func (db *DB) ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]signal.Stream, error) {
+func (db *Store) ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]signal.Stream, error) {
 	skip := ""
 	if db.Postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED`
@@ -238,7 +243,7 @@ func (db *DB) ClaimStreams(ctx context.Context, now time.Time, n int, lease time
 }
 
 // ReleaseStream implements signal.Backlog.
-func (db *DB) ReleaseStream(ctx context.Context, stream string, next time.Time, failure string, at time.Time) error {
+func (db *Store) ReleaseStream(ctx context.Context, stream string, next time.Time, failure string, at time.Time) error {
 	var err error
 	if failure == "" {
 		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1`, stream, sqldb.Micros(next))
@@ -250,7 +255,7 @@ func (db *DB) ReleaseStream(ctx context.Context, stream string, next time.Time, 
 }
 
 // SignalBacklog implements signal.Backlog.
-func (db *DB) SignalBacklog(ctx context.Context) (waiting, failing int64, err error) {
+func (db *Store) SignalBacklog(ctx context.Context) (waiting, failing int64, err error) {
 	err = db.Read.QueryRowContext(ctx, `SELECT COALESCE(sum(waiting), 0), count(CASE WHEN failures > 0 THEN 1 END) FROM signal_streams`).Scan(&waiting, &failing)
 	return waiting, failing, sqldb.Translate(err)
 }

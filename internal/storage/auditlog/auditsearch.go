@@ -1,4 +1,4 @@
-package storage
+package auditlog
 
 import (
 	"context"
@@ -56,7 +56,7 @@ type auditSearch struct {
 }
 
 // Page implements audit.Store.
-func (db *DB) Page(ctx context.Context, q audit.Query) ([]audit.Entry, string, error) {
+func (db *Store) Page(ctx context.Context, q audit.Query) ([]audit.Entry, string, error) {
 	s, err := db.auditSearch(ctx, q)
 	if err != nil {
 		return nil, "", err
@@ -73,7 +73,7 @@ func (db *DB) Page(ctx context.Context, q audit.Query) ([]audit.Entry, string, e
 	return entries, next, nil
 }
 
-func (db *DB) auditSearch(ctx context.Context, q audit.Query) (*auditSearch, error) {
+func (db *Store) auditSearch(ctx context.Context, q audit.Query) (*auditSearch, error) {
 	s := &auditSearch{limit: sqldb.Limit(q.Limit)}
 	if !q.From.IsZero() {
 		s.from = identity.OrderedAt(wholeMicros(q.From))
@@ -116,7 +116,7 @@ func wholeMicros(t time.Time) time.Time {
 }
 
 // addWord makes a condition of a word of free text.
-func (db *DB) addWord(ctx context.Context, s *auditSearch, word string) error {
+func (db *Store) addWord(ctx context.Context, s *auditSearch, word string) error {
 	if strings.Contains(word, ":") {
 		s.terms = append(s.terms, term{{"actor", []string{word}}, {"subject", []string{word}}})
 		return nil
@@ -149,7 +149,7 @@ func (db *DB) addWord(ctx context.Context, s *auditSearch, word string) error {
 }
 
 // valuesThere returns those values of a choice that some entry has.
-func (db *DB) valuesThere(ctx context.Context, c choice) ([]string, error) {
+func (db *Store) valuesThere(ctx context.Context, c choice) ([]string, error) {
 	var w sqldb.Where
 	texts := make([]string, len(c.values))
 	for i, v := range c.values {
@@ -168,7 +168,7 @@ func (db *DB) valuesThere(ctx context.Context, c choice) ([]string, error) {
 
 // typesOf returns the types of the entries whose column has the value, by leaping
 // through its index; all types for the column type.
-func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, error) {
+func (db *Store) typesOf(ctx context.Context, c choice, value string) ([]string, error) {
 	var w sqldb.Where
 	of := ``
 	if c.column != "type" {
@@ -191,7 +191,7 @@ func (db *DB) typesOf(ctx context.Context, c choice, value string) ([]string, er
 }
 
 // typesMeeting returns the types that entries which meet the term can have.
-func (db *DB) typesMeeting(ctx context.Context, t term) (set []string, err error) {
+func (db *Store) typesMeeting(ctx context.Context, t term) (set []string, err error) {
 	for _, c := range t {
 		for _, v := range c.values {
 			if c.column == "type" {
@@ -232,7 +232,7 @@ func (s *auditSearch) exact() (string, bool) {
 }
 
 // typesIn returns the types that a choice's value is to be looked for with.
-func (db *DB) typesIn(ctx context.Context, s *auditSearch, c choice, value string) (types []string, err error) {
+func (db *Store) typesIn(ctx context.Context, s *auditSearch, c choice, value string) (types []string, err error) {
 	if one, ok := s.exact(); ok {
 		types = []string{one}
 	} else if c.column == "type" && value != "" {
@@ -261,7 +261,7 @@ func (st stream) order() string {
 }
 
 // streams returns those of one choice.
-func (db *DB) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, error) {
+func (db *Store) streams(ctx context.Context, s *auditSearch, c choice) ([]stream, error) {
 	var all []stream
 	for _, value := range c.values {
 		types, err := db.typesIn(ctx, s, c, value)
@@ -300,7 +300,7 @@ func streamOf(column, value, typ string) stream {
 
 // issuedStreams are the issued tokens of an actor: those that are indexed, and those
 // whose seal is not counted yet, or that have none.
-func (db *DB) issuedStreams(ctx context.Context, s *auditSearch, actor string) ([]stream, error) {
+func (db *Store) issuedStreams(ctx context.Context, s *auditSearch, actor string) ([]stream, error) {
 	counted, err := db.CountedSeal(ctx)
 	if err != nil {
 		return nil, err
@@ -358,7 +358,7 @@ func tokenOf(subject string) (id string, ok bool) {
 }
 
 // auditText returns the query of a page, empty when nothing can be in it.
-func (db *DB) auditText(ctx context.Context, s *auditSearch) (string, []any, error) {
+func (db *Store) auditText(ctx context.Context, s *auditSearch) (string, []any, error) {
 	driver, err := db.auditDriver(ctx, s)
 	if err != nil {
 		return "", nil, err
@@ -448,7 +448,7 @@ func bindTerm(w *sqldb.Where, t term) string {
 }
 
 // auditDriver returns the term that the fewest entries meet, -1 without terms.
-func (db *DB) auditDriver(ctx context.Context, s *auditSearch) (int, error) {
+func (db *Store) auditDriver(ctx context.Context, s *auditSearch) (int, error) {
 	if len(s.terms) < 2 {
 		return len(s.terms) - 1, nil
 	}
@@ -472,7 +472,7 @@ func (db *DB) auditDriver(ctx context.Context, s *auditSearch) (int, error) {
 }
 
 // countEntries counts up to fewEntries, and as many moments in which tokens were issued.
-func (db *DB) countEntries(ctx context.Context, column, value string) (sum int64, err error) {
+func (db *Store) countEntries(ctx context.Context, column, value string) (sum int64, err error) {
 	texts := []string{`SELECT 1 FROM audit WHERE ` + column + ` = $1 AND type <> '` + tokenIssued + `'`}
 	if column == "actor" {
 		texts = append(texts, `SELECT 1 FROM issued_tokens WHERE actor_ref = $1`)

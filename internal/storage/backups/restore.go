@@ -1,4 +1,4 @@
-package storage
+package backups
 
 import (
 	"context"
@@ -214,7 +214,7 @@ type Ended struct{ Sessions, Families, Tokens int64 }
 // BeginEra gives the database a new era of the given generation: no session,
 // refresh token, code or token of before counts any more. API tokens, which may
 // have been revoked since, are deleted. taken is when the rows were read.
-func (db *DB) BeginEra(ctx context.Context, generation int64, taken time.Time, actor identity.Actor) (Ended, error) {
+func (db *Store) BeginEra(ctx context.Context, generation int64, taken time.Time, actor identity.Actor) (Ended, error) {
 	era, now := strings.ToLower(rand.Text()), db.Now()
 	var ended Ended
 	err := db.Transact(ctx, func(t *sqldb.Tx) error {

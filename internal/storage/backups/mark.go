@@ -1,4 +1,4 @@
-package storage
+package backups
 
 import (
 	"cmp"
@@ -41,7 +41,7 @@ const readMark = `SELECT
 	COALESCE((SELECT max(number) FROM seals), 0)`
 
 // Mark reads how far the database has come.
-func (db *DB) Mark(ctx context.Context) (Mark, error) { return mark(ctx, db.DB) }
+func (db *Store) Mark(ctx context.Context) (Mark, error) { return mark(ctx, db.DB) }
 
 func mark(ctx context.Context, db *sqldb.DB) (m Mark, err error) {
 	err = db.Read.QueryRowContext(ctx, readMark).Scan(&m.Era, &m.Generation, &m.Revocation, &m.Seal)

@@ -1,4 +1,4 @@
-package storage
+package signals
 
 import (
 	"cmp"
@@ -24,7 +24,7 @@ func scanSet(rows *sql.Rows) (signal.Set, error) {
 }
 
 // QueueSets implements signal.Backlog.
-func (db *DB) QueueSets(ctx context.Context, sets []signal.Set, most int) error {
+func (db *Store) QueueSets(ctx context.Context, sets []signal.Set, most int) error {
 	if len(sets) == 0 {
 		return nil
 	}
@@ -114,13 +114,13 @@ func dropWaiting(ctx context.Context, t *sqldb.Tx, stream string, n int64, at ti
 }
 
 // NextSets implements signal.Backlog.
-func (db *DB) NextSets(ctx context.Context, stream string, n int) ([]signal.Set, error) {
+func (db *Store) NextSets(ctx context.Context, stream string, n int) ([]signal.Set, error) {
 	return sqldb.Collect(ctx, db.Read, scanSet, selectSet+`stream = $1 AND state = 'waiting'
 		AND (control OR EXISTS (SELECT 1 FROM signal_streams s WHERE s.id = $1 AND s.status = 'enabled')) ORDER BY seq LIMIT $2`, stream, n)
 }
 
 // SettleSets implements signal.Backlog.
-func (db *DB) SettleSets(ctx context.Context, stream string, ids []string, as signal.SetState, reason string, at time.Time) (settled []string, err error) {
+func (db *Store) SettleSets(ctx context.Context, stream string, ids []string, as signal.SetState, reason string, at time.Time) (settled []string, err error) {
 	err = db.Transact(ctx, func(t *sqldb.Tx) error {
 		settled = nil
 		if err := lockStream(ctx, t, stream); err != nil {
@@ -158,7 +158,7 @@ func (db *DB) SettleSets(ctx context.Context, stream string, ids []string, as si
 }
 
 // RefuseSet implements signal.Backlog.
-func (db *DB) RefuseSet(ctx context.Context, stream, id, reason string) (refusals int, err error) {
+func (db *Store) RefuseSet(ctx context.Context, stream, id, reason string) (refusals int, err error) {
 	err = db.Write.QueryRowContext(ctx, `UPDATE signal_sets SET refusals = refusals + 1, reason = $3 WHERE stream = $1 AND id = $2 AND state = 'waiting' RETURNING refusals`,
 		stream, id, reason).Scan(&refusals)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -168,7 +168,7 @@ func (db *DB) RefuseSet(ctx context.Context, stream, id, reason string) (refusal
 }
 
 // RequeueSet implements signal.Backlog.
-func (db *DB) RequeueSet(ctx context.Context, stream, id string) error {
+func (db *Store) RequeueSet(ctx context.Context, stream, id string) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		if err := lockStream(ctx, t, stream); err != nil {
 			return err
@@ -185,7 +185,7 @@ func (db *DB) RequeueSet(ctx context.Context, stream, id string) error {
 }
 
 // DropSets implements signal.Backlog.
-func (db *DB) DropSets(ctx context.Context, before, now time.Time, limit int) (n int, err error) {
+func (db *Store) DropSets(ctx context.Context, before, now time.Time, limit int) (n int, err error) {
 	type old struct {
 		stream, id string
 		control    bool
@@ -227,12 +227,12 @@ func (db *DB) DropSets(ctx context.Context, before, now time.Time, limit int) (n
 }
 
 // RecentSets implements signal.Backlog.
-func (db *DB) RecentSets(ctx context.Context, stream string, limit int) ([]signal.Set, error) {
+func (db *Store) RecentSets(ctx context.Context, stream string, limit int) ([]signal.Set, error) {
 	return sqldb.Collect(ctx, db.Read, scanSet, selectSet+`stream = $1 ORDER BY seq DESC LIMIT $2`, stream, limit)
 }
 
 // NoteSubjects implements signal.Subjects.
-func (db *DB) NoteSubjects(ctx context.Context, subjects []signal.Subject) error {
+func (db *Store) NoteSubjects(ctx context.Context, subjects []signal.Subject) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		for _, s := range subjects {
 			_, err := t.ExecContext(ctx, `INSERT INTO signal_subjects (receiver, person, session, via, connection, seen) VALUES ($1, $2, $3, $4, $5, $6)
@@ -247,7 +247,7 @@ func (db *DB) NoteSubjects(ctx context.Context, subjects []signal.Subject) error
 }
 
 // SubjectsWith implements signal.Subjects.
-func (db *DB) SubjectsWith(ctx context.Context, about signal.Subject, after *signal.Subject, limit int) ([]signal.Subject, error) {
+func (db *Store) SubjectsWith(ctx context.Context, about signal.Subject, after *signal.Subject, limit int) ([]signal.Subject, error) {
 	var w sqldb.Where
 	w.Add(`TRUE`)
 	for _, c := range []struct{ column, value string }{

@@ -1,4 +1,4 @@
-package storage
+package backups
 
 import (
 	"context"
@@ -51,8 +51,8 @@ func tables(ctx context.Context, db *sqldb.DB) (map[string][]backup.Column, erro
 	return all, err
 }
 
-// contents returns the tables that a backup has: each after those that it refers to.
-func contents(ctx context.Context, db *sqldb.DB) ([]backup.Table, error) {
+// Contents returns the tables that a backup has: each after those that it refers to.
+func Contents(ctx context.Context, db *sqldb.DB) ([]backup.Table, error) {
 	columns, err := tables(ctx, db)
 	if err != nil {
 		return nil, err

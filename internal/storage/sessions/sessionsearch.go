@@ -1,4 +1,4 @@
-package storage
+package sessions
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const inSession = `(SELECT 1 FROM participants WHERE session = s.id AND app = ? 
 
 // sessionWhere returns what to read sessions from, after a WITH clause, and the
 // conditions.
-func (db *DB) sessionWhere(ctx context.Context, q session.Query, now time.Time) (with, from string, w *sqldb.Where, err error) {
+func (db *Store) sessionWhere(ctx context.Context, q session.Query, now time.Time) (with, from string, w *sqldb.Where, err error) {
 	w, from = &sqldb.Where{}, `sessions s`
 	if q.App != "" {
 		n, err := sqldb.List(ctx, db.DB, sqldb.ScanCount, `SELECT count(*) FROM (SELECT 1 FROM participants WHERE app = $1 LIMIT `+strconv.Itoa(fewSessions)+`) AS matched`, q.App)
@@ -55,7 +55,7 @@ func live(w *sqldb.Where, of session.Whose, now time.Time) {
 }
 
 // SearchSessions implements session.Store.
-func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time) (sessions []session.Found, next string, err error) {
+func (db *Store) SearchSessions(ctx context.Context, q session.Query, now time.Time) (sessions []session.Found, next string, err error) {
 	with, from, w, err := db.sessionWhere(ctx, q, now)
 	if err != nil {
 		return nil, "", err
@@ -80,7 +80,7 @@ func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time
 			last = created
 		}
 		if err == nil {
-			f.Name, err = titleOf(person)
+			f.Name, err = TitleOf(person)
 		}
 		return f, err
 	}, with+`SELECT s.body, s.secret_hash, s.ended, s.ended_by, s.version, s.created, (SELECT body FROM people WHERE id = s.person) FROM `+from+w.String()+
@@ -92,8 +92,8 @@ func (db *DB) SearchSessions(ctx context.Context, q session.Query, now time.Time
 	return sessions, next, db.addApps(ctx, sessions)
 }
 
-// titleOf returns what lists call the person with this body, empty for nobody.
-func titleOf(body sql.NullString) (string, error) {
+// TitleOf returns what lists call the person with this body, empty for nobody.
+func TitleOf(body sql.NullString) (string, error) {
 	var p directory.Person
 	if !body.Valid {
 		return "", nil
@@ -105,7 +105,7 @@ func titleOf(body sql.NullString) (string, error) {
 }
 
 // addApps names the apps in each session.
-func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
+func (db *Store) addApps(ctx context.Context, sessions []session.Found) error {
 	if len(sessions) == 0 {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (db *DB) addApps(ctx context.Context, sessions []session.Found) error {
 }
 
 // CountSessions implements session.Store.
-func (db *DB) CountSessions(ctx context.Context, of session.Whose, now time.Time) (int64, error) {
+func (db *Store) CountSessions(ctx context.Context, of session.Whose, now time.Time) (int64, error) {
 	w := &sqldb.Where{}
 	live(w, of, now)
 	n, err := sqldb.List(ctx, db.DB, sqldb.ScanCount, `SELECT count(*) FROM sessions s`+w.String(), w.Args...)
@@ -144,7 +144,7 @@ const sessionBatch = 1000
 
 // DateSessions writes down when sessions began that a broker wrote which did not
 // know that column.
-func (db *DB) DateSessions(ctx context.Context) error {
+func (db *Store) DateSessions(ctx context.Context) error {
 	type dated struct {
 		id string
 		at int64

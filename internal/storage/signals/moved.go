@@ -1,19 +1,16 @@
-package storage
+package signals
 
 import (
 	"context"
 	"strconv"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
-	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-var _ signal.People = (*DB)(nil)
-
 // Moved implements signal.People. Members that are known are found by the key of their
 // rows; a group of a hundred thousand is read only where as many of its members changed.
-func (db *DB) Moved(ctx context.Context, group, operation string, members []string, after string, limit int) ([]string, error) {
+func (db *Store) Moved(ctx context.Context, group, operation string, members []string, after string, limit int) ([]string, error) {
 	args := []any{group, operation, after, limit}
 	changed := ` FROM record_members m WHERE m.group_id = $1 AND (m.opened = $2 OR m.closed = $2)`
 	if len(members) > 0 {

@@ -1,4 +1,7 @@
-package storage
+// Package auditlog keeps the audit log and its seals, searches it, and keeps what is
+// counted of it: figures, and what the exchange tree is found by. Entries are written by
+// the database itself, in the transaction of the change that they tell of.
+package auditlog
 
 import (
 	"context"
@@ -16,13 +19,16 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
+// Store is the audit log of a database: audit.Store, activity.Store and grant.NodeStore.
+type Store struct{ *sqldb.DB }
+
 var (
-	_ audit.Store      = (*DB)(nil)
-	_ audit.CheckStore = (*DB)(nil)
+	_ audit.Store      = (*Store)(nil)
+	_ audit.CheckStore = (*Store)(nil)
 )
 
 // Append implements audit.Store.
-func (db *DB) Append(ctx context.Context, events []event.Event) error {
+func (db *Store) Append(ctx context.Context, events []event.Event) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error { t.Tell(events...); return nil })
 }
 
@@ -39,7 +45,7 @@ func scanEntry(rows *sql.Rows) (audit.Entry, error) {
 }
 
 // Leaves implements audit.Store.
-func (db *DB) Leaves(ctx context.Context, n int) ([]audit.Leaf, error) {
+func (db *Store) Leaves(ctx context.Context, n int) ([]audit.Leaf, error) {
 	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (l audit.Leaf, err error) {
 		err = rows.Scan(&l.ID, &l.Digest)
 		return l, err
@@ -47,7 +53,7 @@ func (db *DB) Leaves(ctx context.Context, n int) ([]audit.Leaf, error) {
 }
 
 // Entry returns one entry of the audit log, or audit.ErrEntryNotFound.
-func (db *DB) Entry(ctx context.Context, id string) (audit.Entry, error) {
+func (db *Store) Entry(ctx context.Context, id string) (audit.Entry, error) {
 	found, err := sqldb.Collect(ctx, db.Read, scanEntry, `SELECT body, digest, seal FROM audit WHERE id = $1`, id)
 	if err == nil && len(found) == 0 {
 		err = audit.ErrEntryNotFound
@@ -59,12 +65,12 @@ func (db *DB) Entry(ctx context.Context, id string) (audit.Entry, error) {
 }
 
 // Unsealed implements audit.Store.
-func (db *DB) Unsealed(ctx context.Context, after string, n int) ([]audit.Entry, error) {
+func (db *Store) Unsealed(ctx context.Context, after string, n int) ([]audit.Entry, error) {
 	return sqldb.Collect(ctx, db.Read, scanEntry, `SELECT body, digest, seal FROM audit WHERE seal = 0 AND id > $1 ORDER BY id LIMIT $2`, after, n)
 }
 
 // Chain implements audit.Store.
-func (db *DB) Chain(ctx context.Context, seal audit.Seal, ids []string) error {
+func (db *Store) Chain(ctx context.Context, seal audit.Seal, ids []string) error {
 	body, err := json.Marshal(seal)
 	if err != nil {
 		return fmt.Errorf("encode seal: %w", err)
@@ -112,14 +118,14 @@ func markSealed(ctx context.Context, t *sqldb.Tx, number int64, ids []string, ta
 }
 
 // CountUnsealed returns how many entries no seal covers yet.
-func (db *DB) CountUnsealed(ctx context.Context) (n int64, err error) {
+func (db *Store) CountUnsealed(ctx context.Context) (n int64, err error) {
 	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM audit WHERE seal = 0`).Scan(&n)
 	return n, sqldb.Translate(err)
 }
 
 // OldestUnsealed returns the time of the oldest entry that no seal covers yet, or
 // the zero time when all are covered.
-func (db *DB) OldestUnsealed(ctx context.Context) (time.Time, error) {
+func (db *Store) OldestUnsealed(ctx context.Context) (time.Time, error) {
 	var at int64
 	err := db.Read.QueryRowContext(ctx, `SELECT COALESCE(min(at), 0) FROM audit WHERE seal = 0`).Scan(&at)
 	if err != nil || at == 0 {
@@ -146,7 +152,7 @@ func scanSeal(row sqldb.Row) (s audit.Seal, ok bool, err error) {
 const checkName = "audit_check"
 
 // LastCheck implements audit.CheckStore.
-func (db *DB) LastCheck(ctx context.Context) (c audit.Check, ok bool, err error) {
+func (db *Store) LastCheck(ctx context.Context) (c audit.Check, ok bool, err error) {
 	var body string
 	switch err := db.Read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, checkName).Scan(&body); {
 	case errors.Is(err, sql.ErrNoRows):
@@ -161,7 +167,7 @@ func (db *DB) LastCheck(ctx context.Context) (c audit.Check, ok bool, err error)
 }
 
 // SaveCheck implements audit.CheckStore.
-func (db *DB) SaveCheck(ctx context.Context, c audit.Check) error {
+func (db *Store) SaveCheck(ctx context.Context, c audit.Check) error {
 	body, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode the check of the audit log: %w", err)
@@ -171,11 +177,11 @@ func (db *DB) SaveCheck(ctx context.Context, c audit.Check) error {
 }
 
 // LastSeal implements audit.Store.
-func (db *DB) LastSeal(ctx context.Context) (audit.Seal, bool, error) {
+func (db *Store) LastSeal(ctx context.Context) (audit.Seal, bool, error) {
 	return scanSeal(db.Read.QueryRowContext(ctx, `SELECT body FROM seals ORDER BY number DESC LIMIT 1`))
 }
 
-func (db *DB) seal(ctx context.Context, n int64) (audit.Seal, error) {
+func (db *Store) seal(ctx context.Context, n int64) (audit.Seal, error) {
 	s, ok, err := scanSeal(db.Read.QueryRowContext(ctx, `SELECT body FROM seals WHERE number = $1`, n))
 	if err == nil && !ok {
 		err = fault.New(fault.NotFound, "seal_not_found", "there is no seal %d", n)
@@ -184,7 +190,7 @@ func (db *DB) seal(ctx context.Context, n int64) (audit.Seal, error) {
 }
 
 // Sealed implements audit.Store.
-func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, error) {
+func (db *Store) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, error) {
 	s, err := db.seal(ctx, n)
 	if err != nil {
 		return s, nil, err
@@ -194,7 +200,7 @@ func (db *DB) Sealed(ctx context.Context, n int64) (audit.Seal, []audit.Entry, e
 }
 
 // SealedBodies implements audit.Chain.
-func (db *DB) SealedBodies(ctx context.Context, n int64) (audit.Seal, []audit.Body, error) {
+func (db *Store) SealedBodies(ctx context.Context, n int64) (audit.Seal, []audit.Body, error) {
 	s, err := db.seal(ctx, n)
 	if err != nil {
 		return s, nil, err
