@@ -67,15 +67,28 @@ type catalogue struct {
 }
 
 // Join is the files of several packages whose pages are one set: a file is that of the
-// first that has it, and the German texts are those of all. No two of them say the same
-// English in different German.
-func Join(all ...Files) Files { return joined(all) }
+// first that has it, and the German texts, which are read here once, are those of all.
+// No two of them say the same English in different German.
+func Join(all ...Files) (Files, error) {
+	j := joined{files: all, german: catalogue{Texts: map[string]string{}}}
+	for _, one := range all {
+		own, err := german(one)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(j.german.Texts, own.Texts)
+	}
+	return j, nil
+}
 
-type joined []Files
+type joined struct {
+	files  []Files
+	german catalogue
+}
 
 // Open implements fs.FS.
 func (j joined) Open(name string) (fs.File, error) {
-	for _, from := range j {
+	for _, from := range j.files {
 		if f, err := from.Open(name); err == nil {
 			return f, nil
 		}
@@ -85,17 +98,10 @@ func (j joined) Open(name string) (fs.File, error) {
 
 // german reads de.yaml of a package; without the file there are no texts.
 func german(from fs.FS) (catalogue, error) {
-	c := catalogue{Texts: map[string]string{}}
 	if j, ok := from.(joined); ok {
-		for _, one := range j {
-			own, err := german(one)
-			if err != nil {
-				return c, err
-			}
-			maps.Copy(c.Texts, own.Texts)
-		}
-		return c, nil
+		return j.german, nil
 	}
+	var c catalogue
 	body, err := fs.ReadFile(from, "de.yaml")
 	if err != nil {
 		return c, nil //nolint:nilerr // a package without texts of its own

@@ -123,7 +123,7 @@ type Server struct {
 // navigation that nothing stands behind, and two templates of one name.
 func New(o Options, side []Place, parts ...Part) (*Server, error) {
 	s := &Server{o: o, side: side, notices: map[string]ui.Text{}, templates: map[string]*ui.Template{}}
-	texts := []fs.FS{files}
+	sets := []fs.FS{files}
 	for _, p := range parts {
 		s.rules = append(s.rules, p.Rules...)
 		for code, text := range p.Notices {
@@ -133,14 +133,17 @@ func New(o Options, side []Place, parts ...Part) (*Server, error) {
 			s.notices[code] = text
 		}
 		if p.Files != nil {
-			texts = append(texts, p.Files)
+			sets = append(sets, p.Files)
 		}
 	}
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	all := ui.Join(texts...)
-	for _, from := range texts {
+	all, err := ui.Join(sets...)
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	for _, from := range sets {
 		if err := s.parse(from, all); err != nil {
 			return nil, err
 		}
