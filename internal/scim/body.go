@@ -17,26 +17,26 @@ import (
 // maxDepth is how deep a message may nest.
 const maxDepth = 32
 
-// readBody reads the object in a request's body, of at most limit bytes.
-func readBody(r *http.Request, limit int64) (map[string]any, error) {
+// readBody reads the object in a request's body, of so many bytes and values at most.
+func readBody(r *http.Request, limits Limits) (map[string]any, error) {
 	if !httpx.HasType(r, MediaType) && !httpx.HasType(r, "application/json") {
 		return nil, fault.New(httpx.ErrMediaType.Kind, httpx.ErrMediaType.Code, "send the body as %s", MediaType)
 	}
-	raw, err := httpx.ReadBody(r, limit)
+	raw, err := httpx.ReadBody(r, limits.Payload)
 	if err != nil {
 		return nil, err
 	}
-	return decode(raw)
+	return decode(raw, limits.Values)
 }
 
 // decode reads one JSON object (RFC 8259), as strictly as two readers have to agree on
 // it: no name comes twice, and there is nothing behind its end. Numbers stay as they are
-// written.
-func decode(raw []byte) (map[string]any, error) {
+// written. It has most values at most.
+func decode(raw []byte, most int) (map[string]any, error) {
 	if !utf8.Valid(raw) {
 		return nil, resource.Bad(resource.ErrSyntax, "the body is not UTF-8")
 	}
-	d := decoder{json.NewDecoder(bytes.NewReader(raw))}
+	d := decoder{json.NewDecoder(bytes.NewReader(raw)), &most}
 	d.UseNumber()
 	v, err := d.value(0)
 	if err != nil {
@@ -52,13 +52,19 @@ func decode(raw []byte) (map[string]any, error) {
 	return object, nil
 }
 
-type decoder struct{ *json.Decoder }
+type decoder struct {
+	*json.Decoder
+	left *int // how many values may still come
+}
 
 var errJSON = resource.Bad(resource.ErrSyntax, "the body is not well-formed JSON")
 
 func (d decoder) value(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, resource.Bad(resource.ErrSyntax, "the JSON nests deeper than %d levels", maxDepth)
+	}
+	if *d.left--; *d.left < 0 {
+		return nil, errValues
 	}
 	token, err := d.Token()
 	if err != nil {

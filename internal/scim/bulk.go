@@ -41,6 +41,8 @@ type part struct {
 // that are made one after the other go to the store together.
 type bulk struct {
 	parts []*part
+	// named are those that have a bulkId, by it.
+	named map[string]*part
 	// ids are the ids of what was made, by bulkId.
 	ids map[string]string
 	// stop is after how many errors the rest is left, 0 for never.
@@ -77,7 +79,7 @@ func (c *call) bulkRequest() (*bulk, error) {
 	if len(list) > c.profile.limits.Operations {
 		return nil, resource.Bad(errBulk, "a bulk request has at most %d operations", c.profile.limits.Operations)
 	}
-	b := &bulk{ids: map[string]string{}}
+	b := &bulk{ids: map[string]string{}, named: map[string]*part{}}
 	switch stop := member(c.body, "failOnErrors").(type) {
 	case nil:
 	case json.Number:
@@ -91,9 +93,10 @@ func (c *call) bulkRequest() (*bulk, error) {
 	}
 	for _, raw := range list {
 		p := c.part(raw)
-		if p.bulkID != "" && slices.ContainsFunc(b.parts, func(o *part) bool { return o.bulkID == p.bulkID }) {
+		if p.bulkID != "" && b.named[p.bulkID] != nil {
 			return nil, resource.Bad(resource.ErrValue, "the bulkId %q comes twice", p.bulkID)
 		}
+		b.named[p.bulkID] = p
 		b.parts = append(b.parts, p)
 	}
 	return b, nil
@@ -215,12 +218,11 @@ func (b *bulk) over() bool { return b.stop > 0 && b.errors >= b.stop }
 // ready reports whether all that p refers to is there. What never will be is p's error.
 func (b *bulk) ready(ctx context.Context, p *part) (bool, error) {
 	for _, id := range p.needs {
-		i := slices.IndexFunc(b.parts, func(o *part) bool { return o.bulkID == id })
-		if i < 0 || b.parts[i].method != http.MethodPost {
+		of := b.named[id]
+		if id == "" || of == nil || of.method != http.MethodPost {
 			p.err = resource.Bad(errBulkID, "no operation makes the bulkId %q", id)
 			return true, nil
 		}
-		of := b.parts[i]
 		if slices.Contains(b.waiting, of) {
 			if err := b.flush(ctx); err != nil {
 				return false, err

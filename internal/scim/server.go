@@ -127,8 +127,9 @@ type call struct {
 	query url.Values
 	// match and noneMatch are If-Match and If-None-Match.
 	match, noneMatch string
-	// body is nil without one.
+	// body is nil without one. free, if there is one, gives back the room that it took.
 	body map[string]any
+	free func()
 	// op is the provenance of what the operation changes.
 	op record.Operation
 }
@@ -147,6 +148,9 @@ type answer struct {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c, err := s.open(r)
+	if c != nil && c.free != nil {
+		defer c.free()
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -189,7 +193,10 @@ func (s *Server) open(r *http.Request) (*call, error) {
 		return nil, err
 	}
 	if c.method == http.MethodPost || c.method == http.MethodPut || c.method == http.MethodPatch {
-		c.body, err = readBody(r, profile.limits.Payload)
+		if c.free, err = profile.room(ctx, r.ContentLength); err != nil {
+			return nil, err
+		}
+		c.body, err = readBody(r, profile.limits)
 	}
 	return c, err
 }

@@ -280,7 +280,7 @@ func TestFiltersAreWordsAndNoPatterns(t *testing.T) {
 
 func TestBodiesAreBounded(t *testing.T) {
 	limits := scim.DefaultLimits()
-	limits.Payload = 4096
+	limits.Payload, limits.Values = 4096, 100
 	p, err := scim.NewProfile(limits)
 	if err != nil {
 		t.Fatal(err)
@@ -296,6 +296,7 @@ func TestBodiesAreBounded(t *testing.T) {
 		typ     any
 	}{
 		"too large":              {user + `,"title":"` + strings.Repeat("x", 4096) + `"}`, nil, http.StatusRequestEntityTooLarge, nil},
+		"too many values":        {user + `,"x":[` + strings.Repeat(`0,`, 100) + `0]}`, nil, http.StatusRequestEntityTooLarge, nil},
 		"another type":           {user + `}`, []string{"Content-Type: text/plain"}, http.StatusUnsupportedMediaType, nil},
 		"no type":                {user + `}`, []string{"Content-Type: "}, http.StatusUnsupportedMediaType, nil},
 		"another charset":        {user + `}`, []string{"Content-Type: application/json; charset=latin1"}, http.StatusUnsupportedMediaType, nil},

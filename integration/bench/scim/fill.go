@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
@@ -47,24 +49,35 @@ func external(n int) string {
 	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff)
 }
 
+// fillers is how many batches are made at once.
+const fillers = 4
+
 // fill makes people until there are n.
 func (f *filler) fill(n int) error {
+	first := len(f.users)
+	for range n - first {
+		f.users = append(f.users, identity.NewID())
+	}
+	return f.batches(first, n, func(i int) record.New {
+		return record.New{User: &record.User{ID: f.users[i], ExternalID: external(i), UserName: mail(i), Active: true, Attributes: attributes(i)}}
+	})
+}
+
+// batches makes what each returns for the numbers from first up to n.
+func (f *filler) batches(first, n int, each func(i int) record.New) error {
 	return f.store(func(s *record.Service) error {
-		for len(f.users) < n {
-			var all []record.New
-			for i := len(f.users); i < n && len(all) < batch; i++ {
-				all = append(all, record.New{User: &record.User{
-					ID: identity.NewID(), ExternalID: external(i), UserName: mail(i), Active: true, Attributes: attributes(i),
-				}})
-			}
-			if err := f.create(s, all); err != nil {
-				return err
-			}
-			for _, one := range all {
-				f.users = append(f.users, one.User.ID)
-			}
+		var g errgroup.Group
+		g.SetLimit(fillers)
+		for from := first; from < n; from += batch {
+			g.Go(func() error {
+				var all []record.New
+				for i := from; i < min(from+batch, n); i++ {
+					all = append(all, each(i))
+				}
+				return f.create(s, all)
+			})
 		}
-		return nil
+		return g.Wait()
 	})
 }
 
@@ -83,28 +96,23 @@ func (f *filler) create(s *record.Service, all []record.New) error {
 
 // addGroups makes the groups. The small ones have people next to each other.
 func (f *filler) addGroups() error {
-	return f.store(func(s *record.Service) error {
-		for len(f.teams) < f.groups {
-			var all []record.New
-			for i := len(f.teams); i < f.groups && len(all) < batch; i++ {
-				g := record.New{Group: &record.Group{ID: identity.NewID(), ExternalID: fmt.Sprint("group-", i), DisplayName: fmt.Sprint("Team ", i)}}
-				for j := range f.small {
-					g.Members = append(g.Members, record.Member{Value: f.users[(i*f.small+j)%len(f.users)]})
-				}
-				all = append(all, g)
-			}
-			if err := f.create(s, all); err != nil {
-				return err
-			}
-			for _, one := range all {
-				f.teams = append(f.teams, one.Group.ID)
-			}
+	for range f.groups {
+		f.teams = append(f.teams, identity.NewID())
+	}
+	err := f.batches(0, f.groups, func(i int) record.New {
+		g := record.New{Group: &record.Group{ID: f.teams[i], ExternalID: fmt.Sprint("group-", i), DisplayName: fmt.Sprint("Team ", i)}}
+		for j := range f.small {
+			g.Members = append(g.Members, record.Member{Value: f.users[(i*f.small+j)%len(f.users)]})
 		}
-		f.all = identity.NewID()
-		g := record.New{Group: &record.Group{ID: f.all, ExternalID: "everybody", DisplayName: "Everybody"}}
-		for i := range f.big {
-			g.Members = append(g.Members, record.Member{Value: f.users[2*i]})
-		}
-		return f.create(s, []record.New{g})
+		return g
 	})
+	if err != nil {
+		return err
+	}
+	f.all = identity.NewID()
+	g := record.New{Group: &record.Group{ID: f.all, ExternalID: "everybody", DisplayName: "Everybody"}}
+	for i := range f.big {
+		g.Members = append(g.Members, record.Member{Value: f.users[2*i]})
+	}
+	return f.batches(0, 1, func(int) record.New { return g })
 }
