@@ -6,8 +6,8 @@
 //
 // A page or action exists only as a Rule, and New refuses a rule without a right, so
 // that none can be served to whoever happens to be signed in. Who has no role at all
-// finds nothing under /admin. A rule with Ask is done only after the question was shown
-// to the same visitor and nothing that it names has changed since. Forms of other sites
+// finds nothing under /admin. A rule with Ask is done only by a form that brings along
+// what the question was about, and only while that is so still. Forms of other sites
 // are refused. A parameter that a list does not know is refused: a filter with a slip of
 // the pen must not select everything. Nothing here needs a script.
 //
