@@ -1,10 +1,12 @@
 package integration
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -223,4 +225,55 @@ func TestRequestsOfAClientAnAddressAndAnAPITokenAreBounded(t *testing.T) {
 			t.Errorf("a while later: %d", got)
 		}
 	})
+}
+
+// TestOnlySoManyFollowersWaitAtOnce has one client ask for the next revocation again and
+// again, without an answer to any.
+func TestOnlySoManyFollowersWaitAtOnce(t *testing.T) {
+	a := newAttacker(t)
+	api := a.Facts().App("payroll-api")
+	ctx, cancel := context.WithCancel(t.Context())
+	ask := func(wait string) (status int, retry string) {
+		form := url.Values{"audience": {"payroll-api"}, "wait": {wait}}
+		if wait == "10" { // from the head on, so that there is nothing to tell of
+			form.Set("after", "1000000")
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Issuer()+"/revocations", strings.NewReader(form.Encode()))
+		if err != nil {
+			return 0, ""
+		}
+		req.Header = basicAuth(api.ClientID, api.Secret)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0, ""
+		}
+		_ = res.Body.Close()
+		return res.StatusCode, res.Header.Get("Retry-After")
+	}
+	refused := make(chan string, 1)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for range 120 {
+		all.Go(func() {
+			if status, retry := ask("10"); status == http.StatusTooManyRequests {
+				select {
+				case refused <- retry:
+				default:
+				}
+			}
+		})
+	}
+	select {
+	case retry := <-refused:
+		if retry == "" {
+			t.Error("it is not told when to come again")
+		}
+	case <-time.After(9 * time.Second):
+		t.Fatal("all of them wait")
+	}
+	if status, _ := ask("0"); status != http.StatusOK {
+		t.Errorf("control: who does not wait: %d", status)
+	}
 }

@@ -65,10 +65,15 @@ func (p *Provider) revocations(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = p.serves(r.Context(), c, form.Get("audience"))
 	}
+	release := func() {}
+	if err == nil && wait > 0 {
+		release, err = p.held.take(c.ID)
+	}
 	if err != nil {
 		p.oauthError(w, r, err)
 		return
 	}
+	defer release()
 	page, err := p.o.Feed.Page(r.Context(), after, wait)
 	if r.Context().Err() != nil {
 		return // nobody is left to be told

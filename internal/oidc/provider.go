@@ -150,6 +150,7 @@ type Provider struct {
 	assertion *assertionKeys
 	metadata  document
 	pages     logoutPages
+	held      holds
 }
 
 // New returns a Provider.
