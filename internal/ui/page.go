@@ -100,7 +100,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, p Page) 
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // the peer may have gone
+	_, _ = w.Write(harmless(out.Bytes())) // the peer may have gone
 }
 
 // title says the title in the words of the page's own package.
