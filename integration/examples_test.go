@@ -47,6 +47,9 @@ func TestTheAppsOfTheGuideSignPeopleInAndOut(t *testing.T) {
 				run(t, folder, command)
 			}
 			home := "http://" + s.startExample(t, folder, e) + "/"
+			if page, err := browser.New().Get(t.Context(), home+"logout"); err != nil || !strings.HasPrefix(page.URL.String(), home) {
+				t.Errorf("signing out without being signed in leads to %v: %v", page, err)
+			}
 			b, alice := browser.New(), s.Facts().Person("alice")
 			page, err := b.Get(t.Context(), home+"login")
 			if err == nil {

@@ -107,6 +107,11 @@ func (p *Provider) hint(ctx context.Context, params url.Values) (token.ID, bool)
 	return id, true
 }
 
+// errWhoseLogout refuses to lead back to an address that nobody says whose it is
+// (OpenID Connect RP-Initiated Logout 1.0, section 3).
+var errWhoseLogout = fault.New(fault.Invalid, "logout_client",
+	"the app did not say who it is: it sends client_id, or an id_token_hint that it got here, together with post_logout_redirect_uri").At("client_id")
+
 // backTo returns where to go afterwards, and whose address that is: one that is
 // registered for the client, with state. Anything else is refused before anybody
 // is signed out.
@@ -117,6 +122,9 @@ func (p *Provider) backTo(ctx context.Context, params url.Values, hint token.ID,
 	}
 	if uri == "" {
 		return nil, "", nil
+	}
+	if id == "" {
+		return nil, "", errWhoseLogout
 	}
 	wrong := fault.New(fault.Invalid, "post_logout_redirect_uri", "the app wants you to go to an address that is not registered for it; its owner can fix that").At("post_logout_redirect_uri")
 	c, err := p.o.Clients.Client(ctx, id)

@@ -135,6 +135,10 @@ func (a *app) logout(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	delete(a.visits, key)
 	a.mu.Unlock()
+	if v.idToken == "" { // nobody is signed in here
+		http.Redirect(w, r, "/", http.StatusFound)
+		return
+	}
 	var endpoints struct {
 		EndSession string `json:"end_session_endpoint"`
 	}

@@ -57,7 +57,8 @@ const routes = {
   async '/logout'(req, res) {
     const visit = visits.get(keyOf(req));
     visits.delete(keyOf(req));
-    redirect(res, client.buildEndSessionUrl(config, { id_token_hint: visit?.idToken ?? '', post_logout_redirect_uri: home }));
+    if (!visit?.idToken) return redirect(res, home); // nobody is signed in here
+    redirect(res, client.buildEndSessionUrl(config, { id_token_hint: visit.idToken, post_logout_redirect_uri: home }));
   },
 };
 

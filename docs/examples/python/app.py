@@ -49,7 +49,9 @@ def callback():
 
 @app.get("/logout")
 def logout():
-    query = {"post_logout_redirect_uri": url_for("greet", _external=True), "id_token_hint": session.get("id_token", "")}
+    if "id_token" not in session:  # nobody is signed in here
+        return redirect(url_for("greet"))
+    query = {"post_logout_redirect_uri": url_for("greet", _external=True), "id_token_hint": session["id_token"]}
     session.clear()
     return redirect(gatehouse.load_server_metadata()["end_session_endpoint"] + "?" + urlencode(query))
 
