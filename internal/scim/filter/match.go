@@ -111,7 +111,7 @@ func (c Compare) order(v any, op Op) bool {
 		b, ok := v.(bool)
 		return ok && op == Eq && b == c.Value.Bool
 	case Number:
-		n, ok := number(v)
+		n, ok := NumberOf(v)
 		return ok && ordered(op, n < c.Value.Number, n > c.Value.Number)
 	case Time:
 		s, _ := v.(string)
@@ -151,7 +151,8 @@ func ordered(op Op, less, more bool) bool {
 	}
 }
 
-func number(v any) (float64, bool) {
+// NumberOf returns a number, whatever Go type it has of those that JSON is read into.
+func NumberOf(v any) (n float64, ok bool) {
 	switch v := v.(type) {
 	case float64:
 		return v, true

@@ -1,7 +1,6 @@
 package patch
 
 import (
-	"encoding/json"
 	"reflect"
 
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
@@ -357,22 +356,9 @@ func onePrimary(list []any, touched map[int]bool) {
 
 // same compares two values, whatever Go type a number of theirs has.
 func same(a, b any) bool {
-	if x, ok := number(a); ok {
-		y, ok := number(b)
+	if x, ok := filter.NumberOf(a); ok {
+		y, ok := filter.NumberOf(b)
 		return ok && x == y
 	}
 	return reflect.DeepEqual(a, b)
-}
-
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case float64:
-		return v, true
-	case int64:
-		return float64(v), true
-	case json.Number:
-		f, err := v.Float64()
-		return f, err == nil
-	}
-	return 0, false
 }
