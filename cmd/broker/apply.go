@@ -101,11 +101,12 @@ func (p pending) says(app string) string {
 func describe(out io.Writer, answer []byte) error {
 	var said struct {
 		Applied []struct {
-			App     struct{ Name string }
-			Outcome string
-			Secret  string `json:"client_secret"`
-			Missing []string
-			Pending []pending
+			App      struct{ Name string }
+			Outcome  string
+			Secret   string `json:"client_secret"`
+			Missing  []string
+			Pending  []pending
+			Warnings []string
 		}
 		Removed []string
 	}
@@ -120,6 +121,9 @@ func describe(out io.Writer, answer []byte) error {
 		fmt.Fprintf(&text, "%s: %s\n", a.App.Name, a.Outcome)
 		if len(a.Missing) > 0 {
 			fmt.Fprintf(&text, "  not launchable: nobody can use it until its manifest gives %s\n", strings.Join(a.Missing, ", "))
+		}
+		for _, w := range a.Warnings {
+			fmt.Fprintf(&text, "  warning: %s\n", w)
 		}
 		for _, p := range a.Pending {
 			fmt.Fprintf(&text, "  %s\n", p.says(a.App.Name))

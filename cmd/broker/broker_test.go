@@ -101,8 +101,12 @@ func TestAFolderIsReadWithoutWhatBelongsToTheApps(t *testing.T) {
 
 func TestApplyingSaysWhatIsMissingAndShowsTheSecret(t *testing.T) {
 	var out bytes.Buffer
-	err := describe(&out, []byte(`{"applied":[{"app":{"name":"hr"},"outcome":"created","missing":["owner","keys"]},{"app":{"name":"ex"},"outcome":"updated","client_secret":"s"}],"removed":["old"]}`))
-	want := []string{"old: removed", "hr: created", "not launchable", "owner, keys", "ex: updated", "shown this once: s"}
+	err := describe(&out, []byte(`{"applied":[{"app":{"name":"hr"},"outcome":"created","missing":["owner","keys"]},{"app":{"name":"ex"},"outcome":"updated","client_secret":"s","warnings":["a group"],"pending":[{"path":"at","audience":"payroll","scope":"read","mode":"delegation","api":"payroll-app","team":"finance"},{"path":"there","scope":"ssf.manage","mode":"client_credentials","api":"-"},{"path":"at","audience":"none","scope":"x","mode":"delegation"}]}],"removed":["old"]}`))
+	want := []string{
+		"old: removed", "hr: created", "not launchable", "owner, keys", "ex: updated", "shown this once: s", "warning: a group",
+		"not agreed to yet: read of payroll (delegation), asked for in at: finance can, or an administrator: broker app agree payroll-app ex read",
+		"ssf.manage of the broker (client_credentials), asked for in there: an administrator can: broker app agree - ex ssf.manage", "x of none (delegation), asked for in at: no app serves that API",
+	}
 	for _, w := range want {
 		if !strings.Contains(out.String(), w) {
 			t.Errorf("%q is not in %q", w, out.String())

@@ -58,7 +58,7 @@ type keysRotateCommand struct {
 }
 
 type auditCommand struct {
-	List   auditListCommand   `cmd:"" help:"Search the log, newest first; --export writes all of it." api:"GET /audit" columns:"TIME=time,TYPE=type,SUBJECT=subject.id,BY=actor.id,ADDRESS=actor.address,RULE=data.rule,REQUEST=actor.request,DETAIL=data.detail"`
+	List   auditListCommand   `cmd:"" help:"Search the log, newest first; --export writes all of it." api:"GET /audit" columns:"TIME=time,TYPE=type,SUBJECT=subject.id,BY=actor.id,ADDRESS=actor.address,REASON=data.rule|data.reason|data.error,REQUEST=actor.request,DETAIL=data.detail"`
 	Show   one                `cmd:"" help:"Show an entry." api:"GET /audit/entries/{}" set:"thing=The entry's id."`
 	State  plain              `cmd:"" help:"Say how far the log is sealed and verified." api:"GET /audit/state"`
 	Verify auditVerifyCommand `cmd:"" help:"Check the whole log in the database: that no entry was changed, removed or added."`

@@ -45,6 +45,8 @@ type applied struct {
 	Missing []string `json:"missing,omitempty"`
 	// Pending is what the app asks of APIs and was not agreed to.
 	Pending []catalog.Ask `json:"pending,omitempty"`
+	// Warnings say what was done and may not be meant.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // batch is what importApps takes: manifests, or client metadata, as they were
@@ -157,8 +159,30 @@ func (a *API) apply(r *http.Request) (any, error) {
 		return nil, fault.New(fault.Invalid, "manifest_name", "the manifest is of another app than the path names").At("metadata.name")
 	}
 	result, err := a.o.Apps.Propose(r.Context(), m, voice(r))
+	if err != nil {
+		return nil, err
+	}
 	result.Outcome = ""
-	return answered(result), err
+	all, err := a.warned(r.Context(), result)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// warned is the answer about apps that were applied, with what may not be meant.
+func (a *API) warned(ctx context.Context, results ...catalog.Result) ([]applied, error) {
+	manifests := make([]catalog.Manifest, len(results))
+	for i, r := range results {
+		manifests[i] = r.App.Manifest
+	}
+	warnings, err := a.groupsUnknown(ctx, manifests...)
+	all := make([]applied, len(results))
+	for i, r := range results {
+		all[i] = answered(r)
+		all[i].Warnings = warnings[r.App.Name]
+	}
+	return all, err
 }
 
 func (a *API) remove(r *http.Request) (any, error) {
@@ -187,11 +211,11 @@ func (a *API) importApps(r *http.Request) (any, error) {
 		return nil, errPrune
 	}
 	report, err := a.o.Apps.ApplyFiles(r.Context(), b.Files, catalog.Batch{Folder: b.Folder, Prune: b.Prune}, by(r))
-	answer := imported{Applied: []applied{}, Removed: append([]string{}, report.Removed...)}
-	for _, result := range report.Applied {
-		answer.Applied = append(answer.Applied, answered(result))
+	if err != nil {
+		return nil, err
 	}
-	return answer, err
+	all, err := a.warned(r.Context(), report.Applied...)
+	return imported{Applied: all, Removed: append([]string{}, report.Removed...)}, err
 }
 
 // answered tells of an app and of what keeps it from being used.

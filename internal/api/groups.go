@@ -44,7 +44,7 @@ func (a *API) groupRoutes() []rest.Route {
 		{
 			ID: "mapGroup", Method: "PUT", Path: one, Summary: "Give an upstream group the name that manifests use.",
 			About: "The group has had another name? Then it loses what that one granted. The last admin's group is refused.",
-			Right: admin.WriteGroups, Body: named{"all-employees"}, Answer: exampleMapping, Do: a.mapGroup,
+			Right: admin.WriteGroups, Body: named{"all-employees"}, Answer: mapped{exampleMapping, []string{"nobody was seen in the group …"}}, Do: a.mapGroup,
 		},
 		{
 			ID: "unmapGroup", Method: "DELETE", Path: one, Summary: "Take the name away: the group then grants nothing.",
@@ -100,7 +100,10 @@ func (a *API) mapGroup(r *http.Request) (any, error) {
 		return nil, err
 	}
 	m := directory.Mapping{Group: group(r), Name: body.Name}
-	return m, a.o.Admin.Map(r.Context(), m, by(r))
+	if err := a.o.Admin.Map(r.Context(), m, by(r)); err != nil {
+		return nil, err
+	}
+	return a.neverSeen(r.Context(), m)
 }
 
 func (a *API) unmapGroup(r *http.Request) (any, error) {
