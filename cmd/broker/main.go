@@ -32,8 +32,8 @@ type commands struct {
 	Session    sessionCommand    `cmd:"" help:"Browser sessions."`
 	Grant      grantCommand      `cmd:"" help:"What apps hold in people's names."`
 	Exchange   exchangeCommand   `cmd:"" help:"Tokens that came out of exchanges."`
+	Revocation one               `cmd:"" help:"Show a revocation, and how far each of its consequences is: sessions, grants, back-channel logout, signals, ownership, requests." api:"GET /revocations/{}" set:"thing=The revocation's id: broker person revocations lists those of a person."`
 	Revoke     revokeCommand     `cmd:"" help:"Revoke every token of a person, connection, app, client, session or grant, or a person's at an app, at once." api:"POST /revocations/{}/{}"`
-	Revocation one               `cmd:"" help:"Show a revocation, and how many apps have yet to hear of it." api:"GET /revocations/{}" set:"thing=The revocation's id."`
 	Explain    explainCommand    `cmd:"" help:"Why something is granted or refused."`
 	Keys       keysCommand       `cmd:"" help:"Signing keys."`
 	Audit      auditCommand      `cmd:"" help:"The audit log."`

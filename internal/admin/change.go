@@ -39,11 +39,16 @@ const (
 	Failed   ChangeState = "failed"
 	Rejected ChangeState = "rejected"
 	Expired  ChangeState = "expired"
+	// Withdrawn is a change that nobody answers for any more: see Reason.
+	Withdrawn ChangeState = "withdrawn"
 )
+
+// RequesterLeft is the Reason of a change that was withdrawn since who asked for it left.
+const RequesterLeft = "requester_left"
 
 // ChangeStates lists every state.
 func ChangeStates() []ChangeState {
-	return []ChangeState{Waiting, Approved, Made, Failed, Rejected, Expired}
+	return []ChangeState{Waiting, Approved, Made, Failed, Rejected, Expired, Withdrawn}
 }
 
 // Operation is what is to be done: an operation of the management API with what it
@@ -76,6 +81,9 @@ type Change struct {
 	Decided   time.Time       `json:"decided,omitzero"`
 	// Failure is the code of the fault that making it ended with.
 	Failure string `json:"failure,omitempty"`
+	// Reason is why it was withdrawn, and Cause the event by which.
+	Reason string `json:"reason,omitempty"`
+	Cause  string `json:"cause,omitempty"`
 }
 
 // at returns c as it is at time now.
@@ -185,6 +193,10 @@ func (s *Service) Approve(ctx context.Context, id string, by Principal, actor id
 	case kind == fault.Denied, kind == fault.Unauthenticated, kind == fault.NotFound:
 		return Change{}, fmt.Errorf("%w: %w", ErrRequesterLost, err)
 	default:
+		return Change{}, err
+	}
+	// Whoever left since the request came in approves nothing any more.
+	if _, err = s.principal(ctx, by.Ref); err != nil {
 		return Change{}, err
 	}
 	if _, err = s.decide(ctx, id, Approved, "change.approved", actor); err != nil {

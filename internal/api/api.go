@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
@@ -40,6 +41,7 @@ type Options struct {
 	Product, Issuer string
 	Admin           *admin.Service
 	Apps            *catalog.Service
+	Owners          *ownership.Service
 	People          *directory.Service
 	Directory       Directory
 	Connections     Connections
@@ -68,7 +70,11 @@ type Options struct {
 	Assignments   *entitlement.Service
 	// Progress tells how far the consequences of a revocation are, by the id of its event.
 	Progress func(ctx context.Context, id string) (grant.Progress, error)
-	Keys     Keys
+	// Consequences lists what an event that revokes something leads to, and RevocationsOf
+	// the ids of those that revoked something, newest first.
+	Consequences  func(ctx context.Context, e event.Event) ([]grant.Consequence, error)
+	RevocationsOf func(ctx context.Context, ref identity.Ref, after string, limit int) (events []string, next string, err error)
+	Keys          Keys
 	// SAML is what apps that speak SAML have to know of the broker, Certified its keys
 	// for them, the signing one first.
 	SAML      registry.IdentityProvider

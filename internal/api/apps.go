@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -30,6 +31,8 @@ type shown struct {
 	Missing []string `json:"missing,omitempty"`
 	// Pending is what the app asks of APIs and was not agreed to.
 	Pending []catalog.Ask `json:"pending,omitempty"`
+	// Ownership is who answers for the app now, which its manifest does not say.
+	Ownership ownership.Ownership `json:"ownership"`
 }
 
 // Tagged is the part that an entity tag is of: the rest depends on other apps, too.
@@ -71,13 +74,14 @@ func (a *API) appRoutes() []rest.Route {
 			ID: "listApps", Method: "GET", Path: "/apps", Summary: "List the apps.", Right: admin.ReadApps,
 			Query: []rest.Param{
 				rest.Text("q", "Words that are in the name, the title, the description, or the client id or entity id."),
-				rest.Text("team", "The team that owns the app."), rest.Text("owner", "A part of the team or of its primary contact."), rest.Text("group", "A part of a group that the app names."),
+				rest.Text("team", "The team that owns the app."), rest.Text("owner", "A part of the team or of the primary owner."), rest.Text("group", "A part of a group that the app names."),
 				rest.Choice("state", "Whether people get in: on, off, or incomplete for want of something in the manifest.", string(catalog.On), string(catalog.Off), string(catalog.Incomplete)),
 				rest.Truth("disabled", "Only apps that are, or are not."),
+				rest.Choice("ownership", "orphaned: only apps whose owners have left.", string(ownership.Orphaned)),
 			},
 			List: rest.ListOf(exampleShown, []string{
 				"name", "manifest.metadata.title", "manifest.spec.owner.team", "manifest.spec.owner.primary", "manifest.spec.identity.protocol", "manifest.spec.identity.oidc.clientId",
-				"manifest.spec.identity.saml.entityId", "disabled", "created", "updated", "digest", "missing",
+				"manifest.spec.identity.saml.entityId", "ownership.primary", "ownership.secondary", "ownership.state", "disabled", "created", "updated", "digest", "missing",
 			}, []string{"name", "-name", "title", "-title", "state", "-state", "team", "-team", "created", "-created", "updated", "-updated"}, a.listApps),
 		},
 		{
@@ -120,7 +124,7 @@ func (a *API) appRoutes() []rest.Route {
 func (a *API) listApps(r *http.Request, q rest.Query) ([]shown, string, error) {
 	page, next, err := a.o.Apps.Search(r.Context(), catalog.Query{
 		Text: q.Get("q"), Team: q.Get("team"), Owner: q.Get("owner"), Group: q.Get("group"), State: catalog.State(q.Get("state")), Disabled: q.Bool("disabled"),
-		Sort: catalog.Sort(order(q)), Limit: q.Limit, After: q.After,
+		Orphaned: q.Get("ownership") == string(ownership.Orphaned), Sort: catalog.Sort(order(q)), Limit: q.Limit, After: q.After,
 	})
 	if err != nil {
 		return nil, "", err
@@ -142,10 +146,18 @@ func (a *API) app(r *http.Request) (any, error) {
 }
 
 func (a *API) shown(ctx context.Context, apps ...catalog.App) ([]shown, error) {
+	names := make([]string, len(apps))
+	for i, app := range apps {
+		names[i] = app.Name
+	}
 	pending, err := a.o.Apps.Pending(ctx, apps...)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := a.o.Owners.Each(ctx, names)
 	all := make([]shown, len(apps))
 	for i, app := range apps {
-		all[i] = shown{App: app, Missing: app.Manifest.Missing(), Pending: pending[app.Name]}
+		all[i] = shown{App: app, Missing: app.Manifest.Missing(), Pending: pending[app.Name], Ownership: owners[app.Name]}
 	}
 	return all, err
 }

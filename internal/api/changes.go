@@ -15,7 +15,7 @@ func (a *API) changeRoutes() []rest.Route {
 			ID: "listChanges", Method: "GET", Path: "/changes", Summary: "List the changes that wait, or waited, for a second person, newest first.", Right: admin.ReadAdmin,
 			Query: []rest.Param{rest.Truth("waiting", "true: only those that still wait.")},
 			List: rest.ListOf(exampleChange, []string{
-				"id", "state", "operation.name", "operation.values", "requested_by.kind", "requested_by.id", "created", "expires", "decided_by.kind", "decided_by.id", "decided", "failure",
+				"id", "state", "operation.name", "operation.values", "requested_by.kind", "requested_by.id", "created", "expires", "decided_by.kind", "decided_by.id", "decided", "failure", "reason",
 			}, nil, a.listChanges),
 		},
 		{ID: "getChange", Method: "GET", Path: one, Summary: "Show a change.", Right: admin.ReadAdmin, Answer: exampleChange, Do: func(r *http.Request) (any, error) {

@@ -65,7 +65,7 @@ var (
 			},
 		},
 	}
-	exampleShown   = shown{App: exampleApp, Missing: []string{"keys"}, Pending: []catalog.Ask{examplePending}}
+	exampleShown   = shown{App: exampleApp, Missing: []string{"keys"}, Pending: []catalog.Ask{examplePending}, Ownership: exampleOwnership}
 	exampleApplied = applied{App: exampleApp, Outcome: catalog.Created, Secret: "…"}
 
 	exampleProvider = identityProvider{

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
@@ -186,7 +187,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	})
 	b.API, err = api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
-		Apps: apps, Assignments: b.assignments, ExplainAccess: entitlement.NewExplainer(db, b.clock).Explain,
+		Apps: apps, Owners: ownership.NewService(ownership.Options{Store: db, People: db, Enabled: people.ConnectionEnabled, Now: b.clock, Log: slog.New(slog.DiscardHandler)}), Assignments: b.assignments, ExplainAccess: entitlement.NewExplainer(db, b.clock).Explain,
 		Connections: connections, SCIM: record.NewService(record.Options{
 			Store: db.Records(), Now: b.clock, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
 		}),
@@ -196,7 +197,10 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		}),
 		Streams: streams(db, vault, b.clock),
 		Keys:    ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: b.clock}),
-		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") }, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
+		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
+			return db.Consequences(ctx, e.ID, "told", []string{grant.LogoutOfApps})
+		}, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -17,11 +17,13 @@ import (
 
 // overview is how the broker does, at a glance.
 type overview struct {
-	People      int64 `json:"people"`
-	Sessions    int64 `json:"sessions"`
-	Apps        int64 `json:"apps"`
-	AppsOff     int64 `json:"apps_disabled"`
-	Connections int   `json:"connections"`
+	People   int64 `json:"people"`
+	Sessions int64 `json:"sessions"`
+	Apps     int64 `json:"apps"`
+	AppsOff  int64 `json:"apps_disabled"`
+	// AppsOrphaned are those whose owners have left.
+	AppsOrphaned int64 `json:"apps_orphaned"`
+	Connections  int   `json:"connections"`
 	// ConnectionsOff are those that nobody may sign in over.
 	ConnectionsOff int           `json:"connections_disabled"`
 	Outbox         event.Backlog `json:"outbox"`
@@ -82,6 +84,7 @@ func (a *API) overview(r *http.Request) (any, error) {
 	for _, read := range []func() error{
 		func() error { o.People, err = a.o.Directory.CountPeople(ctx); return err },
 		func() error { o.Sessions, err = a.o.Sessions.Count(ctx, session.Whose{}); return err },
+		func() error { o.AppsOrphaned, err = a.o.Owners.CountOrphaned(ctx); return err },
 		func() error { o.Outbox, err = a.o.Outbox.Backlog(ctx); return err },
 		func() error { o.Jobs, err = a.o.Jobs.Backlog(ctx); return err },
 		func() error { o.Audit, err = audit.ReadState(ctx, a.o.Audit); return err },

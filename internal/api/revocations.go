@@ -34,6 +34,11 @@ type revocation struct {
 	Reason   string         `json:"reason"`
 	Time     time.Time      `json:"time"`
 	Progress grant.Progress `json:"progress"`
+	// Type is what happened: person.left, person.disabled, person.revoked, and so on.
+	Type string `json:"type"`
+	// Data are further facts by name.
+	Data         map[string]string   `json:"data,omitempty"`
+	Consequences []grant.Consequence `json:"consequences"`
 }
 
 // Location is where its progress is told.
@@ -48,8 +53,14 @@ func (a *API) revocationRoutes() []rest.Route {
 			Right: admin.EndSessions, Body: whyRevoke{"lost laptop, ticket 4711"}, Answer: exampleRevocation, Status: http.StatusCreated, Do: a.revoke, Hits: a.hitsRevoke,
 		},
 		{
-			ID: "getRevocation", Method: "GET", Path: "/revocations/{id}", Summary: "Show a revocation, and how many apps have yet to hear that their sessions ended.",
+			ID: "getRevocation", Method: "GET", Path: "/revocations/{id}", Summary: "Show a revocation, and how far each of its consequences is.",
+			About: "Also one that an event brought with it: a person who left or was disabled, a connection, an app.",
 			Right: admin.ReadSessions, Answer: exampleRevocation, Do: a.revocation,
+		},
+		{
+			ID: "listPersonRevocations", Method: "GET", Path: "/people/{id}/revocations", Summary: "List what revoked everything of a person, newest first, with its consequences.",
+			About: "Why a person is out (person.left, person.disabled), what ended with it, and who was told: sessions, grants, back-channel logouts, signals, ownership of apps, open requests.",
+			Right: admin.ReadSessions, List: rest.ListOf(exampleRevocation, []string{"id", "type", "time", "by.kind", "by.id", "reason", "consequences"}, nil, a.revocationsOf),
 		},
 	}
 }
@@ -126,8 +137,39 @@ func (a *API) revoke(r *http.Request) (any, error) {
 }
 
 func (a *API) revocationOf(ctx context.Context, e event.Event) (any, error) {
-	p, err := a.o.Progress(ctx, e.ID)
-	return revocation{ID: e.ID, Subject: e.Subject, By: e.Actor, Reason: e.Data["reason"], Time: e.Time, Progress: p}, err
+	return a.withConsequences(ctx, e)
+}
+
+func (a *API) withConsequences(ctx context.Context, e event.Event) (revocation, error) {
+	r := revocation{ID: e.ID, Subject: e.Subject, By: e.Actor, Reason: e.Data["reason"], Time: e.Time, Type: e.Type, Data: e.Data}
+	var err error
+	if r.Progress, err = a.o.Progress(ctx, e.ID); err == nil {
+		r.Consequences, err = a.o.Consequences(ctx, e)
+	}
+	return r, err
+}
+
+func (a *API) revocationsOf(r *http.Request, q rest.Query) ([]revocation, string, error) {
+	ctx := r.Context()
+	p, err := a.o.Directory.Person(ctx, r.PathValue("id"))
+	if err != nil {
+		return nil, "", err
+	}
+	ids, next, err := a.o.RevocationsOf(ctx, identity.Person(p.ID), q.After, q.Limit)
+	if err != nil {
+		return nil, "", err
+	}
+	all := make([]revocation, len(ids))
+	for i, id := range ids {
+		entry, err := a.o.Audit.Entry(ctx, id)
+		if err == nil {
+			all[i], err = a.withConsequences(ctx, entry.Event)
+		}
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	return all, next, nil
 }
 
 func (a *API) revocation(r *http.Request) (any, error) {
@@ -171,5 +213,9 @@ func revokeNotes(kind identity.Kind) []string {
 
 var exampleRevocation = revocation{
 	ID: exampleEntry.ID, Subject: identity.Person(exampleID), By: exampleActor, Reason: "lost laptop, ticket 4711", Time: exampleTime,
-	Progress: grant.Progress{Queued: true, Sessions: 2, Told: 3, Waiting: 1},
+	Progress: grant.Progress{Queued: true, Sessions: 2, Told: 3, Waiting: 1}, Type: "person.revoked", Data: map[string]string{"reason": "lost laptop, ticket 4711"},
+	Consequences: []grant.Consequence{
+		{Name: grant.EndedSessions, State: grant.ConsequenceDone, Done: 2},
+		{Name: grant.LogoutOfApps, State: grant.ConsequenceWaiting, Done: 3, Waiting: 1},
+	},
 }

@@ -4,9 +4,11 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
@@ -22,7 +24,7 @@ func (a *API) table() []rest.Route {
 		routes []rest.Route
 	}{
 		{"Overview", a.overviewRoutes()},
-		{"Apps", a.appRoutes()},
+		{"Apps", append(a.appRoutes(), a.ownerRoutes()...)},
 		{"People", a.peopleRoutes()},
 		{"Access", append(a.assignmentRoutes(), a.explainAccessRoutes()...)},
 		{"Sessions and grants", a.sessionRoutes()},
@@ -67,6 +69,9 @@ func schemas() rest.Schemas {
 	rest.Words(s, entitlement.ObstacleCodes()...)
 	rest.Words(s, entitlement.StepKinds()...)
 	rest.Words(s, policy.Everybody()...)
+	rest.Words(s, grant.ConsequenceStates()...)
+	rest.Words(s, ownership.States()...)
+	rest.Words(s, ownership.Present, ownership.Gone, ownership.Unknown)
 	rest.Words(s, signal.Statuses()...)
 	rest.Words(s, signal.SetWaiting, signal.SetDelivered, signal.SetRefused, signal.SetDropped)
 	return s

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -129,11 +130,11 @@ func (f *faces) leaveApps(w http.ResponseWriter, r *http.Request, ended session.
 // management is what the API and the console stand on.
 func (p *parts) management() api.Options {
 	return api.Options{
-		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, People: p.people, Directory: p.db,
+		Product: p.cfg.Product.Name, Issuer: p.cfg.Issuer, Admin: p.admin, Apps: p.apps, Owners: p.owners, People: p.people, Directory: p.db,
 		Connections: p.connections, SCIM: p.records, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
 		Streams: p.signals.service,
-		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, ExplainExchange: p.faces.explainer.Explain, ExplainAccess: p.explainer.Explain, Assignments: p.assignments,
+		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, Consequences: p.consequences, RevocationsOf: p.db.RevocationsOf, ExplainExchange: p.faces.explainer.Explain, ExplainAccess: p.explainer.Explain, Assignments: p.assignments,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }
@@ -141,6 +142,11 @@ func (p *parts) management() api.Options {
 // progress tells how far the consequences of a revocation are.
 func (p *parts) progress(ctx context.Context, id string) (grant.Progress, error) {
 	return p.db.Progress(ctx, id, oidc.LogoutQueue)
+}
+
+// consequences lists what an event leads to.
+func (p *parts) consequences(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
+	return p.db.Consequences(ctx, e.ID, oidc.LogoutQueue, p.outbox.Handlers(e))
 }
 
 // titles are what people call the connections, by id.
@@ -217,6 +223,10 @@ func (p *parts) gauges() {
 		backlog(func(waiting int, _ time.Duration) float64 { return float64(waiting) }))
 	p.metrics.Gauge("gatehouse_outbox_oldest_seconds", "How long the oldest of them has waited.",
 		backlog(func(_ int, oldest time.Duration) float64 { return oldest.Seconds() }))
+	p.metrics.Gauge("gatehouse_apps_orphaned", "Apps whose owners have left.", func(ctx context.Context) (float64, error) {
+		n, err := p.owners.CountOrphaned(ctx)
+		return float64(n), err
+	})
 	p.metrics.Gauge("gatehouse_signals_waiting", "Shared signals that wait for their receivers, in all streams.", func(ctx context.Context) (float64, error) {
 		waiting, _, err := p.db.SignalBacklog(ctx)
 		return float64(waiting), err

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/cache"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
@@ -43,6 +44,9 @@ import (
 
 // endingEvents are the events that end sessions, and so lead to back-channel logout.
 var endingEvents = []string{"session.ended", "person.disabled", record.PersonLeft, "connection.disabled", "connection.removed", "person.revoked", "connection.revoked"}
+
+// leavingEvents are the events by which people leave, and so what they asked for is closed.
+var leavingEvents = []string{record.PersonLeft, "person.disabled", "connection.disabled", "connection.removed"}
 
 // lostEvents are the events that take an app from a person, which its clients hear of.
 var lostEvents = []string{"access.lost", "install.revoked"}
@@ -82,6 +86,7 @@ type parts struct {
 	people       *directory.Service
 	records      *record.Service
 	apps         *catalog.Service
+	owners       *ownership.Service
 	registry     *registry.Registry
 	entitlements *entitlement.Checker
 	assignments  *entitlement.Service
@@ -153,7 +158,7 @@ func newVault(cfg config.Config) (*keys.Vault, error) {
 
 func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	options := storage.Options{
-		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: slices.Concat(endingEvents, lostEvents, signal.Handled()), OutboxRevoking: true, OutboxWanted: p.wanted,
+		Driver: p.cfg.Database.Driver, Dir: p.cfg.DataDir, DSN: p.cfg.Database.DSN.Reveal(), OutboxTypes: slices.Concat(endingEvents, lostEvents, signal.Handled(), ownership.Handled(), leavingEvents), OutboxRevoking: true, OutboxWanted: p.wanted,
 		Raised: func(ctx context.Context) error {
 			// The change is committed: it is followed although the caller may have left.
 			return p.revocations.Sync(context.WithoutCancel(ctx))
@@ -255,6 +260,7 @@ func (p *parts) openServices(ctx context.Context, _ Options) error {
 			p.log.WarnContext(ctx, "the catalog's change is not known here yet", slog.Any("error", err))
 		}
 	}})
+	p.owners = ownership.NewService(ownership.Options{Store: p.db, People: p.db, Enabled: p.people.ConnectionEnabled, Now: p.now, Log: p.log})
 	p.assignments = entitlement.NewService(entitlement.Options{Store: p.db, Apps: p.apps, Now: p.now, Changed: p.entitlements.Forget})
 	p.sessions = session.New(session.Options{
 		Store: p.db, People: p.people, Revocations: p.revocations, Era: p.db.Era(), Now: p.now,

@@ -14,7 +14,9 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/activity"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
@@ -29,6 +31,8 @@ const (
 	checkEvery  = 10 * time.Second
 	keysEvery   = time.Minute
 	expireEvery = 30 * time.Second
+	// ownersEvery is for owners who are gone by what no event tells of.
+	ownersEvery = time.Hour
 	// pruneEvery is far below what is kept, so that no night has much to delete.
 	pruneEvery = time.Hour
 )
@@ -72,10 +76,16 @@ func (b *Broker) serve(ctx context.Context, o Options) error {
 func (b *Broker) work(ctx context.Context) {
 	p := b.parts
 	for _, typ := range endingEvents {
-		p.outbox.Handle(typ, "back-channel logout", p.faces.provider.SessionsEnded)
+		p.outbox.Handle(typ, grant.LogoutOfApps, p.faces.provider.SessionsEnded)
 	}
 	for _, typ := range lostEvents {
-		p.outbox.Handle(typ, "back-channel logout of an app", p.faces.provider.AccessLost)
+		p.outbox.Handle(typ, grant.LogoutOfApps, p.faces.provider.AccessLost)
+	}
+	for _, typ := range ownership.Handled() {
+		p.outbox.Handle(typ, grant.OwnersSucceed, p.owners.Handle)
+	}
+	for _, typ := range leavingEvents {
+		p.outbox.Handle(typ, grant.RequestsWithdraw, p.admin.Withdraw)
 	}
 	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
 	p.jobs.Handle(entitlement.EndQueue, p.assignments.Expire)
@@ -94,6 +104,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("derive-people", keysEvery, p.db.DerivePeople)
 	p.jobs.Every("derive-apps", keysEvery, p.db.DeriveApps)
 	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)
+	p.jobs.Every("owners", ownersEvery, p.owners.Check)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
 	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.saml.Run, p.outbox.Run, p.jobs.Run, p.keepMark, p.faces.login.Run, p.records.Run, p.readMetadata, p.signals.pusher.Run, p.signals.notebook.Run} {
 		b.group.Go(func() error {

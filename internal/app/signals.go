@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/ssf"
@@ -56,9 +57,9 @@ func (p *parts) openSignalsFace(l limits) (err error) {
 
 // tell has the transmitter work: of what the outbox says, and at its own times.
 func (s *signals) tell(p *parts) {
-	p.outbox.HandleRevoking("signals", s.teller.Handle)
+	p.outbox.HandleRevoking(grant.SharedSignals, s.teller.Handle)
 	for _, typ := range signal.Handled() {
-		p.outbox.Handle(typ, "signals", s.teller.Handle)
+		p.outbox.Handle(typ, grant.SharedSignals, s.teller.Handle)
 	}
 	p.jobs.Handle(signal.RefusedQueue, s.sender.Refused)
 	p.jobs.Every("old-signals", expireSignalsEvery, s.service.Expire)

@@ -83,9 +83,14 @@ func (c *checker) owner(o *Owner) {
 }
 
 func (c *checker) address(path, text string) {
-	if !address.MatchString(text) || len(text) > 254 || strings.ContainsFunc(text, invisible) {
+	if !IsAddress(text) {
 		c.fail(path, "must be an e-mail address")
 	}
+}
+
+// IsAddress reports whether a text is an e-mail address as manifests have it.
+func IsAddress(text string) bool {
+	return address.MatchString(text) && len(text) <= 254 && !strings.ContainsFunc(text, invisible)
 }
 
 func (c *checker) entitlements(list []Entitlement) {

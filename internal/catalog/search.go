@@ -76,12 +76,14 @@ type Query struct {
 	// Text is words, each of which is somewhere in the name, the title, the
 	// description, the client id or the entity id, in any case of letters.
 	Text string
-	// Team owns the app, to the letter; Owner is a part of the team or of its primary
-	// contact, and Group a part of a group that the app names, in any case of letters.
+	// Team owns the app, to the letter; Owner is a part of the team or of the primary owner
+	// as it is now (package ownership), and Group a part of a group that the app names, in any case of letters.
 	Team, Owner, Group string
 	State              State
 	// Disabled selects by that alone; nil selects both.
 	Disabled *bool
+	// Orphaned selects apps whose owners have left.
+	Orphaned bool
 	Sort     Sort
 	// Limit is how many apps a page has, 1 to 1000; 0 means 100.
 	Limit int

@@ -50,6 +50,8 @@ type Queued struct {
 	// Attempts is how often it was tried, Reason why the last try failed.
 	Attempts int    `json:"attempts"`
 	Reason   string `json:"reason,omitempty"`
+	// Done names the consequences that are done while others are not.
+	Done []string `json:"done,omitempty"`
 	// Due is when it is tried next; zero for one that is not going to be.
 	Due     time.Time `json:"due,omitzero"`
 	Created time.Time `json:"created"`

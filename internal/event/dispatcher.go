@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -56,7 +57,8 @@ func NewDispatcher(o Options) *Dispatcher {
 	return &Dispatcher{o: o, handlers: map[string][]named{}, hint: make(chan struct{}, 1)}
 }
 
-// Handle adds a handler for events of a type; name is for logs. Call it before Run.
+// Handle adds a handler for events of a type. Its name is unique among those of the type,
+// and is what people see of it. Call it before Run.
 func (d *Dispatcher) Handle(typ, name string, h Handler) {
 	d.handlers[typ] = append(d.handlers[typ], named{name, h})
 }
@@ -126,15 +128,15 @@ func (d *Dispatcher) Drain(ctx context.Context) (handled int, err error) {
 
 func (d *Dispatcher) deliver(ctx context.Context, delivery Delivery) (ok bool, err error) {
 	e := delivery.Event
-	failed := d.handle(ctx, e)
+	done, failed := d.handle(ctx, delivery)
 	switch {
 	case failed == nil:
 		err = d.o.Outbox.Finish(ctx, e.ID)
 	case delivery.Attempt >= d.o.Attempts:
 		d.o.Log.ErrorContext(ctx, "event set aside", slog.String("event", e.ID), slog.String("type", e.Type), slog.Any("error", failed))
-		err = d.o.Outbox.Bury(ctx, e.ID, failed.Error())
+		err = d.o.Outbox.Bury(ctx, e.ID, failed.Error(), done)
 	default:
-		err = d.o.Outbox.Retry(ctx, e.ID, d.o.Now().Add(Backoff(delivery.Attempt, firstRetry, longest)), failed.Error())
+		err = d.o.Outbox.Retry(ctx, e.ID, d.o.Now().Add(Backoff(delivery.Attempt, firstRetry, longest)), failed.Error(), done)
 	}
 	if err != nil {
 		return false, fmt.Errorf("settle event %s: %w", e.ID, err)
@@ -142,18 +144,40 @@ func (d *Dispatcher) deliver(ctx context.Context, delivery Delivery) (ok bool, e
 	return failed == nil, nil
 }
 
-// handle runs every handler; a panic counts as a failure of that event alone.
-func (d *Dispatcher) handle(ctx context.Context, e Event) (err error) {
-	handlers := d.handlers[e.Type]
-	if len(e.Revokes) > 0 {
-		handlers = slices.Concat(handlers, d.revoking)
-	}
-	for _, h := range handlers {
-		if err := contain(func() error { return h.do(ctx, e) }); err != nil {
-			return fmt.Errorf("%s: %w", h.name, err)
+// handle runs every handler that is not done yet: none waits for another one that fails.
+// A panic counts as a failure of that handler alone.
+func (d *Dispatcher) handle(ctx context.Context, delivery Delivery) (done []string, err error) {
+	done = delivery.Done
+	var failed []error
+	for _, h := range d.of(delivery.Event) {
+		if slices.Contains(done, h.name) {
+			continue
 		}
+		if err := contain(func() error { return h.do(ctx, delivery.Event) }); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", h.name, err))
+			continue
+		}
+		done = append(slices.Clip(done), h.name)
 	}
-	return nil
+	return done, errors.Join(failed...)
+}
+
+// of returns the handlers of an event.
+func (d *Dispatcher) of(e Event) []named {
+	if len(e.Revokes) > 0 {
+		return slices.Concat(d.handlers[e.Type], d.revoking)
+	}
+	return d.handlers[e.Type]
+}
+
+// Handlers names what is done in consequence of an event, in order.
+func (d *Dispatcher) Handlers(e Event) []string {
+	of := d.of(e)
+	names := make([]string, len(of))
+	for i, h := range of {
+		names[i] = h.name
+	}
+	return names
 }
 
 func contain(do func() error) (err error) {

@@ -26,6 +26,7 @@ type row struct {
 	state   string
 	due     time.Time
 	attempt int
+	done    []string
 }
 
 func (b *tray) put(types ...string) {
@@ -44,7 +45,7 @@ func (b *tray) Claim(_ context.Context, now time.Time, n int, lease time.Duratio
 		if r.state == "waiting" && !r.due.After(now) && len(claimed) < n {
 			r.due = now.Add(lease)
 			r.attempt++
-			claimed = append(claimed, event.Delivery{Event: r.Event, Attempt: r.attempt})
+			claimed = append(claimed, event.Delivery{Event: r.Event, Attempt: r.attempt, Done: r.done})
 		}
 	}
 	return claimed, nil
@@ -61,13 +62,26 @@ func (b *tray) settle(id, state string, due time.Time) error {
 	return nil
 }
 
+// did notes which handlers are done with an event.
+func (b *tray) did(id string, done []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.rows {
+		if r.ID == id {
+			r.done = done
+		}
+	}
+}
+
 func (b *tray) Finish(_ context.Context, id string) error { return b.settle(id, "done", time.Time{}) }
 
-func (b *tray) Retry(_ context.Context, id string, at time.Time, _ string) error {
+func (b *tray) Retry(_ context.Context, id string, at time.Time, _ string, done []string) error {
+	b.did(id, done)
 	return b.settle(id, "waiting", at)
 }
 
-func (b *tray) Bury(_ context.Context, id, _ string) error {
+func (b *tray) Bury(_ context.Context, id, _ string, done []string) error {
+	b.did(id, done)
 	return b.settle(id, "buried", time.Time{})
 }
 
@@ -124,6 +138,40 @@ func TestAnEventIsHandledUntilEveryHandlerIsDone(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAHandlerThatFailsHoldsUpNoOther(t *testing.T) {
+	b := &tray{}
+	now := time.Now()
+	d := event.NewDispatcher(event.Options{Outbox: b, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), Attempts: 3})
+	var ran []string
+	say := func(name string, fails int) {
+		d.Handle("person.left", name, func(context.Context, event.Event) error {
+			if ran = append(ran, name); fails > 0 {
+				fails--
+				return errors.New(name + " is not to be had")
+			}
+			return nil
+		})
+	}
+	say("first", 0)
+	say("second", 1)
+	say("third", 0)
+	say("fourth", 9)
+	b.put("person.left")
+	if got := d.Handlers(b.rows[0].Event); !slices.Equal(got, []string{"first", "second", "third", "fourth"}) {
+		t.Errorf("%v", got)
+	}
+	for range 4 {
+		if _, err := d.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Hour)
+	}
+	want := []string{"first", "second", "third", "fourth", "second", "fourth", "fourth"}
+	if !slices.Equal(ran, want) || b.rows[0].state != "buried" || !slices.Equal(b.rows[0].done, []string{"first", "third", "second"}) {
+		t.Errorf("%v; %s, done: %v", ran, b.rows[0].state, b.rows[0].done)
+	}
 }
 
 func TestRetriesWaitLongerEachTimeWithinBounds(t *testing.T) {

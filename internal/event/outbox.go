@@ -10,6 +10,8 @@ type Delivery struct {
 	Event Event
 	// Attempt counts from 1.
 	Attempt int
+	// Done names the handlers that are done with it since an attempt before.
+	Done []string
 }
 
 // Outbox is where events wait for the dispatcher. Rows are claimed by state,
@@ -20,10 +22,11 @@ type Outbox interface {
 	Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]Delivery, error)
 	// Finish marks an event as handled.
 	Finish(ctx context.Context, id string) error
-	// Retry makes an event due again at the given time and records why.
-	Retry(ctx context.Context, id string, at time.Time, reason string) error
+	// Retry makes an event due again at the given time and records why, and which
+	// handlers are done with it.
+	Retry(ctx context.Context, id string, at time.Time, reason string, done []string) error
 	// Bury sets an event aside after its last attempt, for a person to look at.
-	Bury(ctx context.Context, id, reason string) error
+	Bury(ctx context.Context, id, reason string, done []string) error
 	// Backlog tells how many events wait and how long the oldest has waited.
 	Backlog(ctx context.Context, now time.Time) (waiting int, oldest time.Duration, err error)
 }

@@ -74,3 +74,44 @@ type Progress struct {
 
 // Done reports whether nothing more will happen by itself.
 func (p Progress) Done() bool { return p.Queued && p.Waiting == 0 }
+
+// ConsequenceState says how far a consequence is.
+type ConsequenceState string
+
+// The states. A consequence that is Retrying failed before.
+const (
+	ConsequenceDone     ConsequenceState = "done"
+	ConsequenceWaiting  ConsequenceState = "waiting"
+	ConsequenceRetrying ConsequenceState = "retrying"
+	ConsequenceFailed   ConsequenceState = "failed" // given up, until a person has it tried again
+)
+
+// ConsequenceStates lists them.
+func ConsequenceStates() []ConsequenceState {
+	return []ConsequenceState{ConsequenceDone, ConsequenceWaiting, ConsequenceRetrying, ConsequenceFailed}
+}
+
+// The consequences of a revocation. The first three are in its own transaction, the others
+// follow from the outbox; there they go by these names.
+const (
+	EndedSessions    = "sessions"
+	EndedGrants      = "grants"
+	Raised           = "revocations"
+	LogoutOfApps     = "back-channel logout"
+	SharedSignals    = "signals"
+	OwnersSucceed    = "ownership"
+	RequestsWithdraw = "requests"
+)
+
+// Consequence is one thing that a revocation leads to.
+type Consequence struct {
+	Name  string           `json:"name"`
+	State ConsequenceState `json:"state"`
+	// Done, Waiting and Failed count what it is made of: sessions, apps to tell, signals,
+	// apps that have another owner, requests that are closed.
+	Done    int64 `json:"done"`
+	Waiting int64 `json:"waiting"`
+	Failed  int64 `json:"failed"`
+	// Reason is why the last attempt failed.
+	Reason string `json:"reason,omitempty"`
+}

@@ -91,13 +91,13 @@ func (db *DB) ApplyApp(ctx context.Context, name string, change func(*catalog.Ap
 }
 
 // countApps advances the generation, and with it the counters of those that app_groups
-// is derived from and that app_facts has, unless they have stayed behind.
+// is derived from and that app_facts and app_owners have, unless they have stayed behind.
 func countApps(ctx context.Context, t *sqldb.Tx) error {
 	_, err := t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`)
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name IN ('apps_derived', 'app_facts')
+	_, err = t.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name IN ('apps_derived', 'app_facts', 'app_owners')
 		AND number + 1 = (SELECT a.number FROM counters a WHERE a.name = 'apps')`)
 	return err
 }
@@ -206,7 +206,11 @@ func saveApp(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
 	case err != nil:
 		return err
 	}
-	return saveAppFacts(ctx, t, a)
+	o, err := saveAppOwner(ctx, t, a)
+	if err != nil {
+		return err
+	}
+	return saveAppFacts(ctx, t, a, o)
 }
 
 // RemoveApp implements catalog.Store.
@@ -231,6 +235,9 @@ func (db *DB) RemoveApp(ctx context.Context, name string, events func(catalog.Ap
 		}
 		if _, err = t.ExecContext(ctx, `DELETE FROM apps WHERE name = $1`, name); err == nil {
 			_, err = t.ExecContext(ctx, `DELETE FROM app_facts WHERE name = $1`, name)
+		}
+		if err == nil {
+			_, err = t.ExecContext(ctx, `DELETE FROM app_owners WHERE app = $1`, a.ID)
 		}
 		return err
 	})

@@ -4,11 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 	"strconv"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
-	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 )
 
 // appOrders are the columns that apps are sorted by; those that hold times are numbers.
@@ -34,6 +35,9 @@ func (db *DB) SearchApps(ctx context.Context, q catalog.Query) (apps []catalog.A
 	w, err := appWhere(q, order.column, order.number, down)
 	if err == nil {
 		err = db.knowApps(ctx)
+	}
+	if err == nil && q.Orphaned {
+		err = db.knowOwners(ctx)
 	}
 	if err != nil {
 		return nil, "", err
@@ -100,6 +104,9 @@ func appWhere(q catalog.Query, column string, number, down bool) (*sqldb.Where, 
 	if q.Disabled != nil {
 		w.Add(`disabled = ?`, *q.Disabled)
 	}
+	if q.Orphaned {
+		w.Add(`EXISTS (SELECT 1 FROM app_owners o WHERE o.app = app_facts.app AND o.orphaned <> 0)`)
+	}
 	if q.After == "" {
 		return w, nil
 	}
@@ -138,7 +145,10 @@ func (db *DB) knowApps(ctx context.Context) error {
 		missing, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return scanApp(rows.Scan) },
 			`SELECT a.body, a.secrets, a.agreements, a.version FROM apps a LEFT JOIN app_facts f ON f.name = a.name AND f.app = a.id AND f.version = a.version WHERE f.name IS NULL`)
 		for i := 0; err == nil && i < len(missing); i++ {
-			err = saveAppFacts(ctx, t, missing[i])
+			var o ownership.Ownership
+			if o, err = saveAppOwner(ctx, t, missing[i]); err == nil {
+				err = saveAppFacts(ctx, t, missing[i], o)
+			}
 		}
 		if err == nil {
 			_, err = t.ExecContext(ctx, `DELETE FROM app_facts WHERE name NOT IN (SELECT name FROM apps)`)
@@ -151,14 +161,14 @@ func (db *DB) knowApps(ctx context.Context) error {
 }
 
 // saveAppFacts writes what an app is listed by.
-func saveAppFacts(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
+func saveAppFacts(ctx context.Context, t *sqldb.Tx, a catalog.App, o ownership.Ownership) error {
 	m := a.Manifest
 	words := sqldb.Fold(strings.Join([]string{a.Name, m.Metadata.Title, m.Metadata.Description, a.ClientID()}, " "))
 	_, err := t.ExecContext(ctx, `INSERT INTO app_facts (name, app, version, title, state, disabled, team, owner, member_groups, words, created, updated)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO UPDATE SET app = excluded.app, version = excluded.version, title = excluded.title,
 		state = excluded.state, disabled = excluded.disabled, team = excluded.team, owner = excluded.owner, member_groups = excluded.member_groups, words = excluded.words,
 		created = excluded.created, updated = excluded.updated`,
-		a.Name, a.ID, a.Version, sqldb.Cut(sqldb.Fold(a.Title()), sqldb.MaxFolded), string(a.State()), a.Disabled, m.Spec.Owner.Team, sqldb.Fold(m.Spec.Owner.Team+" "+m.Spec.Owner.Primary),
+		a.Name, a.ID, a.Version, sqldb.Cut(sqldb.Fold(a.Title()), sqldb.MaxFolded), string(a.State()), a.Disabled, m.Spec.Owner.Team, ownerFact(o),
 		foldedLines(a.Groups()), words, sqldb.Micros(a.Created), sqldb.Micros(a.Updated))
 	if err != nil {
 		return fmt.Errorf("app %s: %w", a.Name, err)

@@ -85,8 +85,8 @@ func (db *DB) UpdateChange(ctx context.Context, id string, change func(admin.Cha
 			return fmt.Errorf("encode change: %w", err)
 		}
 		t.Tell(events...)
-		return sqldb.OneRow(admin.ErrChangeDecided)(t.ExecContext(ctx, `UPDATE admin_changes SET state = $2, body = $3 WHERE id = $1 AND state = $4`,
-			id, string(next.State), string(body), string(old.State)))
+		return sqldb.OneRow(admin.ErrChangeDecided)(t.ExecContext(ctx, `UPDATE admin_changes SET state = $2, body = $3, cause = $5 WHERE id = $1 AND state = $4`,
+			id, string(next.State), string(body), string(old.State), next.Cause))
 	})
 	return next, err
 }

@@ -37,6 +37,7 @@ var prunings = []struct {
 	{"SCIM operations", `DELETE FROM record_operations WHERE id IN (SELECT id FROM record_operations WHERE expires < $1 LIMIT $2)`, 0},
 	{"signals", `DELETE FROM signal_sets WHERE (stream, id) IN (SELECT stream, id FROM signal_sets WHERE state <> 'waiting' AND settled < $1 LIMIT $2)`, signal.Keep},
 	{"subjects of signals", `DELETE FROM signal_subjects WHERE (receiver, person, session, via) IN (SELECT receiver, person, session, via FROM signal_subjects WHERE seen < $1 LIMIT $2)`, keepSubjects},
+	{"turns of owners", `DELETE FROM app_owner_turns WHERE (cause, app) IN (SELECT cause, app FROM app_owner_turns WHERE at < $1 LIMIT $2)`, keepChange},
 	{"answers", `DELETE FROM api_answers WHERE (scope, name) IN (SELECT scope, name FROM api_answers WHERE expires < $1 LIMIT $2)`, 0},
 }
 

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -45,13 +46,13 @@ func (q queue) claim(now time.Time, n int, lease time.Duration, returning string
 // Finish implements event.Outbox and job.Store.
 func (q queue) Finish(ctx context.Context, id string) error { return q.set(ctx, id, "done", 0, "") }
 
-// Retry implements event.Outbox and job.Store.
-func (q queue) Retry(ctx context.Context, id string, at time.Time, reason string) error {
+// Retry implements job.Store.
+func (q jobs) Retry(ctx context.Context, id string, at time.Time, reason string) error {
 	return q.set(ctx, id, "waiting", sqldb.Micros(at), reason)
 }
 
-// Bury implements event.Outbox and job.Store.
-func (q queue) Bury(ctx context.Context, id, reason string) error {
+// Bury implements job.Store.
+func (q jobs) Bury(ctx context.Context, id, reason string) error {
 	return q.set(ctx, id, "buried", 0, reason)
 }
 
@@ -62,15 +63,39 @@ func (q queue) set(ctx context.Context, id, state string, due int64, reason stri
 
 type outbox struct{ queue }
 
+// Retry implements event.Outbox.
+func (o outbox) Retry(ctx context.Context, id string, at time.Time, reason string, done []string) error {
+	return o.put(ctx, id, "waiting", sqldb.Micros(at), reason, done)
+}
+
+// Bury implements event.Outbox.
+func (o outbox) Bury(ctx context.Context, id, reason string, done []string) error {
+	return o.put(ctx, id, "buried", 0, reason, done)
+}
+
+func (o outbox) put(ctx context.Context, id, state string, due int64, reason string, done []string) error {
+	_, err := o.db.Write.ExecContext(ctx, `UPDATE outbox SET state = $2, due = $3, reason = $4, done = $5 WHERE id = $1`, id, state, due, reason, strings.Join(done, "\n"))
+	return sqldb.Translate(err)
+}
+
+// handled reads the names of handlers.
+func handled(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
 // Claim implements event.Outbox.
 func (o outbox) Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]event.Delivery, error) {
-	query, args := o.claim(now, n, lease, `body, attempt`)
+	query, args := o.claim(now, n, lease, `body, attempt, done`)
 	return sqldb.Collect(ctx, o.db.Write, func(rows *sql.Rows) (event.Delivery, error) {
 		var d event.Delivery
-		var body string
-		if err := rows.Scan(&body, &d.Attempt); err != nil {
+		var body, done string
+		if err := rows.Scan(&body, &d.Attempt, &done); err != nil {
 			return d, err
 		}
+		d.Done = handled(done)
 		if err := json.Unmarshal([]byte(body), &d.Event); err != nil {
 			return d, fmt.Errorf("decode event: %w", err)
 		}

@@ -72,17 +72,18 @@ func (o outbox) SearchQueue(ctx context.Context, q event.QueueQuery) (events []e
 	limit := sqldb.Limit(q.Limit)
 	events, err = sqldb.List(ctx, o.db.DB, func(rows *sql.Rows) (event.Queued, error) {
 		var e event.Queued
-		var body, state string
+		var body, state, done string
 		var due, created int64
-		if err := rows.Scan(&body, &state, &e.Attempts, &e.Reason, &due, &created); err != nil {
+		if err := rows.Scan(&body, &state, &e.Attempts, &e.Reason, &done, &due, &created); err != nil {
 			return e, err
 		}
+		e.Done = handled(done)
 		e.State, e.Due, e.Created = stateOf(state, e.Reason), sqldb.FromMicros(due), sqldb.FromMicros(created)
 		if err := json.Unmarshal([]byte(body), &e.Event); err != nil {
 			return e, fmt.Errorf("decode event: %w", err)
 		}
 		return e, nil
-	}, `SELECT body, state, attempt, reason, due, created FROM outbox`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.Args...)
+	}, `SELECT body, state, attempt, reason, done, due, created FROM outbox`+w.String()+` ORDER BY id LIMIT `+strconv.Itoa(limit+1), w.Args...)
 	if err != nil {
 		return nil, "", err
 	}

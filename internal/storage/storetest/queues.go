@@ -27,7 +27,7 @@ func outboxTended(t *testing.T, db *storage.DB) {
 		}
 	}
 	box := db.Outbox()
-	if err := errors.Join(box.Retry(ctx, ids[1], at.Add(time.Hour), "no answer"), box.Bury(ctx, ids[2], "gave up"), box.Finish(ctx, ids[3])); err != nil {
+	if err := errors.Join(box.Retry(ctx, ids[1], at.Add(time.Hour), "no answer", []string{"one", "another"}), box.Bury(ctx, ids[2], "gave up", nil), box.Finish(ctx, ids[3])); err != nil {
 		t.Fatal(err)
 	}
 	states := func(state event.State) (of []event.State) {
@@ -53,6 +53,9 @@ func outboxTended(t *testing.T, db *storage.DB) {
 		if got := states(state); !slices.Equal(got, want) {
 			t.Errorf("%q: %q", state, got)
 		}
+	}
+	if q, err := desk.Find(ctx, ids[1]); err != nil || !slices.Equal(q.Done, []string{"one", "another"}) {
+		t.Errorf("done of one that is tried again: %+v, %v", q, err)
 	}
 	before, err := desk.Backlog(ctx)
 	if err != nil || before.Buried != 1 || before.Retrying != 1 || before.Waiting == 0 || before.Oldest.IsZero() {

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
@@ -59,6 +60,7 @@ type Stage struct {
 	DB          *storage.DB
 	Admin       *admin.Service
 	Apps        *catalog.Service
+	Owners      *ownership.Service
 	People      *directory.Service
 	Sessions    *session.Manager
 	Assignments *entitlement.Service
@@ -150,6 +152,7 @@ func (s *Stage) serve(g *ground, fourEyes []string) {
 			s.t.Error(err)
 		}
 	}})
+	s.Owners = ownership.NewService(ownership.Options{Store: db, People: db, Enabled: s.People.ConnectionEnabled, Now: time.Now, Log: g.log})
 	s.Sessions = session.New(session.Options{
 		Store: db, People: s.People, Revocations: g.revocations, Era: db.Era(), Now: time.Now, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,
 	})
@@ -168,13 +171,14 @@ func (s *Stage) management(g *ground) api.Options {
 	db := s.DB
 	return api.Options{
 		Assignments: s.Assignments, ExplainAccess: g.explainer.Explain,
-		Product: "Gatehouse", Issuer: issuer, Grants: db, Now: time.Now, Admin: s.Admin, People: s.People, Directory: db, Apps: s.Apps, Connections: g.providers,
+		Product: "Gatehouse", Issuer: issuer, Grants: db, Now: time.Now, Admin: s.Admin, People: s.People, Directory: db, Apps: s.Apps, Owners: s.Owners, Connections: g.providers,
 		SCIM: record.NewService(record.Options{
 			Store: db.Records(), Now: time.Now, Log: g.log, Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
 		}),
 		Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
 		Keys: g.ring, Audit: db, Outbox: g.outbox, Jobs: g.jobs, Figures: db, Hit: db.Hit, Exchanges: g.tree, Traces: db,
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
+		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) { return db.Consequences(ctx, e.ID, "told", nil) },
 		Test: invite, Answers: db, Sealer: g.vault, Actor: httpx.Actor, UI: g.pages,
 		Lock: func(ctx context.Context, name string) (func(), error) {
 			return job.Lock(ctx, db.Jobs(), name, time.Now)
