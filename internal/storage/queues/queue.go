@@ -47,13 +47,13 @@ func (q queue) claim(now time.Time, n int, lease time.Duration, returning string
 func (q queue) Finish(ctx context.Context, id string) error { return q.set(ctx, id, "done", 0, "") }
 
 // Retry implements job.Store.
-func (q jobs) Retry(ctx context.Context, id string, at time.Time, reason string) error {
-	return q.set(ctx, id, "waiting", sqldb.Micros(at), reason)
+func (j jobs) Retry(ctx context.Context, id string, at time.Time, reason string) error {
+	return j.set(ctx, id, "waiting", sqldb.Micros(at), reason)
 }
 
 // Bury implements job.Store.
-func (q jobs) Bury(ctx context.Context, id, reason string) error {
-	return q.set(ctx, id, "buried", 0, reason)
+func (j jobs) Bury(ctx context.Context, id, reason string) error {
+	return j.set(ctx, id, "buried", 0, reason)
 }
 
 func (q queue) set(ctx context.Context, id, state string, due int64, reason string) error {

@@ -178,7 +178,9 @@ func (s *Stage) management(g *ground) api.Options {
 		Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
 		Keys: g.ring, Audit: db, Outbox: g.outbox, Jobs: g.jobs, Figures: db, Hit: db.Hit, Exchanges: g.tree, Traces: db,
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
-		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) { return db.Consequences(ctx, e.ID, "told", nil) },
+		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
+			return db.Consequences(ctx, e.ID, "told", nil)
+		},
 		Test: invite, Answers: db, Sealer: g.vault, Actor: httpx.Actor, UI: g.pages,
 		Lock: func(ctx context.Context, name string) (func(), error) {
 			return job.Lock(ctx, db.Jobs(), name, time.Now)
