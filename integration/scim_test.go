@@ -232,3 +232,21 @@ func TestTheDemoTellsOfItsConnectionsForSCIMClients(t *testing.T) {
 		t.Error("a token is in the log")
 	}
 }
+
+// TestAGroupIsPushedThatIsLargerThanOtherRequestsMayBe goes through everything that a
+// request goes through: SCIM takes more than others do, and says how much.
+func TestAGroupIsPushedThatIsLargerThanOtherRequestsMayBe(t *testing.T) {
+	s, secret := startPushed(t)
+	token := s.pushToken(t, secret, "pushes", "scim:pushes")
+	most := int(scim.DefaultLimits().Payload)
+	group := func(size int) string {
+		head, tail := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"large","members":[{"value":"nobody","display":"`, `"}]}`
+		return head + strings.Repeat("x", size-len(head)-len(tail)) + tail
+	}
+	if status, of := s.push(t, token, "pushes", http.MethodPost, "/Groups", group(most)); status != http.StatusCreated {
+		t.Errorf("as large as may be: %d %v", status, of)
+	}
+	if status, of := s.push(t, token, "pushes", http.MethodPost, "/Groups", group(most+1)); status != http.StatusRequestEntityTooLarge || of["status"] != "413" {
+		t.Errorf("one byte more: %d %v", status, of)
+	}
+}

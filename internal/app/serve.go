@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
+	"github.com/gatehouse-io/gatehouse/internal/scim"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
 )
@@ -133,7 +134,8 @@ func (p *parts) around(mux http.Handler) http.Handler {
 	recovered := httpx.Recover(func(r *http.Request, err error, stack []byte) {
 		p.log.ErrorContext(r.Context(), "panic", slog.Any("error", err), slog.String("stack", string(stack)))
 	}, mux)
-	return httpx.Edge(httpx.EdgeOptions{Prefix: p.issuer.Path, TrustedProxies: p.cfg.TrustedProxies, Secure: p.secure()},
+	large := map[string]int64{"/scim/v2/": scim.DefaultLimits().Payload}
+	return httpx.Edge(httpx.EdgeOptions{Prefix: p.issuer.Path, TrustedProxies: p.cfg.TrustedProxies, Secure: p.secure(), Large: large},
 		p.tracer.Requests(telemetry.Requests(p.log, p.metrics, p.now, recovered)))
 }
 

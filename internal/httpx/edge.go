@@ -12,7 +12,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
-// maxBody bounds every request's body, in bytes; a handler may ask for less.
+// maxBody bounds every request's body, in bytes, unless it is below one of
+// EdgeOptions.Large; a handler may ask for less.
 const maxBody = 4 << 20
 
 // EdgeOptions are what the edge must know of the world around it.
@@ -23,6 +24,20 @@ type EdgeOptions struct {
 	TrustedProxies []netip.Prefix
 	// Secure says that the public address is https.
 	Secure bool
+	// Large are how many bytes a body may have below paths that take more than others:
+	// by the path without Prefix, with a slash at its end.
+	Large map[string]int64
+}
+
+// body is how many bytes a body may have at a path.
+func (o EdgeOptions) body(path string) int64 {
+	path = strings.TrimPrefix(path, o.Prefix)
+	for below, most := range o.Large {
+		if strings.HasPrefix(path, below) {
+			return most
+		}
+	}
+	return maxBody
 }
 
 // beforePath are the well-known paths that stand before an issuer's own path, where
@@ -53,7 +68,7 @@ func Edge(o EdgeOptions, next http.Handler) http.Handler {
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
 		r = r.WithContext(withFacts(r.Context(), f))
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, o.body(r.URL.Path))
 		if o.Prefix == "" {
 			next.ServeHTTP(w, r)
 			return

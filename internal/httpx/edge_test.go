@@ -3,6 +3,7 @@ package httpx_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -96,6 +97,27 @@ func TestAPrefixIsStrippedAndNothingElseIsServed(t *testing.T) {
 		}
 		if w.Header().Get("Strict-Transport-Security") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("X-Request-Id") == "" {
 			t.Errorf("%s: %v", target, w.Header())
+		}
+	}
+}
+
+func TestABodyIsAsLargeAsItsPathTakes(t *testing.T) {
+	const common, large = 4 << 20, 6 << 20
+	o := httpx.EdgeOptions{Prefix: "/gate", Large: map[string]int64{"/large/": large}}
+	for path, most := range map[string]int{"/gate/large/one": large, "/gate/large": common, "/gate/other/large/": common} {
+		for size, want := range map[int]int{most: most, most + 1: most} {
+			var read int
+			next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if read = len(body); (err == nil) != (size == want) {
+					t.Errorf("%s: %d bytes: %v", path, size, err)
+				}
+			})
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(strings.Repeat("x", size)))
+			httpx.Edge(o, next).ServeHTTP(httptest.NewRecorder(), r)
+			if read != want {
+				t.Errorf("%s: %d bytes of %d were read, want %d", path, read, size, want)
+			}
 		}
 	}
 }
