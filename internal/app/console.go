@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/access"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/admins"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/apps"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/connections"
@@ -44,6 +45,7 @@ func (p *parts) openConsole(management kit.Operations) (*console.Console, error)
 		Keyring:    keyring.Options{Keys: p.rings(), Due: p.rings().Due, Apps: p.apps},
 		Operations: operations.Options{Audit: p.db, AuditState: auditState, Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Streams: p.signals.service},
 		Admins:     admins.Options{Admin: p.admin, Directory: p.db},
+		Access:     access.Options{Apps: p.apps, Clients: p.registry.Clients, Directory: p.db, Entitlements: p.entitlements, Assignments: p.assignments},
 	})
 }
 

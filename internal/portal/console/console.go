@@ -17,6 +17,7 @@ package console
 import (
 	"net/http"
 
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/access"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/admins"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/apps"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/connections"
@@ -28,6 +29,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/operations"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/overview"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/people"
+	"github.com/gatehouse-io/gatehouse/internal/portal/why"
 )
 
 // Options are what the parts of a Console need. All are required; what the parts need of
@@ -44,6 +46,7 @@ type Options struct {
 	Keyring     keyring.Options
 	Operations  operations.Options
 	Admins      admins.Options
+	Access      access.Options
 }
 
 // Console serves the pages.
@@ -56,6 +59,8 @@ type Console struct {
 func New(o Options) (*Console, error) {
 	o.Names.Site = o.Kit.Site
 	n := names.New(o.Names)
+	ofAccess := access.New(n, o.Access)
+	o.People.Entitled, o.People.Assigned, o.Groups.Access = ofAccess.EntitledBlock, ofAccess.PersonBlock, ofAccess.GroupBlock
 	var (
 		ofApps, ofConnections, ofGroups = apps.New(n, o.Apps), connections.New(n, o.Connections), groups.New(n, o.Groups)
 		ofExchanges, ofKeys             = exchanges.New(n, o.Exchanges), keyring.New(n, o.Keyring)
@@ -66,10 +71,11 @@ func New(o Options) (*Console, error) {
 	o.Overview.Figures = []func(*kit.Visit) (kit.Figures, error){ofApps.Figures, ofPeople.Figures, ofKeys.Figures, ofConnections.Figures, ofOperations.Figures}
 	c := &Console{}
 	for _, part := range []interface{ Part() kit.Part }{
-		n, overview.New(n, o.Overview), ofApps, ofConnections, ofPeople, ofGroups, ofExchanges, ofKeys, ofOperations, ofAdmins,
+		n, overview.New(n, o.Overview), ofApps, ofConnections, ofPeople, ofGroups, ofExchanges, ofKeys, ofOperations, ofAdmins, ofAccess,
 	} {
 		c.parts = append(c.parts, part.Part())
 	}
+	c.parts = append(c.parts, kit.Part{Files: why.Files()})
 	var err error
 	c.server, err = kit.New(o.Kit, side(), c.parts...)
 	return c, err

@@ -14,6 +14,7 @@ func side() []kit.Place {
 		{Path: "/traces", Icon: "alert", Text: ui.T("Failed sign-ins")},
 		{Path: "/people", Icon: "people", Text: ui.T("People")},
 		{Path: "/groups", Icon: "group", Text: ui.T("Groups"), Also: []string{"/map-group"}},
+		{Path: "/assignments", Icon: "lock", Text: ui.T("Access"), Also: []string{"/assign", "/explain-access"}},
 		{Path: "/sessions", Icon: "device", Text: ui.T("Sessions")},
 		{Path: "/exchanges", Icon: "arrow", Text: ui.T("Exchanged tokens"), Also: []string{"/explain-exchange", "/revoke", "/revocations"}},
 		{Path: "/keys", Icon: "key", Text: ui.T("Keys")},

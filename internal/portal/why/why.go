@@ -22,7 +22,10 @@ import (
 //go:embed why.html de.yaml
 var files embed.FS
 
-// Template reads the page, whose data is a Page.
+// Files are the template "why", whose data is a Page, and its German.
+func Files() ui.Files { return files }
+
+// Template reads the page by itself.
 func Template(u *ui.UI) (*ui.Template, error) { return u.Parse(files, "why.html") }
 
 // Page is the data of the page.
@@ -32,8 +35,6 @@ type Page struct {
 	Form ui.Filters
 	// Told is the answer; nil before there is one.
 	Told *Told
-	// App leads to the app's page, and says what it is called; nil for nowhere.
-	App *ui.Link
 }
 
 // Voice is whom the page speaks to, and what it calls things. Those that lead somewhere

@@ -37,6 +37,7 @@ func (c *Console) appOffers(v *kit.Visit, a catalog.App) []kit.Offer {
 	if o := a.Manifest.Spec.Identity.OIDC; o != nil && usesSecret(o) {
 		list = append(list, kit.OfApp(a, "/apps/{name}/secret", ui.T("New client secret"), " key"))
 	}
+	list = append(list, kit.OfApp(a, "/apps/{name}/assignments", ui.T("Assigned roles"), " shield"), kit.OfApp(a, "/apps/{name}/explain", ui.T("Explain access"), " info"))
 	if id := a.Manifest.Spec.Identity; id.OIDC != nil || id.Resource != nil {
 		list = append(list, kit.OfApp(a, "/apps/{name}/exchanges", ui.T("Exchanged tokens"), " arrow"), names.RevokeWay(identity.KindApp, a.Name))
 	}

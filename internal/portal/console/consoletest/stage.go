@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/access"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/admins"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/apps"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/connections"
@@ -216,6 +217,7 @@ func (s *Stage) parts(g *ground) console.Options {
 			Audit: db, AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) }, Outbox: g.outbox, Jobs: g.jobs, Streams: g.streams,
 		},
 		Admins: admins.Options{Admin: s.Admin, Directory: db},
+		Access: access.Options{Apps: s.Apps, Clients: g.clients.Clients, Directory: db, Entitlements: g.decides, Assignments: s.Assignments},
 	}
 }
 

@@ -133,16 +133,43 @@ func TestAnExchangeIsExplainedInWords(t *testing.T) {
 	s := consoletest.New(t)
 	s.As("ada", admin.Admin)
 	s.Person("alice", "Alice Moreau")
+	s.App("own", "Own App", "people-tools")
 	if a := s.Get("/explain-exchange"); a.Status != http.StatusOK || strings.Contains(a.Body, "<table") {
 		t.Errorf("nothing asked: %d %s", a.Status, a.Body)
 	}
-	a := s.Get("/explain-exchange?client=c&audience=closed&person=alice%40acme.example")
+	a := s.Get("/explain-exchange?client=own&audience=closed&person=alice%40acme.example")
 	for _, text := range []string{"It would be refused.", "audience_denied", "The manifest of the app does not name this API.", "The owner of own", "spec.identity.tokenExchange", "Not reached", "Passed"} {
 		if a.Status != http.StatusOK || !strings.Contains(a.Body, text) {
 			t.Errorf("%d does not say %q: %s", a.Status, text, a.Body)
 		}
 	}
-	if a := s.Get("/explain-exchange?client=c&audience=open&person=alice"); !strings.Contains(a.Body, "It would be granted.") || !strings.Contains(a.Body, "payroll.read") {
+	if a := s.Get("/explain-exchange?client=own-client&audience=open&person=alice"); !strings.Contains(a.Body, "It would be granted.") || !strings.Contains(a.Body, "payroll.read") {
 		t.Errorf("control: %s", a.Body)
+	}
+}
+
+func TestWhatIsWrongInTheQuestionIsSaidAtItsField(t *testing.T) {
+	s := consoletest.New(t)
+	s.As("ada", admin.Admin)
+	s.Person("alice", "Alice Moreau")
+	s.Person("alicia", "Alice Moreau")
+	s.App("own", "Own App", "people-tools")
+	for query, want := range map[string]string{
+		"client=nobody&audience=open&person=alice":                   `id="filter-client-wrong"`,
+		"client=own&audience=open&person=nobody":                     `id="filter-person-wrong"`,
+		"client=own&audience=open&person=Moreau":                     `id="filter-person-wrong"`,
+		"client=own&audience=open&signed_in_to=nowhere&person=alice": `id="filter-signed_in_to-wrong"`,
+	} {
+		if a := s.Get("/explain-exchange?" + query); a.Status != http.StatusBadRequest || !strings.Contains(a.Body, want) || strings.Contains(a.Body, "It would be") {
+			t.Errorf("%s: %d %s", query, a.Status, a.Body)
+		}
+	}
+	if a := s.Get("/explain-exchange?client=own&audience=open&person=Moreau"); strings.Count(a.Body, "person=alic") != 2 {
+		t.Errorf("both can be chosen: %s", a.Body)
+	}
+	for _, app := range []string{"own", "own-client", "Own+App", "own+a"} {
+		if a := s.Get("/explain-exchange?client=" + app + "&audience=open&person=alice"); a.Status != http.StatusOK || !strings.Contains(a.Body, "It would be granted.") {
+			t.Errorf("%s: %d %s", app, a.Status, a.Body)
+		}
 	}
 }

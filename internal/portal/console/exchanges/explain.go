@@ -1,9 +1,14 @@
 package exchanges
 
 import (
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -37,11 +42,11 @@ type explainedRemedy struct {
 
 func (c *Console) explainFields(v *kit.Visit) []ui.Field {
 	fields := []ui.Field{
-		{Name: "client", Label: ui.T("Client that exchanges"), Type: "text"},
+		{Name: "client", Label: ui.T("App that exchanges (name, title or client id)"), Type: "text"},
 		{Name: "audience", Label: ui.T("API"), Type: "text"},
 		{Name: "scope", Label: ui.T("Scopes"), Type: "text"},
 		{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
-		{Name: "signed_in_to", Label: ui.T("Signed in to the client"), Type: "text"},
+		{Name: "signed_in_to", Label: ui.T("Signed in to the app"), Type: "text"},
 		{Name: "token", Label: ui.T("Or the id of a token (jti)"), Type: "text"},
 	}
 	for i := range fields {
@@ -51,35 +56,91 @@ func (c *Console) explainFields(v *kit.Visit) []ui.Field {
 }
 
 func (c *Console) showExplanation(v *kit.Visit) (kit.Answer, error) {
-	data := explainView{Filters: ui.Filters{Action: c.Path("/explain-exchange"), Fields: c.explainFields(v)}}
+	data := explainView{Filters: ui.Filters{Action: c.Path("/explain-exchange"), Fields: c.explainFields(v), Still: true, Button: ui.T("Explain"), Clear: ui.T("Ask anew")}}
 	page := kit.View{Title: ui.T("Explain an exchange"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "explain"}
 	if !data.Filters.Set() {
 		page.Data = data
 		return page, nil
 	}
-	asked := url.Values{}
-	for _, f := range data.Filters.Fields {
-		if f.Name == "person" {
-			var err error
-			if f.Value, err = c.PersonLike(v.Context(), f.Value); err != nil {
-				return nil, err
-			}
-		}
-		if f.Value != "" {
-			asked.Set(f.Name, f.Value)
-		}
-	}
-	_, body, err := v.CallAt("explainExchange", nil, asked.Encode(), nil)
+	asked, err := c.askedExchange(v, data.Filters.Fields)
 	if err != nil {
 		return nil, err
 	}
 	var e policy.Explanation
-	if err := kit.Read(body, &e); err != nil {
-		return nil, err
+	wrong := func() bool {
+		return slices.ContainsFunc(data.Filters.Fields, func(f ui.Field) bool { return !f.Wrong.Empty() })
 	}
-	data.tell(e)
+	if !wrong() {
+		_, body, err := v.CallAt("explainExchange", nil, asked.Encode(), nil)
+		if err == nil {
+			err = kit.Read(body, &e)
+		}
+		if err != nil && !says(v, data.Filters.Fields, err) {
+			return nil, err
+		}
+	}
+	if wrong() {
+		page.Status = http.StatusBadRequest
+	} else {
+		data.tell(e)
+	}
 	page.Data = data
 	return page, nil
+}
+
+// askedExchange is what is asked, with the person's id and the client ids of the apps that
+// the fields name. It says at the fields what is wrong; what is no app's may be a client's
+// that is gone, of which the rules speak.
+func (c *Console) askedExchange(v *kit.Visit, fields []ui.Field) (url.Values, error) {
+	asked := url.Values{}
+	for i := range fields {
+		f := &fields[i]
+		value := f.Value
+		switch {
+		case value == "":
+			continue
+		case f.Name == "person":
+			p, err := c.Person(v, f, false)
+			if err != nil {
+				return nil, err
+			}
+			value = p.ID
+		case f.Name == "client" || f.Name == "signed_in_to":
+			client, err := c.Client(v, f)
+			if err != nil {
+				return nil, err
+			}
+			if client != nil {
+				value = client.ID
+			}
+		}
+		asked.Set(f.Name, value)
+	}
+	return asked, nil
+}
+
+// says puts a refusal at the field that it is about.
+func says(v *kit.Visit, fields []ui.Field, err error) bool {
+	name := map[string]string{
+		directory.ErrPersonNotFound.Code: "person", grant.ErrNodeNotFound.Code: "token", "explain_exchange_incomplete": lacking(fields),
+	}[fault.As(err).Code]
+	i := slices.IndexFunc(fields, func(f ui.Field) bool { return f.Name == name })
+	if i < 0 {
+		return false
+	}
+	fields[i].Wrong = v.Say(err)
+	return true
+}
+
+// lacking is the field that a question needs first, or the token where that is one too
+// many.
+func lacking(fields []ui.Field) string {
+	for _, name := range []string{"client", "audience", "person"} {
+		if slices.ContainsFunc(fields, func(f ui.Field) bool { return f.Name == name && f.Value == "" }) {
+			return name
+		}
+	}
+	return "token"
 }
 
 // tell puts an explanation into words.

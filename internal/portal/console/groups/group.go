@@ -35,18 +35,19 @@ func (c *Console) showGroup(v *kit.Visit) (kit.Answer, error) {
 	if g.Name == "" {
 		d.Notices = []ui.Notice{{Text: ui.T("Nobody has given this group a name, so it grants nothing."), Tone: ui.Warn}}
 	}
-	d.Blocks, err = kit.Blocks(v, g, c.appsOfGroup, c.membersBlock, c.groupAudit)
+	d.Blocks, err = kit.Blocks(v, g, c.appsOfGroup, c.o.Access, c.membersBlock, c.groupAudit)
 	return kit.View{Title: ui.Plain(groupName(g)), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "detail", Data: d}, err
 }
 
 func groupOffers(v *kit.Visit, g directory.Group) []kit.Offer {
 	const to = "/groups/{connection}/{group}"
+	explain := kit.Way("/explain-access", ui.T("Explain access"), " info")
 	if g.Name == "" {
-		return v.Offers(kit.Way(to+"/map", ui.T("Map"), "primary tag", g.Ref.Connection, g.Ref.ID))
+		return v.Offers(kit.Way(to+"/map", ui.T("Map"), "primary tag", g.Ref.Connection, g.Ref.ID), explain)
 	}
 	return v.Offers(
 		kit.Way(to+"/map", ui.T("Map to another name"), "primary tag", g.Ref.Connection, g.Ref.ID),
-		kit.Way(to+"/unmap", ui.T("Unmap"), "danger cross", g.Ref.Connection, g.Ref.ID),
+		kit.Way(to+"/unmap", ui.T("Unmap"), "danger cross", g.Ref.Connection, g.Ref.ID), explain,
 	)
 }
 

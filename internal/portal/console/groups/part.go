@@ -43,6 +43,8 @@ type Options struct {
 	Roles interface {
 		GroupsOf(role admin.Role) []string
 	}
+	// Access is what is assigned to a group; set by package console.
+	Access func(v *kit.Visit, g directory.Group) (kit.Block, error)
 	// Entitlements decide who may use what.
 	Entitlements *entitlement.Checker
 }

@@ -2,10 +2,8 @@ package names
 
 import (
 	"context"
-	"errors"
 	"strings"
 
-	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
@@ -26,18 +24,9 @@ func (n *Names) PersonLike(ctx context.Context, text string) (id string, err err
 	if text == "" {
 		return "", nil
 	}
-	p, err := n.o.Directory.Person(ctx, text)
-	if !errors.Is(err, directory.ErrPersonNotFound) {
-		return p.ID, err
-	}
-	found, _, err := n.o.Directory.Search(ctx, directory.Query{Text: text, Limit: kit.Few})
+	found, err := n.like(ctx, text)
 	if err != nil {
 		return "", err
-	}
-	for _, one := range found {
-		if strings.EqualFold(one.Profile.Email, text) || strings.EqualFold(one.Profile.Username, text) {
-			return one.ID, nil
-		}
 	}
 	switch len(found) {
 	case 0:

@@ -55,6 +55,9 @@ func (t Titles) Name(id string) string {
 	return id
 }
 
+// NameOf is the name in the addresses of an app that is there.
+func (t Titles) NameOf(id string) string { return t.apps[id].Name }
+
 // Join names several apps.
 func (t Titles) Join(ids []string) string {
 	names := make([]string, len(ids))

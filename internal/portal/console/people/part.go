@@ -39,6 +39,9 @@ type Options struct {
 		PersonBlock(v *kit.Visit, p directory.Person) (kit.Block, error)
 		PersonHit(v *kit.Visit, p directory.Person) (kit.Hit, error)
 	}
+	// Entitled is what somebody may use, and by what, Assigned what was assigned to them by
+	// name; set by package console.
+	Entitled, Assigned func(v *kit.Visit, p directory.Person) (kit.Block, error)
 	// Exchanges are the tokens that are out in somebody's name; set by package console.
 	Exchanges func(v *kit.Visit, p directory.Person) (kit.Block, error)
 }
