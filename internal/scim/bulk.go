@@ -99,6 +99,7 @@ func (c *call) bulkRequest() (*bulk, error) {
 		b.named[p.bulkID] = p
 		b.parts = append(b.parts, p)
 	}
+	c.body = nil // each part has its own, which goes as soon as it is read
 	return b, nil
 }
 
@@ -246,7 +247,9 @@ func (b *bulk) do(ctx context.Context, p *part) error {
 		if at, id, ok := strings.Cut(p.path, "/"+reference); ok {
 			p.path = at + "/" + b.ids[id]
 		}
-		p.body, _ = b.resolved(p.body).(map[string]any)
+		if len(p.needs) > 0 {
+			p.body, _ = b.resolved(p.body).(map[string]any)
+		}
 		if p.method == http.MethodPost && b.stop == 0 {
 			b.waiting = append(b.waiting, p)
 			return nil
@@ -323,7 +326,7 @@ func (p *part) creation() (record.New, error) {
 	n := record.New{Operation: p.op}
 	_, t := p.endpoint(strings.TrimPrefix(p.path, "/"))
 	steps, err := patch.Body(p.body, t)
-	if err != nil {
+	if p.body = nil; err != nil {
 		return n, err
 	}
 	if t == p.profile.user {
