@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/porting"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
@@ -91,6 +92,7 @@ type parts struct {
 	entitlements *entitlement.Checker
 	assignments  *entitlement.Service
 	explainer    *entitlement.Explainer
+	porting      *porting.Service
 	admin        *admin.Service
 	sessions     *session.Manager
 	signals      signals
@@ -262,6 +264,7 @@ func (p *parts) openServices(ctx context.Context, _ Options) error {
 	}})
 	p.owners = ownership.NewService(ownership.Options{Store: p.db, People: p.db, Enabled: p.people.ConnectionEnabled, Now: p.now, Log: p.log})
 	p.assignments = entitlement.NewService(entitlement.Options{Store: p.db, Apps: p.apps, Now: p.now, Changed: p.entitlements.Forget})
+	p.openPorting()
 	p.sessions = session.New(session.Options{
 		Store: p.db, People: p.people, Revocations: p.revocations, Era: p.db.Era(), Now: p.now,
 		Idle: p.cfg.Session.Idle, Absolute: p.cfg.Session.Absolute, Cookie: "gatehouse", Secure: p.secure(), Prefix: p.issuer.Path, Actor: httpx.Actor,

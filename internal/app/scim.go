@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/config"
@@ -84,13 +83,7 @@ func (p *parts) scimPolicy(ctx context.Context, id string) (record.Policy, error
 		return record.Policy{}, fmt.Errorf("connection %s: %w", id, err)
 	}
 	policy := record.Policy{Touch: s.Admins, Domains: c.Settings.Domains, Admins: p.admin.GroupsOf(admin.Admin)}
-	for _, r := range admin.Roles() {
-		if r != admin.AppOwner { // teams, whose people come and go
-			policy.Roles = append(policy.Roles, p.admin.GroupsOf(r)...)
-		}
-	}
-	slices.Sort(policy.Roles)
-	policy.Roles = slices.Compact(policy.Roles)
+	policy.Roles = p.protecting()
 	if s.Guard.Share < 100 {
 		policy.Guard = record.Guard{Share: float64(s.Guard.Share) / 100, Minimum: int64(s.Guard.Minimum), Window: max(window, time.Minute)}
 	}

@@ -36,6 +36,8 @@ const (
 	ownersEvery = time.Hour
 	// pruneEvery is far below what is kept, so that no night has much to delete.
 	pruneEvery = time.Hour
+	// importEvery is how soon a large import goes on.
+	importEvery = time.Second
 )
 
 // serve starts the workers and the two servers.
@@ -106,6 +108,7 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Every("derive-apps", keysEvery, p.db.DeriveApps)
 	p.jobs.Every("date-sessions", keysEvery, p.db.DateSessions)
 	p.jobs.Every("owners", ownersEvery, p.owners.Check)
+	p.jobs.Every("imports", importEvery, p.porting.Run)
 	p.jobs.Every("prune", pruneEvery, func(ctx context.Context) error { return p.db.Prune(ctx, p.now()) })
 	for _, run := range []func(context.Context) error{p.revocations.Run, p.registry.Run, p.ring.Run, p.saml.Run, p.outbox.Run, p.jobs.Run, p.keepMark, p.faces.login.Run, p.records.Run, p.readMetadata, p.signals.pusher.Run, p.signals.notebook.Run} {
 		b.group.Go(func() error {

@@ -37,6 +37,7 @@ const (
 	KindJob      Kind = "job"
 	KindChange   Kind = "change"
 	KindStream   Kind = "stream"
+	KindImport   Kind = "import"
 )
 
 // Ref names one thing by kind and internal id. Internal ids are random and are
@@ -130,11 +131,14 @@ func Job(id string) Ref { return Ref{KindJob, id} }
 // Stream names a stream of shared signals by its id.
 func Stream(id string) Ref { return Ref{KindStream, id} }
 
+// Import names a file on its way into the directory.
+func Import(id string) Ref { return Ref{KindImport, id} }
+
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
 		KindPerson, KindSession, KindConnection, KindApp, KindClient, KindGrant, KindInstall, KindKey, KindSettings, KindCall,
-		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange, KindStream,
+		KindGroup, KindSystem, KindOperator, KindToken, KindEvent, KindJob, KindChange, KindStream, KindImport,
 	}
 }
 

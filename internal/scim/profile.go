@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/scim/patch"
 	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
 )
 
@@ -89,4 +90,33 @@ func (p *Profile) room(ctx context.Context, length int64) (free func(), err erro
 		return nil, errCrowded
 	}
 	return func() { p.bodies.Release(length) }, nil
+}
+
+// ReadUser returns a user as it would be if a client had sent it: its attributes checked
+// against the schemas, in their spelling, without what only the broker sets.
+func (p *Profile) ReadUser(u record.User) (record.User, error) {
+	r, err := p.read(p.user, unpack(u))
+	if err != nil {
+		return u, err
+	}
+	return pack(u, r)
+}
+
+// ReadGroup is ReadUser for groups.
+func (p *Profile) ReadGroup(g record.Group) (record.Group, error) {
+	r, err := p.read(p.group, unpackGroup(g))
+	if err != nil {
+		return g, err
+	}
+	delete(r, members)
+	return packGroup(g, r), nil
+}
+
+func (p *Profile) read(t *resource.Type, of map[string]any) (map[string]any, error) {
+	of["schemas"] = []any{t.Core.ID}
+	steps, err := patch.Body(of, t)
+	if err != nil {
+		return nil, err
+	}
+	return patch.Apply(t, map[string]any{}, steps)
 }

@@ -16,6 +16,9 @@ const (
 	keepFinished   = 7 * 24 * time.Hour
 	// keepSubjects is longer than any refresh token lives.
 	keepSubjects = 31 * 24 * time.Hour
+	// keepStaged is longer than what was checked may be applied, and takes.
+	keepStaged  = 72 * time.Hour
+	keepImports = 30 * 24 * time.Hour
 )
 
 // prunings delete, at most $2 rows at a time, what ended before $1.
@@ -38,6 +41,11 @@ var prunings = []struct {
 	{"signals", `DELETE FROM signal_sets WHERE (stream, id) IN (SELECT stream, id FROM signal_sets WHERE state <> 'waiting' AND settled < $1 LIMIT $2)`, signal.Keep},
 	{"subjects of signals", `DELETE FROM signal_subjects WHERE (receiver, person, session, via) IN (SELECT receiver, person, session, via FROM signal_subjects WHERE seen < $1 LIMIT $2)`, keepSubjects},
 	{"turns of owners", `DELETE FROM app_owner_turns WHERE (cause, app) IN (SELECT cause, app FROM app_owner_turns WHERE at < $1 LIMIT $2)`, keepChange},
+	{"names of imports", `DELETE FROM import_names WHERE (import, name) IN (SELECT n.import, n.name FROM import_names n JOIN imports i ON i.id = n.import WHERE i.created < $1 LIMIT $2)`, keepStaged},
+	{"lines of imports", `DELETE FROM import_lines WHERE (import, place) IN (SELECT l.import, l.place FROM import_lines l JOIN imports i ON i.id = l.import
+		WHERE i.created < $1 AND l.outcome <> 'refused' LIMIT $2)`, keepStaged},
+	{"refused lines of imports", `DELETE FROM import_lines WHERE (import, place) IN (SELECT l.import, l.place FROM import_lines l JOIN imports i ON i.id = l.import WHERE i.created < $1 LIMIT $2)`, keepImports},
+	{"imports", `DELETE FROM imports WHERE id IN (SELECT id FROM imports i WHERE i.created < $1 AND NOT EXISTS (SELECT 1 FROM import_lines l WHERE l.import = i.id) LIMIT $2)`, keepImports},
 	{"answers", `DELETE FROM api_answers WHERE (scope, name) IN (SELECT scope, name FROM api_answers WHERE expires < $1 LIMIT $2)`, 0},
 }
 

@@ -160,14 +160,19 @@ func (b *batch) createUser(ctx context.Context, known *knownUsers, i int) error 
 		m.User, m.Existed, m.Err = there.user, there.same, there.err
 		return nil
 	}
-	u.Person = known.person[u.ExternalID]
-	if u.ExternalID == "" || u.Person == "" {
+	if u.Person = b.all[i].Person; u.Person == "" && u.ExternalID != "" {
+		u.Person = known.person[u.ExternalID]
+	} else if owner := known.person[u.ExternalID]; u.ExternalID != "" && owner != "" && owner != u.Person {
+		m.Err = record.ErrTaken.At("externalId")
+		return nil
+	}
+	if u.Person == "" {
 		u.Person = identity.NewID()
 		err = b.newPerson(u, op)
 	} else {
 		err = b.ownPerson(ctx, u, op)
 	}
-	if errors.Is(err, record.ErrProtected) {
+	if errors.Is(err, record.ErrProtected) || b.all[i].Person != "" && errors.Is(err, directory.ErrPersonNotFound) {
 		m.Err = err
 		return nil
 	}

@@ -52,6 +52,10 @@ type New struct {
 	User      *User
 	Group     *Group
 	Members   []Member // of the group
+	// Person is whose record the user is, where an administrator says so; empty leaves it to
+	// the external id. It fails with directory.ErrPersonNotFound, and with ErrTaken where the
+	// external id is somebody else's subject.
+	Person string
 }
 
 // Made is what became of a New: what was made or existed, or why not.

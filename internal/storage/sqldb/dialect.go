@@ -87,7 +87,7 @@ func Numbered(first, n int) string {
 
 // Padded repeats the last value until there are 1, 2, 4, … of them, so that few texts
 // of statements look for many.
-func Padded(values []string) []string {
+func Padded[T any](values []T) []T {
 	all := slices.Clone(values)
 	for n := len(all); n&(n-1) != 0; n = len(all) {
 		all = append(all, all[n-1])

@@ -1,0 +1,215 @@
+package porting
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+)
+
+// The changes that four eyes may be asked for, by the names of the management API.
+const (
+	holdDisable = "disablePerson"
+	holdMapping = "mapGroup"
+	holdAssign  = "assignAppRole"
+)
+
+// Held lists the operations of the management API that an import could do: Options.Held
+// has those of them that the importer may not do alone.
+func Held() []string { return []string{holdDisable, holdMapping, holdAssign} }
+
+// check looks at the next lines and says what would become of them.
+func (s *Service) check(ctx context.Context, i Import) (Import, error) {
+	lines, err := s.o.Store.NextLines(ctx, i.ID, i.After, checkBatch, Unlooked)
+	if err != nil {
+		return i, err
+	}
+	if len(lines) == 0 {
+		return s.o.Store.UpdateImport(ctx, i.ID, func(now Import) (Import, []event.Event, error) {
+			if now.State != Checking {
+				return now, nil, ErrState
+			}
+			now.State, now.Checked, now.Looked, now.After = Checked, s.now(), now.Lines, nil
+			return now, nil, nil
+		})
+	}
+	lines = sameKind(lines)
+	settled, err := s.plan(ctx, &i, lines)
+	if err != nil {
+		return s.stop(ctx, i, err)
+	}
+	for _, l := range settled {
+		tally(&i, l)
+	}
+	i.After, i.Looked = lines[len(lines)-1].Place, i.Looked+len(lines)
+	if err := s.o.Store.SettleLines(ctx, i, settled); err != nil {
+		return i, err
+	}
+	i.Version++
+	return i, nil
+}
+
+// sameKind is the beginning of lines that is of one kind.
+func sameKind(lines []Staged) []Staged {
+	for n := range lines {
+		if lines[n].Kind != lines[0].Kind {
+			return lines[:n]
+		}
+	}
+	return lines
+}
+
+// tally counts a line that was checked.
+func tally(i *Import, l Staged) {
+	c := count(i, l.Kind)
+	switch l.Outcome {
+	case Create:
+		c.Created++
+	case Change:
+		c.Changed++
+	case Unchanged:
+		c.Unchanged++
+	case LineOut:
+		c.Refused++
+	case Unlooked, Created, Changed:
+	}
+}
+
+// stop ends an import that cannot go on: what was applied stays. What only does not
+// answer is tried again.
+func (s *Service) stop(ctx context.Context, i Import, why error) (Import, error) {
+	kind := fault.KindOf(why)
+	if kind == fault.Unavailable && !errors.Is(why, errHalted) || ctx.Err() != nil {
+		return i, why
+	}
+	stopped, err := s.o.Store.UpdateImport(ctx, i.ID, func(now Import) (Import, []event.Event, error) {
+		now.State, now.Fault, now.Finished = Stopped, trouble(why), s.now()
+		return now, []event.Event{event.New(now.Finished, "import.stopped", now.By, identity.Import(now.ID), append([]string{"code", now.Fault.Code}, now.figures()...)...)}, nil
+	})
+	if err == nil && kind == fault.Internal {
+		err = why // somebody has to look into it
+	}
+	return stopped, err
+}
+
+// plan says what would become of lines of one kind.
+func (s *Service) plan(ctx context.Context, i *Import, lines []Staged) ([]Staged, error) {
+	switch lines[0].Kind {
+	case KindPerson:
+		return s.people(ctx, i, lines, true)
+	case KindUser:
+		return s.byConnection(ctx, i, lines, s.planUsers)
+	case KindGroup:
+		return s.byConnection(ctx, i, lines, s.planGroups)
+	case KindMembership:
+		return s.byConnection(ctx, i, lines, s.planMembers)
+	case KindMapping:
+		return s.planMappings(ctx, i, lines)
+	case KindAssignment:
+		return s.planAssignments(ctx, i, lines)
+	case KindDirectory, KindEnd:
+	}
+	return nil, ErrKind
+}
+
+// people puts people into the directory, or says what would become of them.
+func (s *Service) people(ctx context.Context, i *Import, lines []Staged, dry bool) ([]Staged, error) {
+	settled := make([]Staged, len(lines))
+	put := Put{Roles: s.o.Roles(), Import: i.ID, By: i.actor(), Time: s.now(), Dry: dry}
+	records, err := s.owners(ctx, i, lines)
+	if err != nil {
+		return nil, err
+	}
+	var at []int
+	for n, l := range lines {
+		p, ok := l.Line.(Person)
+		settled[n] = l
+		if !ok {
+			return nil, ErrKind
+		}
+		p, err := s.known(ctx, p)
+		if fault.KindOf(err) == fault.Invalid {
+			settled[n].refuse(err)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		at = append(at, n)
+		put.People = append(put.People, Landing{Person: p, HasRecord: records[string(ownerKey(p.ID))].Number > 0, HoldDisable: i.holds(holdDisable)})
+	}
+	landed, err := s.o.People.PutPeople(ctx, put)
+	if err != nil {
+		return nil, err
+	}
+	for n, l := range landed {
+		to := &settled[at[n]]
+		if l.Err != nil {
+			to.refuse(l.Err)
+			continue
+		}
+		to.Outcome, to.Ref = l.Outcome, l.ID
+	}
+	return settled, nil
+}
+
+// owners tells which people of the lines have records in the file.
+func (s *Service) owners(ctx context.Context, i *Import, lines []Staged) (map[string]Named, error) {
+	var keys [][]byte
+	for _, l := range lines {
+		if p, ok := l.Line.(Person); ok && p.ID != "" {
+			keys = append(keys, ownerKey(p.ID))
+		}
+	}
+	return s.o.Store.NamedLines(ctx, i.ID, keys)
+}
+
+// known refuses a person of a connection that is not here, and says whether their
+// address is verified: where a connection of theirs has proved its domain.
+func (s *Service) known(ctx context.Context, p Person) (Person, error) {
+	_, domain, ok := strings.Cut(p.Profile.Email, "@")
+	p.Profile.EmailVerified = false
+	for n, id := range p.Identities {
+		known, err := s.o.Connections.Known(ctx, id.Connection)
+		if err != nil {
+			return p, err
+		}
+		if !known {
+			return p, ErrConnection.At(identityAt(n) + "/connection")
+		}
+		proved, err := s.o.Connections.Domains(ctx, id.Connection)
+		if err != nil {
+			return p, err
+		}
+		for _, d := range proved {
+			if ok && !strings.Contains(domain, "@") && strings.EqualFold(d, domain) {
+				p.Profile.EmailVerified = true
+			}
+		}
+	}
+	return p, nil
+}
+
+func (l *Staged) refuse(err error) {
+	l.Outcome, l.Trouble = LineOut, trouble(err)
+}
+
+// actor is who an import changes something as.
+func (i *Import) actor() identity.Actor {
+	if !i.AppliedBy.IsZero() {
+		return i.AppliedBy
+	}
+	return i.By
+}
+
+func (i *Import) holds(operation string) bool {
+	for _, held := range i.Options.Held {
+		if held == operation {
+			return true
+		}
+	}
+	return false
+}
