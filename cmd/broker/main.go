@@ -28,6 +28,7 @@ type commands struct {
 	Trace      traceCommand      `cmd:"" help:"Why sign-ins failed."`
 	Person     personCommand     `cmd:"" help:"People."`
 	Group      groupCommand      `cmd:"" help:"Upstream groups, and the names that they have here."`
+	Directory  directoryCommand  `cmd:"" help:"The directory as a file: export, and import also from Keycloak and Dex."`
 	Assignment assignmentCommand `cmd:"" help:"Roles in apps that administrators assigned."`
 	Session    sessionCommand    `cmd:"" help:"Browser sessions."`
 	Grant      grantCommand      `cmd:"" help:"What apps hold in people's names."`

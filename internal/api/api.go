@@ -68,6 +68,8 @@ type Options struct {
 	// ExplainAccess says why somebody may or may not use an app at a time.
 	ExplainAccess func(ctx context.Context, person, app string, at time.Time) (entitlement.Explanation, error)
 	Assignments   *entitlement.Service
+	// Porting imports and exports the directory.
+	Porting Porting
 	// Progress tells how far the consequences of a revocation are, by the id of its event.
 	Progress func(ctx context.Context, id string) (grant.Progress, error)
 	// Consequences lists what an event that revokes something leads to, and RevocationsOf

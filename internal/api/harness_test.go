@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
+	"github.com/gatehouse-io/gatehouse/internal/porting"
+	"github.com/gatehouse-io/gatehouse/internal/porting/keycloak"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
@@ -113,6 +116,35 @@ func streams(db *storage.DB, vault *keys.Vault, now func() time.Time) *signal.Se
 	})
 }
 
+// identityProvidersOf are connections as imports ask for them.
+type identityProvidersOf struct{ *connection.Service }
+
+func (identityProvidersOf) Domains(context.Context, string) ([]string, error) { return nil, nil }
+
+func (identityProvidersOf) Policy(context.Context, string) (record.Policy, error) {
+	return record.Policy{}, nil
+}
+
+func (identityProvidersOf) ReadUser(_ context.Context, u record.User) (record.User, error) {
+	return u, nil
+}
+
+func (identityProvidersOf) ReadGroup(_ context.Context, g record.Group) (record.Group, error) {
+	return g, nil
+}
+
+// ports imports and exports.
+func ports(db *storage.DB, records *record.Service, people *directory.Service, assignments *entitlement.Service, connections *connection.Service, now func() time.Time) *porting.Service {
+	imports := db.Imports()
+	return porting.NewService(porting.Config{
+		Issuer: "https://login.example", Store: imports, People: imports, Records: records, Found: imports, Directory: imports, Groups: people, Assignments: assignments,
+		Connections: identityProvidersOf{connections}, Roles: func() []string { return []string{"admins"} }, Now: now,
+		Parsers: map[porting.Format]func(io.Reader, porting.Options) porting.Source{
+			porting.Keycloak: func(in io.Reader, o porting.Options) porting.Source { return keycloak.New(in, o) },
+		},
+	})
+}
+
 // nobody is the header of who is not the operator and has no token.
 const nobody = "X-Nobody"
 
@@ -185,12 +217,13 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		Store: db, Changes: db, Directory: db, Groups: people, FourEyes: fourEyes, Now: b.clock, ConnectionEnabled: people.ConnectionEnabled,
 		Members: map[admin.Role][]string{admin.Admin: {"admins"}, admin.AppOwner: {"people-tools"}},
 	})
+	records := record.NewService(record.Options{
+		Store: db.Records(), Now: b.clock, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
+	})
 	b.API, err = api.New(api.Options{
 		Product: "Gatehouse", Issuer: "https://login.example", Grants: db, Now: b.clock, Admin: b.admin, People: people, Directory: db,
 		Apps: apps, Owners: ownership.NewService(ownership.Options{Store: db, People: db, Enabled: people.ConnectionEnabled, Now: b.clock, Log: slog.New(slog.DiscardHandler)}), Assignments: b.assignments, ExplainAccess: entitlement.NewExplainer(db, b.clock).Explain,
-		Connections: connections, SCIM: record.NewService(record.Options{
-			Store: db.Records(), Now: b.clock, Log: slog.New(slog.DiscardHandler), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
-		}),
+		Connections: connections, SCIM: records, Porting: ports(db, records, people, b.assignments, connections, b.clock),
 		Health: func(string) (time.Time, error) { return b.clock(), errors.New("a lie") }, CertificatesEnd: func(string) time.Time { return b.clock() },
 		Sessions: session.New(session.Options{
 			Store: db, People: people, Revocations: revocations, Era: db.Era(), Now: b.clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor,

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
+	"github.com/gatehouse-io/gatehouse/internal/porting"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 )
@@ -34,6 +35,7 @@ func (a *API) table() []rest.Route {
 		{"Connections", append(a.connectionRoutes(), a.traceRoutes()...)},
 		{"SCIM", a.scimRoutes()},
 		{"Groups", a.groupRoutes()},
+		{"Import and export", a.importRoutes()},
 		{"Keys", a.keyRoutes()},
 		{"Audit", a.auditRoutes()},
 		{"Outbox and jobs", a.queueRoutes()},
@@ -72,6 +74,9 @@ func schemas() rest.Schemas {
 	rest.Words(s, grant.ConsequenceStates()...)
 	rest.Words(s, ownership.States()...)
 	rest.Words(s, ownership.Present, ownership.Gone, ownership.Unknown)
+	rest.Words(s, porting.States()...)
+	rest.Words(s, porting.Formats()...)
+	rest.Words(s, append(porting.Kinds(), "")...)
 	rest.Words(s, signal.Statuses()...)
 	rest.Words(s, signal.SetWaiting, signal.SetDelivered, signal.SetRefused, signal.SetDropped)
 	return s

@@ -134,7 +134,7 @@ func (p *parts) management() api.Options {
 		Connections: p.connections, SCIM: p.records, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
 		Streams: p.signals.service,
-		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, Consequences: p.consequences, RevocationsOf: p.db.RevocationsOf, ExplainExchange: p.faces.explainer.Explain, ExplainAccess: p.explainer.Explain, Assignments: p.assignments,
+		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, Consequences: p.consequences, RevocationsOf: p.db.RevocationsOf, ExplainExchange: p.faces.explainer.Explain, ExplainAccess: p.explainer.Explain, Assignments: p.assignments, Porting: p.porting,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }

@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,6 +15,9 @@ import (
 type facts struct {
 	id, address, scheme, host string
 	failure                   atomic.Pointer[error]
+	// body is the body without a bound, answer what the answer is written to: see WholeBody.
+	body   io.Reader
+	answer http.ResponseWriter
 }
 
 type factsKey struct{}

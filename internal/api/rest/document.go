@@ -123,7 +123,7 @@ func (e *Engine) parameterObjects(rt *Route) (all []any) {
 	if e.tagged(rt) {
 		header("If-Match", "The ETag of GET "+rt.of()+": 412 if that has changed; * for whatever there is.", tags.String())
 	}
-	if rt.Method == http.MethodPost {
+	if rt.Method == http.MethodPost && !rt.Receives {
 		header("Idempotency-Key", "1 to 255 visible characters, such as a UUID: the same request again gets the first answer.", "^[!-~]{1,255}$")
 	}
 	return all
@@ -167,10 +167,13 @@ func (e *Engine) responses(rt *Route, c *components) object {
 			"text/csv":          object{"schema": object{"type": "string"}, "example": strings.Join(rt.List.columns, ",") + "\n"},
 			"application/jsonl": object{"schema": object{"type": "string", "description": "One item a line."}},
 		}
+	case rt.Streams != "":
+		success["description"] = "As it is made: a connection that is cut says that it is not whole."
+		success["content"] = object{rt.Streams: object{"schema": object{"type": "string"}, "example": rt.Answer}}
 	case rt.Answer != nil:
 		success["content"] = object{"application/json": object{"schema": c.reference(rt.Answer, false), "example": rt.Answer}}
 	}
-	if rt.Method == http.MethodGet {
+	if rt.Method == http.MethodGet && rt.Send == nil {
 		success["headers"].(object)["ETag"] = object{"$ref": "#/components/headers/ETag"}
 	}
 	all := object{strconv.Itoa(rt.status()): success}

@@ -154,8 +154,14 @@ func (e *Engine) serve(w http.ResponseWriter, r *http.Request, rt *Route, who Au
 		e.export(w, r, rt)
 		return
 	}
+	if err == nil && rt.Send != nil {
+		e.stream(w, r, rt)
+		return
+	}
 	var a answer
-	if err == nil {
+	if err == nil && rt.Receives {
+		a, err = e.perform(r, rt)
+	} else if err == nil {
 		a, err = e.once(r, rt, func() (answer, error) { return e.perform(r, rt) })
 	}
 	if a.replayed {
@@ -239,6 +245,9 @@ func (rt *Route) read(r *http.Request) ([]byte, error) {
 	}
 	if rt.takesBody() && !httpx.HasType(r, media) && (rt.Also == "" || !httpx.HasType(r, rt.Also)) {
 		return nil, httpx.ErrMediaType.At("Content-Type")
+	}
+	if rt.Receives {
+		return nil, nil
 	}
 	body, err := httpx.ReadBody(r, limit)
 	switch {

@@ -89,6 +89,40 @@ func (e *Engine) export(w http.ResponseWriter, r *http.Request, rt *Route) {
 	}
 }
 
+// stream writes an answer as it is made.
+func (e *Engine) stream(w http.ResponseWriter, r *http.Request, rt *Route) {
+	send, err := rt.Send(r)
+	if err != nil {
+		e.refuse(w, r, rt, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", rt.Streams)
+	h.Set("Content-Disposition", `attachment; filename="`+rt.ID+`.jsonl"`)
+	h.Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		return
+	}
+	if err := send(&patient{w, http.NewResponseController(w)}); err != nil {
+		httpx.Report(r.Context(), err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// patient writes to somebody who may take their time for each part.
+type patient struct {
+	to      io.Writer
+	control *http.ResponseController
+}
+
+// Write implements io.Writer.
+func (p *patient) Write(part []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(exportTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, fmt.Errorf("write: %w", err)
+	}
+	return p.to.Write(part)
+}
+
 // writer returns what writes items.
 func (l *List) writer(w io.Writer, format string) func([]any) error {
 	if format == "jsonl" {

@@ -27,6 +27,7 @@ const (
 // How long a text may be, in characters, and a cursor.
 const (
 	longest       = 256
+	longestText   = 4096
 	longestCursor = 1024
 )
 
@@ -41,6 +42,11 @@ type Param struct {
 // Text is a parameter of any text.
 func Text(name, about string) Param {
 	return Param{Name: name, About: about, kind: text, most: longest}
+}
+
+// LongText is a parameter of any text, of 4096 characters at most.
+func LongText(name, about string) Param {
+	return Param{Name: name, About: about, kind: text, most: longestText}
 }
 
 // Truth is one that is true or false.

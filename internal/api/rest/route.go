@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -28,6 +29,13 @@ type Route struct {
 	Media, Also  string
 	// MaxBody bounds the body in bytes; 0 means 1 MiB.
 	MaxBody int64
+	// Receives says that Do reads the body itself, as it comes and past MaxBody, by
+	// httpx.WholeBody: it can neither be repeated nor wait.
+	Receives bool
+	// Streams is the media type of an answer that is written as it is made; Send then is
+	// set instead of Do, and what it returns writes it.
+	Streams string
+	Send    func(*http.Request) (func(io.Writer) error, error)
 	// Status is that of success; 0 means 200, or 204 without an Answer.
 	Status int
 	// Of is the path of the GET whose entity tag If-Match names; empty means Path.
@@ -56,7 +64,7 @@ func (rt *Route) changes() bool { return rt.Method != http.MethodGet }
 
 // MayWait reports whether four eyes can be asked for: not for what shows a secret,
 // which is whoever asked's alone, nor for the decisions themselves.
-func (rt *Route) MayWait() bool { return rt.changes() && !rt.Secret && !rt.Decides }
+func (rt *Route) MayWait() bool { return rt.changes() && !rt.Secret && !rt.Decides && !rt.Receives }
 
 func (rt *Route) status() int {
 	switch {
