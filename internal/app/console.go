@@ -34,7 +34,7 @@ func (p *parts) openConsole(management kit.Operations) (*console.Console, error)
 		},
 		Names:    names.Options{Clients: p.registry.Clients, Mappings: p.db.Mappings, Directory: p.db, Connections: p.connections, Sessions: p.sessions, Grants: p.db, Audit: p.db},
 		Overview: overview.Options{Activity: p.db},
-		Apps:     apps.Options{Apps: p.apps, Mappings: p.db.Mappings, Grants: p.db, SAML: idp.Describe(p.cfg.Issuer)},
+		Apps:     apps.Options{Apps: p.apps, Owners: p.owners, Mappings: p.db.Mappings, Grants: p.db, SAML: idp.Describe(p.cfg.Issuer)},
 		Connections: connections.Options{
 			Issuer: p.cfg.Issuer, Connections: p.connections, Enabled: p.people.ConnectionEnabled, CertificatesEnd: p.faces.connectors.certificatesEnd,
 			Sessions: p.sessions, Figures: p.db, Traces: p.db,

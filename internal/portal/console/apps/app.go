@@ -20,9 +20,13 @@ func (c *Console) showApp(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	owner, err := c.o.Owners.Of(v.Context(), a.Name)
+	if err != nil {
+		return nil, err
+	}
 	d := kit.Detail{
-		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: c.appFacts(a), Offers: c.appOffers(v, a),
-		Notices: missing(a),
+		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: kit.Known(append(ownerFacts(owner), c.appFacts(a)...)...), Offers: c.appOffers(v, a),
+		Notices: append(missing(a), ownerless(owner)...),
 	}
 	d.Blocks, err = kit.Blocks(v, a, c.appGroups, c.appHolders, c.appAudit)
 	return kit.View{Title: ui.Plain(a.Title()), Crumbs: v.Crumbs(ui.T("Apps"), "/apps"), Template: "detail", Data: d}, err
@@ -74,8 +78,7 @@ func missing(a catalog.App) []ui.Notice {
 
 func (c *Console) appFacts(a catalog.App) []kit.Fact {
 	m := a.Manifest
-	owner := kit.Says(ui.T("Owner"), kit.Cell{Text: m.Spec.Owner.Team, Also: joinedNonEmpty(m.Spec.Owner.Primary, m.Spec.Owner.Secondary)})
-	facts := []kit.Fact{owner, kit.Is(ui.T("Version"), m.Spec.Version)}
+	facts := []kit.Fact{kit.Is(ui.T("Version"), m.Spec.Version)}
 	for _, kind := range []string{"chat", "email", "pager"} {
 		facts = append(facts, kit.Is(ui.T("Contact (%s)", kind), m.Spec.Owner.Contacts[kind]))
 	}

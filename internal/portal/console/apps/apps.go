@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -21,6 +22,7 @@ func (c *Console) appList() *kit.List[catalog.App] {
 				kit.Anything(), {Value: string(catalog.On), Text: ui.T("In use")}, {Value: string(catalog.Off), Text: ui.T("Switched off")}, {Value: string(catalog.Incomplete), Text: ui.T("Incomplete")},
 			}},
 			{Name: "owner", Label: ui.T("Owner"), Type: "text"},
+			{Name: "ownership", Label: ui.T("Ownership"), Options: []ui.Option{kit.Anything(), {Value: string(ownership.Orphaned), Text: ui.T("Orphaned")}}},
 			{Name: "group", Label: ui.T("Group"), Type: "text"},
 		},
 		Columns: []kit.Column[catalog.App]{
@@ -37,7 +39,7 @@ func (c *Console) appList() *kit.List[catalog.App] {
 		},
 		Fetch: func(ctx context.Context, q kit.Query) ([]catalog.App, string, error) {
 			return c.o.Apps.Search(ctx, catalog.Query{
-				Text: q.Get("q"), State: catalog.State(q.Get("state")), Owner: q.Get("owner"), Group: q.Get("group"),
+				Text: q.Get("q"), State: catalog.State(q.Get("state")), Owner: q.Get("owner"), Group: q.Get("group"), Orphaned: q.Get("ownership") == string(ownership.Orphaned),
 				Sort: catalog.Sort(q.Order()), Limit: q.Limit, After: q.After,
 			})
 		},
@@ -73,6 +75,13 @@ func (c *Console) Figures(v *kit.Visit) (page kit.Figures, err error) {
 	if off+incomplete > 0 {
 		s.Note = ui.T("%d switched off, %d incomplete", off, incomplete)
 	}
+	orphaned, err := c.o.Owners.CountOrphaned(v.Context())
+	if err != nil {
+		return page, err
+	}
 	page.Stats = append(page.Stats, s)
+	if orphaned > 0 {
+		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("Orphaned apps"), Value: orphaned, Href: c.Path("/apps?ownership=orphaned"), Note: ui.T("their owners have left"), Tone: ui.Bad})
+	}
 	return page, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
@@ -27,6 +28,11 @@ type Options struct {
 		Search(ctx context.Context, q catalog.Query) (page []catalog.App, next string, err error)
 		Count(ctx context.Context) (map[catalog.State]int64, error)
 		Preview(ctx context.Context, m catalog.Manifest) (current *catalog.App, outcome catalog.Outcome, err error)
+	}
+	// Owners say who answers for apps: ownership.Service.
+	Owners interface {
+		Of(ctx context.Context, app string) (ownership.View, error)
+		CountOrphaned(ctx context.Context) (int64, error)
 	}
 	// Mappings lists the group mappings.
 	Mappings func(ctx context.Context) ([]directory.Mapping, error)

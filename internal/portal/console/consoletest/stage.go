@@ -205,7 +205,7 @@ func (s *Stage) parts(g *ground) console.Options {
 		},
 		Names:    names.Options{Clients: g.clients.Clients, Mappings: db.Mappings, Directory: db, Connections: g.providers, Sessions: s.Sessions, Grants: db, Audit: db},
 		Overview: overview.Options{Activity: db},
-		Apps:     apps.Options{Apps: s.Apps, Mappings: db.Mappings, Grants: db},
+		Apps:     apps.Options{Apps: s.Apps, Owners: s.Owners, Mappings: db.Mappings, Grants: db},
 		Connections: connections.Options{
 			Issuer: issuer + Prefix, Connections: g.providers, Enabled: s.People.ConnectionEnabled, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Figures: db, Traces: db,
 		},
