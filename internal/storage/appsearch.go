@@ -4,12 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 	"strconv"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // appOrders are the columns that apps are sorted by; those that hold times are numbers.

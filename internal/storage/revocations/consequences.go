@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
 // Consequences lists what a revocation leads to, by the id of its event: what its own
