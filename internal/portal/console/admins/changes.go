@@ -42,6 +42,8 @@ func changeTag(s admin.ChangeState) ui.Tag {
 		return ui.Tag{Text: ui.T("Failed"), Tone: ui.Bad}
 	case admin.Rejected:
 		return ui.Tag{Text: ui.T("Rejected")}
+	case admin.Withdrawn:
+		return ui.Tag{Text: ui.T("Withdrawn")}
 	case admin.Expired:
 	}
 	return ui.Tag{Text: ui.T("Over")}
