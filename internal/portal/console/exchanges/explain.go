@@ -42,7 +42,7 @@ type explainedRemedy struct {
 
 func (c *Console) explainFields(v *kit.Visit) []ui.Field {
 	fields := []ui.Field{
-		{Name: "client", Label: ui.T("App that exchanges (name, title or client id)"), Type: "text"},
+		{Name: "client", Label: ui.T("App that exchanges"), Type: "text"},
 		{Name: "audience", Label: ui.T("API"), Type: "text"},
 		{Name: "scope", Label: ui.T("Scopes"), Type: "text"},
 		{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
