@@ -53,7 +53,39 @@ func crowd(t *testing.T) *attacker {
 		t.Fatal(err)
 	}
 	a.manage(t, http.MethodPut, "/apps/hostile", text)
+	a.pushed(t)
 	return a
+}
+
+// pushed pushes somebody, their manager and groups within groups over a connection, all
+// of them called what is hostile; and something that is refused.
+func (a *attacker) pushed(t *testing.T) {
+	t.Helper()
+	other := a.Facts().SCIM[2]
+	make := func(path string, body map[string]any) string {
+		t.Helper()
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, of := a.push(t, other.Token, other.Connection, http.MethodPost, path, string(text))
+		if status != http.StatusCreated {
+			t.Fatalf("%s: %d %v", path, status, of)
+		}
+		id, _ := of["id"].(string)
+		return id
+	}
+	user, group := []string{"urn:ietf:params:scim:schemas:core:2.0:User"}, []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}
+	boss := make("/Users", map[string]any{"schemas": user, "userName": "boss " + hostile, "externalId": "boss " + hostile})
+	one := make("/Users", map[string]any{
+		"schemas": user, "userName": hostile, "externalId": hostile, "displayName": hostile,
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": map[string]any{"manager": map[string]any{"value": boss}, "department": hostile},
+	})
+	inner := make("/Groups", map[string]any{"schemas": group, "displayName": hostile, "members": []map[string]any{{"value": one}}})
+	make("/Groups", map[string]any{"schemas": group, "displayName": "around " + hostile, "members": []map[string]any{{"value": inner}}})
+	if status, of := a.push(t, other.Token, other.Connection, http.MethodGet, "/Users/"+url.PathEscape(hostile), ""); status < http.StatusBadRequest {
+		t.Fatalf("somebody who is not there: %d %v", status, of)
+	}
 }
 
 // tree lets an app exchange a token of alice's, for a purpose that is hostile.
@@ -86,6 +118,7 @@ func shape(t *testing.T, address string) string {
 		}
 		return s[:strings.LastIndex(s, "/")] + "/*"
 	})
+	path = regexp.MustCompile(`/scim/(operations|tokens)/\w{8,}`).ReplaceAllString(path, "/scim/$1/*")
 	first, _, _ := strings.Cut(u.RawQuery, "=")
 	return path + "?" + first
 }

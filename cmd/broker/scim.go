@@ -20,6 +20,8 @@ type scimCommand struct {
 type scimOperationsCommand struct {
 	listing
 	Connection string `arg:"" help:"The connection's id."`
+	Search     string `arg:"" optional:"" help:"Only those with this in what they do, their path, resource, code or id." query:"q"`
+	Result     string `help:"Only those that changed something, that read, or that were refused: changed, read or refused." query:"result" placeholder:"RESULT"`
 }
 
 type scimTokenCommand struct {

@@ -16,7 +16,7 @@ import (
 type SCIM interface {
 	SCIMTokens
 	State(ctx context.Context, connection string) (record.State, error)
-	Outcomes(ctx context.Context, connection, after string, limit int) (page []record.Outcome, next string, err error)
+	Outcomes(ctx context.Context, q record.OutcomeQuery) (page []record.Outcome, next string, err error)
 	Resume(ctx context.Context, connection string, actor identity.Actor) error
 	Undo(ctx context.Context, connection string, actor identity.Actor) (int, error)
 	Protect(ctx context.Context, what identity.Ref, on bool, actor identity.Actor) error
@@ -72,6 +72,10 @@ func (a *API) scimRoutes() []rest.Route {
 		},
 		{
 			ID: "listScimOperations", Method: "GET", Path: of + "/operations", Summary: "List what a connection's SCIM clients did, the latest first, in words and with what became of it.",
+			Query: []rest.Param{
+				rest.Text("q", "Only those with this in what they do, their path, resource, code or id."),
+				rest.Choice("result", "Only those that changed something, those that read, or those that were refused.", results()...),
+			},
 			Right: admin.ReadConnections, List: rest.ListOf(exampleOutcome,
 				[]string{"id", "time", "kind", "method", "path", "status", "code", "detail", "resource", "actor.id", "actor.address"}, nil, a.listSCIMOperations),
 		},
@@ -119,8 +123,18 @@ func (a *API) listSCIMOperations(r *http.Request, q rest.Query) ([]record.Outcom
 	if err := a.known(r); err != nil {
 		return nil, "", err
 	}
-	page, next, err := a.o.SCIM.Outcomes(r.Context(), r.PathValue("id"), q.After, q.Limit)
+	page, next, err := a.o.SCIM.Outcomes(r.Context(), record.OutcomeQuery{
+		Connection: r.PathValue("id"), Text: q.Get("q"), Result: record.Result(q.Get("result")), After: q.After, Limit: q.Limit,
+	})
 	return append([]record.Outcome{}, page...), next, err
+}
+
+func results() []string {
+	var all []string
+	for _, r := range record.Results() {
+		all = append(all, string(r))
+	}
+	return all
 }
 
 func (a *API) listSCIMTokens(r *http.Request, q rest.Query) ([]record.Token, string, error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/operations"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/overview"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/people"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/provisioning"
 	"github.com/gatehouse-io/gatehouse/internal/saml/idp"
 )
 
@@ -38,6 +39,9 @@ func (p *parts) openConsole(management kit.Operations) (*console.Console, error)
 		Connections: connections.Options{
 			Issuer: p.cfg.Issuer, Connections: p.connections, Enabled: p.people.ConnectionEnabled, CertificatesEnd: p.faces.connectors.certificatesEnd,
 			Sessions: p.sessions, Figures: p.db, Traces: p.db,
+		},
+		Pushing: provisioning.Options{
+			Issuer: p.cfg.Issuer, Connections: p.connections, Guard: p.records, Operations: p.records, Records: p.records, Audit: p.db,
 		},
 		People:     people.Options{Directory: p.db, Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db},
 		Groups:     groups.Options{Directory: p.db, Connections: p.connections, Apps: p.apps, Clients: p.registry.Clients, Roles: p.admin, Entitlements: p.entitlements},

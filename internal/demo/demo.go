@@ -157,7 +157,8 @@ func (d *Demo) takeAddresses() error {
 		return err
 	}
 	d.people = staff.NewSite(staff.SiteOptions{
-		Title: acmeTitle, Roster: d.roster, HR: administrator, Domain: "acme.example", Groups: acmeGroups(), Now: d.o.Now,
+		Title: acmeTitle, Roster: d.roster, HR: administrator, Domain: "acme.example", Groups: acmeGroups(),
+		Console: d.issuer + "/admin/connections/acme/scim/operations/", Now: d.o.Now,
 	})
 	d.serve(acme, provider, d.people)
 	if !d.o.SAML {

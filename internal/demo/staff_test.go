@@ -269,6 +269,13 @@ func TestWhoeverIsHiredAgainIsTheSamePerson(t *testing.T) {
 		if result, _ := page.ByID("result"); !strings.Contains(result, "200") || !strings.Contains(result, " ms") || a.user("yara").Active {
 			t.Errorf("it was told: %s", page.Text())
 		}
+		link, ok := page.Link("0")
+		if !ok {
+			t.Fatalf("no link leads to the operation: %s", page.Text())
+		}
+		if at := enter(t, browser.New(), link, "ada", f.Person("ada").Password); at.Status != http.StatusOK || !strings.Contains(at.Text(), "SCIM: deactivate") || !strings.Contains(at.Text(), "person.left") {
+			t.Errorf("%s leads to %s (%d): %s", link, at.URL, at.Status, at.Text())
+		}
 		if page := enter(t, browser.New(), f.App("expense-bot").URL+"login", "yara", password); page.Status != http.StatusUnauthorized {
 			t.Errorf("she signs in at Acme: %d %s", page.Status, page.Text())
 		}

@@ -189,10 +189,7 @@ func (db Records) Resume(ctx context.Context, connection string, openUntil time.
 // Undo implements record.GuardStore.
 func (db Records) Undo(ctx context.Context, op record.Operation, connection string, since time.Time, limit int) (n int, err error) {
 	err = db.Transact(ctx, func(t *sqldb.Tx) error {
-		gone, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (record.User, error) { return scanUser(rows.Scan) }, `SELECT `+userColumns+` FROM record_users r
-			WHERE r.connection = $1 AND r.left_at <> 0 AND r.left_at >= $2 AND NOT r.active AND (r.deleted = 0 OR NOT EXISTS (
-				SELECT 1 FROM record_users o WHERE o.connection = r.connection AND o.deleted = 0 AND (o.name_key = r.name_key OR length(r.external_id) > 0 AND o.external_id = r.external_id)))
-			ORDER BY r.id LIMIT $3`+t.ForUpdate(), connection, sqldb.Micros(since), limit)
+		gone, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (record.User, error) { return scanUser(rows.Scan) }, `SELECT `+userColumns+goneSince+` ORDER BY r.id LIMIT $3`+t.ForUpdate(), connection, sqldb.Micros(since), limit)
 		if err != nil {
 			return err
 		}

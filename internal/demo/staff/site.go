@@ -37,7 +37,9 @@ type SiteOptions struct {
 	HR, Domain string
 	// Groups are the names of all groups.
 	Groups []string
-	Now    func() time.Time
+	// Console is where the broker shows an operation, but for its id at the end.
+	Console string
+	Now     func() time.Time
 }
 
 // Site serves Acme's pages about who works there.
@@ -212,9 +214,10 @@ type view struct {
 	Problem string
 	People  []idp.Person
 	// Who is the person that the page is about, or what was filled in to hire somebody.
-	Who    idp.Person
-	Groups []string
-	Result *result
+	Who     idp.Person
+	Groups  []string
+	Result  *result
+	Console string
 }
 
 // Heading is what the browser's tab says first.
@@ -244,7 +247,7 @@ func (v view) Called(username string) string {
 }
 
 func (s *Site) render(w http.ResponseWriter, status int, name string, v view) {
-	v.Look, v.HR, v.People, v.Groups = s.look(), s.o.HR, s.o.Roster.People(), s.o.Groups
+	v.Look, v.HR, v.People, v.Groups, v.Console = s.look(), s.o.HR, s.o.Roster.People(), s.o.Groups, s.o.Console
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")

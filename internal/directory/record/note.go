@@ -61,16 +61,3 @@ func (s *Service) keep(ctx context.Context) error {
 	}
 	return s.o.Store.SaveOutcomes(ctx, all)
 }
-
-// Outcomes returns a page of the latest operations of a connection, the latest first,
-// and the id to go on behind, empty at the end.
-func (s *Service) Outcomes(ctx context.Context, connection, after string, limit int) (page []Outcome, next string, err error) {
-	if page, err = s.o.Store.Outcomes(ctx, connection, after, limit+1); err != nil {
-		return nil, "", err
-	}
-	if len(page) > limit {
-		page = page[:limit]
-		next = page[limit-1].ID
-	}
-	return page, next, nil
-}

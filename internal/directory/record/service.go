@@ -39,6 +39,7 @@ type Store interface {
 	MemberStore
 	Batcher
 	GuardStore
+	DeskStore
 	TokenStore
 	OperationStore
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/operations"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/overview"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/people"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/provisioning"
 	"github.com/gatehouse-io/gatehouse/internal/portal/why"
 )
 
@@ -40,6 +41,7 @@ type Options struct {
 	Overview    overview.Options
 	Apps        apps.Options
 	Connections connections.Options
+	Pushing     provisioning.Options
 	People      people.Options
 	Groups      groups.Options
 	Exchanges   exchanges.Options
@@ -61,17 +63,19 @@ func New(o Options) (*Console, error) {
 	n := names.New(o.Names)
 	ofAccess := access.New(n, o.Access)
 	o.People.Entitled, o.People.Assigned, o.Groups.Access = ofAccess.EntitledBlock, ofAccess.PersonBlock, ofAccess.GroupBlock
+	ofPushing := provisioning.New(n, o.Pushing)
+	o.Connections.Pushed, o.Groups.Pushed = ofPushing.Of, ofPushing.GroupBlock
 	var (
 		ofApps, ofConnections, ofGroups = apps.New(n, o.Apps), connections.New(n, o.Connections), groups.New(n, o.Groups)
 		ofExchanges, ofKeys             = exchanges.New(n, o.Exchanges), keyring.New(n, o.Keyring)
 		ofOperations, ofAdmins          = operations.New(n, o.Operations), admins.New(n, o.Admins)
 	)
-	o.People.Roles, o.People.Exchanges = ofAdmins, ofExchanges.PersonBlock
+	o.People.Roles, o.People.Exchanges, o.People.Pushed = ofAdmins, ofExchanges.PersonBlock, ofPushing.PersonBlock
 	ofPeople := people.New(n, o.People)
-	o.Overview.Figures = []func(*kit.Visit) (kit.Figures, error){ofApps.Figures, ofPeople.Figures, ofKeys.Figures, ofConnections.Figures, ofOperations.Figures}
+	o.Overview.Figures = []func(*kit.Visit) (kit.Figures, error){ofApps.Figures, ofPeople.Figures, ofKeys.Figures, ofConnections.Figures, ofPushing.Figures, ofOperations.Figures}
 	c := &Console{}
 	for _, part := range []interface{ Part() kit.Part }{
-		n, overview.New(n, o.Overview), ofApps, ofConnections, ofPeople, ofGroups, ofExchanges, ofKeys, ofOperations, ofAdmins, ofAccess,
+		n, overview.New(n, o.Overview), ofApps, ofConnections, ofPushing, ofPeople, ofGroups, ofExchanges, ofKeys, ofOperations, ofAdmins, ofAccess,
 	} {
 		c.parts = append(c.parts, part.Part())
 	}

@@ -272,6 +272,13 @@ func groupsNest(t *testing.T, db *storage.DB) {
 			t.Errorf("a membership: %+v", m)
 		}
 	}
+	within, around, err := p.Nested(t.Context(), "nest", chain[1].ID, 5)
+	if err != nil || len(within) != 1 || within[0].ID != chain[0].ID || len(around) != 1 || around[0].Display != chain[2].DisplayName {
+		t.Errorf("within it %+v, around it %+v, %v", within, around, err)
+	}
+	if within, around, err = p.Nested(t.Context(), "other", chain[1].ID, 5); err != nil || len(within)+len(around) != 0 {
+		t.Errorf("of another connection: %+v, %+v, %v", within, around, err)
+	}
 	for at, want := range map[time.Time]int{now: 0, person.Groups[2].Since: 3, now.Add(time.Hour): record.MaxDepth} {
 		if then, err := db.MembershipsOf(t.Context(), u.Person, at); err != nil || len(then) != want {
 			t.Errorf("at %s: %d groups, want %d: %v", at, len(then), want, err)
@@ -492,10 +499,16 @@ func guardHalts(t *testing.T, db *storage.DB) {
 	if err != nil || len(all) != 1 || all[0].Connection != "guarded" || all[0].PeopleGone != 4 || all[0].People != 20 || all[0].By != halted.Data["operation"] {
 		t.Errorf("halted: %+v, %v", all, err)
 	}
+	if some, n, err := p.Gone(t.Context(), "guarded", all[0].Began, 3); err != nil || n != 4 || len(some) != 3 || !strings.HasPrefix(some[0].UserName, "g") {
+		t.Errorf("whom an undo brings back: %d, %+v, %v", n, some, err)
+	}
 	undo := p.op()
 	undo.Policy = record.Policy{Touch: true}
 	if n, err := p.Undo(t.Context(), undo, "guarded", all[0].Began, 100); err != nil || n != 4 {
 		t.Errorf("brought back %d, %v", n, err)
+	}
+	if some, n, err := p.Gone(t.Context(), "guarded", all[0].Began, 3); err != nil || n != 0 || len(some) != 0 {
+		t.Errorf("and when they are back: %d, %+v, %v", n, some, err)
 	}
 	person, err := db.Person(t.Context(), users[0].Person)
 	if err != nil || person.Over("guarded", directory.SCIM) != nil || len(person.Groups) != 1 {
@@ -535,6 +548,11 @@ func protectedStay(t *testing.T, db *storage.DB) {
 	}
 	if err := p.Protect(t.Context(), identity.Person(child.Person), true, now, nil); err != nil {
 		t.Fatal(err)
+	}
+	for person, want := range map[string]bool{child.Person: true, boss.Person: false} {
+		if is, err := p.Protected(t.Context(), identity.Person(person)); err != nil || is != want {
+			t.Errorf("protected by name: %v, %v", is, err)
+		}
 	}
 	off := func(u record.User) (record.User, error) { u.Active = false; return u, nil }
 	for _, u := range []record.User{boss, child} {

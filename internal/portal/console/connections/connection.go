@@ -23,13 +23,17 @@ func (c *Console) showConnection(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	pushed, notices, err := c.o.Pushed(v, one.Connection)
+	if err != nil {
+		return nil, err
+	}
 	d := kit.Detail{
-		Tags: []ui.Tag{connectionTag(one)},
+		Tags: []ui.Tag{connectionTag(one)}, Notices: notices,
 		Facts: kit.Known(append([]kit.Fact{
 			kit.Code(ui.T("Id"), one.ID), kit.Is(ui.T("Protocol"), one.Settings.Type), kit.Code(ui.T("Issuer"), one.Settings.Issuer), kit.Each(ui.T("Domains"), one.Settings.Domains, false),
 			kit.Says(ui.T("Stands in"), kit.Cell{Say: sourceText(one)}),
 			kit.Says(ui.T("People"), kit.Cell{Say: ui.T("Who came over it"), Href: c.Path("/people?connection=" + url.QueryEscape(one.ID))}),
-			kit.Says(ui.T("Groups"), kit.Cell{Say: ui.T("What it told of"), Href: c.Path("/groups?connection=" + url.QueryEscape(one.ID))}),
+			kit.Says(ui.T("Groups"), kit.Cell{Say: ui.T("What it told of"), Href: c.Path("/groups?connection=" + url.QueryEscape(one.ID))}), pushed,
 		}, append(c.toldFacts(one), settingFacts(one, c.o.CertificatesEnd(one.ID))...)...)...),
 		Offers: c.connectionOffers(v, one),
 	}
@@ -38,7 +42,10 @@ func (c *Console) showConnection(v *kit.Visit) (kit.Answer, error) {
 }
 
 func (c *Console) connectionOffers(v *kit.Visit, one Connection) []kit.Offer {
-	all := []kit.Offering{kit.Way("/connections/{id}/test", ui.T("Test the connection"), " shield", one.ID)}
+	var all []kit.Offering
+	if one.Settings.Type != pushingAlone {
+		all = append(all, kit.Way("/connections/{id}/test", ui.T("Test the connection"), " shield", one.ID))
+	}
 	if one.Source == connection.Stored {
 		all = append(all, kit.Way("/connections/{id}/change", ui.T("Change"), " refresh", one.ID))
 	}
@@ -74,8 +81,14 @@ func settingFacts(one Connection, ends time.Time) []kit.Fact {
 	return append(facts, kit.When(ui.T("Added"), one.Created), kit.When(ui.T("Changed"), one.Updated))
 }
 
+// pushingAlone is the type of a connection that nobody signs in over.
+const pushingAlone = "scim"
+
 // toldFacts are what the provider has to be told of us.
 func (c *Console) toldFacts(one Connection) []kit.Fact {
+	if one.Settings.Type == pushingAlone {
+		return nil
+	}
 	if one.Settings.SAML != nil {
 		base := c.o.Issuer + "/login/saml/" + one.ID
 		return []kit.Fact{kit.Code(ui.T("Our metadata"), base+"/metadata"), kit.Code(ui.T("Assertion consumer service"), base+"/acs")}

@@ -53,7 +53,7 @@ func connectionTag(one Connection) ui.Tag {
 	return ui.Tag{Text: ui.T("Disabled"), Tone: ui.Bad}
 }
 
-func (c *Console) connectionList() *kit.List[Connection] {
+func (c *Console) connectionList(v *kit.Visit) *kit.List[Connection] {
 	return &kit.List[Connection]{
 		Name: "connections", Path: c.Path("/connections"), Sorted: "title",
 		Caption: ui.T("Connections"), Empty: ui.Empty{Icon: "link", Title: ui.T("No connection is like that.")},
@@ -68,6 +68,9 @@ func (c *Console) connectionList() *kit.List[Connection] {
 			{Title: ui.T("State"), Name: "state", Sort: "state", Cell: func(one Connection) kit.Cell { return kit.Cell{Tags: []ui.Tag{connectionTag(one)}} }},
 			{Title: ui.T("Protocol"), Name: "type", Cell: func(one Connection) kit.Cell { return kit.Cell{Text: one.Settings.Type} }},
 			{Title: ui.T("Issuer"), Name: "issuer", Cell: func(one Connection) kit.Cell { return kit.Cell{Text: one.Settings.Issuer, Code: true} }},
+		},
+		Offers: func(one Connection) []kit.Offer {
+			return v.Offers(kit.Way("/connections/{id}/scim", ui.T("SCIM"), "", one.ID))
 		},
 		Fetch: kit.Shelf[Connection]{
 			All: c.connections,
@@ -87,7 +90,7 @@ func (c *Console) connectionList() *kit.List[Connection] {
 }
 
 func (c *Console) showConnections(v *kit.Visit) (kit.Answer, error) {
-	return c.connectionList().Show(v, ui.T("Connections"), kit.Around{Offers: v.Offers(kit.Way("/new-connection", ui.T("Add a connection"), "primary plus"))})
+	return c.connectionList(v).Show(v, ui.T("Connections"), kit.Around{Offers: v.Offers(kit.Way("/new-connection", ui.T("Add a connection"), "primary plus"))})
 }
 
 func (c *Console) rules() []kit.Rule {

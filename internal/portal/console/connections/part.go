@@ -40,6 +40,8 @@ type Options struct {
 	Figures interface {
 		SignInTotals(ctx context.Context, from, to time.Time) ([]activity.SignIns, error)
 	}
+	// Pushed is what the page of a connection says of its pushing; set by package console.
+	Pushed func(v *kit.Visit, one connection.Connection) (kit.Fact, []ui.Notice, error)
 	// Traces are the sign-ins that failed, and tests of connections.
 	Traces interface {
 		Trace(ctx context.Context, id string) (trace.Trace, error)

@@ -41,6 +41,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/operations"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/overview"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/people"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/provisioning"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -67,6 +68,8 @@ type Stage struct {
 	Assignments *entitlement.Service
 	Operations  *api.API
 	Console     *console.Console
+	// Records are what acme pushes: half of it may go at once.
+	Records *record.Service
 	// Who is whose browser asks; empty is nobody's. Uses counts how often it was used.
 	Who  string
 	Uses int
@@ -167,6 +170,11 @@ func (s *Stage) serve(g *ground, fourEyes []string) {
 	g.decides = entitlement.NewChecker(s.People, db, time.Now)
 	s.Assignments = entitlement.NewService(entitlement.Options{Store: db, Apps: s.Apps, Now: time.Now, Changed: g.decides.Forget})
 	g.explainer = entitlement.NewExplainer(db, time.Now)
+	s.Records = record.NewService(record.Options{
+		Store: db.Records(), Now: time.Now, Log: g.log, Policy: func(context.Context, string) (record.Policy, error) {
+			return record.Policy{Guard: record.Guard{Share: 0.5, Minimum: 1, Window: time.Hour}}, nil
+		},
+	})
 }
 
 // management is what the API stands on.
@@ -175,10 +183,7 @@ func (s *Stage) management(g *ground) api.Options {
 	return api.Options{
 		Assignments: s.Assignments, ExplainAccess: g.explainer.Explain,
 		Product: "Gatehouse", Issuer: issuer, Grants: db, Now: time.Now, Admin: s.Admin, People: s.People, Directory: db, Apps: s.Apps, Owners: s.Owners, Connections: g.providers,
-		SCIM: record.NewService(record.Options{
-			Store: db.Records(), Now: time.Now, Log: g.log, Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil },
-		}),
-		Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
+		SCIM: s.Records, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
 		Keys: g.ring, Audit: db, Outbox: g.outbox, Jobs: g.jobs, Figures: db, Hit: db.Hit, Exchanges: g.tree, Traces: db,
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
 		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
@@ -209,6 +214,7 @@ func (s *Stage) parts(g *ground) console.Options {
 		Connections: connections.Options{
 			Issuer: issuer + Prefix, Connections: g.providers, Enabled: s.People.ConnectionEnabled, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Figures: db, Traces: db,
 		},
+		Pushing:   provisioning.Options{Issuer: issuer + Prefix, Connections: g.providers, Guard: s.Records, Operations: s.Records, Records: s.Records, Audit: db},
 		People:    people.Options{Directory: db, Sessions: s.Sessions, Participants: db.Participants, Grants: db},
 		Groups:    groups.Options{Directory: db, Connections: g.providers, Apps: s.Apps, Clients: g.clients.Clients, Roles: s.Admin, Entitlements: g.decides},
 		Exchanges: exchanges.Options{Apps: s.Apps, Exchanges: g.tree},

@@ -35,7 +35,7 @@ func (c *Console) showGroup(v *kit.Visit) (kit.Answer, error) {
 	if g.Name == "" {
 		d.Notices = []ui.Notice{{Text: ui.T("Nobody has given this group a name, so it grants nothing."), Tone: ui.Warn}}
 	}
-	d.Blocks, err = kit.Blocks(v, g, c.appsOfGroup, c.o.Access, c.membersBlock, c.groupAudit)
+	d.Blocks, err = kit.Blocks(v, g, c.appsOfGroup, c.o.Pushed, c.o.Access, c.membersBlock, c.groupAudit)
 	return kit.View{Title: ui.Plain(groupName(g)), Crumbs: v.Crumbs(ui.T("Groups"), "/groups"), Template: "detail", Data: d}, err
 }
 

@@ -47,6 +47,8 @@ type Options struct {
 	Access func(v *kit.Visit, g directory.Group) (kit.Block, error)
 	// Entitlements decide who may use what.
 	Entitlements *entitlement.Checker
+	// Pushed is what a connection pushed of a group; set by package console.
+	Pushed func(v *kit.Visit, g directory.Group) (kit.Block, error)
 }
 
 // Console is the part of the console.

@@ -80,7 +80,10 @@ func (l *List[T]) Show(v *Visit, title ui.Text, more Around) (Answer, error) {
 	}
 	data := l.table(q, rows, next)
 	data.Around = more
-	return View{Title: title, Template: "list", Data: data}, nil
+	if more.Live && q.After == "" {
+		data.Here = l.address(q.Values, afterParameter, "")
+	}
+	return View{Title: title, Crumbs: more.Crumbs, Template: "list", Data: data}, nil
 }
 
 // query reads the parameters, and refuses those that are none of the list.
@@ -144,6 +147,10 @@ type Around struct {
 	Stats []ui.Stat
 	// Tabs lead to lists that belong together with this one.
 	Tabs []ui.Nav
+	// Crumbs lead up from the page.
+	Crumbs []ui.Link
+	// Live has the first page ask for itself again and again, where there are scripts.
+	Live bool
 }
 
 // listView is what the template of lists gets.
@@ -159,6 +166,8 @@ type listView struct {
 	CSV, Lines string
 	// Acts says that rows have offers.
 	Acts bool
+	// Here is the page's own address, where it is to ask for itself again.
+	Here string
 }
 
 func (l *List[T]) table(q Query, rows []T, next string) listView {

@@ -28,7 +28,7 @@ func (n *Names) History(v *kit.Visit, q audit.Query) (kit.Block, error) {
 	}
 	for _, e := range page {
 		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{
-			{Time: e.Time}, {Text: e.Type, Href: n.EntryPath(e.ID)}, names.Cell(e.Actor.Ref), {Text: said(e)},
+			{Time: e.Time}, {Text: e.Type, Href: n.EntryPath(e.ID)}, names.Cell(e.Actor.Ref), {Text: Said(e)},
 		}})
 	}
 	if next != "" {
@@ -43,8 +43,8 @@ func (n *Names) History(v *kit.Visit, q audit.Query) (kit.Block, error) {
 	return b, nil
 }
 
-// said is an entry's data in a line.
-func said(e audit.Entry) string {
+// Said is an entry's data in a line.
+func Said(e audit.Entry) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
 		if value := e.Data[name]; value != "" {

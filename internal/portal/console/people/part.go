@@ -42,6 +42,8 @@ type Options struct {
 	// Entitled is what somebody may use, and by what, Assigned what was assigned to them by
 	// name; set by package console.
 	Entitled, Assigned func(v *kit.Visit, p directory.Person) (kit.Block, error)
+	// Pushed is what connections pushed of somebody; set by package console.
+	Pushed func(v *kit.Visit, p directory.Person) (kit.Block, error)
 	// Exchanges are the tokens that are out in somebody's name; set by package console.
 	Exchanges func(v *kit.Visit, p directory.Person) (kit.Block, error)
 }
