@@ -115,7 +115,7 @@ func TestMigrationsDownAndUpAgainKeepWhatIsThere(t *testing.T) {
 				to(t, db, level)
 				known := shapeOf(t, db)
 				below := rowsOf(t, db, known)
-				if len(below["people"]) != 3 || len(below["audit"]) == 0 {
+				if len(below["people"]) != 4 || len(below["audit"]) == 0 {
 					t.Fatalf("level %d has %d people and %d audit entries", level, len(below["people"]), len(below["audit"]))
 				}
 				to(t, db, top)
