@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -237,6 +238,53 @@ func TestAnImportLinksByIdAndSubjectAndNeverByAddressOrName(t *testing.T) {
 	if p := w.signIn(t, "partner", "third"); p.ID != ada.ID {
 		t.Error("she does not sign in as who she is")
 	}
+}
+
+func TestTwoLinesOfOnePersonBothCount(t *testing.T) {
+	w := open(t, sqlite(t))
+	kim := w.signIn(t, "acme", "kim")
+	w.take(t, porting.New{}, file(
+		`{"kind":"person","id":"`+kim.ID+`","identities":[{"connection":"partner","subject":"first"}]}`,
+		`{"kind":"person","identities":[{"connection":"acme","subject":"kim"},{"connection":"partner","subject":"second"}],"disabled":true}`))
+	p := w.owner(t, "partner", "first")
+	if p.ID != kim.ID || !p.Disabled || len(p.Identities) != 3 || p.Version != kim.Version+2 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestWhoWasPushedAndNeverSignedInIsWhoTheirSubjectWillBe(t *testing.T) {
+	directories(t, func(t *testing.T, open func(*testing.T) *world) {
+		w := open(t)
+		pushed := func(subject string) string {
+			t.Helper()
+			op := record.Operation{ID: identity.NewOrderedID(w.clock()), Connection: "acme", Kind: "test", Actor: by, Time: w.clock()}
+			u, _, err := w.records.CreateUser(t.Context(), op, record.User{Connection: "acme", ExternalID: subject, UserName: subject, Active: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return u.Person
+		}
+		ada, bob, boss := w.signIn(t, "acme", "ada"), pushed("bob"), pushed("boss")
+		if err := w.records.Protect(t.Context(), identity.Person(boss), true, by); err != nil {
+			t.Fatal(err)
+		}
+		line := `{"kind":"person","identities":[{"connection":"acme","subject":%q},{"connection":"partner","subject":%q}]}`
+		i := w.receive(t, porting.New{}, file(
+			`{"kind":"person","id":"`+ada.ID+`","identities":[{"connection":"acme","subject":"bob"}]}`,
+			fmt.Sprintf(line, "boss", "evil"), fmt.Sprintf(line, "kim", "kim")))
+		if got := w.faults(t, i); !slices.Equal(got, []string{"2 /identities/0 import_two_people", "3  import_protected"}) {
+			t.Errorf("%v", got)
+		}
+		w.apply(t, i, true)
+		if w.owner(t, "partner", "evil").ID != "" || w.owner(t, "partner", "kim").ID == "" || w.owner(t, "acme", "bob").ID != "" {
+			t.Error("the boss or ada was linked, or kim not")
+		}
+		done := w.take(t, porting.New{}, file(fmt.Sprintf(line, "bob", "bob")))
+		counts(t, done, map[porting.Kind][4]int{porting.KindPerson: {0, 1, 0, 0}})
+		if p := w.owner(t, "partner", "bob"); p.ID != bob {
+			t.Errorf("control: bob is linked as who was pushed: %+v", p)
+		}
+	})
 }
 
 func TestWhoIsOffStaysOffAndWhoIsSwitchedOffLosesWhatTheyHave(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/porting"
 	"github.com/gatehouse-io/gatehouse/internal/storage/imports"
@@ -125,16 +126,22 @@ func (l *landing) one(ctx context.Context, p *porting.Landing) (porting.Landed, 
 		return porting.Landed{Err: porting.ErrProtected}, err
 	}
 	landed := porting.Landed{ID: next.ID, Outcome: porting.Change}
-	if l.put.Dry {
-		return landed, nil
+	if !l.put.Dry {
+		err = l.change(ctx, old, &next, events)
 	}
+	l.people[next.ID] = &standing{next, true} // for another line of the same person
+	return landed, err
+}
+
+// change changes somebody who is there.
+func (l *landing) change(ctx context.Context, old *standing, next *directory.Person, events []event.Event) error {
 	l.t.Tell(events...)
 	if next.Disabled && !old.Disabled {
 		if err := endTokens(ctx, l.t, identity.Person(next.ID)); err != nil {
-			return landed, err
+			return err
 		}
 	}
-	return landed, updatePerson(ctx, l.t, &old.Person, old.current, &next)
+	return updatePerson(ctx, l.t, &old.Person, old.current, next)
 }
 
 // add makes somebody.
@@ -185,11 +192,13 @@ func (l *landing) look(ctx context.Context) error {
 	}
 	for connection, all := range subjects {
 		for part := range slices.Chunk(all, sqldb.MostValues) {
-			found, err := l.lookFor(ctx, connection, part)
-			if err != nil {
-				return err
+			for _, look := range []func(context.Context, string, []string) ([]string, error){l.lookFor, l.lookForRecords} {
+				found, err := look(ctx, connection, part)
+				if err != nil {
+					return err
+				}
+				ids = append(ids, found...)
 			}
-			ids = append(ids, found...)
 		}
 	}
 	slices.Sort(ids)
@@ -229,6 +238,32 @@ func (l *landing) lookFor(ctx context.Context, connection string, subjects []str
 		l.owners[i] = id
 		return id, err
 	}, `SELECT subject, person FROM identities WHERE connection = $1 AND subject IN (`+sqldb.Numbered(2, len(args)-1)+`)`, args...)
+}
+
+// lookForRecords finds whose subjects are to be that nobody owns, and returns their ids: a
+// first sign-in is theirs whose record, which is there or else was last, has the subject
+// as its external id, unless another subject of the connection is (see firstOwner).
+func (l *landing) lookForRecords(ctx context.Context, connection string, subjects []string) (ids []string, err error) {
+	args := []any{connection}
+	for _, s := range sqldb.Padded(subjects) {
+		args = append(args, []byte(s))
+	}
+	for _, where := range []string{`r.deleted = 0 AND length(r.external_id) > 0`, `r.deleted <> 0`} {
+		found, err := sqldb.Collect(ctx, l.t, func(rows *sql.Rows) (id string, err error) {
+			var external []byte
+			err = rows.Scan(&external, &id)
+			if i := (porting.Identity{Connection: connection, Subject: string(external)}); l.owners[i] == "" {
+				l.owners[i] = id
+			}
+			return id, err
+		}, `SELECT r.external_id, r.person FROM record_users r WHERE r.connection = $1 AND `+where+` AND r.external_id IN (`+sqldb.Numbered(2, len(args)-1)+`)
+			AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.person = r.person AND i.connection = r.connection) ORDER BY r.deleted DESC`, args...)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, found...)
+	}
+	return ids, nil
 }
 
 func (l *landing) lock() string {
