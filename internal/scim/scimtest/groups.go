@@ -103,9 +103,13 @@ func (m *Memory) set(g record.Group, s record.Members) bool {
 	for _, r := range s.Remove {
 		now = slices.DeleteFunc(now, func(o record.Member) bool { return m.same(g.Connection, o.Value, r.Value) })
 	}
+	has := map[string]bool{}
+	for _, o := range now {
+		has[m.find(g.Connection, o.Value).Value] = true
+	}
 	for _, a := range s.Add {
-		if !slices.ContainsFunc(now, func(o record.Member) bool { return m.same(g.Connection, o.Value, a.Value) }) {
-			now = append(now, a)
+		if is := m.find(g.Connection, a.Value).Value; !has[is] {
+			has[is], now = true, append(now, a)
 		}
 	}
 	m.members[g.ID] = now
