@@ -13,6 +13,9 @@ const (
 	// ours is small and most of it garbage of requests, so that Go's 100 would spend a
 	// tenth of the time on collecting.
 	heapGrowth = 800
+	// heapExtra is by how much it may grow where that is less, such as while requests
+	// are worked on that are as large as they may be; but by as much as is in use.
+	heapExtra = 256 << 20
 	// heapPause is how often the heap is looked at.
 	heapPause = time.Second
 	// idleBytes is how little is allocated between two looks by a broker that nobody
@@ -40,7 +43,8 @@ func tendHeap(ctx context.Context) {
 		return
 	}
 	debug.SetGCPercent(heapGrowth)
-	h := &heap{allocated: allocated, release: debug.FreeOSMemory}
+	h := &heap{allocated: func() uint64 { return sampled("/gc/heap/allocs:bytes") }, release: debug.FreeOSMemory}
+	growth := heapGrowth
 	go func() {
 		ticker := time.NewTicker(heapPause)
 		defer ticker.Stop()
@@ -48,6 +52,10 @@ func tendHeap(ctx context.Context) {
 			select {
 			case <-ticker.C:
 				h.look()
+				if next := growthOf(sampled("/gc/heap/live:bytes")); next != growth {
+					growth = next
+					debug.SetGCPercent(growth)
+				}
 			case <-ctx.Done():
 				return
 			}
@@ -55,8 +63,15 @@ func tendHeap(ctx context.Context) {
 	}()
 }
 
-func allocated() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+// growthOf is how far a heap may grow of which so many bytes are in use: in per cent, and
+// in whole hundreds, so that it does not change all the time.
+func growthOf(live uint64) int {
+	const whole = 100
+	return whole * int(max(1, min(heapGrowth/whole, heapExtra/max(live, 1))))
+}
+
+func sampled(name string) uint64 {
+	sample := []metrics.Sample{{Name: name}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }

@@ -61,3 +61,11 @@ func TestMemoryIsGivenBackWhenNobodyAsksAnything(t *testing.T) {
 		}
 	}
 }
+
+func TestALargeHeapGrowsLess(t *testing.T) {
+	for live, want := range map[uint64]int{0: heapGrowth, 20 << 20: heapGrowth, 32 << 20: 800, 80 << 20: 300, 200 << 20: 100, 4 << 30: 100} {
+		if got := growthOf(live); got != want {
+			t.Errorf("%d MB: grows by %d %%, want %d", live>>20, got, want)
+		}
+	}
+}

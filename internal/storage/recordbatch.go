@@ -58,9 +58,23 @@ func (db Records) grown(ctx context.Context, n int) {
 	if !db.Postgres() || made < max(2*seen, firstLook) || !db.growth.seen.CompareAndSwap(seen, made) {
 		return
 	}
-	if _, err := db.Write.ExecContext(context.WithoutCancel(ctx), `ANALYZE record_users, record_groups, record_members, record_values`); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	known, err := db.counted(ctx)
+	switch {
+	case err == nil && known >= made: // what this process made is not the most of it
+		db.growth.seen.Store(known)
+	case err == nil:
+		_, err = db.Write.ExecContext(ctx, `ANALYZE record_users, record_groups, record_members, record_values`)
+	}
+	if err != nil {
 		db.Log().WarnContext(ctx, "PostgreSQL does not know yet how much was pushed", slog.Any("error", err))
 	}
+}
+
+// counted is how many users PostgreSQL saw when it looked last.
+func (db Records) counted(ctx context.Context) (n int64, err error) {
+	err = db.Read.QueryRowContext(ctx, `SELECT reltuples::bigint FROM pg_class WHERE oid = 'record_users'::regclass`).Scan(&n)
+	return n, err
 }
 
 // batch is a Create under way.

@@ -80,6 +80,9 @@ func measure(on *live.Stage, driver string, s sizes, r *report) error {
 	if err := f.addGroups(); err != nil {
 		return err
 	}
+	if err := p.tend(); err != nil {
+		return err
+	}
 	r.begin(driver, s, time.Since(began))
 	many := &bench{filler: f, report: r, few: few.looked}
 	if err := p.serve(many.all); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,20 @@ func (p *place) store(do func(*record.Service) error) (err error) {
 	return do(record.NewService(record.Options{
 		Store: db.Records(), Policy: func(context.Context, string) (record.Policy, error) { return record.Policy{}, nil }, Now: time.Now, Log: p.options.Log,
 	}))
+}
+
+// tend does what PostgreSQL does by itself in its time, so that it does not while
+// something is measured.
+func (p *place) tend() error {
+	if p.options.Driver != storage.Postgres {
+		return nil
+	}
+	on, err := sql.Open("pgx", p.options.DSN)
+	if err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	_, err = on.ExecContext(p.on.Context(), `VACUUM ANALYZE`)
+	return errors.Join(err, on.Close())
 }
 
 // serve runs the broker while something is measured.
