@@ -85,6 +85,51 @@ func TestTheAppsOfTheGuideSignPeopleInAndOut(t *testing.T) {
 	}
 }
 
+// TestTheAPIOfTheGuideGreetsAndRefuses does what the guide on protecting an API says.
+func TestTheAPIOfTheGuideGreetsAndRefuses(t *testing.T) {
+	s := startDemo(t, tempDir(t), nil)
+	port, program := freePort(t), filepath.Join(t.TempDir(), "api")
+	folder := filepath.Join("..", "docs", "examples", "api")
+	run(t, folder, []string{"go", "build", "-o", program, "."})
+	manifest, err := os.ReadFile(filepath.Join(folder, "microapp.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made struct {
+		Secret string `json:"client_secret"`
+	}
+	if err := json.Unmarshal(s.manage(t, http.MethodPut, "/apps/hello-api", manifest), &made); err != nil || made.Secret == "" {
+		t.Fatalf("no secret was made: %v", err)
+	}
+	startProgram(t, folder, []string{program}, port, "ISSUER="+s.Facts().Issuer, "CLIENT_SECRET="+made.Secret)
+	a := &attacker{stage: s, t: t, client: &http.Client{}}
+	held, code := a.tokenAnswer("hello-api", made.Secret, "grant_type=client_credentials&resource=hello-api&scope=hello.read")
+	if code != "" {
+		t.Fatal(code)
+	}
+	get := func(path, raw string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+net.JoinHostPort("127.0.0.1", port)+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if raw != "" {
+			req.Header.Set("Authorization", "Bearer "+raw)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	eventually(t, "the API is ready", func() bool { return get("/ready", "") == http.StatusOK })
+	if with, without := get("/hello", held.AccessToken), get("/hello", ""); with != http.StatusOK || without != http.StatusUnauthorized {
+		t.Errorf("with a token %d, without %d", with, without)
+	}
+	s.manage(t, http.MethodPost, "/revocations/client/hello-api", []byte(`{"reason":"to see it refused"}`))
+	eventually(t, "it is refused", func() bool { return get("/hello", held.AccessToken) == http.StatusUnauthorized })
+}
+
 // exampleCopy copies an example to where it may build and install.
 func exampleCopy(t *testing.T, name string) string {
 	t.Helper()

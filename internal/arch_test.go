@@ -172,6 +172,8 @@ func allowed(from, to string) bool {
 		return d != "demo" && d != "testkit"
 	case "integration":
 		return true
+	case "docs": // what the guide shows is what others can use
+		return d == "verify"
 	case "testkit":
 		return slices.Contains(ground, d) || d == "config"
 	case "demo":

@@ -72,11 +72,14 @@ func (c *demoCommand) play(ctx context.Context, d *demo.Demo, socket, log string
 	if c.Check {
 		return d.Check(ctx, os.Stdout)
 	}
-	return c.introduce(os.Stdout, d.Facts(), log)
+	if absolute, err := filepath.Abs(socket); err == nil { // for terminals in other folders
+		socket = absolute
+	}
+	return c.introduce(os.Stdout, d.Facts(), socket, log)
 }
 
 // introduce prints where to go and who to sign in as.
-func (c *demoCommand) introduce(out io.Writer, f demo.Facts, log string) error {
+func (c *demoCommand) introduce(out io.Writer, f demo.Facts, socket, log string) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	print := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) } // Flush tells of a failure
 	print("Gatehouse is running.")
@@ -101,6 +104,7 @@ func (c *demoCommand) introduce(out io.Writer, f demo.Facts, log string) error {
 	}
 	print()
 	print("alice and bob may use every app. carol may use none: her group has no name here.")
+	print("For broker, and an app of yours, in another terminal: export GATEHOUSE_SOCKET=" + socket + " ISSUER=" + f.Issuer)
 	print("Data is kept in " + f.DataDir + ", the broker's log in " + filepath.Base(log) + " there. Stop with Ctrl-C.")
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
