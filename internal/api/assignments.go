@@ -24,7 +24,7 @@ func (a *API) assignmentRoutes() []rest.Route {
 	ended := rest.Truth("ended", "Only those that have ended, or have not.")
 	return []rest.Route{
 		{
-			ID: "listAllAssignments", Method: "GET", Path: "/assignments", Summary: "List the roles that administrators assigned, in all apps, newest first.", Right: admin.ReadAccess,
+			ID: "listAllAssignments", Method: "GET", Path: "/assignments", Summary: "List the roles that administrators assigned, in all apps, newest first.", Right: admin.ReadAccess, Finds: true,
 			Query: []rest.Param{
 				ended, rest.Text("app", "The app's name."), rest.Text("person", "Those to a person, by id."), rest.Text("connection", "Whose group it is."), rest.Text("group", "Those to an upstream group of the connection, by id."),
 			},

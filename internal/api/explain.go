@@ -16,7 +16,7 @@ func (a *API) explainRoutes() []rest.Route {
 		ID: "explainExchange", Method: "GET", Path: "/explain/exchange", Summary: "Say how a token exchange would be decided on, step by step, and who could change that.",
 		About: "The very rules of the token endpoint are asked, and nothing is issued. Name the token that would be exchanged by its id (jti), never the token itself; or a person, " +
 			"who is assumed to have just signed in, to the client signed_in_to or to the client itself.",
-		Right: admin.ReadPeople,
+		Right: admin.ReadPeople, Finds: true,
 		Query: []rest.Param{
 			rest.Text("client", "The client_id of who would exchange."), rest.Text("audience", "The API."), rest.Text("scope", "What is asked for; all that there is unless told."),
 			rest.Text("token", "The id (jti) of an access token that was issued."), rest.Text("person", "Whose token it would be."),

@@ -63,7 +63,7 @@ func TestAnAppSaysWhatItLacksAndWhatItWaitsFor(t *testing.T) {
 	if a := b.ask(t, http.MethodGet, "/apps/ledger/callers/hr-feedback/preview", ""); a.status != http.StatusOK || !strings.Contains(a.body, `"apps":["hr-feedback"]`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if a := b.ask(t, http.MethodGet, "/apps/hr-feedback/callers", ""); a.status != http.StatusConflict {
+	if a := b.ask(t, http.MethodGet, "/apps/hr-feedback/callers", ""); a.status != http.StatusNotFound {
 		t.Errorf("an app without an API: %d %s", a.status, a.body)
 	}
 }

@@ -21,7 +21,7 @@ var (
 	// ErrNotAgreed is returned for the end of an agreement that there is not.
 	ErrNotAgreed = fault.New(fault.Conflict, "scope_not_agreed", "nobody agreed that the app gets this scope of this API")
 	// ErrNoAPI is returned for an app that serves no API.
-	ErrNoAPI = fault.New(fault.Conflict, "app_without_api", "the app serves no API")
+	ErrNoAPI = fault.New(fault.NotFound, "app_without_api", "the app serves no API")
 )
 
 // Caller is an app that asks for scopes of an API.

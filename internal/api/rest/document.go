@@ -198,7 +198,7 @@ func (e *Engine) failing(rt *Route) []int {
 		}
 	}
 	add(rt.Right != Anybody || len(rt.Query) > 0, http.StatusForbidden) // what a parameter names may be nobody else's business
-	add(len(rt.values()) > 0, http.StatusNotFound)
+	add(len(rt.values()) > 0 || rt.Finds, http.StatusNotFound)
 	add(rt.Method == http.MethodGet, http.StatusNotModified)
 	add(rt.changes() || strings.HasSuffix(rt.Path, "/preview"), http.StatusConflict)
 	add(e.tagged(rt), http.StatusPreconditionFailed)

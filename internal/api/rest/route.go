@@ -23,6 +23,8 @@ type Route struct {
 	Right admin.Right
 	Owned bool
 	Query []Param
+	// Finds says that a parameter names a thing that there may not be.
+	Finds bool
 	// Body and Answer are examples of the types that are read and written: nil is
 	// none. Media is the body's type when it is not JSON, Also another that it may have.
 	Body, Answer any
