@@ -362,13 +362,16 @@ func TestWhoIsProtectedIsChangedByNoImportAndOthersAre(t *testing.T) {
 func TestAnImportDoesNothingThatASecondPersonApproves(t *testing.T) {
 	w := open(t, sqlite(t))
 	w.signIn(t, "acme", "ada")
+	w.take(t, porting.New{}, file(`{"kind":"user","connection":"acme","id":"u-kim","user_name":"kim"}`))
 	text := file(
 		`{"kind":"person","identities":[{"connection":"acme","subject":"ada"}],"disabled":true}`,
 		`{"kind":"mapping","connection":"acme","group":"g","name":"everybody"}`,
 		`{"kind":"assignment","app":"expense-bot","role":"user","whom":{"group":{"connection":"acme","id":"g"}},"reason":"r"}`,
+		`{"kind":"user","connection":"acme","id":"u-kim","user_name":"kim","inactive":true}`,
+		`{"kind":"user","connection":"acme","id":"u-new","user_name":"new","inactive":true}`,
 	)
 	i := w.receive(t, porting.New{Options: porting.Options{Held: porting.Held()}}, text)
-	if got := w.faults(t, i); !slices.Equal(got, []string{"2 /disabled import_four_eyes", "3  import_four_eyes", "4  import_four_eyes"}) {
+	if got := w.faults(t, i); !slices.Equal(got, []string{"2 /disabled import_four_eyes", "3  import_four_eyes", "4  import_four_eyes", "5 /inactive import_four_eyes"}) {
 		t.Errorf("%v", got)
 	}
 	if i := w.receive(t, porting.New{}, text); len(w.faults(t, i)) > 0 {

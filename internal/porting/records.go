@@ -137,6 +137,10 @@ func (s *Service) planUsers(ctx context.Context, i *Import, p part) error {
 			continue
 		}
 		planUser(line, wanted[n], person, found, taken)
+		if line.Outcome == Change && l.Inactive && i.holds(holdDisable) && slices.ContainsFunc(found, func(u record.User) bool { return u.ID == line.Ref && u.Active }) {
+			line.refuse(ErrFourEyes.At("/inactive"))
+			continue
+		}
 		if person != "" && line.Outcome != Unchanged {
 			touched = append(touched, person)
 		}
