@@ -83,8 +83,12 @@ func (c *checker) mayAct(o *OIDC, path string) {
 	c.unique(path, o.MayAct)
 }
 
-// audience checks the name of an API.
+// audience checks the name of an API. One that stands for every audience where it is
+// asked for is not the name of one.
 func (c *checker) audience(path, name string) {
+	if name == anything {
+		c.fail(path, "must name one API")
+	}
 	if len(name) == 0 || len(name) > 500 || strings.ContainsFunc(name, func(ch rune) bool { return ch <= ' ' || ch > '~' }) {
 		c.fail(path, "must be 1 to 500 ASCII characters without spaces")
 	}
