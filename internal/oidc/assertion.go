@@ -44,7 +44,7 @@ type assertion struct {
 		KeyID     string         `json:"kid"`
 		Type      *string        `json:"typ"`
 		// Critical says that there is more to heed (section 4.1.11). We know of nothing.
-		Critical any `json:"crit"`
+		Critical json.RawMessage `json:"crit"`
 	}
 	claims struct {
 		Issuer    string           `json:"iss"`
@@ -65,7 +65,7 @@ func readAssertion(text string) assertion {
 		return assertion{}
 	}
 	var err error
-	if a.signature, err = base64.RawURLEncoding.DecodeString(parts[2]); err != nil {
+	if a.signature, err = compact(parts[2]); err != nil {
 		return assertion{}
 	}
 	a.signed = []byte(text[:len(parts[0])+1+len(parts[1])])
@@ -74,8 +74,17 @@ func readAssertion(text string) assertion {
 
 // readPart reads a part of a JWS that is JSON.
 func readPart(part string, to any) bool {
-	raw, err := base64.RawURLEncoding.DecodeString(part)
+	raw, err := compact(part)
 	return err == nil && json.Unmarshal(raw, to) == nil
+}
+
+// compact decodes a part as it is written in one way alone: the decoder itself passes over
+// the ends of lines.
+func compact(part string) ([]byte, error) {
+	if strings.ContainsAny(part, "\r\n") {
+		return nil, base64.CorruptInputError(strings.IndexAny(part, "\r\n"))
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(part)
 }
 
 // checkAssertion verifies private_key_jwt (RFC 7523): the key and its algorithm

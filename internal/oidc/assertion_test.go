@@ -67,6 +67,8 @@ func TestAnAssertionIsReadInOneWay(t *testing.T) {
 	swap := func(old, now string) string { return p.sign(plainHeader, strings.Replace(plainClaims, old, now, 1)) }
 	for name, bad := range map[string]string{
 		"something to heed":      p.sign(`{"alg":"EdDSA","kid":"one","crit":["exp"]}`, plainClaims),
+		"nothing to heed":        p.sign(`{"alg":"EdDSA","kid":"one","crit":null}`, plainClaims),
+		"a line that ends":       p.sign(plainHeader, plainClaims) + "\n",
 		"payload not encoded":    p.sign(`{"alg":"EdDSA","kid":"one","b64":false,"crit":["b64"]}`, plainClaims),
 		"an empty typ":           p.sign(`{"alg":"EdDSA","kid":"one","typ":""}`, plainClaims),
 		"a typ that is a number": p.sign(`{"alg":"EdDSA","kid":"one","typ":1}`, plainClaims),
