@@ -45,8 +45,16 @@ const database = "storage/sqldb"
 // stored are the parts of storage that import others, besides the database: storage puts
 // them together.
 var stored = map[string][]string{
-	database:         {"storage/migrations"},
-	"storage/grants": {"storage/sessions"},
+	database:              {"storage/migrations"},
+	"storage/grants":      {"storage/sessions"},
+	"storage/access":      {"storage/queues"},
+	"storage/people":      {"storage/access", "storage/apitokens"},
+	"storage/apps":        {"storage/access", "storage/apitokens"},
+	"storage/assignments": {"storage/people", "storage/access", "storage/queues"},
+	"storage/admins":      {"storage/people", "storage/access"},
+	"storage/records":     {"storage/admins", "storage/people", "storage/access", "storage/apitokens"},
+	"storage/imports":     {"storage/records", "storage/people", "storage/access", "storage/apitokens"},
+	"storage/facts":       {"storage/apps", "storage/people", "storage/access"},
 }
 
 // queries is the query language of SCIM: plain data and a parser, which whoever asks a
@@ -303,6 +311,8 @@ func TestTheRulesWouldCatchABreach(t *testing.T) {
 		{"storage/sqldb", "directory"},
 		{"storage/queues", "storage/traces"},
 		{"storage/queues", "storage"},
+		{"storage/people", "storage/records"},
+		{"storage/access", "storage/people"},
 		{"portal/console/apps", "portal/console/people"},
 		{"portal/console/apps", "portal/console"},
 		{"portal/console/kit", "portal/console/names"},

@@ -21,7 +21,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/scim"
-	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
 )
 
@@ -92,7 +92,7 @@ func (b *Broker) work(ctx context.Context) {
 	}
 	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
 	p.jobs.Handle(entitlement.EndQueue, p.assignments.Expire)
-	p.jobs.Handle(storage.SweepQueue, p.db.SweepAccess)
+	p.jobs.Handle(access.SweepQueue, p.db.SweepAccess)
 	p.signals.tell(p)
 	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })

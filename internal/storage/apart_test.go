@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 )
 
 // TestClientsOfTwoConnectionsLeaveEachOtherAlone has four clients, two of each of two
@@ -71,7 +72,7 @@ type side struct {
 	users [2][]record.User
 }
 
-func newSide(t *testing.T, rt *rapid.T, db storage.Records, connection string, users int) *side {
+func newSide(t *testing.T, rt *rapid.T, db records.Store, connection string, users int) *side {
 	s := &side{client: client{db: db, connection: connection, want: &want{in: [2]map[string]bool{{}, {}}, active: map[string]bool{}}}}
 	for i := range s.groups {
 		var err error
@@ -155,7 +156,7 @@ func (s *side) agrees(t *testing.T, rt *rapid.T) {
 		if err != nil || now.Active != s.want.active[u.ID] {
 			rt.Fatalf("%s: %s is active: %v, %v", s.connection, u.UserName, now.Active, err)
 		}
-		p, err := s.db.Person(t.Context(), u.Person)
+		p, err := storage.Of(s.db.DB).Person(t.Context(), u.Person)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -167,7 +168,7 @@ func (s *side) agrees(t *testing.T, rt *rapid.T) {
 		}
 		slices.Sort(should)
 		// What is walked now, and what is worked out of the history of memberships.
-		past, err := s.db.MembershipsOf(t.Context(), u.Person, time.Now())
+		past, err := storage.Of(s.db.DB).MembershipsOf(t.Context(), u.Person, time.Now())
 		if err != nil || !slices.Equal(idsOf(p.Groups), should) || !slices.Equal(idsOf(past), should) {
 			rt.Fatalf("%s: %s is in %v, by the history in %v, want %v: %v", s.connection, u.UserName, idsOf(p.Groups), idsOf(past), should, err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/session"
-	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 )
 
 // publish makes an app that lets staff in, and serves an API if it has an audience.
@@ -102,7 +102,7 @@ func TestWhatManyLoseTheyLoseInPortions(t *testing.T) {
 					break
 				}
 				for _, j := range jobs {
-					if j.Queue != storage.SweepQueue {
+					if j.Queue != access.SweepQueue {
 						continue
 					}
 					if err := d.db.SweepAccess(t.Context(), j); err != nil {

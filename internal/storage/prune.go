@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -40,7 +41,7 @@ var prunings = []struct {
 	{"SCIM operations", `DELETE FROM record_operations WHERE id IN (SELECT id FROM record_operations WHERE expires < $1 LIMIT $2)`, 0},
 	{"signals", `DELETE FROM signal_sets WHERE (stream, id) IN (SELECT stream, id FROM signal_sets WHERE state <> 'waiting' AND settled < $1 LIMIT $2)`, signal.Keep},
 	{"subjects of signals", `DELETE FROM signal_subjects WHERE (receiver, person, session, via) IN (SELECT receiver, person, session, via FROM signal_subjects WHERE seen < $1 LIMIT $2)`, keepSubjects},
-	{"turns of owners", `DELETE FROM app_owner_turns WHERE (cause, app) IN (SELECT cause, app FROM app_owner_turns WHERE at < $1 LIMIT $2)`, keepChange},
+	{"turns of owners", `DELETE FROM app_owner_turns WHERE (cause, app) IN (SELECT cause, app FROM app_owner_turns WHERE at < $1 LIMIT $2)`, records.KeepChange},
 	{"names of imports", `DELETE FROM import_names WHERE (import, name) IN (SELECT n.import, n.name FROM import_names n JOIN imports i ON i.id = n.import WHERE i.created < $1 LIMIT $2)`, keepStaged},
 	{"lines of imports", `DELETE FROM import_lines WHERE (import, place) IN (SELECT l.import, l.place FROM import_lines l JOIN imports i ON i.id = l.import
 		WHERE i.created < $1 AND l.outcome <> 'refused' LIMIT $2)`, keepStaged},

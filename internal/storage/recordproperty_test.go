@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 )
 
 // step is one operation of a client: it adds or removes some of its own users.
@@ -62,7 +63,7 @@ type want struct {
 	active map[string]bool
 }
 
-func check(t *rapid.T, db storage.Records, connection string, plans [][]step, users int) {
+func check(t *rapid.T, db records.Store, connection string, plans [][]step, users int) {
 	ctx := context.Background()
 	var groups [2]record.Group
 	var err error
@@ -104,7 +105,7 @@ func check(t *rapid.T, db storage.Records, connection string, plans [][]step, us
 		if !slices.Equal(is, should) {
 			t.Fatalf("group %d has %v, want %v", i, is, should)
 		}
-		shown, err := db.DB.Group(ctx, identity.GroupRef{Connection: connection, ID: g.ID})
+		shown, err := storage.Of(db.DB).Group(ctx, identity.GroupRef{Connection: connection, ID: g.ID})
 		if err != nil || int(shown.Members) != len(should) {
 			t.Fatalf("lists show %d members of %d: %v", shown.Members, len(should), err)
 		}
@@ -120,7 +121,7 @@ func check(t *rapid.T, db storage.Records, connection string, plans [][]step, us
 
 // client does a plan over its own users and notes what it leaves.
 type client struct {
-	db         storage.Records
+	db         records.Store
 	connection string
 	groups     [2]record.Group
 	want       *want

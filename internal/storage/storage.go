@@ -7,14 +7,24 @@ package storage
 import (
 	"context"
 
+	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/storage/access"
+	"github.com/gatehouse-io/gatehouse/internal/storage/admins"
 	"github.com/gatehouse-io/gatehouse/internal/storage/answers"
+	"github.com/gatehouse-io/gatehouse/internal/storage/apitokens"
+	"github.com/gatehouse-io/gatehouse/internal/storage/apps"
+	"github.com/gatehouse-io/gatehouse/internal/storage/assignments"
 	"github.com/gatehouse-io/gatehouse/internal/storage/auditlog"
 	"github.com/gatehouse-io/gatehouse/internal/storage/backups"
 	"github.com/gatehouse-io/gatehouse/internal/storage/connections"
+	"github.com/gatehouse-io/gatehouse/internal/storage/facts"
 	"github.com/gatehouse-io/gatehouse/internal/storage/grants"
+	"github.com/gatehouse-io/gatehouse/internal/storage/imports"
 	"github.com/gatehouse-io/gatehouse/internal/storage/keystore"
+	"github.com/gatehouse-io/gatehouse/internal/storage/people"
 	"github.com/gatehouse-io/gatehouse/internal/storage/queues"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 	"github.com/gatehouse-io/gatehouse/internal/storage/revocations"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sessions"
 	"github.com/gatehouse-io/gatehouse/internal/storage/signals"
@@ -33,12 +43,19 @@ const (
 
 // The parts, under names that tell them apart.
 type (
+	accessStore     = access.Store
+	adminStore      = admins.Store
 	answerStore     = answers.Store
+	apiTokenStore   = apitokens.Store
+	appStore        = apps.Store
+	assignmentStore = assignments.Store
 	auditStore      = auditlog.Store
 	backupStore     = backups.Store
 	connectionStore = connections.Store
+	factStore       = facts.Store
 	grantStore      = grants.Store
 	keyStore        = keystore.Store
+	peopleStore     = people.Store
 	queueStore      = queues.Store
 	revocationStore = revocations.Store
 	sessionStore    = sessions.Store
@@ -49,22 +66,32 @@ type (
 // DB is an open database of the newest schema, as the Store of every noun.
 type DB struct {
 	*sqldb.DB
+	accessStore
+	adminStore
 	answerStore
+	apiTokenStore
+	appStore
+	assignmentStore
 	auditStore
 	backupStore
 	connectionStore
+	factStore
 	grantStore
 	keyStore
+	peopleStore
 	queueStore
 	revocationStore
 	sessionStore
 	signalStore
 	traceStore
-	pushed growth
+	records records.Store
 }
 
-// Some ask for what several parts keep.
-var _ signal.People = (*DB)(nil)
+// These are of several parts each.
+var (
+	_ admin.Store   = (*DB)(nil)
+	_ signal.People = (*DB)(nil)
+)
 
 // Open connects, migrates under a lock and returns the database.
 func Open(ctx context.Context, o Options) (*DB, error) {
@@ -88,13 +115,20 @@ func Inspect(ctx context.Context, o Options) (*DB, error) {
 // Of is a database that is open already.
 func Of(db *sqldb.DB) *DB {
 	return &DB{
-		DB:              db,
+		DB: db, records: records.New(db),
+		accessStore:     accessStore{DB: db},
+		adminStore:      adminStore{DB: db},
 		answerStore:     answerStore{DB: db},
+		apiTokenStore:   apiTokenStore{DB: db},
+		appStore:        appStore{DB: db},
+		assignmentStore: assignmentStore{DB: db},
 		auditStore:      auditStore{DB: db},
 		backupStore:     backupStore{DB: db},
 		connectionStore: connectionStore{DB: db},
+		factStore:       factStore{DB: db},
 		grantStore:      grantStore{DB: db},
 		keyStore:        keyStore{DB: db},
+		peopleStore:     peopleStore{DB: db},
 		queueStore:      queueStore{DB: db},
 		revocationStore: revocationStore{DB: db},
 		sessionStore:    sessionStore{DB: db},
@@ -102,3 +136,9 @@ func Of(db *sqldb.DB) *DB {
 		traceStore:      traceStore{DB: db},
 	}
 }
+
+// Records are what SCIM connections keep.
+func (db *DB) Records() records.Store { return db.records }
+
+// Imports are what imports and exports of the directory stand on.
+func (db *DB) Imports() *imports.Store { return &imports.Store{DB: db.DB} }

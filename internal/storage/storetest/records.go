@@ -15,12 +15,15 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 )
 
 // push is one connection's SCIM client.
 type push struct {
 	*testing.T
-	storage.Records
+	records.Store
+
+	db *storage.DB
 
 	connection string
 	policy     record.Policy
@@ -28,7 +31,7 @@ type push struct {
 }
 
 func pusher(t *testing.T, db *storage.DB, connection string) *push {
-	return &push{T: t, Records: db.Records(), connection: connection, policy: record.Policy{
+	return &push{T: t, Store: db.Records(), db: db, connection: connection, policy: record.Policy{
 		Domains: []string{"acme.example"}, Guard: record.Guard{Share: 1, Minimum: 1000, Window: time.Hour},
 	}}
 }
@@ -683,13 +686,13 @@ func (p *push) allOf(connection string, many []record.New, made []record.Made) {
 			p.Errorf("%s: %d users of %d, %v", text, page.Total, want, err)
 		}
 	}
-	if found, _, err := p.Search(p.Context(), directory.Query{Text: fmt.Sprint("batch ", last)}); err != nil || len(found) != 1 || found[0].ID != made[last].User.Person {
+	if found, _, err := p.db.Search(p.Context(), directory.Query{Text: fmt.Sprint("batch ", last)}); err != nil || len(found) != 1 || found[0].ID != made[last].User.Person {
 		p.Errorf("found by words: %+v, %v", found, err)
 	}
 	if o, err := p.Outcome(p.Context(), many[last].Operation.ID); err != nil || !o.Changed || o.Resource != "User/"+made[last].User.ID {
 		p.Errorf("its operation: %+v, %v", o, err)
 	}
-	entries, _, err := p.Page(p.Context(), audit.Query{Type: "person.provisioned", Subject: identity.Person(made[last].User.Person).String(), Limit: 10})
+	entries, _, err := p.db.Page(p.Context(), audit.Query{Type: "person.provisioned", Subject: identity.Person(made[last].User.Person).String(), Limit: 10})
 	if err != nil || len(entries) != 1 {
 		p.Errorf("its audit entry: %+v, %v", entries, err)
 	}

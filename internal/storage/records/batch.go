@@ -1,0 +1,428 @@
+package records
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+
+	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/people"
+	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
+)
+
+var _ record.Batcher = Store{}
+
+// createTries bounds how often a batch begins anew when somebody else was faster with
+// one of its users.
+const createTries = 3
+
+// Create implements record.Batcher. Users are made together, as far as there is no
+// group between them, which may name them.
+func (db Store) Create(ctx context.Context, connection string, all []record.New) ([]record.Made, error) {
+	for try := 1; ; try++ {
+		made := make([]record.Made, len(all))
+		err := db.Transact(ctx, func(t *sqldb.Tx) error {
+			b := batch{t: t, connection: connection, all: all, made: made, members: map[string]member{}}
+			return b.run(ctx)
+		})
+		if _, raced := sqldb.IsDuplicate(err); raced && try < createTries {
+			continue
+		}
+		if err == nil {
+			db.grown(ctx, len(all))
+		}
+		return made, taken(err)
+	}
+}
+
+// growth is how many records this process made, and how many there were when PostgreSQL
+// last looked at their tables.
+type growth struct{ made, seen atomic.Int64 }
+
+// firstLook is how many records are made before PostgreSQL looks at their tables.
+const firstLook = 500
+
+// grown has PostgreSQL look at what was pushed each time that it has doubled. It would
+// by itself in a minute or two, and until then believes that a connection has few
+// records and reads all of them for each that is looked for. A failure is its own: the
+// records are made.
+func (db Store) grown(ctx context.Context, n int) {
+	made, seen := db.growth.made.Add(int64(n)), db.growth.seen.Load()
+	if !db.Postgres() || made < max(2*seen, firstLook) || !db.growth.seen.CompareAndSwap(seen, made) {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	known, err := db.counted(ctx)
+	switch {
+	case err == nil && known >= made: // what this process made is not the most of it
+		db.growth.seen.Store(known)
+	case err == nil:
+		_, err = db.Write.ExecContext(ctx, `ANALYZE record_users, record_groups, record_members, record_values`)
+	}
+	if err != nil {
+		db.Log().WarnContext(ctx, "PostgreSQL does not know yet how much was pushed", slog.Any("error", err))
+	}
+}
+
+// counted is how many users PostgreSQL saw when it looked last.
+func (db Store) counted(ctx context.Context) (n int64, err error) {
+	err = db.Read.QueryRowContext(ctx, `SELECT reltuples::bigint FROM pg_class WHERE oid = 'record_users'::regclass`).Scan(&n)
+	return n, err
+}
+
+// batch is a Create under way.
+type batch struct {
+	t          *sqldb.Tx
+	connection string
+	all        []record.New
+	made       []record.Made
+	members    map[string]member // of its groups, as far as they are known
+
+	people, users, absences, operations, values [][]any
+	derived                                     people.Derivation
+	arrivals                                    []arrival
+	last                                        record.Operation
+}
+
+// lock has all take their turn who arrive, and who waits. That some are to wait is found
+// out first: whoever has the lock that is shared would wait for ever for the other.
+func (b *batch) lock(ctx context.Context) error {
+	var values []string
+	for _, n := range b.all {
+		if n.Group != nil {
+			values = append(values, valuesOfMembers(n.Members)...)
+		}
+	}
+	if err := resolveNew(ctx, b.t, b.connection, b.members, values); err != nil {
+		return err
+	}
+	return arrives(ctx, b.t, b.connection)
+}
+
+func (b *batch) run(ctx context.Context) error {
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	for begin := 0; begin < len(b.all); {
+		end := begin
+		for end < len(b.all) && b.all[end].User != nil {
+			end++
+		}
+		if err := b.createUsers(ctx, begin, end); err != nil {
+			return err
+		}
+		if end < len(b.all) {
+			if err := b.createGroup(ctx, end); err != nil {
+				return err
+			}
+			end++
+		}
+		begin = end
+	}
+	return nil
+}
+
+func (b *batch) createGroup(ctx context.Context, i int) error {
+	n, m := b.all[i], &b.made[i]
+	values := valuesOfMembers(n.Members)
+	err := resolveMore(ctx, b.t, b.connection, b.members, values) // what stands before it in the batch
+	if err != nil {
+		return err
+	}
+	m.Err, err = b.t.Attempt(ctx, func() (err error) {
+		m.Group, m.Existed, err = createGroup(ctx, b.t, n.Operation, *n.Group, membersBy(b.members, values))
+		return err
+	}, record.ErrTaken, record.ErrNesting, record.ErrProtected)
+	return err
+}
+
+// createUsers makes the users from begin up to end.
+func (b *batch) createUsers(ctx context.Context, begin, end int) error {
+	if begin == end {
+		return nil
+	}
+	known, err := b.look(ctx, b.all[begin:end])
+	if err != nil {
+		return err
+	}
+	b.derived = people.Derivation{Groups: map[identity.GroupRef]people.Seen{}}
+	b.people, b.users, b.absences, b.operations, b.values, b.arrivals = nil, nil, nil, nil, nil, nil
+	for i := begin; i < end; i++ {
+		if err := b.createUser(ctx, known, i); err != nil {
+			return err
+		}
+	}
+	return b.write(ctx, known)
+}
+
+// createUser adds what one user is made of to what is written.
+func (b *batch) createUser(ctx context.Context, known *knownUsers, i int) error {
+	op, u, m := b.all[i].Operation, *b.all[i].User, &b.made[i]
+	u.Connection, u.Created, u.Updated, u.Version = b.connection, op.Time, op.Time, 1
+	there, err := b.there(ctx, known, u)
+	if err != nil {
+		return err
+	}
+	if there != nil {
+		m.User, m.Existed, m.Err = there.user, there.same, there.err
+		return nil
+	}
+	if u.Person = b.all[i].Person; u.Person == "" && u.ExternalID != "" {
+		u.Person = known.person[u.ExternalID]
+	} else if owner := known.person[u.ExternalID]; u.ExternalID != "" && owner != "" && owner != u.Person {
+		m.Err = record.ErrTaken.At("externalId")
+		return nil
+	}
+	if u.Person == "" {
+		u.Person = identity.NewID()
+		err = b.newPerson(u, op)
+	} else {
+		err = b.ownPerson(ctx, u, op)
+	}
+	if errors.Is(err, record.ErrProtected) || b.all[i].Person != "" && errors.Is(err, directory.ErrPersonNotFound) {
+		m.Err = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	known.add(u)
+	m.User = u
+	return b.add(op, u)
+}
+
+func (b *batch) add(op record.Operation, u record.User) error {
+	body, err := json.Marshal(u.Attributes)
+	if err != nil {
+		return fmt.Errorf("encode user: %w", err)
+	}
+	left := int64(0)
+	if !u.Active {
+		left = sqldb.Micros(op.Time)
+		b.absences = append(b.absences, absence(op, u.ID))
+	}
+	b.users = append(b.users, []any{
+		u.ID, u.Connection, u.Person, []byte(u.ExternalID), u.UserName, NameKey(u.UserName), u.Active, string(body), sqldb.Micros(u.Created), sqldb.Micros(u.Updated), left, 1,
+	})
+	b.values = valueRows(b.values, b.connection, u.ID, userValues(u))
+	row, err := operationRow(record.Outcome{Operation: op, Status: 201, Resource: "User/" + u.ID, Changed: true})
+	if err != nil {
+		return err
+	}
+	b.operations = append(b.operations, row)
+	b.arrivals = append(b.arrivals, arrival{id: u.ID, external: u.ExternalID, person: u.Person, kind: record.KindUser})
+	b.last = op
+	b.t.Tell(op.Provisioned(u))
+	return nil
+}
+
+// newPerson makes the person of a record.
+func (b *batch) newPerson(u record.User, op record.Operation) error {
+	p := directory.Person{
+		ID: u.Person, Profile: u.Profile(op.Policy.Domains), Created: op.Time, Updated: op.Time, Version: 1,
+		Records: []directory.Record{{Connection: u.Connection, ID: u.ID, Active: u.Active}},
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode person: %w", err)
+	}
+	b.people = append(b.people, []any{p.ID, string(body), false, 1, people.Folded(&p), sqldb.Micros(p.Updated), 1})
+	for _, w := range people.WordsOf(&p) {
+		b.derived.Words = append(b.derived.Words, []any{[]byte(w), p.ID})
+	}
+	return nil
+}
+
+// ownPerson gives a record to who signed in with its external id before it came, or
+// whose record of the same external id was deleted.
+func (b *batch) ownPerson(ctx context.Context, u record.User, op record.Operation) error {
+	if err := mayTouch(ctx, b.t, op, u.Person); err != nil {
+		return err
+	}
+	return updateRecorded(ctx, b.t, u.Person, func(p *directory.Person) {
+		kept := p.Records[:0]
+		for _, r := range p.Records {
+			if r.Connection != u.Connection || r.Active {
+				kept = append(kept, r)
+			}
+		}
+		p.Records = append(kept, directory.Record{Connection: u.Connection, ID: u.ID, Active: u.Active})
+		if len(p.Identities) == 0 {
+			p.Profile = u.Profile(op.Policy.Domains)
+		}
+		p.Updated = op.Time
+	})
+}
+
+// write writes what was gathered, with few statements.
+func (b *batch) write(ctx context.Context, known *knownUsers) error {
+	for _, of := range []struct {
+		insert, rest string
+		rows         [][]any
+	}{
+		{`INSERT INTO people (id, body, disabled, version, folded, updated, derived) VALUES `, ``, b.people},
+		{`INSERT INTO record_users (id, connection, person, external_id, user_name, name_key, active, body, created, updated, left_at, version) VALUES `, ``, b.users},
+		{insertValue, ``, b.values},
+		{insertOperation, onOperation, b.operations},
+	} {
+		if err := b.t.InsertRows(ctx, of.insert, of.rest, of.rows); err != nil {
+			return err
+		}
+	}
+	if err := absent(ctx, b.t, b.absences); err != nil {
+		return err
+	}
+	if err := people.SaveDerived(ctx, b.t, &b.derived); err != nil {
+		return err
+	}
+	return settle(ctx, b.t, b.last, known.waiting, b.arrivals)
+}
+
+// knownUsers are the users that a connection has, by what is unique of them, whose the
+// external ids are, and who waits for one of the new.
+type knownUsers struct {
+	names, externals map[string]string // to the id of a user
+	person           map[string]string // by external id
+	fresh            map[string]record.User
+	waiting          []waiting
+}
+
+func (k *knownUsers) add(u record.User) {
+	k.names[string(NameKey(u.UserName))], k.fresh[u.ID] = u.ID, u
+	if u.ExternalID != "" {
+		k.externals[u.ExternalID] = u.ID
+	}
+}
+
+// look finds what there is of the users to be made.
+func (b *batch) look(ctx context.Context, all []record.New) (*knownUsers, error) {
+	k := &knownUsers{names: map[string]string{}, externals: map[string]string{}, person: map[string]string{}, fresh: map[string]record.User{}}
+	for part := range slices.Chunk(all, b.t.Most()) {
+		var names [][]byte
+		var externals, named []string
+		for _, n := range part {
+			names, named = append(names, NameKey(n.User.UserName)), append(named, n.User.ID)
+			if n.User.ExternalID != "" {
+				externals = append(externals, n.User.ExternalID)
+			}
+		}
+		if err := b.lookFor(ctx, k, names, externals, append(named, externals...)); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// What a row of lookFor is about.
+const (
+	aboutName = iota
+	aboutExternal
+	aboutPast
+	aboutSubject
+	aboutWaiting
+)
+
+// lookFor finds users by name and by external id; the people who own an external id as
+// a subject, or had a record of it, the last one who had; and groups that wait.
+func (b *batch) lookFor(ctx context.Context, k *knownUsers, names [][]byte, externals, named []string) error {
+	text, args := b.lookup(names, externals, named)
+	_, err := sqldb.Collect(ctx, b.t, func(rows *sql.Rows) (struct{}, error) {
+		var about int
+		var key []byte
+		var value, id, person string
+		var deleted int64
+		err := rows.Scan(&about, &key, &value, &id, &person, &deleted)
+		switch about {
+		case aboutName:
+			k.names[string(key)] = id
+		case aboutExternal:
+			k.externals[string(key)] = id
+		case aboutPast:
+			if k.person[string(key)] == "" {
+				k.person[string(key)] = person
+			}
+		case aboutSubject: // the last, before whom no past counts
+			k.person[value] = person
+		case aboutWaiting:
+			k.waiting = append(k.waiting, waiting{group: id, value: value})
+		}
+		return struct{}{}, err
+	}, text, args...)
+	return err
+}
+
+// lookup is the query of lookFor: one, since each is a round trip.
+func (b *batch) lookup(names [][]byte, externals, named []string) (string, []any) {
+	byName, args := sqldb.Among(b.t, `name_key`, []any{b.connection}, names)
+	waits, args := sqldb.Among(b.t, `member`, args, named)
+	text := `SELECT 0 AS about, name_key AS key, '' AS value, id, '' AS person, CAST(0 AS BIGINT) AS deleted FROM record_users WHERE connection = $1 AND deleted = 0 AND ` + byName + `
+		UNION ALL SELECT 4, NULL, member, group_id, '', 0 FROM record_members WHERE connection = $1 AND pending AND until = 0 AND ` + waits
+	if len(externals) > 0 {
+		byID, more := sqldb.Among(b.t, `external_id`, args, bytesOf(externals))
+		bySubject, more := sqldb.Among(b.t, `subject`, more, externals)
+		args = more
+		text += `
+			UNION ALL SELECT 1, external_id, '', id, '', 0 FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND ` + byID + `
+			UNION ALL SELECT 2, external_id, '', id, person, deleted FROM record_users WHERE connection = $1 AND deleted <> 0 AND ` + byID + `
+			UNION ALL SELECT 3, NULL, subject, '', person, 0 FROM identities WHERE connection = $1 AND ` + bySubject
+	}
+	return text + ` ORDER BY deleted DESC, about`, args
+}
+
+// existing is a user that is there already.
+type existing struct {
+	user record.User
+	same bool
+	err  error
+}
+
+// there returns the user that has what is unique of u, nil for none.
+func (b *batch) there(ctx context.Context, k *knownUsers, u record.User) (*existing, error) {
+	at := "userName"
+	id, ok := k.names[string(NameKey(u.UserName))]
+	if !ok && u.ExternalID != "" {
+		id, ok = k.externals[u.ExternalID]
+		at = "externalId"
+	}
+	if !ok {
+		return nil, nil
+	}
+	is, fresh := k.fresh[id]
+	if !fresh {
+		var err error
+		if is, err = ScanUser(b.t.QueryRowContext(ctx, selectUser, id, b.connection).Scan); err != nil {
+			return nil, missingUser(err)
+		}
+	}
+	same, err := sameUser(is, u)
+	if err != nil {
+		return nil, err
+	}
+	if !same {
+		return &existing{err: record.ErrTaken.At(at)}, nil
+	}
+	return &existing{user: is, same: true}, nil
+}
+
+func sameUser(a, b record.User) (bool, error) {
+	if a.ExternalID != b.ExternalID || a.UserName != b.UserName || a.Active != b.Active {
+		return false, nil
+	}
+	was, err := json.Marshal(a.Attributes)
+	if err != nil {
+		return false, fmt.Errorf("encode user: %w", err)
+	}
+	is, err := json.Marshal(b.Attributes)
+	if err != nil {
+		return false, fault.Wrap(err, fault.Invalid, "record_attributes", "the attributes have no JSON")
+	}
+	return string(was) == string(is), nil
+}
