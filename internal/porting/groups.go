@@ -285,14 +285,12 @@ func (s *Service) planMappings(ctx context.Context, i *Import, lines []Staged) (
 		if err != nil {
 			return slashed(err)
 		}
-		at := slices.IndexFunc(have, func(h directory.Mapping) bool { return h.Group == m.Group })
+		there, err := s.named(m, have)
 		switch {
-		case at >= 0 && have[at].Name == m.Name:
+		case err != nil:
+			return err
+		case there:
 			l.Outcome = Unchanged
-		case at >= 0:
-			return ErrMappingName
-		case slices.Contains(s.o.Roles(), m.Name):
-			return ErrProtected.At("/name")
 		case i.holds(holdMapping):
 			return ErrFourEyes
 		default:
@@ -300,6 +298,21 @@ func (s *Service) planMappings(ctx context.Context, i *Import, lines []Staged) (
 		}
 		return nil
 	})
+}
+
+// named reports whether a group has its name already, and refuses to take one away, or to
+// give one that makes a role.
+func (s *Service) named(m directory.Mapping, have []directory.Mapping) (bool, error) {
+	at := slices.IndexFunc(have, func(h directory.Mapping) bool { return h.Group == m.Group })
+	switch {
+	case at >= 0 && have[at].Name == m.Name:
+		return true, nil
+	case at >= 0:
+		return false, ErrMappingName
+	case slices.Contains(s.o.Roles(), m.Name):
+		return false, ErrProtected.At("/name")
+	}
+	return false, nil
 }
 
 // mapping is the mapping of a line, of the group as it is known here.
@@ -324,12 +337,20 @@ func (s *Service) mapping(ctx context.Context, i *Import, line Line) (directory.
 	return m, err
 }
 
-// applyMappings gives groups their names.
+// applyMappings gives groups their names. Others may have given them names since.
 func (s *Service) applyMappings(ctx context.Context, i *Import, lines []Staged) ([]Staged, error) {
+	have, err := s.o.Directory.Mappings(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return s.each(lines, func(l *Staged) error {
 		m, err := s.mapping(ctx, i, l.Line)
+		there := false
 		if err == nil {
-			err = s.o.Groups.Map(ctx, m, i.actor())
+			there, err = s.named(m, have)
+		}
+		if err == nil && !there {
+			have, err = append(have, m), s.o.Groups.Map(ctx, m, i.actor())
 		}
 		return l.settle(err)
 	})

@@ -240,6 +240,24 @@ func TestAnImportLinksByIdAndSubjectAndNeverByAddressOrName(t *testing.T) {
 	}
 }
 
+func TestANameThatAGroupGotSinceStays(t *testing.T) {
+	w := open(t, sqlite(t))
+	group := func(id string) identity.GroupRef { return identity.GroupRef{Connection: "acme", ID: id} }
+	i := w.receive(t, porting.New{}, file(`{"kind":"mapping","connection":"acme","group":"one","name":"file"}`, `{"kind":"mapping","connection":"acme","group":"two","name":"file"}`,
+		`{"kind":"group","connection":"acme","id":"three","display_name":"Three"}`, `{"kind":"mapping","connection":"acme","group":"three","name":"file"}`))
+	if err := w.people.Map(t.Context(), directory.Mapping{Group: group("one"), Name: adminsGroup}, by); err != nil {
+		t.Fatal(err)
+	}
+	done := w.apply(t, i, false)
+	if got := w.faults(t, i); !slices.Equal(got, []string{"2 /name import_mapping"}) || counted(done)[porting.KindMapping] != [4]int{2, 0, 0, 1} {
+		t.Errorf("%v %v", got, counted(done))
+	}
+	all, err := w.db.Mappings(t.Context())
+	if err != nil || len(all) != 3 || !slices.Contains(all, directory.Mapping{Group: group("one"), Name: adminsGroup}) {
+		t.Errorf("%v %v", all, err)
+	}
+}
+
 func TestTwoLinesOfOnePersonBothCount(t *testing.T) {
 	w := open(t, sqlite(t))
 	kim := w.signIn(t, "acme", "kim")
