@@ -88,6 +88,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("filters find what they say", func(t *testing.T) { filtersFind(t, db) })
 	t.Run("records are paged in every order", func(t *testing.T) { recordsPaged(t, db) })
 	t.Run("who takes away too much is halted, and can be undone", func(t *testing.T) { guardHalts(t, db) })
+	t.Run("a group is not emptied at once", func(t *testing.T) { groupsGuarded(t, db) })
 	t.Run("the protected are not touched", func(t *testing.T) { protectedStay(t, db) })
 	t.Run("a connection has two SCIM tokens", func(t *testing.T) { scimTokens(t, db) })
 	t.Run("SCIM operations are listed", func(t *testing.T) { operationsListed(t, db) })
