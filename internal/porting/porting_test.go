@@ -213,6 +213,38 @@ func TestTwoLinesOfTheSameThingAreNotBothTaken(t *testing.T) {
 	}
 }
 
+func TestAUserNameThatAnotherUserHasIsRefusedWithTheirMembershipsAndThePersonComes(t *testing.T) {
+	w := open(t, sqlite(t))
+	w.take(t, porting.New{}, file(
+		`{"kind":"user","connection":"acme","id":"pushed","user_name":"ada","external_id":"00u1"}`,
+		`{"kind":"user","connection":"acme","id":"bare","user_name":"kim"}`))
+	moved := func(connection string) string {
+		return strings.ReplaceAll(file(
+			`{"kind":"person","id":"p","identities":[{"connection":"partner","subject":"p"}]}`,
+			`{"kind":"user","connection":"HERE","id":"old","person":"p","user_name":"Ada","external_id":"of-keycloak"}`,
+			`{"kind":"group","connection":"HERE","id":"g","display_name":"g"}`,
+			`{"kind":"membership","connection":"HERE","group":"g","user":"old"}`), "HERE", connection)
+	}
+	i := w.receive(t, porting.New{}, moved("acme"))
+	if got, want := w.faults(t, i), []string{"3 /user_name record_taken", "5 /user import_reference"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if w.apply(t, i, true); w.owner(t, "partner", "p").ID != "p" {
+		t.Error("the person did not come")
+	}
+	if done := w.take(t, porting.New{}, moved("partner")); counted(done)[porting.KindMembership] != [4]int{1, 0, 0, 0} {
+		t.Errorf("control: on another connection: %v", counted(done))
+	}
+	for what, line := range map[string]string{
+		"the external id is the same": `{"kind":"user","connection":"acme","id":"x","user_name":"ADA","external_id":"00u1","attributes":{"title":"Chief"}}`,
+		"neither has an external id":  `{"kind":"user","connection":"acme","id":"y","user_name":"kim","attributes":{"title":"Chief"}}`,
+	} {
+		if done := w.take(t, porting.New{}, file(line)); counted(done)[porting.KindUser] != [4]int{0, 1, 0, 0} {
+			t.Errorf("control: %s: %v", what, counted(done))
+		}
+	}
+}
+
 func TestAnImportLinksByIdAndSubjectAndNeverByAddressOrName(t *testing.T) {
 	w := open(t, sqlite(t))
 	ada := w.signIn(t, "acme", "ada") // ada@acme.example
