@@ -366,13 +366,14 @@ func (l *lane) lostBy(before model) (lost [][2]string) {
 	return lost
 }
 
-// revoked returns whom what was taken from after a number of the sequence.
+// revoked returns whom what was taken from after a number of the sequence, but for who
+// cannot come: they have nothing left, and that it is revoked once more does no harm.
 func (l *lane) revoked(after uint64) (lost [][2]string) {
 	entries, err := l.db.Since(l.ctx, after, 1000)
 	l.must(err)
 	for _, e := range entries {
 		person, app, ok := identity.SplitInstall(e.Ref)
-		if ok && slices.Contains(slices.Collect(maps.Values(l.ids)), app) { // rules by attribute are also for people of other runs
+		if ok && !l.model.out(person) && slices.Contains(slices.Collect(maps.Values(l.ids)), app) { // rules by attribute are also for people of other runs
 			lost = append(lost, [2]string{person, app})
 		}
 	}

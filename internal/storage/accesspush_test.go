@@ -18,18 +18,22 @@ type pushed struct {
 	members map[string]map[string]bool // by group and person
 	within  map[string]string          // the group that a group is a member of
 	left    map[string]bool            // people
+	called  map[string]string          // the name that a group was given
 }
 
 func (p pushed) clone() pushed {
-	c := pushed{members: map[string]map[string]bool{}, within: maps.Clone(p.within), left: maps.Clone(p.left)}
+	c := pushed{members: map[string]map[string]bool{}, within: maps.Clone(p.within), left: maps.Clone(p.left), called: maps.Clone(p.called)}
 	for g, in := range p.members {
 		c.members[g] = maps.Clone(in)
 	}
 	return c
 }
 
-// groups are those that a person is in, also by groups within groups.
+// groups are those that a person is in, also by groups within groups; who left is in none.
 func (p pushed) groups(person string) (all []string) {
+	if p.left[person] {
+		return nil
+	}
 	for g, in := range p.members {
 		if !in[person] {
 			continue
@@ -48,7 +52,7 @@ func (l *lane) operate() record.Operation {
 
 // push gives everybody a record, and makes three groups that are empty.
 func (l *lane) push() {
-	l.model.scim = pushed{members: map[string]map[string]bool{}, within: map[string]string{}, left: map[string]bool{}}
+	l.model.scim = pushed{members: map[string]map[string]bool{}, within: map[string]string{}, left: map[string]bool{}, called: map[string]string{}}
 	for i, p := range l.persons {
 		u, _, err := l.db.Records().CreateUser(l.ctx, l.operate(), record.User{ID: identity.NewID(), UserName: l.prefix + fmt.Sprint(i), ExternalID: l.prefix + fmt.Sprint(i), Active: true})
 		l.must(err)
@@ -99,7 +103,16 @@ func (l *lane) provision(person int) {
 			g.DisplayName = name // is called as a name of apps, which gives nothing
 			return g, nil
 		}})
+		for other, taken := range m.called {
+			if taken == name && other != id { // each name is one group's
+				if err == nil {
+					l.t.Fatalf("two groups are called %s", name)
+				}
+				return
+			}
+		}
 		l.must(err)
+		m.called[id] = name
 	}
 }
 
