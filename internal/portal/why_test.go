@@ -237,9 +237,11 @@ func TestAPersonIsToldNothingOfOthersNorOfRulesThatTheyAreNotIn(t *testing.T) {
 	s.assigned("expenses", entitlement.New{Role: "approver", Whom: entitlement.Whom{Attribute: entitlement.Condition{Name: "department", Values: []string{"Rivals of theirs"}}}})
 	s.assigned("expenses", entitlement.New{Role: "user", Whom: entitlement.Whom{Attribute: entitlement.Condition{Name: "department", Values: []string{"Finance", "Secret Projects"}}}})
 	s.assigned("expenses", entitlement.New{Role: "user", Whom: entitlement.Whom{Person: s.who}, Until: s.now.Add(time.Hour)})
-	for name, path := range map[string]string{"now": "", "later": at(s.now)} {
-		if name == "later" {
-			s.now = s.now.Add(3 * time.Hour)
+	then := at(s.now)
+	for _, name := range []string{"now", "later"} {
+		path := ""
+		if name == "later" { // of a time at which the assignment held
+			s.now, path = s.now.Add(3*time.Hour), then
 		}
 		status, body := s.get("/apps/expenses/why" + path)
 		for _, want := range []string{"department = Finance", "to you by name", "all-employees"} {
