@@ -94,7 +94,7 @@ func MembersOf(names ...string) Condition {
 	return either(told, RecordedIn(`SELECT connection, group_id AS id FROM group_mappings WHERE `+named, args...))
 }
 
-// CountPeople returns how many people have signed in.
+// CountPeople returns how many people there are: who signed in, and who was pushed or imported.
 func (db *Store) CountPeople(ctx context.Context) (n int64, err error) {
 	err = db.Read.QueryRowContext(ctx, `SELECT count(*) FROM people`).Scan(&n)
 	return n, sqldb.Translate(err)

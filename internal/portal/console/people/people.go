@@ -15,7 +15,7 @@ import (
 func (c *Console) peopleList(v *kit.Visit) *kit.List[directory.Person] {
 	return &kit.List[directory.Person]{
 		Name: "people", Path: c.Path("/people"), Sorted: string(directory.ByName),
-		Caption: ui.T("People"), Empty: ui.Empty{Icon: "people", Title: ui.T("Nobody is like that."), Text: ui.T("People are here once they have signed in.")},
+		Caption: ui.T("People"), Empty: ui.Empty{Icon: "people", Title: ui.T("Nobody is like that."), Text: ui.T("People are here once they have signed in, or a connection pushed them.")},
 		Filters: []kit.Filter{
 			{Name: "q", Label: ui.T("Name or e-mail address"), Type: "search"},
 			{Name: "disabled", Label: ui.T("State"), Options: []ui.Option{kit.Anything(), {Value: "false", Text: ui.T("Active")}, {Value: "true", Text: ui.T("Disabled")}}},
@@ -85,7 +85,7 @@ func (c *Console) Figures(v *kit.Visit) (page kit.Figures, err error) {
 		if err != nil {
 			return page, err
 		}
-		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("People"), Value: n, Note: ui.T("have signed in"), Href: c.Path("/people")})
+		page.Stats = append(page.Stats, ui.Stat{Label: ui.T("People"), Value: n, Note: ui.T("signed in or were pushed"), Href: c.Path("/people")})
 	}
 	return page, nil
 }
