@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"context"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -80,9 +81,12 @@ func Prefer(r *http.Request, locales string) *http.Request {
 func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, p Page) {
 	i := choose(r)
 	u.remember(w, r, i)
-	t := p.Template.in[i]
-	title, err := u.title(p, i)
+	var title string
 	var out bytes.Buffer
+	t, err := p.Template.in[i]()
+	if err == nil {
+		title, err = saidTitle(t, p)
+	}
 	if err == nil {
 		err = t.ExecuteTemplate(&out, "shell.html", view{Page: p, Product: u.o.Brand.Name, Name: p.Template.name, Title: title, Languages: u.others(r, p, i)})
 	}
@@ -103,10 +107,10 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, p Page) 
 	_, _ = w.Write(harmless(out.Bytes())) // the peer may have gone
 }
 
-// title says the title in the words of the page's own package.
-func (u *UI) title(p Page, i int) (string, error) {
+// saidTitle says the title in the words of the page's own package.
+func saidTitle(t *template.Template, p Page) (string, error) {
 	var out bytes.Buffer
-	err := p.Template.in[i].ExecuteTemplate(&out, "title", p.Title)
+	err := t.ExecuteTemplate(&out, "title", p.Title)
 	return strings.TrimSpace(out.String()), err
 }
 

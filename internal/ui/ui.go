@@ -17,7 +17,9 @@ import (
 	"html/template"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/language"
@@ -59,9 +61,13 @@ type UI struct {
 
 // Template is a page in every language. Its name is that of its file; the page bears
 // it as data-page, so that tests can tell whether they have seen every one.
+//
+// It is parsed whenever a broker starts, so that one which cannot be stops the start, but
+// kept from when it is first shown: all pages in all languages are a third of what an
+// idle broker holds.
 type Template struct {
 	name string
-	in   []*template.Template
+	in   []func() (*template.Template, error)
 }
 
 // New returns a UI.
@@ -100,22 +106,29 @@ func (u *UI) Parse(from Files, name string, shared ...string) (*Template, error)
 			u.texts.Texts[english] = text
 		}
 	}
+	files := append(slices.Clone(shared), name)
 	page := &Template{name: strings.TrimSuffix(path.Base(name), path.Ext(name))}
 	for _, tag := range Languages() {
 		l := &locale{tag: tag, print: message.NewPrinter(tag), now: u.o.Now}
 		if tag != language.English {
 			l.own, l.shared = own, u.texts
 		}
-		t, err := template.New("shell.html").Option("missingkey=error").Funcs(u.funcs(l)).ParseFS(pages, "shell.html", "components/*.html")
-		if err == nil {
-			t, err = t.ParseFS(from, append(shared, name)...)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("page %s: %w", name, err)
-		}
-		page.in = append(page.in, t)
+		page.in = append(page.in, sync.OnceValues(func() (*template.Template, error) { return u.parse(l, from, files) }))
 	}
-	return page, nil
+	_, err = u.parse(&locale{tag: language.English}, from, files)
+	return page, err
+}
+
+// parse parses the files of a page, the body's last, to be shown in a language.
+func (u *UI) parse(l *locale, from Files, files []string) (*template.Template, error) {
+	t, err := template.New("shell.html").Option("missingkey=error").Funcs(u.funcs(l)).ParseFS(pages, "shell.html", "components/*.html")
+	if err == nil {
+		t, err = t.ParseFS(from, files...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("page %s: %w", files[len(files)-1], err)
+	}
+	return t, nil
 }
 
 // funcs are what templates may use beside the built-in functions.
