@@ -129,12 +129,16 @@ func TestAnAppHearsOfGroupsThatArePushed(t *testing.T) {
 		{"whose group is taken out", outer, "remove", inner, false},
 	} {
 		member(step.of, step.op, step.member)
-		n++
-		all := in.await(n)
-		last := all[len(all)-1]
-		raw, err := json.Marshal(last.claims.Events)
-		if err != nil || last.kind() != "token-claims-change" || strings.Contains(string(raw), `"pilots"`) != step.has {
-			t.Fatalf("%s: %s %s %v", step.what, last.kind(), raw, err)
+		// What the sign-in and the mapping made may come as late as that; await fails the
+		// test when nothing comes that says what this step did.
+		for told := false; !told; {
+			n++
+			last := in.await(n)[n-1]
+			raw, err := json.Marshal(last.claims.Events)
+			if err != nil || last.kind() != "token-claims-change" {
+				t.Fatalf("%s: %s %s %v", step.what, last.kind(), raw, err)
+			}
+			told = strings.Contains(string(raw), `"pilots"`) == step.has
 		}
 	}
 }
