@@ -310,13 +310,18 @@ func (c *trio) leavers(ctx context.Context) (func(context.Context) (trial, error
 		req.Header.Set("Content-Type", "application/scim+json")
 		return send(at.web, req)
 	}
-	var record struct {
-		ID string `json:"id"`
+	var found struct {
+		Resources []struct {
+			ID string `json:"id"`
+		}
 	}
-	user := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"externalId":%q,"active":true}`, bob.Username, bob.Subject)
-	if err := push(ctx, c.c, http.MethodPost, "/Users", user).decode(&record); err != nil {
-		return nil, fmt.Errorf("push bob: %w", err)
+	if err := push(ctx, c.c, http.MethodGet, "/Users?filter="+url.QueryEscape(fmt.Sprintf(`externalId eq %q`, bob.Subject)), "").decode(&found); err != nil {
+		return nil, fmt.Errorf("bob, whom the provider pushed: %w", err)
 	}
+	if len(found.Resources) != 1 {
+		return nil, fmt.Errorf("bob, whom the provider pushed: %d records", len(found.Resources))
+	}
+	record := found.Resources[0]
 	active := func(ctx context.Context, at *client, is bool) reply {
 		body := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":%t}]}`, is)
 		got := push(ctx, at, http.MethodPatch, "/Users/"+record.ID, body)
