@@ -52,7 +52,7 @@ var stored = map[string][]string{
 	"storage/apps":        {"storage/access", "storage/apitokens"},
 	"storage/assignments": {"storage/people", "storage/access", "storage/queues"},
 	"storage/admins":      {"storage/people", "storage/access"},
-	"storage/records":     {"storage/admins", "storage/people", "storage/access", "storage/apitokens"},
+	"storage/records":     {"storage/records/index", "storage/admins", "storage/people", "storage/access", "storage/apitokens"},
 	"storage/imports":     {"storage/records", "storage/people", "storage/access", "storage/apitokens"},
 	"storage/facts":       {"storage/apps", "storage/people", "storage/access"},
 }
@@ -312,6 +312,7 @@ func TestTheRulesWouldCatchABreach(t *testing.T) {
 		{"storage/queues", "storage/traces"},
 		{"storage/queues", "storage"},
 		{"storage/people", "storage/records"},
+		{"storage/records/index", "storage/records"},
 		{"storage/access", "storage/people"},
 		{"portal/console/apps", "portal/console/people"},
 		{"portal/console/apps", "portal/console"},

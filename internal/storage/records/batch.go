@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage/people"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records/index"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -212,7 +213,7 @@ func (b *batch) add(op record.Operation, u record.User) error {
 	b.users = append(b.users, []any{
 		u.ID, u.Connection, u.Person, []byte(u.ExternalID), u.UserName, NameKey(u.UserName), u.Active, string(body), sqldb.Micros(u.Created), sqldb.Micros(u.Updated), left, 1,
 	})
-	b.values = valueRows(b.values, b.connection, u.ID, userValues(u))
+	b.values = index.Rows(b.values, b.connection, u.ID, index.OfUser(u))
 	row, err := operationRow(record.Outcome{Operation: op, Status: 201, Resource: "User/" + u.ID, Changed: true})
 	if err != nil {
 		return err
@@ -270,7 +271,7 @@ func (b *batch) write(ctx context.Context, known *knownUsers) error {
 	}{
 		{`INSERT INTO people (id, body, disabled, version, folded, updated, derived) VALUES `, ``, b.people},
 		{`INSERT INTO record_users (id, connection, person, external_id, user_name, name_key, active, body, created, updated, left_at, version) VALUES `, ``, b.users},
-		{insertValue, ``, b.values},
+		{index.Insert, ``, b.values},
 		{insertOperation, onOperation, b.operations},
 	} {
 		if err := b.t.InsertRows(ctx, of.insert, of.rest, of.rows); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records/index"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -211,7 +212,7 @@ func (db Store) Undo(ctx context.Context, op record.Operation, connection string
 func bringBack(ctx context.Context, t *sqldb.Tx, op record.Operation, u record.User) error {
 	_, err := t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = 0, left_at = 0, updated = $3, version = version + 1 WHERE id = $1`, u.ID, true, sqldb.Micros(op.Time))
 	if err == nil {
-		err = insertValues(ctx, t, u.Connection, u.ID, userValues(u))
+		err = index.Add(ctx, t, u.Connection, u.ID, index.OfUser(u))
 	}
 	if err == nil {
 		_, err = t.ExecContext(ctx, `UPDATE record_absences SET until = $2, closed = $3 WHERE record = $1 AND until = 0`, u.ID, sqldb.Micros(op.Time), op.ID)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/storage/people"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records/index"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -50,6 +51,13 @@ func missingGroup(err error) error {
 	return sqldb.Translate(err)
 }
 
+// Groups implements record.GroupStore.
+func (db Store) Groups(ctx context.Context, connection string, q record.Query) (record.Page[record.Group], error) {
+	return index.Page(ctx, db.DB, index.Groups, connection, q, index.Reading[record.Group]{
+		Columns: GroupColumns, Scan: ScanGroup, ID: func(g record.Group) string { return g.ID },
+	})
+}
+
 // CreateGroup implements record.GroupStore.
 func (db Store) CreateGroup(ctx context.Context, op record.Operation, g record.Group, members []record.Member) (record.Group, bool, error) {
 	made, err := db.Create(ctx, op.Connection, []record.New{{Operation: op, Group: &g, Members: members}})
@@ -81,7 +89,7 @@ func createGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, g record
 	_, err = t.ExecContext(ctx, `INSERT INTO record_groups (id, connection, external_id, display, display_key, body, created, updated, version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)`, g.ID, g.Connection, []byte(g.ExternalID), g.DisplayName, NameKey(g.DisplayName), string(body), sqldb.Micros(g.Created))
 	if err == nil {
-		err = insertValues(ctx, t, op.Connection, g.ID, groupValues(g))
+		err = index.Add(ctx, t, op.Connection, g.ID, index.OfGroup(g))
 	}
 	if err == nil {
 		err = showGroup(ctx, t, g)
@@ -239,7 +247,7 @@ func updateGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, old reco
 	_, err = t.ExecContext(ctx, `UPDATE record_groups SET external_id = $2, display = $3, display_key = $4, body = $5, updated = $6, version = $7 WHERE id = $1`,
 		next.ID, []byte(next.ExternalID), next.DisplayName, NameKey(next.DisplayName), string(body), sqldb.Micros(next.Updated), next.Version)
 	if err == nil {
-		err = revalue(ctx, t, op.Connection, next.ID, groupValues(old), groupValues(*next))
+		err = index.Change(ctx, t, op.Connection, next.ID, index.OfGroup(old), index.OfGroup(*next))
 	}
 	if err == nil && next.DisplayName != old.DisplayName {
 		err = showGroup(ctx, t, *next)
@@ -277,7 +285,7 @@ func (db Store) DeleteGroup(ctx context.Context, op record.Operation, connection
 		}
 		_, err = t.ExecContext(ctx, `UPDATE record_groups SET deleted = $2, updated = $2, version = version + 1 WHERE id = $1`, id, sqldb.Micros(op.Time))
 		if err == nil {
-			_, err = t.ExecContext(ctx, `DELETE FROM record_values WHERE record = $1`, id)
+			err = index.Remove(ctx, t, id)
 		}
 		if err == nil { // one that is mapped is still shown, so that the mapping is
 			_, err = t.ExecContext(ctx, `DELETE FROM upstream_groups WHERE connection = $1 AND group_id = $2 AND NOT EXISTS (

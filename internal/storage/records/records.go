@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/storage/apitokens"
 	"github.com/gatehouse-io/gatehouse/internal/storage/people"
+	"github.com/gatehouse-io/gatehouse/internal/storage/records/index"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -69,6 +70,13 @@ func missingUser(err error) error {
 		return record.ErrUserNotFound
 	}
 	return sqldb.Translate(err)
+}
+
+// Users implements record.UserStore.
+func (db Store) Users(ctx context.Context, connection string, q record.Query) (record.Page[record.User], error) {
+	return index.Page(ctx, db.DB, index.Users, connection, q, index.Reading[record.User]{
+		Columns: UserColumns, Scan: ScanUser, ID: func(u record.User) string { return u.ID },
+	})
 }
 
 // CreateUser implements record.UserStore.
@@ -161,7 +169,7 @@ func updateUser(ctx context.Context, t *sqldb.Tx, op record.Operation, old recor
 	if err != nil {
 		return err
 	}
-	if err := revalue(ctx, t, op.Connection, next.ID, userValues(old), userValues(*next)); err != nil {
+	if err := index.Change(ctx, t, op.Connection, next.ID, index.OfUser(old), index.OfUser(*next)); err != nil {
 		return err
 	}
 	if err := operation(ctx, t, op, "User/"+next.ID); err != nil {
@@ -281,7 +289,7 @@ func (db Store) DeleteUser(ctx context.Context, op record.Operation, connection,
 		_, err = t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = $3, updated = $3, version = version + 1,
 			left_at = CASE WHEN left_at = 0 THEN $3 ELSE left_at END WHERE id = $1`, id, false, sqldb.Micros(op.Time))
 		if err == nil {
-			_, err = t.ExecContext(ctx, `DELETE FROM record_values WHERE record = $1`, id)
+			err = index.Remove(ctx, t, id)
 		}
 		if err == nil {
 			err = operation(ctx, t, op, "User/"+id)

@@ -1,4 +1,4 @@
-package records
+package index
 
 import (
 	"bytes"
@@ -29,24 +29,27 @@ const timePath = "#time"
 // indexed is how many bytes of a key are in the index.
 const indexed = 256
 
-type value struct {
+// Value is one value that a record is found by.
+type Value struct {
 	path       string
 	element    int
 	key, exact []byte // exact is nil where it is the key
 }
 
 // valuesOf gathers the values of attributes.
-type valuesOf struct{ all []value }
+type valuesOf struct{ all []Value }
 
-func userValues(u record.User) []value {
+// OfUser are the values of a user.
+func OfUser(u record.User) []Value {
 	var v valuesOf
-	v.attributes("u:", "", u.Attributes)
+	v.attributes(Users.prefix, "", u.Attributes)
 	return v.all
 }
 
-func groupValues(g record.Group) []value {
+// OfGroup are the values of a group.
+func OfGroup(g record.Group) []Value {
 	var v valuesOf
-	v.attributes("g:", "", g.Attributes)
+	v.attributes(Groups.prefix, "", g.Attributes)
 	return v.all
 }
 
@@ -54,7 +57,7 @@ func (v *valuesOf) attributes(kind, urn string, attributes map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		if of, ok := attributes[name].(map[string]any); ok && urn == "" && strings.Contains(name, ":") {
 			if len(of) > 0 {
-				v.all = append(v.all, value{path: kind + name, key: []byte{}})
+				v.all = append(v.all, Value{path: kind + name, key: []byte{}})
 				v.attributes(kind, name, of)
 			}
 			continue
@@ -84,28 +87,28 @@ func (v *valuesOf) one(kind string, path filter.Path, element int, of any) {
 	}
 	if len(v.all) > before {
 		path.Sub = ""
-		v.all = append(v.all, value{path: kind + path.String(), element: element, key: []byte{}})
+		v.all = append(v.all, Value{path: kind + path.String(), element: element, key: []byte{}})
 	}
 }
 
 func (v *valuesOf) simple(path string, element int, of any) {
 	switch of := of.(type) {
 	case string:
-		one := value{path: path, element: element, key: []byte(filter.Fold(of))}
+		one := Value{path: path, element: element, key: []byte(filter.Fold(of))}
 		if string(one.key) != of {
 			one.exact = []byte(of)
 		}
 		v.all = append(v.all, one)
 		if at, ok := isTime(of); ok {
-			v.all = append(v.all, value{path: path + timePath, element: element, key: timeKey(at)})
+			v.all = append(v.all, Value{path: path + timePath, element: element, key: timeKey(at)})
 		}
 	case bool:
-		v.all = append(v.all, value{path: path, element: element, key: []byte(strconv.FormatBool(of))})
+		v.all = append(v.all, Value{path: path, element: element, key: []byte(strconv.FormatBool(of))})
 	case float64:
-		v.all = append(v.all, value{path: path, element: element, key: numberKey(of)})
+		v.all = append(v.all, Value{path: path, element: element, key: numberKey(of)})
 	case json.Number:
 		if n, err := of.Float64(); err == nil {
-			v.all = append(v.all, value{path: path, element: element, key: numberKey(n)})
+			v.all = append(v.all, Value{path: path, element: element, key: numberKey(n)})
 		}
 	}
 }
@@ -138,30 +141,33 @@ func timeKey(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMicro())+1<<63)
 }
 
-func insertValues(ctx context.Context, t *sqldb.Tx, connection, id string, all []value) error {
-	return t.InsertRows(ctx, insertValue, ` ON CONFLICT (record, path, element) DO UPDATE SET key = excluded.key, exact = excluded.exact`, valueRows(nil, connection, id, all))
+// Add keeps the values of a record beside those that it has.
+func Add(ctx context.Context, t *sqldb.Tx, connection, id string, all []Value) error {
+	return t.InsertRows(ctx, Insert, ` ON CONFLICT (record, path, element) DO UPDATE SET key = excluded.key, exact = excluded.exact`, Rows(nil, connection, id, all))
 }
 
-const insertValue = `INSERT INTO record_values (record, path, element, connection, key, exact) VALUES `
+// Insert begins the statement that inserts Rows.
+const Insert = `INSERT INTO record_values (record, path, element, connection, key, exact) VALUES `
 
-func valueRows(rows [][]any, connection, id string, all []value) [][]any {
+// Rows appends the rows of the values of a record, for Insert.
+func Rows(rows [][]any, connection, id string, all []Value) [][]any {
 	for _, v := range all {
 		rows = append(rows, []any{id, v.path, v.element, connection, v.key, v.exact})
 	}
 	return rows
 }
 
-// revalue writes what differs between the values of a record.
-func revalue(ctx context.Context, t *sqldb.Tx, connection, id string, old, next []value) error {
+// Change writes what differs between the values of a record.
+func Change(ctx context.Context, t *sqldb.Tx, connection, id string, old, next []Value) error {
 	type place struct {
 		path    string
 		element int
 	}
-	have := map[place]value{}
+	have := map[place]Value{}
 	for _, v := range old {
 		have[place{v.path, v.element}] = v
 	}
-	var write []value
+	var write []Value
 	for _, v := range next {
 		at := place{v.path, v.element}
 		if was, ok := have[at]; !ok || !bytes.Equal(was.key, v.key) || !bytes.Equal(was.exact, v.exact) {
@@ -174,5 +180,11 @@ func revalue(ctx context.Context, t *sqldb.Tx, connection, id string, old, next 
 			return err
 		}
 	}
-	return insertValues(ctx, t, connection, id, write)
+	return Add(ctx, t, connection, id, write)
+}
+
+// Remove deletes the values of a record.
+func Remove(ctx context.Context, t *sqldb.Tx, id string) error {
+	_, err := t.ExecContext(ctx, `DELETE FROM record_values WHERE record = $1`, id)
+	return err
 }

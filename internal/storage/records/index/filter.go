@@ -1,4 +1,4 @@
-package records
+package index
 
 import (
 	"bytes"
@@ -23,64 +23,11 @@ const (
 	mostCost    = 64
 )
 
-// column is an attribute that is a column of its own.
-type column struct {
-	name string
-	as   columnType
-}
-
-type columnType int
-
-const (
-	foldedColumn columnType = iota // bytes, folded
-	exactColumn                    // bytes as they are
-	textColumn                     // text that is compared for equality alone
-	flagColumn
-	timeColumn
-)
-
-var common = map[filter.Path]column{
-	{Attribute: "id"}:                        {"r.id", textColumn},
-	{Attribute: "externalId"}:                {"r.external_id", exactColumn},
-	{Attribute: "meta", Sub: "created"}:      {"r.created", timeColumn},
-	{Attribute: "meta", Sub: "lastModified"}: {"r.updated", timeColumn},
-}
-
-// kindOfRecord is what tells users from groups.
-type kindOfRecord struct {
-	name, table, prefix string
-	columns             map[filter.Path]column
-	// members is the attribute that names memberships, own and other their columns: of
-	// the record, and of what is compared.
-	members, own, other string
-}
-
-var (
-	ofUsers = kindOfRecord{
-		"User", "record_users", "u:",
-		map[filter.Path]column{{Attribute: "userName"}: {"r.name_key", foldedColumn}, {Attribute: "active"}: {"r.active", flagColumn}},
-		"groups", "member", "group_id",
-	}
-	ofGroups = kindOfRecord{
-		"Group", "record_groups", "g:",
-		map[filter.Path]column{{Attribute: "displayName"}: {"r.display_key", foldedColumn}},
-		"members", "group_id", "member",
-	}
-)
-
-func (k kindOfRecord) column(p filter.Path) (column, bool) {
-	if c, ok := k.columns[p]; ok {
-		return c, true
-	}
-	c, ok := common[p]
-	return c, ok
-}
-
 // compiler turns a filter into conditions.
 type compiler struct {
 	*sqldb.Where
 	db         *sqldb.DB
-	kind       kindOfRecord
+	kind       Kind
 	connection string
 	cost       int
 	fault      error
@@ -148,9 +95,6 @@ func (c *compiler) present(p filter.Path, element string) string {
 	}
 	return c.value(p.String(), ``, costScan, element)
 }
-
-// reserved are attributes that are not kept as values.
-var reserved = map[string]bool{"meta": true, "schemas": true, "groups": true, "members": true, "password": true}
 
 // isMembers reports whether a path is that of who is in what.
 func (c *compiler) isMembers(p filter.Path) bool {

@@ -1,4 +1,4 @@
-package records
+package index
 
 import (
 	"context"
@@ -18,20 +18,10 @@ import (
 // filterTime is how long a filter may look.
 const filterTime = 3 * time.Second
 
-// Users implements record.UserStore.
-func (db Store) Users(ctx context.Context, connection string, q record.Query) (record.Page[record.User], error) {
-	return recordPage(ctx, db.DB, ofUsers, connection, q, UserColumns, ScanUser, func(u record.User) string { return u.ID })
-}
-
-// Groups implements record.GroupStore.
-func (db Store) Groups(ctx context.Context, connection string, q record.Query) (record.Page[record.Group], error) {
-	return recordPage(ctx, db.DB, ofGroups, connection, q, GroupColumns, ScanGroup, func(g record.Group) string { return g.ID })
-}
-
-// recordList is a list of records as it is read.
-type recordList struct {
+// list is a list of records as it is read.
+type list struct {
 	db     *sqldb.DB
-	kind   kindOfRecord
+	kind   Kind
 	q      record.Query
 	w      sqldb.Where
 	sort   string // what it is sorted by, besides the id
@@ -39,10 +29,19 @@ type recordList struct {
 	offset int
 }
 
-func recordPage[T any](ctx context.Context, db *sqldb.DB, kind kindOfRecord, connection string, q record.Query, columns string,
-	scan func(func(...any) error, ...any) (T, error), id func(T) string,
-) (record.Page[T], error) {
-	l := recordList{db: db, kind: kind, q: q}
+// Reading is how the records of one kind are read.
+type Reading[T any] struct {
+	// Columns are what Scan reads of the table, which is called r.
+	Columns string
+	// Scan reads a record, and what else the query selects.
+	Scan func(scan func(...any) error, also ...any) (T, error)
+	// ID is what a record is called.
+	ID func(T) string
+}
+
+// Page is the part that q asks for of a connection's records of a kind.
+func Page[T any](ctx context.Context, db *sqldb.DB, kind Kind, connection string, q record.Query, read Reading[T]) (record.Page[T], error) {
+	l := list{db: db, kind: kind, q: q}
 	count := q.Count
 	if count < 0 {
 		count = record.DefaultCount
@@ -58,24 +57,9 @@ func recordPage[T any](ctx context.Context, db *sqldb.DB, kind kindOfRecord, con
 	if err := l.position(); err != nil {
 		return page, err
 	}
-	var last lastRow
-	if count > 0 {
-		read := 0
-		items, err := sqldb.List(ctx, db, func(rows *sql.Rows) (T, error) {
-			var key lastRow
-			item, err := scan(rows.Scan, &key.key)
-			if read++; read <= count {
-				last, last.id = key, id(item)
-			}
-			return item, err
-		}, `SELECT `+columns+`, `+l.sort+` FROM `+kind.table+` r`+l.w.String()+l.order()+` LIMIT `+strconv.Itoa(count+1)+` OFFSET `+strconv.Itoa(l.offset), l.w.Args...)
-		if err != nil {
-			return page, tooLong(err)
-		}
-		page.Items = items
-		if len(items) > count {
-			page.Items, page.Next = items[:count], l.cursor(last, count)
-		}
+	var err error
+	if page.Items, page.Next, err = items(ctx, &l, count, read); err != nil {
+		return page, tooLong(err)
 	}
 	if page.Next == "" && count > 0 && q.Cursor == "" && (len(page.Items) > 0 || l.offset == 0) {
 		page.Total = l.offset + len(page.Items)
@@ -87,6 +71,27 @@ func recordPage[T any](ctx context.Context, db *sqldb.DB, kind kindOfRecord, con
 	}
 	page.Total = int(n[0])
 	return page, nil
+}
+
+// items reads up to count records, and the cursor of those after them.
+func items[T any](ctx context.Context, l *list, count int, read Reading[T]) (all []T, next string, err error) {
+	if count <= 0 {
+		return nil, "", nil
+	}
+	var last lastRow
+	n := 0
+	all, err = sqldb.List(ctx, l.db, func(rows *sql.Rows) (T, error) {
+		var key lastRow
+		item, err := read.Scan(rows.Scan, &key.key)
+		if n++; n <= count {
+			last, last.id = key, read.ID(item)
+		}
+		return item, err
+	}, `SELECT `+read.Columns+`, `+l.sort+` FROM `+l.kind.table+` r`+l.w.String()+l.order()+` LIMIT `+strconv.Itoa(count+1)+` OFFSET `+strconv.Itoa(l.offset), l.w.Args...)
+	if err != nil || len(all) <= count {
+		return all, "", err
+	}
+	return all[:count], l.cursor(last, count), nil
 }
 
 // lastRow is what the last row of a page is sorted by: a number, or bytes, or nothing.
@@ -103,7 +108,7 @@ func tooLong(err error) error {
 	return err
 }
 
-func (l *recordList) conditions(connection string) error {
+func (l *list) conditions(connection string) error {
 	l.w.Add(`r.connection = ?`, connection)
 	l.w.Add(`r.deleted = 0`)
 	c := compiler{Where: &l.w, db: l.db, kind: l.kind, connection: connection}
@@ -111,7 +116,7 @@ func (l *recordList) conditions(connection string) error {
 }
 
 // position sets the order and where the page begins.
-func (l *recordList) position() error {
+func (l *list) position() error {
 	if err := l.sorting(); err != nil {
 		return err
 	}
@@ -145,7 +150,7 @@ func (l *recordList) position() error {
 }
 
 // sorting sets what the list is sorted by.
-func (l *recordList) sorting() error {
+func (l *list) sorting() error {
 	if l.q.SortBy.IsZero() {
 		l.sort = `r.created`
 		return nil
@@ -170,7 +175,7 @@ func (l *recordList) sorting() error {
 }
 
 // order sorts what has no value last, and first the other way round.
-func (l *recordList) order() string {
+func (l *list) order() string {
 	down := ``
 	if l.q.Descending {
 		down = ` DESC`
@@ -182,12 +187,12 @@ func (l *recordList) order() string {
 }
 
 // name is what a cursor is good for.
-func (l *recordList) name() string {
+func (l *list) name() string {
 	return l.kind.prefix + l.q.SortBy.String() + strconv.FormatBool(l.q.Descending)
 }
 
 // cursor goes on behind a row; in an order that may lack a value, behind so many rows.
-func (l *recordList) cursor(last lastRow, count int) string {
+func (l *list) cursor(last lastRow, count int) string {
 	if l.text {
 		return sqldb.Cursor(l.name(), strconv.Itoa(l.offset+count), last.id)
 	}
