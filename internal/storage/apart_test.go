@@ -14,7 +14,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
-	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 )
 
 // TestClientsOfTwoConnectionsLeaveEachOtherAlone has four clients, two of each of two
@@ -25,7 +24,7 @@ func TestClientsOfTwoConnectionsLeaveEachOtherAlone(t *testing.T) {
 	const users = 3
 	for engine, o := range engines(t) {
 		t.Run(engine, func(t *testing.T) {
-			db := open(t, o).Records()
+			db := open(t, o)
 			run := 0
 			rapid.Check(t, func(rt *rapid.T) {
 				run++
@@ -68,12 +67,14 @@ func TestClientsOfTwoConnectionsLeaveEachOtherAlone(t *testing.T) {
 // side is one of the connections, and where its own operations left it.
 type side struct {
 	client
+	all   *storage.DB
 	mu    sync.Mutex
 	users [2][]record.User
 }
 
-func newSide(t *testing.T, rt *rapid.T, db records.Store, connection string, users int) *side {
-	s := &side{client: client{db: db, connection: connection, want: &want{in: [2]map[string]bool{{}, {}}, active: map[string]bool{}}}}
+func newSide(t *testing.T, rt *rapid.T, all *storage.DB, connection string, users int) *side {
+	db := all.Records()
+	s := &side{all: all, client: client{db: db, connection: connection, want: &want{in: [2]map[string]bool{{}, {}}, active: map[string]bool{}}}}
 	for i := range s.groups {
 		var err error
 		if s.groups[i], _, err = db.CreateGroup(t.Context(), operation(connection), record.Group{ID: identity.NewID(), DisplayName: fmt.Sprint("g", i)}, nil); err != nil {
@@ -156,7 +157,7 @@ func (s *side) agrees(t *testing.T, rt *rapid.T) {
 		if err != nil || now.Active != s.want.active[u.ID] {
 			rt.Fatalf("%s: %s is active: %v, %v", s.connection, u.UserName, now.Active, err)
 		}
-		p, err := storage.Of(s.db.DB).Person(t.Context(), u.Person)
+		p, err := s.all.Person(t.Context(), u.Person)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -168,7 +169,7 @@ func (s *side) agrees(t *testing.T, rt *rapid.T) {
 		}
 		slices.Sort(should)
 		// What is walked now, and what is worked out of the history of memberships.
-		past, err := storage.Of(s.db.DB).MembershipsOf(t.Context(), u.Person, time.Now())
+		past, err := s.all.MembershipsOf(t.Context(), u.Person, time.Now())
 		if err != nil || !slices.Equal(idsOf(p.Groups), should) || !slices.Equal(idsOf(past), should) {
 			rt.Fatalf("%s: %s is in %v, by the history in %v, want %v: %v", s.connection, u.UserName, idsOf(p.Groups), idsOf(past), should, err)
 		}

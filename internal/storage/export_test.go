@@ -11,7 +11,7 @@ import (
 
 // To migrates an open database up or down to a level.
 func (db *DB) To(ctx context.Context, level int64) error {
-	p, err := db.Provider()
+	p, err := db.db.Provider()
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (db *DB) To(ctx context.Context, level int64) error {
 
 // Newest is the level of the newest migration.
 func (db *DB) Newest() (int64, error) {
-	p, err := db.Provider()
+	p, err := db.db.Provider()
 	if err != nil {
 		return 0, err
 	}
@@ -35,23 +35,23 @@ func (db *DB) Newest() (int64, error) {
 
 // Contents are the tables that a backup would have now.
 func (db *DB) Contents(ctx context.Context) ([]backup.Table, error) {
-	return backups.Contents(ctx, db.DB)
+	return backups.Contents(ctx, db.db)
 }
 
 // Blank connects to a database without migrating it.
 func Blank(o Options) (*DB, error) {
 	db, err := sqldb.Connect(o)
-	return &DB{DB: db}, err
+	return &DB{db: db}, err
 }
 
 // Exec runs a statement.
 func (db *DB) Exec(ctx context.Context, statement string) error {
-	_, err := db.Write.ExecContext(ctx, statement)
+	_, err := db.db.Write.ExecContext(ctx, statement)
 	return err
 }
 
 // Left counts the rows of which a job has something to make up for.
 func (db *DB) Left(ctx context.Context) (n int, err error) {
-	err = db.Read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM people WHERE derived <> version) + (SELECT count(*) FROM sessions WHERE created = 0)`).Scan(&n)
+	err = db.db.Read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM people WHERE derived <> version) + (SELECT count(*) FROM sessions WHERE created = 0)`).Scan(&n)
 	return n, err
 }

@@ -55,7 +55,7 @@ var prunings = []struct {
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	for _, p := range prunings {
 		for {
-			r, err := db.Write.ExecContext(ctx, p.statement, sqldb.Micros(now.Add(-p.keep)), sqldb.PruneBatch)
+			r, err := db.db.Write.ExecContext(ctx, p.statement, sqldb.Micros(now.Add(-p.keep)), sqldb.PruneBatch)
 			if err != nil {
 				return fmt.Errorf("prune %s: %w", p.what, sqldb.Translate(err))
 			}

@@ -14,7 +14,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
-	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 )
 
 // step is one operation of a client: it adds or removes some of its own users.
@@ -32,7 +31,7 @@ func TestFourClientsEndInTheStateOfASimpleModel(t *testing.T) {
 	const clients, users = 4, 5
 	for engine, o := range engines(t) {
 		t.Run(engine, func(t *testing.T) {
-			db := open(t, o).Records()
+			db := open(t, o)
 			run := 0
 			rapid.Check(t, func(t *rapid.T) {
 				run++
@@ -63,8 +62,8 @@ type want struct {
 	active map[string]bool
 }
 
-func check(t *rapid.T, db records.Store, connection string, plans [][]step, users int) {
-	ctx := context.Background()
+func check(t *rapid.T, all *storage.DB, connection string, plans [][]step, users int) {
+	ctx, db := context.Background(), all.Records()
 	var groups [2]record.Group
 	var err error
 	for i := range groups {
@@ -105,7 +104,7 @@ func check(t *rapid.T, db records.Store, connection string, plans [][]step, user
 		if !slices.Equal(is, should) {
 			t.Fatalf("group %d has %v, want %v", i, is, should)
 		}
-		shown, err := storage.Of(db.DB).Group(ctx, identity.GroupRef{Connection: connection, ID: g.ID})
+		shown, err := all.Group(ctx, identity.GroupRef{Connection: connection, ID: g.ID})
 		if err != nil || int(shown.Members) != len(should) {
 			t.Fatalf("lists show %d members of %d: %v", shown.Members, len(should), err)
 		}
@@ -121,7 +120,7 @@ func check(t *rapid.T, db records.Store, connection string, plans [][]step, user
 
 // client does a plan over its own users and notes what it leaves.
 type client struct {
-	db         records.Store
+	db         record.Store
 	connection string
 	groups     [2]record.Group
 	want       *want

@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/storage/admins"
@@ -63,9 +64,10 @@ type (
 	traceStore      = traces.Store
 )
 
-// DB is an open database of the newest schema, as the Store of every noun.
+// DB is an open database of the newest schema, as the Store of every noun. SQL and
+// transactions are its parts' own: nobody else gets at them.
 type DB struct {
-	*sqldb.DB
+	db *sqldb.DB
 	accessStore
 	adminStore
 	answerStore
@@ -115,7 +117,7 @@ func Inspect(ctx context.Context, o Options) (*DB, error) {
 // Of is a database that is open already.
 func Of(db *sqldb.DB) *DB {
 	return &DB{
-		DB: db, records: records.New(db),
+		db: db, records: records.New(db),
 		accessStore:     accessStore{DB: db},
 		adminStore:      adminStore{DB: db},
 		answerStore:     answerStore{DB: db},
@@ -137,8 +139,18 @@ func Of(db *sqldb.DB) *DB {
 	}
 }
 
+// Close closes all connections.
+func (db *DB) Close() error { return db.db.Close() }
+
+// Ping fails unless the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.db.Ping(ctx) }
+
+// Era is the database's random name, which a restore changes: what was issued in another
+// one is refused.
+func (db *DB) Era() string { return db.db.Era() }
+
 // Records are what SCIM connections keep.
-func (db *DB) Records() records.Store { return db.records }
+func (db *DB) Records() record.Store { return db.records }
 
 // Imports are what imports and exports of the directory stand on.
-func (db *DB) Imports() *imports.Store { return &imports.Store{DB: db.DB} }
+func (db *DB) Imports() *imports.Store { return &imports.Store{DB: db.db} }

@@ -15,13 +15,12 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
-	"github.com/gatehouse-io/gatehouse/internal/storage/records"
 )
 
 // push is one connection's SCIM client.
 type push struct {
 	*testing.T
-	records.Store
+	record.Store
 
 	db *storage.DB
 
