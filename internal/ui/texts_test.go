@@ -367,7 +367,7 @@ func TestFaultsOnPagesAreSaidInGerman(t *testing.T) {
 	german := speeches(t)["../ui"].german.Faults
 	used := map[string]bool{}
 	used["saml"] = true // the checks of documents, which say one thing
-	faces := []string{"../ui", "../login", "../portal", "../portal/why", "../upstream", "../saml", "../saml/idp", "../session", "../entitlement", "../admin"}
+	faces := []string{"../ui", "../login", "../portal", "../portal/why", "../upstream", "../saml", "../saml/idp", "../session", "../entitlement", "../admin", "../porting", "../porting/keycloak", "../porting/dex"}
 	for dir := range speeches(t) {
 		if inConsole(dir) {
 			faces = append(faces, dir)
