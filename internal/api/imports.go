@@ -20,7 +20,7 @@ type Porting interface {
 	Get(ctx context.Context, id string) (porting.Import, error)
 	List(ctx context.Context, after string, limit int) (page []porting.Import, next string, err error)
 	Faults(ctx context.Context, id string, after, limit int) (page []porting.Fault, next int, err error)
-	Apply(ctx context.Context, id string, skipRefused bool, by identity.Actor) (porting.Import, error)
+	Apply(ctx context.Context, id string, o porting.Order) (porting.Import, error)
 	Discard(ctx context.Context, id string, by identity.Actor) error
 	Exporting(ctx context.Context, connection string, by identity.Actor) error
 	Write(ctx context.Context, connection string, to io.Writer) error
@@ -155,7 +155,9 @@ func (a *API) applyImport(r *http.Request) (any, error) {
 	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &body); err != nil {
 		return nil, err
 	}
-	return a.o.Porting.Apply(r.Context(), r.PathValue("id"), body.SkipRefused, by(r))
+	return a.o.Porting.Apply(r.Context(), r.PathValue("id"), porting.Order{
+		SkipRefused: body.SkipRefused, Held: Held(a.o.Admin, rest.CallerOf(r).Principal), By: by(r),
+	})
 }
 
 const exampleLines = `{"kind":"directory","version":1}

@@ -96,6 +96,13 @@ func TestAnImportWaitsForASecondPersonOrDoesNotDoWhatWould(t *testing.T) {
 	if _, i := b.lines(t, "", mapping); i.Counts[0].Created != 1 {
 		t.Errorf("control: the operator on the machine never waits: %+v", i)
 	}
+	_, i = b.lines(t, "", mapping)
+	if a := b.ask(t, http.MethodPost, "/imports/"+i.ID+"/apply", `{"skip_refused":true}`, "Authorization", b.token(t, admin.Admin)); a.status != http.StatusForbidden || !strings.Contains(a.body, "import_held") {
+		t.Errorf("what was checked for the operator, applied by somebody who is not: %d %s", a.status, a.body)
+	}
+	if a := b.ask(t, http.MethodPost, "/imports/"+i.ID+"/apply", `{}`); a.status != http.StatusOK || !strings.Contains(a.body, `"created":1`) {
+		t.Errorf("control: %d %s", a.status, a.body)
+	}
 	both := start(t, "mapGroup", "applyImport")
 	token := both.token(t, admin.Admin)
 	_, i = both.lines(t, "", mapping, "Authorization", token)

@@ -190,7 +190,7 @@ func (w *world) take(t *testing.T, n porting.New, text string) porting.Import {
 
 func (w *world) apply(t *testing.T, i porting.Import, skip bool) porting.Import {
 	t.Helper()
-	i, err := w.Apply(t.Context(), i.ID, skip, by)
+	i, err := w.Apply(t.Context(), i.ID, porting.Order{SkipRefused: skip, By: by})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,8 +55,10 @@ type Import struct {
 	// AppliedBy is who had it applied.
 	AppliedBy identity.Actor `json:"applied_by,omitzero"`
 	Created   time.Time      `json:"created"`
-	Checked   time.Time      `json:"checked,omitzero"`
-	Finished  time.Time      `json:"finished,omitzero"`
+	// Read is when some of the file came last, of one that takes long to come.
+	Read     time.Time `json:"read,omitzero"`
+	Checked  time.Time `json:"checked,omitzero"`
+	Finished time.Time `json:"finished,omitzero"`
 	// Version is the compare-and-swap counter; the store advances it.
 	Version int64 `json:"version"`
 	// After is the place of the last line that was looked at.
@@ -174,6 +176,8 @@ type Store interface {
 	Imports(ctx context.Context, after string, limit int) ([]Import, error)
 	// Unfinished returns the id of the oldest import that is checking or applying, or "".
 	Unfinished(ctx context.Context) (string, error)
+	// Readings returns the imports whose files are being read.
+	Readings(ctx context.Context) ([]Import, error)
 	// UpdateImport changes one in a transaction.
 	UpdateImport(ctx context.Context, id string, change func(Import) (Import, []event.Event, error)) (Import, error)
 	// DropLines forgets the lines of an import but those that are refused; all forgets the
@@ -186,7 +190,7 @@ type Store interface {
 
 // Lineage keeps the lines of imports.
 type Lineage interface {
-	// StageLines keeps lines of an import that is being read. One that has a name which
+	// StageLines keeps lines of an import that is being read, else it fails with ErrState. One that has a name which
 	// another line took is refused with ErrTwice. It returns the number that are refused.
 	StageLines(ctx context.Context, id string, lines []Staged) (refused map[Kind]int, err error)
 	// NextLines returns up to limit lines behind a place with one of the outcomes, in the

@@ -59,7 +59,11 @@ var (
 	ErrRefusedLines = fault.New(fault.Conflict, "import_refused_lines", "lines of this import are refused: put them right and import the file again, or say that all others are to be applied")
 	// ErrExpired refuses to apply what was checked too long ago.
 	ErrExpired = fault.New(fault.Conflict, "import_expired", "this import was checked more than %s ago: import the file again", ApplyWithin)
-	ErrFormat  = fault.New(fault.Invalid, "import_format", "the formats are %s, %s and %s", Gatehouse, Keycloak, Dex).At("format")
+	// ErrHeld refuses to apply what was checked for somebody who may do more alone.
+	ErrHeld = fault.New(fault.Denied, "import_held", "a second person approves some of what this import may do, and did not have to when it was checked: import the file again")
+	// ErrBrokenOff is why a file is refused that stopped coming.
+	ErrBrokenOff = fault.New(fault.Invalid, "import_broken_off", "the file did not come to its end: import it again")
+	ErrFormat    = fault.New(fault.Invalid, "import_format", "the formats are %s, %s and %s", Gatehouse, Keycloak, Dex).At("format")
 	// ErrMapping refuses a connection given for a foreign alias that is not ALIAS=ID of one that is there.
 	ErrMapping = fault.New(fault.Invalid, "import_connection", "a connection is given as ALIAS=ID, each alias once, and ID is one of the connections here").At("connections")
 	ErrLine    = fault.New(fault.Invalid, "import_line_length", "a line has %d bytes at most", MaxLine)

@@ -137,7 +137,7 @@ func TestALineThatCannotBeIsRefusedWithWhereAndWhyAndTheControlIsNot(t *testing.
 		if n := counted(i)[porting.KindPerson]; n[0] != 1 {
 			t.Errorf("%s: control: %v", what, n)
 		}
-		if _, err := w.Apply(t.Context(), i.ID, false, by); !errors.Is(err, porting.ErrRefusedLines) {
+		if _, err := w.Apply(t.Context(), i.ID, porting.Order{SkipRefused: false, By: by}); !errors.Is(err, porting.ErrRefusedLines) {
 			t.Errorf("%s: applied as a whole: %v", what, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestAFileThatIsNotWholeIsRefusedAsAWhole(t *testing.T) {
 		if c.want == nil {
 			continue
 		}
-		if _, err := w.Apply(t.Context(), i.ID, true, by); !errors.Is(err, porting.ErrState) {
+		if _, err := w.Apply(t.Context(), i.ID, porting.Order{SkipRefused: true, By: by}); !errors.Is(err, porting.ErrState) {
 			t.Errorf("%s: applied: %v", what, err)
 		}
 	}
@@ -411,7 +411,7 @@ func TestWhoIsProtectedIsChangedByNoImportAndOthersAre(t *testing.T) {
 
 func TestAnImportDoesNothingThatASecondPersonApproves(t *testing.T) {
 	w := open(t, sqlite(t))
-	w.signIn(t, "acme", "ada")
+	ada := w.signIn(t, "acme", "ada")
 	w.take(t, porting.New{}, file(`{"kind":"user","connection":"acme","id":"u-kim","user_name":"kim"}`))
 	text := file(
 		`{"kind":"person","identities":[{"connection":"acme","subject":"ada"}],"disabled":true}`,
@@ -419,13 +419,44 @@ func TestAnImportDoesNothingThatASecondPersonApproves(t *testing.T) {
 		`{"kind":"assignment","app":"expense-bot","role":"user","whom":{"group":{"connection":"acme","id":"g"}},"reason":"r"}`,
 		`{"kind":"user","connection":"acme","id":"u-kim","user_name":"kim","inactive":true}`,
 		`{"kind":"user","connection":"acme","id":"u-new","user_name":"new","inactive":true}`,
+		`{"kind":"user","connection":"acme","id":"u-ada","user_name":"ada","person":"`+ada.ID+`","inactive":true}`,
+		`{"kind":"user","connection":"acme","id":"u-her","user_name":"her","external_id":"ada","inactive":true}`,
+		`{"kind":"person","id":"lee","identities":[{"connection":"acme","subject":"lee"}]}`,
+		`{"kind":"user","connection":"acme","id":"u-lee","user_name":"lee","person":"lee","inactive":true}`,
 	)
 	i := w.receive(t, porting.New{Options: porting.Options{Held: porting.Held()}}, text)
-	if got := w.faults(t, i); !slices.Equal(got, []string{"2 /disabled import_four_eyes", "3  import_four_eyes", "4  import_four_eyes", "5 /inactive import_four_eyes"}) {
+	if got := w.faults(t, i); !slices.Equal(got, []string{"2 /disabled import_four_eyes", "3  import_four_eyes", "4  import_four_eyes", "5 /inactive import_four_eyes", "7 /inactive import_four_eyes", "8 /inactive import_four_eyes"}) {
 		t.Errorf("%v", got)
 	}
 	if i := w.receive(t, porting.New{}, text); len(w.faults(t, i)) > 0 {
 		t.Errorf("control: %v", w.faults(t, i))
+	}
+}
+
+// Whoever has a file checked by somebody who may do everything alone cannot do it in their
+// place.
+func TestWhatWasCheckedForSomebodyWhoMayDoMoreIsNotApplied(t *testing.T) {
+	w := open(t, sqlite(t))
+	const text = `{"kind":"mapping","connection":"acme","group":"g","name":"everybody"}`
+	named := func() int {
+		all, err := w.db.Mappings(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	free := w.receive(t, porting.New{}, file(text))
+	for _, held := range porting.Held() {
+		if _, err := w.Apply(t.Context(), free.ID, porting.Order{SkipRefused: true, Held: []string{held}, By: by}); !errors.Is(err, porting.ErrHeld) {
+			t.Errorf("%s: %v", held, err)
+		}
+	}
+	own := w.receive(t, porting.New{Options: porting.Options{Held: porting.Held()}}, file(text))
+	if done, err := w.Apply(t.Context(), own.ID, porting.Order{SkipRefused: true, Held: porting.Held(), By: by}); err != nil || done.State != porting.Done || named() != 0 {
+		t.Errorf("%s, %d names, %v", done.State, named(), err)
+	}
+	if done := w.apply(t, free, false); done.State != porting.Done || named() != 1 {
+		t.Errorf("control: %s, %d names", done.State, named())
 	}
 }
 
@@ -461,12 +492,12 @@ func TestAnImportIsAppliedOnceAndInTimeAndWhatChangedMeanwhileIsRefused(t *testi
 		t.Errorf("%s %v", done.State, got)
 	}
 	counts(t, done, map[porting.Kind][4]int{porting.KindPerson: {0, 0, 0, 1}})
-	if _, err := w.Apply(t.Context(), i.ID, true, by); !errors.Is(err, porting.ErrState) {
+	if _, err := w.Apply(t.Context(), i.ID, porting.Order{SkipRefused: true, By: by}); !errors.Is(err, porting.ErrState) {
 		t.Errorf("again: %v", err)
 	}
 	late := w.receive(t, porting.New{}, file(`{"kind":"person","id":"y","identities":[{"connection":"acme","subject":"y"}]}`))
 	w.now.Add(int64(porting.ApplyWithin + time.Second))
-	if _, err := w.Apply(t.Context(), late.ID, true, by); !errors.Is(err, porting.ErrExpired) {
+	if _, err := w.Apply(t.Context(), late.ID, porting.Order{SkipRefused: true, By: by}); !errors.Is(err, porting.ErrExpired) {
 		t.Errorf("late: %v", err)
 	}
 	if err := w.Discard(t.Context(), late.ID, by); err != nil {

@@ -137,7 +137,11 @@ func (s *Service) planUsers(ctx context.Context, i *Import, p part) error {
 			continue
 		}
 		planUser(line, wanted[n], person, found, taken)
-		if line.Outcome == Change && l.Inactive && i.holds(holdDisable) && slices.ContainsFunc(found, func(u record.User) bool { return u.ID == line.Ref && u.Active }) {
+		shuts, err := s.shutsOut(ctx, line, person, found)
+		if err != nil {
+			return err
+		}
+		if shuts && i.holds(holdDisable) {
 			line.refuse(ErrFourEyes.At("/inactive"))
 			continue
 		}
@@ -151,6 +155,26 @@ func (s *Service) planUsers(ctx context.Context, i *Import, p part) error {
 		person, _ := persons(l.Person)
 		return append(owned(line.Ref, found, line.Outcome), person)
 	})
+}
+
+// shutsOut reports whether a line keeps somebody out who may come in: over a record that
+// is active, or, as a new one does that is not, over a connection that has none of them.
+// Who has an external id may be somebody who has signed in with it.
+func (s *Service) shutsOut(ctx context.Context, line *Staged, person string, found []record.User) (bool, error) {
+	l, _ := line.Line.(User)
+	switch {
+	case !l.Inactive, line.Outcome != Create && line.Outcome != Change:
+		return false, nil
+	case line.Outcome == Change:
+		return slices.ContainsFunc(found, func(u record.User) bool { return u.ID == line.Ref && u.Active }), nil
+	case person == "":
+		return l.ExternalID != "", nil
+	}
+	_, err := s.o.People.Person(ctx, person)
+	if errors.Is(err, directory.ErrPersonNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // planUser compares one user with those that are there.

@@ -121,16 +121,18 @@ const (
 // returns. A file of which nothing can be taken is an import that is refused, with the
 // reason. Few lines are checked at once, many by Run.
 func (s *Service) Receive(ctx context.Context, n New, in io.Reader) (Import, error) {
-	source, err := s.source(ctx, n, &bounded{in: in, left: MaxBytes})
+	now := s.now()
+	file := &bounded{in: in, left: MaxBytes, told: now}
+	source, err := s.source(ctx, n, file)
 	if err != nil {
 		return Import{}, err
 	}
-	now := s.now()
 	i := Import{ID: identity.NewOrderedID(now), State: Reading, Format: n.Format, Options: n.Options, By: n.By, Created: now, Counts: []Count{}}
 	e := event.New(now, "import.received", n.By, identity.Import(i.ID), "format", string(n.Format))
 	if err := s.o.Store.CreateImport(ctx, i, []event.Event{e}); err != nil {
 		return Import{}, err
 	}
+	file.tell = func() error { return s.stillReading(ctx, i.ID, file) }
 	lines, refused, err := s.read(ctx, i.ID, source)
 	// Whoever sent the file may be gone: what there is of it is told all the same.
 	rest := context.WithoutCancel(ctx)
@@ -138,6 +140,9 @@ func (s *Service) Receive(ctx context.Context, n New, in io.Reader) (Import, err
 		return s.refuse(rest, i.ID, err)
 	}
 	i, err = s.o.Store.UpdateImport(rest, i.ID, func(i Import) (Import, []event.Event, error) {
+		if i.State != Reading {
+			return i, nil, ErrState
+		}
 		i.State, i.Lines, i.Notes = Checking, lines, source.Notes()
 		for kind, n := range refused {
 			count(&i, kind).Refused += n
@@ -228,6 +233,9 @@ func (s *Service) read(ctx context.Context, id string, from Source) (lines int, 
 // hear of.
 func (s *Service) refuse(ctx context.Context, id string, why error) (Import, error) {
 	i, err := s.o.Store.UpdateImport(ctx, id, func(i Import) (Import, []event.Event, error) {
+		if i.State != Reading {
+			return i, nil, ErrState
+		}
 		i.State, i.Fault, i.Finished = Refused, trouble(why), s.now()
 		return i, nil, nil
 	})
@@ -268,10 +276,19 @@ func (s *Service) Faults(ctx context.Context, id string, after, limit int) (page
 	return page, next, err
 }
 
-// Apply has an import applied that was checked: all its lines, or where skipRefused all
-// but those that are refused. Run does it. It fails with ErrState, ErrExpired and
-// ErrRefusedLines.
-func (s *Service) Apply(ctx context.Context, id string, skipRefused bool, by identity.Actor) (Import, error) {
+// Order is that an import be applied.
+type Order struct {
+	// SkipRefused applies all lines but those that are refused.
+	SkipRefused bool
+	// Held are the kinds of change that whoever orders it may not make alone.
+	Held []string
+	By   identity.Actor
+}
+
+// Apply has an import applied that was checked: all its lines, or all but those that are
+// refused. Run does it. It fails with ErrState, ErrExpired and ErrRefusedLines, and with
+// ErrHeld where the file was checked for somebody who may do more alone.
+func (s *Service) Apply(ctx context.Context, id string, o Order) (Import, error) {
 	now := s.now()
 	i, err := s.o.Store.UpdateImport(ctx, id, func(i Import) (Import, []event.Event, error) {
 		switch {
@@ -279,11 +296,13 @@ func (s *Service) Apply(ctx context.Context, id string, skipRefused bool, by ide
 			return i, nil, ErrState
 		case now.Sub(i.Checked) > ApplyWithin:
 			return i, nil, ErrExpired
-		case i.refused() > 0 && !skipRefused:
+		case slices.ContainsFunc(o.Held, func(held string) bool { return !i.holds(held) }):
+			return i, nil, ErrHeld
+		case i.refused() > 0 && !o.SkipRefused:
 			return i, nil, ErrRefusedLines
 		}
-		i.State, i.SkipRefused, i.AppliedBy, i.After, i.Looked = Applying, skipRefused, by, nil, i.Lines-i.todo()
-		return i, []event.Event{event.New(now, "import.applied", by, identity.Import(id), i.figures()...)}, nil
+		i.State, i.SkipRefused, i.AppliedBy, i.After, i.Looked = Applying, o.SkipRefused, o.By, nil, i.Lines-i.todo()
+		return i, []event.Event{event.New(now, "import.applied", o.By, identity.Import(id), i.figures()...)}, nil
 	})
 	if err != nil {
 		return i, err
@@ -293,12 +312,18 @@ func (s *Service) Apply(ctx context.Context, id string, skipRefused bool, by ide
 
 // Discard forgets an import that is not being applied. What was applied of it stays.
 func (s *Service) Discard(ctx context.Context, id string, by identity.Actor) error {
-	i, err := s.o.Store.Import(ctx, id)
+	// First of all nobody goes on with it: what is staged afterwards would stay.
+	_, err := s.o.Store.UpdateImport(ctx, id, func(i Import) (Import, []event.Event, error) {
+		if i.State == Applying {
+			return i, nil, ErrState
+		}
+		if i.State == Reading || i.State == Checking {
+			i.State, i.Finished = Stopped, s.now()
+		}
+		return i, nil, nil
+	})
 	if err != nil {
 		return err
-	}
-	if i.State == Applying {
-		return ErrState
 	}
 	return s.o.Store.DropLines(ctx, id, true, []event.Event{event.New(s.now(), "import.discarded", by, identity.Import(id))})
 }
@@ -306,9 +331,12 @@ func (s *Service) Discard(ctx context.Context, id string, by identity.Actor) err
 // turn is how long Run works before it looks whether it is still the one to.
 const turn = 3 * time.Second
 
-// Run looks at the lines of the import that has waited longest, for a few seconds. It is
-// periodic work of one replica.
+// Run looks at the lines of the import that has waited longest, for a few seconds, and
+// refuses files that nobody reads any more. It is periodic work of one replica.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.abandon(ctx); err != nil {
+		return err
+	}
 	ends := s.o.Now().Add(turn)
 	for s.o.Now().Before(ends) && ctx.Err() == nil {
 		id, err := s.o.Store.Unfinished(ctx)
@@ -357,20 +385,4 @@ func count(i *Import, kind Kind) *Count {
 		at = slices.IndexFunc(i.Counts, func(c Count) bool { return c.Kind == kind })
 	}
 	return &i.Counts[at]
-}
-
-// bounded reads up to so many bytes, and fails with ErrTooBig beyond.
-type bounded struct {
-	in   io.Reader
-	left int64
-}
-
-// Read implements io.Reader.
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, ErrTooBig
-	}
-	n, err := b.in.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
 }

@@ -73,6 +73,11 @@ func (db *Store) Unfinished(ctx context.Context) (id string, err error) {
 	return id, sqldb.Translate(err)
 }
 
+// Readings implements porting.Store. There are few.
+func (db *Store) Readings(ctx context.Context) ([]porting.Import, error) {
+	return sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (porting.Import, error) { return readImport(rows.Scan) }, selectImport+`state = 'reading' ORDER BY id`)
+}
+
 // UpdateImport implements porting.Store.
 func (db *Store) UpdateImport(ctx context.Context, id string, change func(porting.Import) (porting.Import, []event.Event, error)) (porting.Import, error) {
 	var next porting.Import
@@ -136,6 +141,13 @@ func (db *Store) StageLines(ctx context.Context, id string, lines []porting.Stag
 	refused := map[porting.Kind]int{}
 	err := db.Transact(ctx, func(t *sqldb.Tx) error {
 		clear(refused)
+		i, err := readImport(t.QueryRowContext(ctx, selectImport+`id = $1`+t.ForUpdate(), id).Scan)
+		if err == nil && i.State != porting.Reading {
+			err = porting.ErrState
+		}
+		if err != nil {
+			return err
+		}
 		taken, err := db.taken(ctx, t, id, lines)
 		if err != nil {
 			return err

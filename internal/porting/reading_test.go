@@ -1,0 +1,96 @@
+package porting_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/porting"
+)
+
+// only is the one import that there is.
+func (w *world) only(t *testing.T) porting.Import {
+	t.Helper()
+	all, _, err := w.List(t.Context(), "", 10)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v %v", all, err)
+	}
+	return all[0]
+}
+
+func TestAFileThatStopsComingIsRefusedAndOneThatComesSlowlyIsNot(t *testing.T) {
+	directories(t, func(t *testing.T, open func(*testing.T) *world) {
+		w := open(t)
+		in, out := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := w.Receive(t.Context(), porting.New{Format: porting.Gatehouse, By: by}, in)
+			ended <- err
+		}()
+		send := func(text string) {
+			t.Helper()
+			if _, err := io.WriteString(out, text+"\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		state := func() porting.State {
+			t.Helper()
+			if err := w.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return w.only(t).State
+		}
+		send(`{"kind":"directory","version":1}`)
+		for n := range 4 { // each is waited for by the next
+			w.now.Add(int64(time.Minute))
+			send(fmt.Sprintf(`{"kind":"person","id":"p%d","identities":[{"connection":"acme","subject":"p%d"}]}`, n, n))
+			for w.only(t).Read.Before(w.clock()) {
+				runtime.Gosched() // until whoever reads has told
+			}
+			if got := state(); got != porting.Reading {
+				t.Fatalf("control: while it comes, it is %s", got)
+			}
+		}
+		w.now.Add(int64(5 * time.Minute)) // as after a broker that was killed
+		if got := state(); got != porting.Refused {
+			t.Errorf("once nothing comes, it is %s", got)
+		}
+		_, _ = io.WriteString(out, `{"kind":"end","lines":5}`+"\n")
+		_ = out.Close()
+		if err := <-ended; !errors.Is(err, porting.ErrState) {
+			t.Errorf("whoever comes too late is told %v", err)
+		}
+		if got := state(); got != porting.Refused {
+			t.Errorf("it is %s", got)
+		}
+	})
+}
+
+func TestWhatIsDiscardedWhileItComesLeavesNothing(t *testing.T) {
+	w := open(t, sqlite(t))
+	in, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := w.Receive(t.Context(), porting.New{Format: porting.Gatehouse, By: by}, in)
+		ended <- err
+	}()
+	if _, err := io.WriteString(out, `{"kind":"directory","version":1}`+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	id := w.only(t).ID
+	if err := w.Discard(t.Context(), id, by); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(out, `{"kind":"person","id":"p","identities":[{"connection":"acme","subject":"p"}]}`+"\n"+`{"kind":"end","lines":2}`+"\n")
+	_ = out.Close()
+	if err := <-ended; !errors.Is(err, porting.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	lines, err := w.db.Imports().NextLines(t.Context(), id, nil, 10, porting.Unlooked)
+	if err != nil || len(lines) > 0 {
+		t.Errorf("%d lines stay: %v", len(lines), err)
+	}
+}
