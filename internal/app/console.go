@@ -35,7 +35,7 @@ func (p *parts) openConsole(management kit.Operations) (*console.Console, error)
 		},
 		Names:    names.Options{Clients: p.registry.Clients, Mappings: p.db.Mappings, Directory: p.db, Connections: p.connections, Sessions: p.sessions, Grants: p.db, Audit: p.db},
 		Overview: overview.Options{Activity: p.db},
-		Apps:     apps.Options{Apps: p.apps, Owners: p.owners, Mappings: p.db.Mappings, Grants: p.db, SAML: idp.Describe(p.cfg.Issuer)},
+		Apps:     apps.Options{Apps: p.apps, Owners: p.owners, Entry: p.db.Entry, Mappings: p.db.Mappings, Grants: p.db, SAML: idp.Describe(p.cfg.Issuer)},
 		Connections: connections.Options{
 			Issuer: p.cfg.Issuer, Connections: p.connections, Enabled: p.people.ConnectionEnabled, CertificatesEnd: p.faces.connectors.certificatesEnd,
 			Sessions: p.sessions, Figures: p.db, Traces: p.db,
@@ -49,7 +49,7 @@ func (p *parts) openConsole(management kit.Operations) (*console.Console, error)
 		Keyring:    keyring.Options{Keys: p.rings(), Due: p.rings().Due, Apps: p.apps},
 		Operations: operations.Options{Audit: p.db, AuditState: auditState, Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Streams: p.signals.service},
 		Admins:     admins.Options{Admin: p.admin, Directory: p.db},
-		Access:     access.Options{Apps: p.apps, Clients: p.registry.Clients, Directory: p.db, Entitlements: p.entitlements, Assignments: p.assignments},
+		Access:     access.Options{Apps: p.apps, Answers: p.owners.Answers, Clients: p.registry.Clients, Directory: p.db, Entitlements: p.entitlements, Assignments: p.assignments},
 	})
 }
 

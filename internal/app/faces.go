@@ -61,7 +61,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
-		Connections: f.connectors.all, Fresh: f.connectors.fresh, Traces: p.db, KeepTraces: p.cfg.SignInTraces.Keep, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry,
+		Connections: f.connectors.all, Fresh: f.connectors.fresh, Traces: p.db, KeepTraces: p.cfg.SignInTraces.Keep, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry, Answers: p.owners.Answers,
 		Entitlements: p.entitlements, SignIns: limits.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})
@@ -104,7 +104,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	})
 	f.scim = p.openSCIM(limits)
 	f.portal, err = portal.New(portal.Options{
-		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, Explain: p.explainer.Explain,
+		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, Answers: p.owners.Answers, Explain: p.explainer.Explain,
 		SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
 	})
 	if err != nil {

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/cache"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
@@ -134,6 +135,9 @@ type Options struct {
 	Apps       interface {
 		ClientOf(ctx context.Context, app string) (*registry.Client, error)
 	}
+	// Answers says who answers for an app now, where the release says what is given: see
+	// ownership.Service.
+	Answers      func(ctx context.Context, app string, released catalog.Owner) (catalog.Owner, error)
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}

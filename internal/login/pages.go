@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
@@ -30,9 +31,9 @@ func (p *pages) choose(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow,
 	}})
 }
 
-func (p *pages) refused(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, email string, c *registry.Client, missing []string) {
+func (p *pages) refused(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, email string, c *registry.Client, owner catalog.Owner, missing []string) {
 	u.Render(w, r, http.StatusForbidden, ui.Page{Title: ui.T("You may not use %s yet", c.Title), Template: p.refusedT, SignedIn: email, Data: map[string]any{
-		"Flow": f.ID, "Email": email, "App": c, "Missing": missing,
+		"Flow": f.ID, "Email": email, "App": c, "Owner": owner, "Missing": missing,
 	}})
 }
 

@@ -304,7 +304,12 @@ func (l *Login) refuse(w http.ResponseWriter, r *http.Request, f flow, s session
 	if !l.keepFor(w, r, &f) {
 		return
 	}
-	l.pages.refused(w, r, l.o.UI, f, email, c, missing)
+	owner, err := l.o.Answers(r.Context(), c.Name, c.Owner)
+	if err != nil {
+		l.o.UI.Error(w, r, err)
+		return
+	}
+	l.pages.refused(w, r, l.o.UI, f, email, c, owner, missing)
 }
 
 // keepFor saves the flow for a page that leads on.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
@@ -16,6 +17,8 @@ import (
 type card struct {
 	*registry.Client
 	Decision entitlement.Decision
+	// Answers is who answers for it now; it is set on the page of the app alone.
+	Answers catalog.Owner
 }
 
 // Learns is what the app learns of the person.
@@ -79,7 +82,7 @@ func (p *Portal) cards(ctx context.Context, v visitor, text string) ([]card, err
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, card{c, d})
+		all = append(all, card{Client: c, Decision: d})
 	}
 	slices.SortFunc(all, func(a, b card) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)), cmp.Compare(a.Name, b.Name))
@@ -121,20 +124,37 @@ func (p *Portal) myApps(w http.ResponseWriter, r *http.Request, v visitor) {
 	p.show(w, r, v, ui.Page{Title: ui.T("My apps"), Template: p.apps, Area: ui.Apps, Live: true, Data: page})
 }
 
+// look finds an app that the person may look at: one that is listed, or that they may use;
+// nil for any other, as for none. Whoever guesses names learns of no other app.
+func (p *Portal) look(ctx context.Context, v visitor, name string) (*card, error) {
+	clients, err := p.o.Clients.Clients(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(clients, func(c *registry.Client) bool { return c.Name == name })
+	if i < 0 {
+		return nil, nil //nolint:nilnil // an app that was removed is still explained to whoever had it
+	}
+	d, err := p.o.Entitlements.Check(ctx, v.Person, clients[i])
+	if err != nil || clients[i].LaunchURI == "" && len(d.Roles) == 0 {
+		return nil, err
+	}
+	return &card{Client: clients[i], Decision: d}, nil
+}
+
 func (p *Portal) appPage(w http.ResponseWriter, r *http.Request, v visitor) {
-	c, err := p.client(r.Context(), r.PathValue("name"))
-	var d entitlement.Decision
-	if err == nil && c != nil {
-		d, err = p.o.Entitlements.Check(r.Context(), v.Person, c)
+	one, err := p.look(r.Context(), v, r.PathValue("name"))
+	if err == nil && one != nil {
+		one.Answers, err = p.o.Answers(r.Context(), one.Name, one.Owner)
 	}
 	switch {
 	case err != nil:
 		p.o.UI.Error(w, r, err)
-	case c == nil:
+	case one == nil:
 		p.o.UI.Error(w, r, errNoApp, ui.Link{Text: ui.T("My apps"), Href: p.o.Prefix + "/"})
 	default:
 		p.show(w, r, v, ui.Page{
-			Title: ui.Plain(c.Title), Template: p.app, Area: ui.Apps, Data: card{c, d},
+			Title: ui.Plain(one.Title), Template: p.app, Area: ui.Apps, Data: one,
 			Crumbs: []ui.Link{{Text: ui.T("My apps"), Href: p.o.Prefix + "/"}},
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -56,6 +57,9 @@ type Options struct {
 	Entitlements interface {
 		Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
 	}
+	// Answers says who answers for an app now, where the release says what is given: see
+	// ownership.Service.
+	Answers func(ctx context.Context, app string, released catalog.Owner) (catalog.Owner, error)
 	// Explain says why somebody may or may not use the app of a name, as in
 	// entitlement.Explainer.
 	Explain func(ctx context.Context, person, app string, at time.Time) (entitlement.Explanation, error)

@@ -12,33 +12,21 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/portal/why"
-	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// errNoApp answers for an app that is not there and for one that the person never had,
-// which they cannot tell apart.
+// errNoApp answers for an app that is not there, and for one that is listed nowhere and
+// that the person never had, which they cannot tell apart.
 var errNoApp = fault.New(fault.NotFound, "app_not_found", "there is no such app")
 
-// client finds an app that people can look at; nil for none.
-func (p *Portal) client(ctx context.Context, name string) (*registry.Client, error) {
-	clients, err := p.o.Clients.Clients(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if i := slices.IndexFunc(clients, func(c *registry.Client) bool { return c.Name == name }); i >= 0 {
-		return clients[i], nil
-	}
-	return nil, nil //nolint:nilnil // an app that was removed is still explained to whoever had it
-}
-
-// whyPage says why the person can or cannot use an app, now or at any instant.
+// whyPage says why the person can or cannot use an app, now or at any instant: one that
+// they may look at, or had at that instant.
 func (p *Portal) whyPage(w http.ResponseWriter, r *http.Request, v visitor) {
 	name := r.PathValue("name")
 	query, err := httpx.Query(r)
-	var c *registry.Client
+	var c *card
 	if err == nil {
-		c, err = p.client(r.Context(), name)
+		c, err = p.look(r.Context(), v, name)
 	}
 	var e entitlement.Explanation
 	field := why.Field(query.Get(why.Instant))
@@ -90,14 +78,18 @@ func (p *Portal) explained(ctx context.Context, v visitor, app, instant string) 
 
 // voice speaks to the person: it names nobody who did anything, and leads to nothing of
 // the administration.
-func (p *Portal) voice(ctx context.Context, c *registry.Client, here string) (why.Voice, error) {
+func (p *Portal) voice(ctx context.Context, c *card, here string) (why.Voice, error) {
 	titles, err := p.o.Connections(ctx)
+	if err != nil {
+		return why.Voice{}, err
+	}
 	v := why.Voice{
 		Self: true, Connection: func(id string) string { return titles[id] },
 		Here: func(at string) string { return here + "?" + url.Values{why.Instant: {at}}.Encode() },
 	}
 	if c != nil {
-		v.App = why.App{Title: c.Title, Owner: c.Owner, NameID: card{Client: c}.Learns().NameID}
+		v.App = why.App{Title: c.Title, NameID: c.Learns().NameID}
+		v.App.Owner, err = p.o.Answers(ctx, c.Name, c.Owner)
 		v.Role = func(name string) string {
 			if i := slices.IndexFunc(c.Entitlements, func(e catalog.Entitlement) bool { return e.Name == name }); i >= 0 {
 				return c.Entitlements[i].Description

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -37,6 +38,7 @@ type stage struct {
 	now     time.Time
 	people  *directory.Service
 	apps    *catalog.Service
+	owners  *ownership.Service
 	gives   *entitlement.Service
 	handler http.Handler
 	// who is whose browser asks.
@@ -70,6 +72,7 @@ func newStage(t *testing.T) *stage {
 	decides := entitlement.NewChecker(s.people, db, clock)
 	s.gives = entitlement.NewService(entitlement.Options{Store: db, Apps: s.apps, Now: clock, Changed: decides.Forget})
 	sessions := session.New(session.Options{Store: db, People: s.people, Revocations: revocations, Era: db.Era(), Now: clock, Idle: time.Hour, Absolute: time.Hour, Actor: httpx.Actor})
+	s.owners = ownership.NewService(ownership.Options{Store: db, People: db, Enabled: s.people.ConnectionEnabled, Now: clock, Log: log})
 	p, err := New(Options{
 		Sessions: browser{sessions, s}, People: s.people, Connections: func(context.Context) (map[string]string, error) {
 			return map[string]string{"acme": "Acme Workforce"}, nil
@@ -78,7 +81,7 @@ func newStage(t *testing.T) *stage {
 			Store: db, Changes: db, Directory: db, Groups: s.people, Now: clock, ConnectionEnabled: s.people.ConnectionEnabled, Members: map[admin.Role][]string{admin.Admin: {"admins"}},
 		}),
 		Clients: clients, Grants: db, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: clock}), Now: clock,
-		Entitlements: decides, Explain: entitlement.NewExplainer(db, clock).Explain, Actor: httpx.Actor, Prefix: prefix, UI: pages,
+		Entitlements: decides, Answers: s.owners.Answers, Explain: entitlement.NewExplainer(db, clock).Explain, Actor: httpx.Actor, Prefix: prefix, UI: pages,
 		SignIn: func(w http.ResponseWriter, r *http.Request, local string) {
 			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(local), http.StatusSeeOther)
 		},
@@ -128,9 +131,20 @@ func (s *stage) later() { s.now = s.now.Add(time.Hour) }
 // app applies an app whose role "user" is for a name of groups.
 func (s *stage) app(name, title, group string) {
 	s.t.Helper()
+	s.released(name, title, group, `, launchUri: "https://`+name+`.example/"`)
+}
+
+// unlisted applies one that nobody finds among the apps.
+func (s *stage) unlisted(name, title, group string) {
+	s.t.Helper()
+	s.released(name, title, group, "")
+}
+
+func (s *stage) released(name, title, group, launch string) {
+	s.t.Helper()
 	m, err := catalog.Parse("m.yaml", []byte(`{apiVersion: marketplace/v1alpha1, kind: MicroApp, metadata: {name: `+name+`, title: "`+title+`", description: An app of a test.},
 spec: {version: 1.4.0, owner: {team: finance-tools, primary: owner@acme.example}, entitlements: [{name: user, description: "Files expenses", groups: ["`+group+`"]}, {name: approver, description: Approves expenses}],
-identity: {protocol: oidc, oidc: {clientId: `+name+`-client, redirectUris: ["https://`+name+`.example/cb"], grantTypes: [authorization_code], tokenEndpointAuthMethod: client_secret_basic, scopes: [{name: openid}, {name: email}]}}}}`))
+identity: {protocol: oidc, oidc: {clientId: `+name+`-client, redirectUris: ["https://`+name+`.example/cb"], grantTypes: [authorization_code], tokenEndpointAuthMethod: client_secret_basic, scopes: [{name: openid}, {name: email}]`+launch+`}}}}`))
 	s.must(err)
 	_, _, err = s.apps.Apply(s.t.Context(), m, admins)
 	s.must(err)
@@ -355,5 +369,73 @@ func TestThePageThatExplainsSpeaksGerman(t *testing.T) {
 	s.mapped("00g1", "all-employees")
 	if _, body := s.get("/apps/expenses/why?lang=de"); inOrder(body, "Sie können Expense Bot nutzen.", "Eine Anmeldung hat es mitgeteilt", "Gruppe bei Acme Workforce", "Geltendes Release", "Rolle in Expense Bot") != "" {
 		t.Error(body)
+	}
+}
+
+func TestAnAppThatIsNotListedIsThereForWhoeverMayUseItAlone(t *testing.T) {
+	s := newStage(t)
+	s.unlisted("nightly", "Nightly Job", "operators")
+	s.app("expenses", "Expense Bot", "operators")
+	s.mapped("ops", "operators")
+	s.comes("mallory", "Mallory", "00g1")
+	for _, path := range []string{"", "/why", "/why" + at(s.now), "/why?at=never"} {
+		_, never := s.get("/apps/never" + path)
+		status, body := s.get("/apps/nightly" + path)
+		if status != http.StatusNotFound || heading(body) != heading(never) || strings.Contains(body, "Nightly") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	// One that is listed is there for everybody, with what is missing.
+	if status, body := s.get("/apps/expenses/why"); status != http.StatusOK || !strings.Contains(body, "You cannot use Expense Bot.") {
+		t.Errorf("listed: %d %s", status, body)
+	}
+	s.comes("olga", "Olga", "ops")
+	for _, path := range []string{"/apps/nightly", "/apps/nightly/why"} {
+		if status, body := s.get(path); status != http.StatusOK || !strings.Contains(body, "Nightly Job") {
+			t.Errorf("%s for who may use it: %d %s", path, status, body)
+		}
+	}
+	if _, body := s.get("/"); strings.Contains(body, "Nightly") {
+		t.Error("it is listed")
+	}
+	then := at(s.now)
+	s.later()
+	s.comes("olga", "Olga")
+	if status, _ := s.get("/apps/nightly"); status != http.StatusNotFound {
+		t.Errorf("for who may use it no more: %d", status)
+	}
+	if status, body := s.get("/apps/nightly/why" + then); status != http.StatusOK || !strings.Contains(body, "You could use Nightly Job.") {
+		t.Errorf("of a time at which they used it: %d %s", status, body)
+	}
+}
+
+func TestTheOwnerOfNowAnswersForAnAppAndNotTheManifests(t *testing.T) {
+	s := newStage(t)
+	s.app("expenses", "Expense Bot", "all-employees")
+	s.comes("alice", "Alice")
+	for _, path := range []string{"/apps/expenses", "/apps/expenses/why"} {
+		if _, body := s.get(path); !strings.Contains(body, "owner@acme.example") {
+			t.Errorf("control: %s names no owner: %s", path, body)
+		}
+	}
+	_, err := s.owners.Name(t.Context(), "expenses", ownership.Naming{Primary: "bob@acme.example", Secondary: "eve@acme.example"}, admins)
+	s.must(err)
+	for _, path := range []string{"/apps/expenses", "/apps/expenses/why"} {
+		_, body := s.get(path)
+		if strings.Contains(body, "owner@acme.example") || !strings.Contains(body, "bob@acme.example") || !strings.Contains(body, "eve@acme.example") {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	for _, leaver := range []string{"bob", "eve"} {
+		p, err := s.people.SignIn(t.Context(), directory.Arrival{
+			Authentication: identity.Authentication{Connection: "acme", Subject: leaver}, Profile: directory.Profile{Email: leaver + "@acme.example", EmailVerified: true},
+		}, admins)
+		s.must(err)
+		s.must(s.people.SetPersonDisabled(t.Context(), p.ID, true, admins))
+	}
+	s.must(s.owners.Check(t.Context()))
+	_, body := s.get("/apps/expenses")
+	if strings.Contains(body, "bob@acme.example") || strings.Contains(body, "eve@acme.example") || !strings.Contains(body, "Nobody at the moment") || !strings.Contains(body, "finance-tools") {
+		t.Errorf("orphaned: %s", body)
 	}
 }

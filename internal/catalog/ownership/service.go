@@ -109,16 +109,8 @@ func (n Naming) check() error {
 // Name gives an app the owners that are named. It fails with ErrGone for who is known to
 // have left, and with catalog.ErrAppNotFound.
 func (s *Service) Name(ctx context.Context, app string, n Naming, actor identity.Actor) (View, error) {
-	if err := n.check(); err != nil {
+	if _, _, err := s.mayName(ctx, n); err != nil {
 		return View{}, err
-	}
-	for _, owner := range []struct{ at, address string }{{"primary", n.Primary}, {"secondary", n.Secondary}} {
-		switch is, err := s.standing(ctx, owner.address, event.Event{}); {
-		case err != nil:
-			return View{}, err
-		case is == Gone:
-			return View{}, ErrGone.At(owner.at)
-		}
 	}
 	o, err := s.o.Store.UpdateOwnership(ctx, app, func(o Ownership) (Ownership, []event.Event, error) {
 		now := s.now()

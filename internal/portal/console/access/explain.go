@@ -140,6 +140,9 @@ func (q *question) view(page kit.View, told *why.Told, choose bool) kit.View {
 // voice names and links what the visitor may look at.
 func (c *Console) voice(v *kit.Visit, q *question, p directory.Person, client *registry.Client, app string) (why.Voice, error) {
 	titles, err := c.ConnectionTitles(v.Context())
+	if err != nil {
+		return why.Voice{}, err
+	}
 	refs := c.Refs(v)
 	voice := why.Voice{
 		Person: kit.NameOf(p), Connection: func(id string) string { return titles[id] },
@@ -167,7 +170,8 @@ func (c *Console) voice(v *kit.Visit, q *question, p directory.Person, client *r
 		voice.Event = c.EntryPath
 	}
 	if client != nil {
-		voice.App = why.App{Title: client.Title, Owner: client.Owner}
+		voice.App.Title = client.Title
+		voice.App.Owner, err = c.o.Answers(v.Context(), client.Name, client.Owner)
 		voice.Role = func(name string) string {
 			if i := slices.IndexFunc(client.Entitlements, func(e catalog.Entitlement) bool { return e.Name == name }); i >= 0 {
 				return client.Entitlements[i].Description

@@ -1,8 +1,6 @@
 package access
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,20 +17,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-// formView is the form of an assignment, and what it would do.
-type formView struct {
-	Action, Back string
-	Lead         ui.Text
-	Fields       []ui.Field
-	// Fault is what is wrong with the whole of it.
-	Fault ui.Text
-	// Preview is set once everything is right: Values are sent with Seen to do it.
-	Preview []kit.Hit
-	Values  map[string]string
-	Seen    string
-	Button  ui.Text
-}
 
 // The fields of the form.
 const (
@@ -135,11 +119,6 @@ func roleOptions(all []catalog.Entitlement) []ui.Option {
 	return options
 }
 
-// wrong reports whether anything was said at a field.
-func wrong(fields []ui.Field) bool {
-	return slices.ContainsFunc(fields, func(f ui.Field) bool { return !f.Wrong.Empty() })
-}
-
 // says puts a refusal at the field that it is about.
 func (d *draft) says(v *kit.Visit, err error) bool {
 	i, ok := map[string]int{
@@ -165,7 +144,7 @@ func (d *draft) whom() int {
 
 // check refuses what Assign would refuse, at the fields.
 func (c *Console) check(v *kit.Visit, d *draft) (entitlement.Assignment, error) {
-	if d.client == nil || wrong(d.fields) {
+	if d.client == nil || kit.WrongIn(d.fields) {
 		return entitlement.Assignment{}, nil
 	}
 	a, err := c.o.Assignments.Check(v.Context(), d.client.Name, d.made)
@@ -197,16 +176,16 @@ func (c *Console) there(v *kit.Visit, a entitlement.Assignment) error {
 
 // form is the page of the form.
 func (c *Console) form(v *kit.Visit, d *draft, status int) (kit.View, error) {
-	page := formView{
+	page := kit.Form{
 		Action: c.Path("/assign"), Back: c.Path("/assignments"), Fields: d.fields, Button: ui.T("Assign the role"),
 		Lead: ui.T("It adds to what groups give, ends by itself where it has an end, and gives nothing while no release of the app names the role."),
 	}
-	view := kit.View{Status: status, Title: ui.T("Assign a role"), Crumbs: v.Crumbs(ui.T("Assigned roles"), "/assignments"), Template: "assignment"}
+	view := kit.View{Status: status, Title: ui.T("Assign a role"), Crumbs: v.Crumbs(ui.T("Assigned roles"), "/assignments"), Template: "form"}
 	a, err := c.check(v, d)
 	if err != nil {
 		return view, err
 	}
-	if wrong(d.fields) {
+	if kit.WrongIn(d.fields) {
 		view.Status = http.StatusBadRequest
 	} else {
 		if page.Preview, err = c.preview(v, d, a); err != nil {
@@ -228,8 +207,7 @@ func (d *draft) seen() string {
 	parts := []string{d.client.App, d.made.Role, d.made.Whom.Kind(), d.made.Whom.Person, d.made.Whom.Group.Connection, d.made.Whom.Group.ID, d.made.Whom.Attribute.Name}
 	parts = append(parts, d.made.Whom.Attribute.Values...)
 	parts = append(parts, d.made.From.String(), d.made.Until.String(), d.made.Reason)
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
+	return kit.SeenOf(parts...)
 }
 
 // preview tells what the assignment would do.
@@ -272,7 +250,7 @@ func has(d entitlement.Decision) kit.Cell {
 func (c *Console) showNew(v *kit.Visit) (kit.Answer, error) {
 	if v.Query.Get("reason") == "" && v.Query.Get("role") == "" { // the form has not been filled in
 		d := &draft{fields: c.newFields(v, v.Query)}
-		return kit.View{Title: ui.T("Assign a role"), Crumbs: v.Crumbs(ui.T("Assigned roles"), "/assignments"), Template: "assignment", Data: c.empty(v, d)}, nil
+		return kit.View{Title: ui.T("Assign a role"), Crumbs: v.Crumbs(ui.T("Assigned roles"), "/assignments"), Template: "form", Data: c.empty(v, d)}, nil
 	}
 	d, err := c.read(v, v.Query)
 	if err != nil {
@@ -282,13 +260,13 @@ func (c *Console) showNew(v *kit.Visit) (kit.Answer, error) {
 }
 
 // empty is the form as it begins, with the roles of the app that it is opened for.
-func (c *Console) empty(v *kit.Visit, d *draft) formView {
+func (c *Console) empty(v *kit.Visit, d *draft) kit.Form {
 	if app := d.fields[fieldApp].Value; app != "" {
 		if a, err := c.o.Apps.App(v.Context(), app); err == nil {
 			d.fields[fieldRole].Options, d.fields[fieldRole].Type = roleOptions(a.Manifest.Spec.Entitlements), ""
 		}
 	}
-	return formView{
+	return kit.Form{
 		Action: c.Path("/assign"), Back: c.Path("/assignments"), Fields: d.fields,
 		Lead: ui.T("It adds to what groups give, ends by itself where it has an end, and gives nothing while no release of the app names the role."),
 	}
@@ -300,7 +278,7 @@ func (c *Console) assign(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.client == nil || wrong(d.fields) {
+	if d.client == nil || kit.WrongIn(d.fields) {
 		return c.form(v, d, http.StatusBadRequest)
 	}
 	if v.Seen() != d.seen() {

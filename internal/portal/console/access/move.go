@@ -27,7 +27,7 @@ func (c *Console) moving(v *kit.Visit, sent url.Values, status int, refused erro
 	}
 	path := c.Path(kit.Fill("/apps/{name}/assignments/{id}", app.Name, a.ID))
 	field := ui.Field{Name: "until", Label: ui.T("Until (UTC)"), Type: "datetime-local", Value: sent.Get("until"), Hint: ui.T("Empty for no end")}
-	page := formView{Action: path + "/move", Back: path, Button: ui.T("Move the end"), Lead: ui.T("Nobody gains or loses the role now: only when it ends changes.")}
+	page := kit.Form{Action: path + "/move", Back: path, Button: ui.T("Move the end"), Lead: ui.T("Nobody gains or loses the role now: only when it ends changes.")}
 	asked := sent.Has("until")
 	if !asked && !a.Until.IsZero() {
 		field.Value = a.Until.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05")
@@ -49,7 +49,7 @@ func (c *Console) moving(v *kit.Visit, sent url.Values, status int, refused erro
 		page.Values, page.Seen = map[string]string{"until": field.Value}, a.Until.String()+">"+at.String()
 	}
 	page.Fields = []ui.Field{field}
-	return kit.View{Status: status, Title: ui.T("Move the end of %s in %s", a.Role, app.Title()), Crumbs: c.crumbs(app), Template: "assignment", Data: page}, nil
+	return kit.View{Status: status, Title: ui.T("Move the end of %s in %s", a.Role, app.Title()), Crumbs: c.crumbs(app), Template: "form", Data: page}, nil
 }
 
 func (c *Console) showMove(v *kit.Visit) (kit.Answer, error) {

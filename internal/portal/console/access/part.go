@@ -22,7 +22,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-//go:embed assignment.html de.yaml
+//go:embed de.yaml
 var files embed.FS
 
 // Options are what the pages need. All are required.
@@ -31,6 +31,8 @@ type Options struct {
 	Apps interface {
 		App(ctx context.Context, name string) (catalog.App, error)
 	}
+	// Answers says who answers for an app now: see ownership.Service.
+	Answers func(ctx context.Context, app string, released catalog.Owner) (catalog.Owner, error)
 	// Clients lists the clients of all apps.
 	Clients func(ctx context.Context) ([]*registry.Client, error)
 	// Directory reads people and groups.

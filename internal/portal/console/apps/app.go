@@ -24,8 +24,12 @@ func (c *Console) showApp(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	facts, err := c.ownerFacts(v, owner)
+	if err != nil {
+		return nil, err
+	}
 	d := kit.Detail{
-		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: kit.Known(append(ownerFacts(owner), c.appFacts(a)...)...), Offers: c.appOffers(v, a),
+		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: kit.Known(append(facts, c.appFacts(a)...)...), Offers: c.appOffers(v, a),
 		Notices: append(missing(a), ownerless(owner)...),
 	}
 	d.Blocks, err = kit.Blocks(v, a, c.appGroups, c.appHolders, c.appAudit)
@@ -37,7 +41,7 @@ func (c *Console) appAudit(v *kit.Visit, a catalog.App) (kit.Block, error) {
 }
 
 func (c *Console) appOffers(v *kit.Visit, a catalog.App) []kit.Offer {
-	list := []kit.Offering{kit.OfApp(a, "/apps/{name}/manifest", ui.T("Change the manifest"), " refresh")}
+	list := []kit.Offering{kit.OfApp(a, "/apps/{name}/manifest", ui.T("Change the manifest"), " refresh"), kit.OfApp(a, "/apps/{name}/owner", ui.T("Name an owner"), " people")}
 	if o := a.Manifest.Spec.Identity.OIDC; o != nil && usesSecret(o) {
 		list = append(list, kit.OfApp(a, "/apps/{name}/secret", ui.T("New client secret"), " key"))
 	}

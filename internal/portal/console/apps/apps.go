@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-func (c *Console) appList() *kit.List[catalog.App] {
-	return &kit.List[catalog.App]{
+func (c *Console) appList() *kit.List[owned] {
+	return &kit.List[owned]{
 		Name: "apps", Path: c.Path("/apps"), Sorted: "title",
 		Caption: ui.T("Apps"), Empty: ui.Empty{Icon: "apps", Title: ui.T("No app is like that.")},
 		Filters: []kit.Filter{
@@ -25,20 +25,18 @@ func (c *Console) appList() *kit.List[catalog.App] {
 			{Name: "ownership", Label: ui.T("Ownership"), Options: []ui.Option{kit.Anything(), {Value: string(ownership.Orphaned), Text: ui.T("Orphaned")}}},
 			{Name: "group", Label: ui.T("Group"), Type: "text"},
 		},
-		Columns: []kit.Column[catalog.App]{
-			{Title: ui.T("App"), Name: "app", Sort: "title", Cell: func(a catalog.App) kit.Cell {
-				return kit.Cell{Text: a.Title(), Also: a.Name, Href: c.AppPath(a)}
+		Columns: []kit.Column[owned]{
+			{Title: ui.T("App"), Name: "app", Sort: "title", Cell: func(a owned) kit.Cell {
+				return kit.Cell{Text: a.Title(), Also: a.Name, Href: c.AppPath(a.App)}
 			}},
-			{Title: ui.T("State"), Name: "state", Sort: "state", Cell: func(a catalog.App) kit.Cell { return kit.Cell{Tags: []ui.Tag{names.AppTag(a)}} }},
-			{Title: ui.T("Client"), Name: "client_id", Cell: func(a catalog.App) kit.Cell { return kit.Cell{Text: a.ClientID(), Code: true} }},
-			{Title: ui.T("Owner"), Name: "owner", Sort: "team", Cell: func(a catalog.App) kit.Cell {
-				return kit.Cell{Text: a.Manifest.Spec.Owner.Team, Also: a.Manifest.Spec.Owner.Primary}
-			}},
-			{Title: ui.T("Groups"), Name: "groups", Cell: func(a catalog.App) kit.Cell { return kit.Cell{Text: strings.Join(a.Groups(), ", ")} }},
-			{Title: ui.T("Changed"), Name: "updated", Sort: "updated", Cell: func(a catalog.App) kit.Cell { return kit.Cell{Time: a.Updated} }},
+			{Title: ui.T("State"), Name: "state", Sort: "state", Cell: func(a owned) kit.Cell { return kit.Cell{Tags: []ui.Tag{names.AppTag(a.App)}} }},
+			{Title: ui.T("Client"), Name: "client_id", Cell: func(a owned) kit.Cell { return kit.Cell{Text: a.ClientID(), Code: true} }},
+			{Title: ui.T("Owner"), Name: "owner", Sort: "team", Cell: owned.owner},
+			{Title: ui.T("Groups"), Name: "groups", Cell: func(a owned) kit.Cell { return kit.Cell{Text: strings.Join(a.Groups(), ", ")} }},
+			{Title: ui.T("Changed"), Name: "updated", Sort: "updated", Cell: func(a owned) kit.Cell { return kit.Cell{Time: a.Updated} }},
 		},
-		Fetch: func(ctx context.Context, q kit.Query) ([]catalog.App, string, error) {
-			return c.o.Apps.Search(ctx, catalog.Query{
+		Fetch: func(ctx context.Context, q kit.Query) ([]owned, string, error) {
+			return c.search(ctx, catalog.Query{
 				Text: q.Get("q"), State: catalog.State(q.Get("state")), Owner: q.Get("owner"), Group: q.Get("group"), Orphaned: q.Get("ownership") == string(ownership.Orphaned),
 				Sort: catalog.Sort(q.Order()), Limit: q.Limit, After: q.After,
 			})
@@ -59,6 +57,7 @@ func (c *Console) rules() []kit.Rule {
 		{Path: one + "/enable", Right: admin.SwitchApps, Owned: true, Operation: "enableApp", Then: one, Notice: "app-enabled"},
 		{Path: one + "/remove", Right: admin.WriteApps, Owned: true, Ask: c.askRemoveApp, Operation: "removeApp", Then: "/apps", Notice: "app-removed"},
 		{Path: one + "/secret", Right: admin.WriteApps, Owned: true, Ask: c.askSecret, Act: c.newSecret},
+		{Path: one + "/owner", Right: admin.WriteApps, Show: c.showOwner, Act: c.nameOwner},
 		{Path: one + "/manifest", Right: admin.WriteApps, Owned: true, Show: c.showManifest, Act: c.takeManifest, Upload: true},
 		{Path: "/new-app", Right: admin.WriteApps, Show: c.showManifest, Act: c.takeManifest, Upload: true},
 	}

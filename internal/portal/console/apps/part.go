@@ -7,6 +7,7 @@ import (
 	"embed"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -32,8 +33,12 @@ type Options struct {
 	// Owners say who answers for apps: ownership.Service.
 	Owners interface {
 		Of(ctx context.Context, app string) (ownership.View, error)
+		Each(ctx context.Context, apps []string) (map[string]ownership.Ownership, error)
+		Named(ctx context.Context, app string, n ownership.Naming) (ownership.View, error)
 		CountOrphaned(ctx context.Context) (int64, error)
 	}
+	// Entry finds an entry of the audit log.
+	Entry func(ctx context.Context, id string) (audit.Entry, error)
 	// Mappings lists the group mappings.
 	Mappings func(ctx context.Context) ([]directory.Mapping, error)
 	// Grants are what apps hold of people.
@@ -64,6 +69,7 @@ func notices() map[string]ui.Text {
 		"app-disabled": ui.T("The app is switched off: nobody gets in, and what it held is revoked."),
 		"app-enabled":  ui.T("The app is switched on again."),
 		"app-removed":  ui.T("The app is removed, with everything that was derived from it."),
+		"owner-named":  ui.T("From now on they answer for the app."),
 		"app-applied":  ui.T("The manifest is in force."),
 	}
 }

@@ -210,7 +210,7 @@ func (s *Stage) parts(g *ground) console.Options {
 		},
 		Names:    names.Options{Clients: g.clients.Clients, Mappings: db.Mappings, Directory: db, Connections: g.providers, Sessions: s.Sessions, Grants: db, Audit: db},
 		Overview: overview.Options{Activity: db},
-		Apps:     apps.Options{Apps: s.Apps, Owners: s.Owners, Mappings: db.Mappings, Grants: db},
+		Apps:     apps.Options{Apps: s.Apps, Owners: s.Owners, Entry: db.Entry, Mappings: db.Mappings, Grants: db},
 		Connections: connections.Options{
 			Issuer: issuer + Prefix, Connections: g.providers, Enabled: s.People.ConnectionEnabled, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Figures: db, Traces: db,
 		},
@@ -223,7 +223,7 @@ func (s *Stage) parts(g *ground) console.Options {
 			Audit: db, AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) }, Outbox: g.outbox, Jobs: g.jobs, Streams: g.streams,
 		},
 		Admins: admins.Options{Admin: s.Admin, Directory: db},
-		Access: access.Options{Apps: s.Apps, Clients: g.clients.Clients, Directory: db, Entitlements: g.decides, Assignments: s.Assignments},
+		Access: access.Options{Apps: s.Apps, Answers: s.Owners.Answers, Clients: g.clients.Clients, Directory: db, Entitlements: g.decides, Assignments: s.Assignments},
 	}
 }
 
