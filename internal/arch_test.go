@@ -95,6 +95,7 @@ var confined = map[string][]string{
 	"github.com/jackc/pgx":                {"storage"},
 	"github.com/pressly/goose":            {"storage"},
 	"filippo.io/age":                      {"backup"},
+	"filippo.io/bigmod":                   {"keys"},
 	"cel.dev/cel-go":                      {"claims"},
 	"go.opentelemetry.io":                 {"telemetry"},
 	"github.com/prometheus":               {"telemetry"},

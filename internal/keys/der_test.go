@@ -62,7 +62,7 @@ func TestSignaturesOfEveryLengthAreMadeAndVerified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSigner("kid", ES256, key)
+	s := newSigner(PublicKey{ID: "kid", Algorithm: ES256, Key: key.Public()}, key)
 	lengths := map[int]bool{}
 	for i := range 2000 { // r or s begins with a zero byte in every 128th, of a whole byte or of one bit
 		input := []byte{byte(i), byte(i >> 8)}

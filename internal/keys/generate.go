@@ -66,7 +66,7 @@ func newPrivate(alg Algorithm) (crypto.Signer, error) {
 }
 
 // open returns the Signer of a record whose private half is still there.
-func (r *Ring) open(rec Record) (*Signer, error) {
+func (r *Ring) open(rec Record, public PublicKey) (*Signer, error) {
 	pkcs8, err := r.o.Vault.Open(rec.Private, keyTable, keyColumn, rec.ID)
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", rec.ID, err)
@@ -79,7 +79,7 @@ func (r *Ring) open(rec Record) (*Signer, error) {
 	if !ok || !Fits(rec.Algorithm, signer.Public()) {
 		return nil, fmt.Errorf("signing key %s: %w", rec.ID, errKeyType)
 	}
-	return newSigner(rec.ID, rec.Algorithm, signer), nil
+	return newSigner(public, signer), nil
 }
 
 // public returns the public half of a record.

@@ -48,5 +48,5 @@ func (v *Verifiers) VerifyHead(_ context.Context, kid string, head, signature []
 	if !ok {
 		return ErrKeyNotFound
 	}
-	return VerifySignature(key.Algorithm, key.Key, append([]byte(headContext), head...), signature)
+	return key.Verify(append([]byte(headContext), head...), signature)
 }

@@ -125,11 +125,11 @@ func (r *Ring) Refresh(ctx context.Context) error {
 		}
 		signer, opened := r.material.signers[rec.ID]
 		if !opened {
-			if signer, err = r.open(rec); err != nil {
+			if signer, err = r.open(rec, m.public[rec.ID]); err != nil {
 				return err
 			}
 		}
-		m.signers[rec.ID] = signer
+		m.add(signer)
 	}
 	return r.install(m)
 }

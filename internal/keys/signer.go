@@ -21,12 +21,13 @@ type Signer struct {
 	id        string
 	algorithm Algorithm
 	key       crypto.Signer
+	own       *ownKey // nil where verifying takes the public half
 	// headers are the encoded JOSE headers by typ; there is a handful.
 	headers atomic.Pointer[map[string]string]
 }
 
-func newSigner(id string, alg Algorithm, key crypto.Signer) *Signer {
-	s := &Signer{id: id, algorithm: alg, key: key}
+func newSigner(public PublicKey, key crypto.Signer) *Signer {
+	s := &Signer{id: public.ID, algorithm: public.Algorithm, key: key, own: newOwnKey(key, public.Key)}
 	s.headers.Store(&map[string]string{})
 	return s
 }

@@ -21,6 +21,19 @@ type PublicKey struct {
 	ID        string // kid
 	Algorithm Algorithm
 	Key       crypto.PublicKey
+	// own is set for a key of the broker's whose private half is at hand.
+	own *ownKey
+}
+
+// Verify checks a JWS signature over input. It fails with ErrSignature.
+func (k PublicKey) Verify(input, signature []byte) error {
+	if k.own == nil {
+		return VerifySignature(k.Algorithm, k.Key, input, signature)
+	}
+	if !k.own.verify(input, signature) {
+		return ErrSignature
+	}
+	return nil
 }
 
 // state is what the records mean at a time. It is immutable.
@@ -44,6 +57,14 @@ type material struct {
 	signers map[string]*Signer
 	// certificates are those of SAML keys.
 	certificates map[string]*x509.Certificate
+}
+
+// add adds the private half of a key, which from then on verifies as well.
+func (m *material) add(s *Signer) {
+	m.signers[s.id] = s
+	key := m.public[s.id]
+	key.own = s.own
+	m.public[s.id] = key
 }
 
 // private returns the private half of a SAML key, nil when it is gone.

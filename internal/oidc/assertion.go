@@ -115,7 +115,7 @@ func (a *assertion) verified(set keys.KeySet) bool {
 		return false
 	}
 	return slices.ContainsFunc(set.Select(h.KeyID, h.Algorithm), func(k keys.PublicKey) bool {
-		return keys.VerifySignature(k.Algorithm, k.Key, a.signed, a.signature) == nil
+		return k.Verify(a.signed, a.signature) == nil
 	})
 }
 

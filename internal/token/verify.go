@@ -220,7 +220,7 @@ func (v *Verifier) open(raw, typ string, lookup func(string) (keys.PublicKey, bo
 		return nil, "", refuse("the token is not canonical base64url")
 	}
 	input := raw[:len(header)+1+len(encoded)]
-	if err := keys.VerifySignature(key.Algorithm, key.Key, []byte(input), mac); err != nil {
+	if err := key.Verify([]byte(input), mac); err != nil {
 		return nil, "", refuse("the signature is wrong")
 	}
 	return body, key.ID, nil
