@@ -12,7 +12,7 @@ type personCommand struct {
 	Sessions    personOfCommand          `cmd:"" help:"List where the person is signed in." api:"GET /people/{}/sessions" columns:"ID=id,CONNECTION=authentication.connection,SINCE=created,LAST USED=last_seen,ADDRESS=address,BROWSER=user_agent"`
 	Grants      personOfCommand          `cmd:"" help:"List what apps hold in the person's name." api:"GET /people/{}/grants" columns:"APP=app,SCOPES=scopes,OFFLINE=offline,SINCE=since,LAST USED=last_use"`
 	Assignments personAssignmentsCommand `cmd:"" help:"List the roles in apps that a person was assigned by name." api:"GET /people/{}/assignments" columns:"ID=id,APP ID=app,ROLE=role,FROM=from,UNTIL=until,ENDED=ended,REASON=reason"`
-	Revocations personOfCommand          `cmd:"" help:"List what revoked everything of a person, newest first: who left, what ended with it and who was told." api:"GET /people/{}/revocations" columns:"ID=id,TYPE=type,TIME=time,BY=by.id,SESSIONS=progress.sessions,APPS TOLD=progress.told,TO TELL=progress.waiting,GIVEN UP=progress.failed"`
+	Revocations personOfCommand          `cmd:"" help:"List what revoked everything of a person, newest first: who left, what ended with it and who was told." api:"GET /people/{}/revocations" columns:"ID=id,TYPE=type,TIME=time,BY=by.id,SESSIONS=progress.sessions,APPS TOLD=progress.told,TO TELL=progress.waiting,GIVEN UP=progress.failed,CANNOT BE TOLD=progress.untold"`
 	SignOut     ending                   `cmd:"" help:"Sign the person out everywhere; they may sign in again." api:"DELETE /people/{}/sessions" set:"thing=The person's id, the sub of tokens."`
 }
 

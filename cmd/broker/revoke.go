@@ -56,8 +56,8 @@ func (c *revokeCommand) Run(k *kong.Context) error {
 type revoked struct {
 	ID       string
 	Progress struct {
-		Queued                          bool
-		Sessions, Told, Waiting, Failed int
+		Queued                                  bool
+		Sessions, Told, Waiting, Failed, Untold int
 	}
 }
 
@@ -85,7 +85,7 @@ func (c *revokeCommand) follow(ctx context.Context, r client.Request) error {
 		if p.Queued && p.Waiting == 0 {
 			return c.print(answer, client.PrintFacts)
 		}
-		_, _ = fmt.Fprintf(os.Stderr, "Revoked. Sessions ended: %d; apps told: %d, to be told: %d, given up: %d\n", p.Sessions, p.Told, p.Waiting, p.Failed) // a terminal that is gone needs no news
+		_, _ = fmt.Fprintf(os.Stderr, "Revoked. Sessions ended: %d; apps told: %d, to be told: %d, given up: %d, without an address to be told at: %d\n", p.Sessions, p.Told, p.Waiting, p.Failed, p.Untold) // a terminal that is gone needs no news
 		r = client.Request{Method: http.MethodGet, Path: "/revocations/" + url.PathEscape(now.ID)}
 		select {
 		case <-ticker.C:

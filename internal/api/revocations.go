@@ -213,9 +213,9 @@ func revokeNotes(kind identity.Kind) []string {
 
 var exampleRevocation = revocation{
 	ID: exampleEntry.ID, Subject: identity.Person(exampleID), By: exampleActor, Reason: "lost laptop, ticket 4711", Time: exampleTime,
-	Progress: grant.Progress{Queued: true, Sessions: 2, Told: 3, Waiting: 1}, Type: "person.revoked", Data: map[string]string{"reason": "lost laptop, ticket 4711"},
+	Progress: grant.Progress{Queued: true, Sessions: 2, Told: 3, Waiting: 1, Untold: 2}, Type: "person.revoked", Data: map[string]string{"reason": "lost laptop, ticket 4711"},
 	Consequences: []grant.Consequence{
 		{Name: grant.EndedSessions, State: grant.ConsequenceDone, Done: 2},
-		{Name: grant.LogoutOfApps, State: grant.ConsequenceWaiting, Done: 3, Waiting: 1},
+		{Name: grant.LogoutOfApps, State: grant.ConsequenceWaiting, Done: 3, Waiting: 1, Untold: 2},
 	},
 }

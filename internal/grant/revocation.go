@@ -66,10 +66,12 @@ type Progress struct {
 	// Sessions ended by it.
 	Sessions int `json:"sessions"`
 	// Told, Waiting and Failed are how many logouts of apps were delivered, are still
-	// tried, and were given up.
+	// tried, and were given up. Untold are those of apps that cannot be told: they have no
+	// address for it, or are no longer there.
 	Told    int `json:"told"`
 	Waiting int `json:"waiting"`
 	Failed  int `json:"failed"`
+	Untold  int `json:"untold"`
 }
 
 // Done reports whether nothing more will happen by itself.
@@ -112,6 +114,8 @@ type Consequence struct {
 	Done    int64 `json:"done"`
 	Waiting int64 `json:"waiting"`
 	Failed  int64 `json:"failed"`
+	// Untold counts apps that cannot be told of a logout: see Progress.
+	Untold int64 `json:"untold,omitempty"`
 	// Reason is why the last attempt failed.
 	Reason string `json:"reason,omitempty"`
 }

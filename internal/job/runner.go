@@ -6,6 +6,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -144,9 +145,10 @@ func (r *Runner) turn(ctx context.Context, t *timer) {
 func (r *Runner) settle(ctx context.Context, j Job) {
 	err := r.do(ctx, j)
 	now := r.o.Now()
+	var needless Needless
 	switch {
-	case err == nil:
-		err = r.o.Store.Finish(ctx, j.ID)
+	case err == nil, errors.As(err, &needless):
+		err = r.o.Store.Finish(ctx, j.ID, string(needless))
 	case !now.Before(j.Deadline):
 		r.o.Log.WarnContext(ctx, "job given up", slog.String("queue", j.Queue), slog.String("job", j.ID), slog.Any("error", err))
 		err = r.o.Store.Bury(ctx, j.ID, err.Error())

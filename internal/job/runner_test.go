@@ -3,6 +3,7 @@ package job_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -67,8 +68,8 @@ func (d *desk) settle(id, state string, due time.Time, reason string) error {
 	return nil
 }
 
-func (d *desk) Finish(_ context.Context, id string) error {
-	return d.settle(id, "done", time.Time{}, "")
+func (d *desk) Finish(_ context.Context, id, needless string) error {
+	return d.settle(id, "done", time.Time{}, needless)
 }
 
 func (d *desk) Retry(_ context.Context, id string, at time.Time, reason string) error {
@@ -167,6 +168,34 @@ func TestAJobIsTriedUntilItIsDoneOrItsTimeIsOver(t *testing.T) {
 			t.Error("a job that was done is done again")
 		}
 		stop()
+	})
+}
+
+func TestAJobThatThereIsNothingToDoAboutIsDoneAndKeepsWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		r := runner(d, "one")
+		r.Handle("idle", func(context.Context, job.Job) error { return fmt.Errorf("deliver: %w", job.Needless("nobody to tell")) })
+		r.Handle("busy", func(_ context.Context, j job.Job) error {
+			if j.Attempt < 2 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		stop := run(t, r)
+		for _, queue := range []string{"idle", "busy"} {
+			if err := r.Enqueue(t.Context(), job.Job{Queue: queue, Key: "k", RunAt: time.Now(), Deadline: time.Now().Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		stop()
+		for id, want := range map[string]string{"idle/k": "nobody to tell", "busy/k": ""} {
+			if state, _ := d.state(id); state != "done" || d.jobs[id].LastError != want {
+				t.Errorf("%s is %s: %q", id, state, d.jobs[id].LastError)
+			}
+		}
 	})
 }
 

@@ -24,14 +24,21 @@ type Job struct {
 	LastError string
 }
 
+// Needless is what a handler returns for a job that is over because there is nothing to
+// do, and says why: the job counts as done, and keeps that.
+type Needless string
+
+func (n Needless) Error() string { return string(n) }
+
 // Store keeps jobs and leases.
 type Store interface {
 	// Enqueue adds jobs whose (Queue, Key) is new and ignores the others.
 	Enqueue(ctx context.Context, jobs []Job) error
 	// Claim takes up to n due jobs for lease.
 	Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]Job, error)
-	// Finish marks a job done.
-	Finish(ctx context.Context, id string) error
+	// Finish marks a job done. needless says why there was nothing to do, and is empty
+	// where it was done.
+	Finish(ctx context.Context, id, needless string) error
 	// Retry makes a job due again at the given time and records why.
 	Retry(ctx context.Context, id string, at time.Time, reason string) error
 	// Bury sets a job aside for a person to look at.

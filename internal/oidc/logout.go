@@ -273,11 +273,13 @@ func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 		return fmt.Errorf("deliver logout: %w", err)
 	}
 	c, err := p.o.Clients.Client(ctx, l.Client)
-	if err != nil {
-		return unlessGone(err)
-	}
-	if c.BackchannelLogoutURI == "" {
-		return nil
+	switch {
+	case fault.KindOf(err) == fault.NotFound && err != nil:
+		return job.Needless("there is no such client any more, or the app speaks SAML")
+	case err != nil:
+		return err
+	case c.BackchannelLogoutURI == "":
+		return job.Needless("the app has no address for back-channel logout")
 	}
 	s, err := p.o.Fanout.Session(ctx, l.Session)
 	if err != nil {
@@ -295,14 +297,6 @@ func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 		return err
 	}
 	return p.post(ctx, c.BackchannelLogoutURI, raw)
-}
-
-// unlessGone forgives that the app is gone: nobody is left to tell.
-func unlessGone(err error) error {
-	if fault.KindOf(err) == fault.NotFound {
-		return nil
-	}
-	return err
 }
 
 func (p *Provider) post(ctx context.Context, to, logoutToken string) error {

@@ -71,6 +71,7 @@ func New(o Options) (*Console, error) {
 		ofOperations, ofAdmins          = operations.New(n, o.Operations), admins.New(n, o.Admins)
 	)
 	o.People.Roles, o.People.Exchanges, o.People.Pushed = ofAdmins, ofExchanges.PersonBlock, ofPushing.PersonBlock
+	o.People.Revocations = ofExchanges.RevocationsBlock
 	ofPeople := people.New(n, o.People)
 	o.Overview.Figures = []func(*kit.Visit) (kit.Figures, error){ofApps.Figures, ofPeople.Figures, ofKeys.Figures, ofConnections.Figures, ofPushing.Figures, ofOperations.Figures}
 	c := &Console{}

@@ -43,8 +43,13 @@ func (q queue) claim(now time.Time, n int, lease time.Duration, returning string
 		RETURNING ` + returning, []any{sqldb.Micros(now.Add(lease)), sqldb.Micros(now), n}
 }
 
-// Finish implements event.Outbox and job.Store.
-func (q queue) Finish(ctx context.Context, id string) error { return q.set(ctx, id, "done", 0, "") }
+// Finish implements event.Outbox.
+func (o outbox) Finish(ctx context.Context, id string) error { return o.set(ctx, id, "done", 0, "") }
+
+// Finish implements job.Store.
+func (j jobs) Finish(ctx context.Context, id, needless string) error {
+	return j.set(ctx, id, "done", 0, needless)
+}
 
 // Retry implements job.Store.
 func (j jobs) Retry(ctx context.Context, id string, at time.Time, reason string) error {

@@ -29,19 +29,24 @@ func (db *Store) Progress(ctx context.Context, id, queue string) (p grant.Progre
 	// app from somebody.
 	_, err = sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (none struct{}, err error) {
 		var state event.State
+		var needless bool
 		var n int
-		err = rows.Scan(&state, &n)
+		err = rows.Scan(&state, &needless, &n)
 		switch state {
 		case event.Done:
-			p.Told += n
+			if needless {
+				p.Untold += n
+			} else {
+				p.Told += n
+			}
 		case event.Waiting, event.Retrying:
 			p.Waiting += n
 		case event.Buried, event.Discarded:
 			p.Failed += n
 		}
 		return none, err
-	}, `SELECT state, count(*) FROM (
-			SELECT j.state FROM sessions s CROSS JOIN jobs j WHERE s.ended <> 0 AND s.ended_by = $1 AND j.queue = $2 AND j.dedup >= s.id || '/' AND j.dedup < s.id || '0'
-			UNION ALL SELECT state FROM jobs WHERE queue = $2 AND dedup >= $1 || '/' AND dedup < $1 || '0') AS logouts GROUP BY state`, id, queue)
+	}, `SELECT state, reason <> '' AS needless, count(*) FROM (
+			SELECT j.state, j.reason FROM sessions s CROSS JOIN jobs j WHERE s.ended <> 0 AND s.ended_by = $1 AND j.queue = $2 AND j.dedup >= s.id || '/' AND j.dedup < s.id || '0'
+			UNION ALL SELECT state, reason FROM jobs WHERE queue = $2 AND dedup >= $1 || '/' AND dedup < $1 || '0') AS logouts GROUP BY state, needless`, id, queue)
 	return p, err
 }

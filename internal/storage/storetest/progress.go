@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -33,20 +34,20 @@ func revocationFollowed(t *testing.T, db *storage.DB) {
 	}
 	see("nobody is to be told", grant.Progress{Queued: true, Sessions: 1})
 	var told []job.Job
-	for _, key := range []string{s.Session + "/a", s.Session + "/b", s.Session + "/c", e.ID + "/x/d", s.Session + "0/other"} {
+	for _, key := range []string{s.Session + "/a", s.Session + "/b", s.Session + "/c", s.Session + "/e", e.ID + "/x/d", s.Session + "0/other"} {
 		told = append(told, job.Job{ID: "progress-" + key, Queue: "told", Key: key, Payload: []byte("p"), RunAt: now, Deadline: now.Add(time.Hour)})
 	}
 	jobs := db.Jobs()
 	if err := jobs.Enqueue(ctx, told); err != nil {
 		t.Fatal(err)
 	}
-	if err := jobs.Finish(ctx, told[0].ID); err != nil {
+	if err := errors.Join(jobs.Finish(ctx, told[0].ID, ""), jobs.Finish(ctx, told[3].ID, "no address")); err != nil {
 		t.Fatal(err)
 	}
 	if err := jobs.Bury(ctx, told[1].ID, "gone"); err != nil {
 		t.Fatal(err)
 	}
-	see("on the way", grant.Progress{Queued: true, Sessions: 1, Told: 1, Waiting: 2, Failed: 1})
+	see("on the way", grant.Progress{Queued: true, Sessions: 1, Told: 1, Waiting: 2, Failed: 1, Untold: 1})
 	if p, err := db.Progress(ctx, "none", "told"); err != nil || p != (grant.Progress{Queued: true}) || !p.Done() {
 		t.Errorf("of nothing: %+v, %v", p, err)
 	}

@@ -53,6 +53,9 @@ import (
 // Prefix is the path that the broker is served under in tests.
 const Prefix = "/auth"
 
+// Told is the queue of the jobs that tell apps of the end of a session, in tests.
+const Told = "told"
+
 // issuer is where the broker is to be found in tests, without the prefix.
 const issuer = "https://login.example"
 
@@ -122,7 +125,7 @@ func (s *Stage) open() *ground {
 	s.t.Helper()
 	g := &ground{log: slog.New(slog.DiscardHandler)}
 	db, err := storage.Open(s.t.Context(), storage.Options{
-		Driver: "sqlite", Dir: s.t.TempDir(), Now: time.Now, Log: g.log, OutboxTypes: []string{"session.ended"},
+		Driver: "sqlite", Dir: s.t.TempDir(), Now: time.Now, Log: g.log, OutboxTypes: []string{"session.ended", "person.revoked"},
 		Raised: func(ctx context.Context) error { return g.revocations.Sync(ctx) },
 	})
 	if err != nil {
@@ -185,9 +188,9 @@ func (s *Stage) management(g *ground) api.Options {
 		Product: "Gatehouse", Issuer: issuer, Grants: db, Now: time.Now, Admin: s.Admin, People: s.People, Directory: db, Apps: s.Apps, Owners: s.Owners, Connections: g.providers,
 		SCIM: s.Records, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
 		Keys: g.ring, Audit: db, Outbox: g.outbox, Jobs: g.jobs, Figures: db, Hit: db.Hit, Exchanges: g.tree, Traces: db,
-		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
+		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, Told) },
 		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
-			return db.Consequences(ctx, e.ID, "told", nil)
+			return db.Consequences(ctx, e.ID, Told, []string{grant.LogoutOfApps, grant.SharedSignals, grant.OwnersSucceed, grant.RequestsWithdraw})
 		},
 		Test: invite, Answers: db, Sealer: g.vault, Actor: httpx.Actor, UI: g.pages,
 		Lock: func(ctx context.Context, name string) (func(), error) {

@@ -119,7 +119,7 @@ func TestARevocationIsAskedAboutWithItsReason(t *testing.T) {
 		t.Fatalf("%d %v %s", done.Status, done.Header, done.Body)
 	}
 	at := strings.TrimPrefix(done.Header.Get("Location"), consoletest.Prefix+kit.Base)
-	for _, text := range []string{"lost laptop", "Alice Moreau", "Sessions that ended", "Revoked: whatever carries it"} {
+	for _, text := range []string{"lost laptop", "Alice Moreau", "Sessions that ended", "Every token of the person was revoked", "Revoked: whatever carries it"} {
 		if a := s.Get(at); a.Status != http.StatusOK || !strings.Contains(a.Body, text) {
 			t.Errorf("%s does not say %q: %s", at, text, a.Body)
 		}

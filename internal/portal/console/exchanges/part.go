@@ -43,7 +43,8 @@ func (c *Console) Part() kit.Part {
 // notices are what is said after a change, by the codes of the rules.
 func notices() map[string]ui.Text {
 	return map[string]ui.Text{
-		"exchange-pruned": ui.T("The token is ended, with all that hung from it."),
-		"revoked":         ui.T("Revoked: whatever carries it is refused from now on."),
+		"exchange-pruned":    ui.T("The token is ended, with all that hung from it."),
+		"revocation-retried": ui.T("What is not done yet is tried again at once."),
+		"revoked":            ui.T("Revoked: whatever carries it is refused from now on."),
 	}
 }

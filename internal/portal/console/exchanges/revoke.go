@@ -1,11 +1,9 @@
 package exchanges
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
@@ -19,6 +17,8 @@ func (c *Console) revokeRules() []kit.Rule {
 		{Path: "/revoke", Right: admin.EndSessions, Show: c.showRevoke},
 		{Path: "/revoke/{kind}/{id}", Right: admin.EndSessions, Ask: c.askRevoke, Act: c.revoke},
 		{Path: "/revocations/{id}", Right: admin.ReadSessions, Show: c.showRevocation},
+		{Path: "/revocations/{id}/retry", Right: admin.WriteOperations, Operation: "retryEvent", Then: "/revocations/{id}", Notice: "revocation-retried"},
+		{Path: "/people/{id}/revocations", Right: admin.ReadSessions, Show: c.showRevocations},
 	}
 }
 
@@ -148,42 +148,4 @@ func (c *Console) revoke(v *kit.Visit) (kit.Answer, error) {
 		return nil, err
 	}
 	return kit.Redirect{To: kit.Fill("/revocations/{id}", made.ID), Notice: "revoked"}, nil
-}
-
-func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
-	_, body, err := v.Call("getRevocation", nil)
-	if err != nil {
-		return nil, err
-	}
-	var r struct {
-		ID, Reason string
-		Subject    identity.Ref
-		By         identity.Actor
-		Time       time.Time
-		Progress   grant.Progress
-	}
-	if err := kit.Read(body, &r); err != nil {
-		return nil, err
-	}
-	names := c.Refs(v)
-	d := kit.Detail{
-		Lead: ui.T("What carries it is refused since then, everywhere. The apps of ended sessions are told one by one."),
-		Facts: []kit.Fact{
-			kit.Says(kindText(r.Subject.Kind), names.Cell(r.Subject)),
-			kit.Is(ui.T("Why"), cmp.Or(r.Reason, "–")),
-			kit.Says(ui.T("Actor"), names.Cell(r.By.Ref)),
-			kit.When(ui.T("When"), r.Time),
-			kit.Says(ui.T("Sessions that ended"), kit.Count(int64(r.Progress.Sessions))),
-			kit.Says(ui.T("Apps that were told"), kit.Count(int64(r.Progress.Told))),
-			kit.Says(ui.T("Apps that have yet to be told"), kit.Count(int64(r.Progress.Waiting))),
-			kit.Says(ui.T("Apps that could not be told"), kit.Count(int64(r.Progress.Failed))),
-		},
-	}
-	if !r.Progress.Done() {
-		d.Notices = append(d.Notices, ui.Notice{Text: ui.T("Apps are still being told. Look again in a moment."), Tone: ui.Warn})
-	}
-	if v.Who.May(admin.ReadAudit) {
-		d.Offers = []kit.Offer{{Text: ui.T("Entry in the audit log"), Href: c.EntryPath(r.ID), Icon: "audit"}}
-	}
-	return kit.View{Title: ui.T("A revocation"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "detail", Data: d}, nil
 }

@@ -39,6 +39,10 @@ func (t Titles) Cell(id string) kit.Cell {
 	return kit.Cell{Text: cmp.Or(a.Title, a.Name), Href: t.Path(id)}
 }
 
+// Told reports whether an app has an address at which it hears of the end of a session
+// (OpenID Connect Back-Channel Logout 1.0).
+func (t Titles) Told(id string) bool { return t.Has(id) && t.apps[id].BackchannelLogoutURI != "" }
+
 // Has reports whether an app is there.
 func (t Titles) Has(id string) bool { return t.apps[id] != nil }
 

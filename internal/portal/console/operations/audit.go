@@ -105,7 +105,15 @@ func (c *Console) showEntry(v *kit.Visit) (kit.Answer, error) {
 		{Cells: []kit.Cell{{Say: ui.T("Digest (SHA-256)")}, {Text: hex.EncodeToString(e.Digest), Code: true}}},
 		{Cells: []kit.Cell{{Say: ui.T("Seal")}, sealCell(e)}},
 	}
-	return kit.View{Title: ui.Plain(e.Type), Crumbs: v.Crumbs(ui.T("Audit log"), "/audit"), Template: "detail", Data: kit.Detail{Facts: facts, Blocks: []kit.Block{data, proof}}}, nil
+	return kit.View{Title: ui.Plain(e.Type), Crumbs: v.Crumbs(ui.T("Audit log"), "/audit"), Template: "detail", Data: kit.Detail{Facts: facts, Offers: revocationOffers(v, e), Blocks: []kit.Block{data, proof}}}, nil
+}
+
+// revocationOffers lead from an entry that revoked something to what followed.
+func revocationOffers(v *kit.Visit, e audit.Entry) []kit.Offer {
+	if len(e.Revokes) == 0 {
+		return nil
+	}
+	return v.Offers(kit.Way("/revocations/{id}", ui.T("What followed from it"), " arrow", e.ID))
 }
 
 func (c *Console) auditFigures(v *kit.Visit) (page kit.Figures, err error) {

@@ -44,6 +44,9 @@ type Options struct {
 	Entitled, Assigned func(v *kit.Visit, p directory.Person) (kit.Block, error)
 	// Pushed is what connections pushed of somebody; set by package console.
 	Pushed func(v *kit.Visit, p directory.Person) (kit.Block, error)
+	// Revocations are what ended everything of somebody, and what followed; set by package
+	// console.
+	Revocations func(v *kit.Visit, p directory.Person) (kit.Block, error)
 	// Exchanges are the tokens that are out in somebody's name; set by package console.
 	Exchanges func(v *kit.Visit, p directory.Person) (kit.Block, error)
 }

@@ -27,7 +27,7 @@ func (c *Console) showPerson(v *kit.Visit) (kit.Answer, error) {
 		),
 		Offers: c.personOffers(v, p),
 	}
-	d.Blocks, err = kit.Blocks(v, p, c.identitiesBlock, c.o.Pushed, c.groupsBlock, c.o.Entitled, c.o.Assigned, c.o.Roles.PersonBlock, c.sessionsBlock, c.grantsBlock, c.o.Exchanges, c.personAudit)
+	d.Blocks, err = kit.Blocks(v, p, c.identitiesBlock, c.o.Pushed, c.groupsBlock, c.o.Entitled, c.o.Assigned, c.o.Roles.PersonBlock, c.sessionsBlock, c.grantsBlock, c.o.Exchanges, c.o.Revocations, c.personAudit)
 	return kit.View{Title: ui.Plain(kit.NameOf(p)), Crumbs: v.Crumbs(ui.T("People"), "/people"), Template: "detail", Data: d}, err
 }
 
