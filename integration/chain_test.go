@@ -16,6 +16,7 @@ import (
 // TestTheEndOfALineIsLostWithAnythingThatItGrewFrom exchanges a person's token for one of
 // the payroll, and that for one of the ledger, and ends each thing in turn.
 func TestTheEndOfALineIsLostWithAnythingThatItGrewFrom(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(a *attacker, held *oauth2.Token, payroll, ledger string){
 		"nothing": func(*attacker, *oauth2.Token, string, string) {},
 		"the token of the sign-in": func(a *attacker, held *oauth2.Token, _, _ string) {
@@ -81,6 +82,7 @@ func first(access, _ string) string { return access }
 // TestAChainOfExchangesIsShownAndCutInABrowser walks through the page of the app that
 // begins one.
 func TestAChainOfExchangesIsShownAndCutInABrowser(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(*window){
 		"with scripts":    func(*window) {},
 		"without scripts": (*window).withoutScripts,

@@ -118,6 +118,7 @@ func (w *window) shoot(name string) {
 }
 
 func TestAPersonSignsInToTwoAppsWithOneLoginAndOutEverywhere(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(*window){
 		"with scripts":    func(*window) {},
 		"without scripts": (*window).withoutScripts,

@@ -16,6 +16,7 @@ import (
 // alone, without scripts on one screen: faults of the form, a test that fails and says why,
 // the change that helps, a test that passes, and the code that a person was shown.
 func TestAnAdministratorAddsAConnectionAndFindsOutWhyItDoesNotWork(t *testing.T) {
+	t.Parallel()
 	for _, on := range []screen{screens()[0], screens()[3]} {
 		t.Run(on.name, func(t *testing.T) {
 			a := newAttacker(t)

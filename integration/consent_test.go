@@ -48,6 +48,7 @@ func (a *attacker) consent(b *browser.Browser, page *browser.Page, answer string
 }
 
 func TestConsentIsForWhatWasShownToWhoSawIt(t *testing.T) {
+	t.Parallel()
 	a := thirdParty(t)
 	alice := a.signIn(t, "alice", "crm-dash")
 	if params, _ := a.answer(t, alice, url.Values{"prompt": {"none"}}); params.Get("error") != "consent_required" || params.Has("code") {
@@ -84,6 +85,7 @@ func TestConsentIsForWhatWasShownToWhoSawIt(t *testing.T) {
 // TestASharedBrowserNeverGoesOnForSomebodyElse leaves a consent page open, and
 // signs in as another person in the same browser.
 func TestASharedBrowserNeverGoesOnForSomebodyElse(t *testing.T) {
+	t.Parallel()
 	a := thirdParty(t)
 	shared := a.signIn(t, "alice", "crm-dash")
 	left := a.consentPage(shared, nil)
@@ -116,6 +118,7 @@ func (a *attacker) allow(b *browser.Browser, scope string) url.Values {
 }
 
 func TestConsentCoversWhatWasAllowedByWhomAndNoMore(t *testing.T) {
+	t.Parallel()
 	a := thirdParty(t)
 	none := url.Values{"prompt": {"none"}}
 	alice, bob := a.signIn(t, "alice", "crm-dash"), a.signIn(t, "bob", "crm-dash")

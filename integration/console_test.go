@@ -43,6 +43,7 @@ func (w *window) text(selector string) string {
 // TestAnAdministratorSwitchesAnAppOffAndOn goes by clicks alone, with scripts and
 // without: an app is three of them away.
 func TestAnAdministratorSwitchesAnAppOffAndOn(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(*window){"with scripts": func(*window) {}, "without scripts": (*window).withoutScripts} {
 		t.Run(name, func(t *testing.T) {
 			s := startDemo(t, tempDir(t), nil)
@@ -76,6 +77,7 @@ func TestAnAdministratorSwitchesAnAppOffAndOn(t *testing.T) {
 // TestAListAnswersWhileOneTypes is what scripts add: the list changes under the
 // filter, and its address with it.
 func TestAListAnswersWhileOneTypes(t *testing.T) {
+	t.Parallel()
 	s := startDemo(t, tempDir(t), nil)
 	s.signIn(t, "alice", "expense-bot")
 	s.signIn(t, "bob", "expense-bot")
@@ -101,6 +103,7 @@ func TestAListAnswersWhileOneTypes(t *testing.T) {
 
 // TestTheOverviewRefreshesItself waits for a figure that changes without a click.
 func TestTheOverviewRefreshesItself(t *testing.T) {
+	t.Parallel()
 	s := startDemo(t, tempDir(t), nil)
 	w := chromium(t)
 	w.administer(s)

@@ -161,6 +161,7 @@ func (w *window) enterAs(a *attacker, username string) {
 // every page on the way into an app and out of it. A page that is not met fails it:
 // the pages are those whose templates are in the tree.
 func TestEveryPageHolds(t *testing.T) {
+	t.Parallel()
 	met, still := map[string]bool{}, waiting(t)
 	for _, screen := range screens() {
 		t.Run("signing in, "+screen.name, func(t *testing.T) {

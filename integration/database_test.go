@@ -82,6 +82,7 @@ func (w *wire) set(down bool) {
 // TestWithoutItsDatabaseTheBrokerGrantsNothingAndRecovers cuts the broker off from
 // PostgreSQL. It verifies until the staleness bound, and then refuses.
 func TestWithoutItsDatabaseTheBrokerGrantsNothingAndRecovers(t *testing.T) {
+	t.Parallel()
 	dsn, err := url.Parse(testkit.Postgres(t))
 	if err != nil {
 		t.Fatal(err)

@@ -114,6 +114,7 @@ func (a *attacker) tokenAnswer(id, secret, body string) (next oauth2.Token, code
 }
 
 func TestWhatIsSwitchedOffIsOutAtOnceEverywhereAndStaysOut(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		path    func(*attacker) string
 		refused string // what a refresh gets meanwhile

@@ -28,6 +28,7 @@ type held struct {
 // TestADatabaseOfAnotherEraHonoursNothingIssuedBefore restarts the broker on its
 // database as it is, and once more as one that was put back from a backup.
 func TestADatabaseOfAnotherEraHonoursNothingIssuedBefore(t *testing.T) {
+	t.Parallel()
 	for name, restored := range map[string]bool{"as it is": false, "restored": true} {
 		t.Run(name, func(t *testing.T) {
 			dir := tempDir(t)

@@ -4,20 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 // example is one of the guide's apps: how it is prepared and started in its folder.
@@ -30,6 +29,7 @@ type example struct {
 // TestTheAppsOfTheGuideSignPeopleInAndOut does what the guide says, with the code
 // that it shows: apply the manifest, start the app with the secret, sign in, sign out.
 func TestTheAppsOfTheGuideSignPeopleInAndOut(t *testing.T) {
+	t.Parallel()
 	tools := t.TempDir()
 	at := func(name string) string { return filepath.Join(tools, name) }
 	for _, e := range []example{
@@ -88,7 +88,7 @@ func TestTheAppsOfTheGuideSignPeopleInAndOut(t *testing.T) {
 // TestTheAPIOfTheGuideGreetsAndRefuses does what the guide on protecting an API says.
 func TestTheAPIOfTheGuideGreetsAndRefuses(t *testing.T) {
 	s := startDemo(t, tempDir(t), nil)
-	port, program := freePort(t), filepath.Join(t.TempDir(), "api")
+	port, program := testkit.FreePort(t), filepath.Join(t.TempDir(), "api")
 	folder := filepath.Join("..", "docs", "examples", "api")
 	run(t, folder, []string{"go", "build", "-o", program, "."})
 	manifest, err := os.ReadFile(filepath.Join(folder, "microapp.yaml"))
@@ -170,7 +170,7 @@ func run(t *testing.T, folder string, command []string) {
 // answers and ends it with the test. It returns its host:port.
 func (s *stage) startExample(t *testing.T, folder string, e example) string {
 	t.Helper()
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	manifest, err := os.ReadFile(filepath.Join(folder, "microapp.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -225,19 +225,4 @@ func startProgram(t *testing.T, folder string, command []string, port string, en
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// freePort returns a port that nobody has right now, of those that no connection is
-// given for its own end: whoever asks for it later finds it free.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(10_000 + rand.IntN(20_000))
-		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }

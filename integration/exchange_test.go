@@ -99,6 +99,7 @@ func TestTheFactsOfTheExchangeAreSo(t *testing.T) {
 
 // TestAnExchangedTokenIsLostWithWhatItGrewFrom ends each thing in turn.
 func TestAnExchangedTokenIsLostWithWhatItGrewFrom(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*attacker, *oauth2.Token){
 		"nothing":    func(*attacker, *oauth2.Token) {},
 		"person":     func(a *attacker, _ *oauth2.Token) { a.disable("/people/" + a.person(a.t, "alice")) },

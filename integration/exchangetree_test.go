@@ -100,6 +100,7 @@ func TestAPersonSeesAndEndsTheirOwnTokensAndNobodyElses(t *testing.T) {
 
 // TestARevocationEndsAllThatCarriesTheIdAndLocksNobodyOut revokes each kind.
 func TestARevocationEndsAllThatCarriesTheIdAndLocksNobodyOut(t *testing.T) {
+	t.Parallel()
 	for kind, c := range map[string]struct {
 		id      func(*attacker, string) string
 		session bool // ends

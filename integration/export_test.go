@@ -150,6 +150,7 @@ func (r *drill) chained() []string {
 }
 
 func TestTheAuditLogIsExportedInOrderAlsoWhenTheServerWasGone(t *testing.T) {
+	t.Parallel()
 	folder := tempDir(t)
 	c := newCollector(t, "127.0.0.1:0")
 	address := c.listener.Addr().String()

@@ -14,6 +14,7 @@ import (
 // TestAListIsSearchedWhileOneTypes shows that htmx works under the content security
 // policy, and that nothing is lost without it.
 func TestAListIsSearchedWhileOneTypes(t *testing.T) {
+	t.Parallel()
 	a := withPartner(t)
 	for name, c := range map[string]struct {
 		prepare func(*window)

@@ -63,6 +63,7 @@ func TestNobodyIsSignedOutOrSentAwayWithoutTheirWill(t *testing.T) {
 
 // TestTheAppIsToldAndToldAgainUntilItListens plays an app that fails twice.
 func TestTheAppIsToldAndToldAgainUntilItListens(t *testing.T) {
+	t.Parallel()
 	a := newAttacker(t)
 	app := a.Facts().App("expense-bot")
 	told := make(chan string, 8)

@@ -44,6 +44,7 @@ func guide(t *testing.T, name string) map[string][]string {
 // TestTheGuideToMovingIsAsItSays runs every command of the page, on an export of a real
 // Keycloak and on tables as Dex makes them.
 func TestTheGuideToMovingIsAsItSays(t *testing.T) {
+	t.Parallel()
 	s := startUnpushed(t, time.Now, func(c *config.Config) {
 		for _, id := range []string{"google-workspace", "old-keycloak"} {
 			of := c.Connections[0]

@@ -27,6 +27,7 @@ type nodeError struct {
 func (e *nodeError) Error() string { return "npm ci: " + e.err.Error() + "\n" + e.out }
 
 func TestOpenIDClientCompletesEveryFlow(t *testing.T) {
+	t.Parallel()
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}

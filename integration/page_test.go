@@ -136,6 +136,7 @@ func (w *window) links() []string {
 
 // TestAPageWithFaultsIsSeen shows that the checks would notice.
 func TestAPageWithFaultsIsSeen(t *testing.T) {
+	t.Parallel()
 	w := chromium(t)
 	for name, c := range map[string]struct{ html, script string }{
 		"text that is too pale":     {`<h1>A</h1><p style="color:silver;background:white">pale</p>`, axeRun},

@@ -21,6 +21,7 @@ func pictures() []string {
 // TestTheReadmeShowsWhatThePagesLookLike makes the pictures, and holds the README
 // to show each of them.
 func TestTheReadmeShowsWhatThePagesLookLike(t *testing.T) {
+	t.Parallel()
 	a := withPartner(t, "hr-feedback")
 	for _, app := range []string{"expense-bot", "crm-dash", "field-notes"} {
 		for _, person := range []string{"alice", "bob", "ada"} {

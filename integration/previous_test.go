@@ -169,6 +169,7 @@ connections:
 // new version migrates the database and serves beside the old one, which goes on,
 // may be started anew, and is alone again when the new one is taken away.
 func TestTheVersionBeforeAndThisOneRunSideBySide(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds another version")
 	}
@@ -188,7 +189,7 @@ func TestTheVersionBeforeAndThisOneRunSideBySide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &predecessor{t: t, binary: binary, address: freeAddress(t), file: filepath.Join(dir, "previous.yaml")}
+	p := &predecessor{t: t, binary: binary, address: net.JoinHostPort("127.0.0.1", testkit.FreePort(t)), file: filepath.Join(dir, "previous.yaml")}
 	p.write(cfg, tempDir(t))
 	t.Cleanup(p.stop)
 	p.start() // on the schema of its own level
@@ -225,16 +226,6 @@ func TestTheVersionBeforeAndThisOneRunSideBySide(t *testing.T) {
 	if got := c.userinfo(t, 1, held.AccessToken); got != http.StatusOK {
 		t.Errorf("the version before, alone on the later schema: %d", got)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // enter signs alice in: begun at one replica, ended at another.

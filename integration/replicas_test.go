@@ -127,6 +127,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 }
 
 func TestASignInBegunAtOneReplicaEndsAtTheOther(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	alice, a := c.Facts().Person("alice"), c.Facts().App("expense-bot")
 	b := browser.New()
@@ -145,6 +146,7 @@ func TestASignInBegunAtOneReplicaEndsAtTheOther(t *testing.T) {
 }
 
 func TestWhatIsEndedAtOneReplicaIsRefusedAtTheOther(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	alice, a := c.Facts().Person("alice"), c.Facts().App("expense-bot")
 	b := browser.New()
@@ -264,6 +266,7 @@ func (c *cluster) post(t *testing.T, path string, form url.Values) (status int, 
 }
 
 func TestWithoutSharedMemorySignInsPauseAndTokensStayGood(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	alice, a := c.Facts().Person("alice"), c.Facts().App("expense-bot")
 	b := browser.New()

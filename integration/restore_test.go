@@ -134,6 +134,7 @@ func (r *drill) entries(typ string) int {
 }
 
 func TestARestoreDrill(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []string{config.SQLite, config.Postgres} {
 		t.Run(engine, func(t *testing.T) {
 			r := startDrill(t, engine)
@@ -276,6 +277,7 @@ func lineOf(text, table string) string {
 }
 
 func TestAnOlderDatabaseThatIsPutBackIsRefusedUntilItIsAdopted(t *testing.T) {
+	t.Parallel()
 	r := startDrill(t, config.SQLite)
 	r.signIn(t, "alice", "expense-bot")
 	r.stop()
@@ -340,6 +342,7 @@ func TestAnOlderDatabaseThatIsPutBackIsRefusedUntilItIsAdopted(t *testing.T) {
 }
 
 func TestAReplicaWithAnEmptyDiskRefusesAnOlderDatabaseByTheSharedMemory(t *testing.T) {
+	t.Parallel()
 	r := startDrill(t, config.Postgres)
 	file := r.take()
 	held := r.signedIn()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 // withSamlify starts a demo and npm samlify as a further identity provider, called
@@ -29,7 +30,7 @@ func withSamlify(t *testing.T, change func(*config.Connection), environ ...strin
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	base := "http://127.0.0.1:" + port
 	s := startDemoAt(t, tempDir(t), nil, time.Now, func(c *config.Config) { addSamlify(c, base, change) })
 	startSamlify(t, port, s.Issuer(), environ...)
@@ -130,6 +131,7 @@ func submit(t *testing.T, b *browser.Browser, page *browser.Page, fill url.Value
 
 // TestAPartnersSAMLProviderSignsPeopleInAndOut uses npm samlify: another implementation.
 func TestAPartnersSAMLProviderSignsPeopleInAndOut(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change  func(*config.Connection)
 		environ []string
@@ -189,6 +191,7 @@ func TestAPartnersSAMLProviderSignsPeopleInAndOut(t *testing.T) {
 
 // The certificate of samlify is good for a day.
 func TestCertificatesThatRunOutAreToldOf(t *testing.T) {
+	t.Parallel()
 	s, _ := withSamlify(t, nil)
 	var page struct {
 		Items []struct {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 // said is what the app on node-saml says of itself.
@@ -38,7 +39,7 @@ func withNodeSAML(t *testing.T, change map[string]any) (s *stage, base string) {
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	base = "http://127.0.0.1:" + port
 	s = startDemo(t, tempDir(t), nil)
 	key, certificate := certified(t)
@@ -101,6 +102,7 @@ func (s *stage) carried(t *testing.T, b *browser.Browser, target, who string) sa
 // implementation, which verifies what we sign, decrypts what we encrypt, and whose
 // signatures we verify.
 func TestAnAppOnNodeSAMLSignsPeopleInAndOut(t *testing.T) {
+	t.Parallel()
 	s, base := withNodeSAML(t, nil)
 	for name, start := range map[string]string{"by redirect": "/login", "by POST": "/login?binding=post", "with a new password": "/login?force"} {
 		b := browser.New()
@@ -125,6 +127,7 @@ func TestAnAppOnNodeSAMLSignsPeopleInAndOut(t *testing.T) {
 }
 
 func TestAnAppOnNodeSAMLHearsWhatCannotBe(t *testing.T) {
+	t.Parallel()
 	s, base := withNodeSAML(t, nil)
 	if in := s.carried(t, browser.New(), base+"/login?passive", "nobody"); in.NameID != "" || in.Error != "" {
 		t.Errorf("passive without a session: %+v", in) // node-saml takes NoPassive for nobody
@@ -147,6 +150,7 @@ func TestAnAppOnNodeSAMLHearsWhatCannotBe(t *testing.T) {
 }
 
 func TestThePortalOpensAnAppOfSAMLAndSignsOutOfIt(t *testing.T) {
+	t.Parallel()
 	s, base := withNodeSAML(t, nil)
 	b := s.signIn(t, "alice", "expense-bot")
 	portal, err := b.Get(t.Context(), s.Issuer()+"/")
@@ -215,6 +219,7 @@ func TestAnAppOfSAMLIsOutAtOnce(t *testing.T) {
 }
 
 func TestASAMLKeyIsRotatedWithoutLosingASignIn(t *testing.T) {
+	t.Parallel()
 	s, base := withNodeSAML(t, nil)
 	before := string(s.manage(t, http.MethodGet, "/saml", nil))
 	s.manage(t, http.MethodPost, "/keys/SAML/rotate", nil)
@@ -230,10 +235,11 @@ func TestASAMLKeyIsRotatedWithoutLosingASignIn(t *testing.T) {
 // TestSignOutsGoAllTheWayBetweenAProviderAndAnApp has SAML on both sides: npm samlify
 // vouches for a person, and the demo's wiki lets them in.
 func TestSignOutsGoAllTheWayBetweenAProviderAndAnApp(t *testing.T) {
+	t.Parallel()
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	base := "http://127.0.0.1:" + port
 	s := startDemoWithSAML(t, func(c *config.Config) { addSamlify(c, base, nil) })
 	startSamlify(t, port, s.Issuer())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 // withSAML is an attacker of a broker that samlify signs people in at.
@@ -53,6 +54,7 @@ func (a *attacker) cookies(b *browser.Browser) string {
 }
 
 func TestASAMLAnswerCountsForTheBrowserThatAsked(t *testing.T) {
+	t.Parallel()
 	a, base := withSAML(t, nil)
 	victim := browser.New()
 	a.samlAnswer(t, victim, "grace") // under way
@@ -157,6 +159,7 @@ func signedInBy(res *http.Response) bool {
 }
 
 func TestAProviderThatMayBeginsSignInsThatEndAtOurOwnPages(t *testing.T) {
+	t.Parallel()
 	a, base := withSAML(t, func(c *config.Connection) { c.SAML.IDPInitiated = true })
 	launch := func(b *browser.Browser, who string) *browser.Page {
 		t.Helper()
@@ -192,6 +195,7 @@ func TestAProviderThatMayBeginsSignInsThatEndAtOurOwnPages(t *testing.T) {
 }
 
 func TestASAMLConnectionThatIsSwitchedOffIsOutAtOnce(t *testing.T) {
+	t.Parallel()
 	a, _ := withSAML(t, nil)
 	b, waiting := browser.New(), browser.New()
 	a.samlSignIn(t, b, "grace")
@@ -225,10 +229,11 @@ func TestASAMLConnectionThatIsSwitchedOffIsOutAtOnce(t *testing.T) {
 // TestASAMLSignInGoesOnAtAnotherReplica begins at one replica and ends at the other,
 // where an assertion that the first took counts no more.
 func TestASAMLSignInGoesOnAtAnotherReplica(t *testing.T) {
+	t.Parallel()
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	c := startCluster(t, func(cfg *config.Config) { addSamlify(cfg, "http://127.0.0.1:"+port, nil) })
 	startSamlify(t, port, c.Issuer())
 	s := &stage{Demo: c.Demo}
@@ -258,10 +263,11 @@ func TestASAMLSignInGoesOnAtAnotherReplica(t *testing.T) {
 // TestAnAnswerFromAnotherSiteFindsItsCookiesInABrowser has the provider on another
 // site, from where Chromium posts without our SameSite cookies.
 func TestAnAnswerFromAnotherSiteFindsItsCookiesInABrowser(t *testing.T) {
+	t.Parallel()
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	var cookieless, shown atomic.Bool
 	watch := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -302,7 +308,7 @@ func TestASAMLConnectionIsAddedChangedAndRemovedWhileTheBrokerRuns(t *testing.T)
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	base := "http://127.0.0.1:" + port
 	a := newAttacker(t)
 	settings := func(signed string) []byte {
@@ -340,6 +346,7 @@ func TestASAMLConnectionIsAddedChangedAndRemovedWhileTheBrokerRuns(t *testing.T)
 
 // Signed out at the provider, the person is out of everything that hung on the session.
 func TestSigningOutAtTheProviderEndsWhatHangsOnTheSession(t *testing.T) {
+	t.Parallel()
 	a, base := withSAML(t, nil)
 	told := make(chan string, 8)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.PostFormValue("logout_token") }))

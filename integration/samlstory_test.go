@@ -50,6 +50,7 @@ func (w *window) carry(scripts bool, until string) {
 }
 
 func TestPeopleSignInAndOutOverSAMLInABrowser(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		prepare func(*window)
 		scripts bool

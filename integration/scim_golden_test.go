@@ -59,6 +59,7 @@ func scimServer(t *testing.T, o storage.Options) string {
 }
 
 func TestEntraAndOktaAreServedFromBothDatabases(t *testing.T) {
+	t.Parallel()
 	for engine, options := range map[string]func(*testing.T) storage.Options{
 		"sqlite": func(t *testing.T) storage.Options { return storage.Options{Driver: storage.SQLite, Dir: tempDir(t)} },
 		"postgres": func(t *testing.T) storage.Options {

@@ -97,6 +97,7 @@ func (m *theirs) draw(t *rapid.T, groups []string) change {
 // TestWhateverFourClientsDoAtOnceEndsAsEachOfThemWants holds that no member is lost and
 // nothing is done for another one's sake, in whatever order requests come.
 func TestWhateverFourClientsDoAtOnceEndsAsEachOfThemWants(t *testing.T) {
+	t.Parallel()
 	for engine, options := range map[string]func(*testing.T) storage.Options{
 		"sqlite": func(t *testing.T) storage.Options { return storage.Options{Driver: storage.SQLite, Dir: tempDir(t)} },
 		"postgres": func(t *testing.T) storage.Options {

@@ -182,6 +182,7 @@ var pythonTools = sync.OnceValues(func() (string, error) {
 })
 
 func TestAnIndependentClientFindsNothingToComplainOf(t *testing.T) {
+	t.Parallel()
 	tools, err := pythonTools()
 	t.Cleanup(func() { _ = os.RemoveAll(tools) }) // in the temporary folder anyway
 	if err != nil {

@@ -835,6 +835,7 @@ func (k *kill9) kill() {
 // TestNoSignalIsLostWhenTheBrokerIsKilledAndTheReceiverIsDown kills the broker right
 // after each change that was acknowledged, with a receiver that is down in the middle.
 func TestNoSignalIsLostWhenTheBrokerIsKilledAndTheReceiverIsDown(t *testing.T) {
+	t.Parallel()
 	r := startDrill(t, config.SQLite)
 	k := &kill9{t: t, binary: filepath.Join(t.TempDir(), "broker"), r: r}
 	output(t, "..", "go", "build", "-o", k.binary, "./cmd/broker")

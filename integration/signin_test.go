@@ -45,6 +45,7 @@ func (s *stage) answer(t *testing.T, b *browser.Browser, change url.Values) (par
 }
 
 func TestASessionAnswersWhatItSatisfiesAndNoMore(t *testing.T) {
+	t.Parallel()
 	a := newAttacker(t)
 	alice := a.signIn(t, "alice", "expense-bot")
 	idToken, _ := a.signedIn().Extra("id_token").(string)
@@ -88,6 +89,7 @@ func TestASessionAnswersWhatItSatisfiesAndNoMore(t *testing.T) {
 
 // TestASignInStaysInTheBrowserThatBeganIt steals each link of a sign-in.
 func TestASignInStaysInTheBrowserThatBeganIt(t *testing.T) {
+	t.Parallel()
 	a := newAttacker(t)
 	thief, victim := browser.New(), a.signIn(t, "bob", "crm-dash")
 	page, err := thief.Get(t.Context(), a.request(nil))
@@ -126,6 +128,7 @@ func TestASignInStaysInTheBrowserThatBeganIt(t *testing.T) {
 // TestACodeIsWorthOneAnswerToItsOwnClient redeems a code wrongly, rightly, and
 // once more.
 func TestACodeIsWorthOneAnswerToItsOwnClient(t *testing.T) {
+	t.Parallel()
 	a := newAttacker(t)
 	app, crm := a.Facts().App("expense-bot"), a.Facts().App("crm-dash")
 	params, _ := a.answer(t, a.signIn(t, "alice", "expense-bot"), nil)
@@ -180,6 +183,7 @@ func TestACodeIsWorthOneAnswerToItsOwnClient(t *testing.T) {
 // TestACodeEndsWithItsTimeItsSessionAndTheRightToTheApp lets something happen
 // between the code and its redemption.
 func TestACodeEndsWithItsTimeItsSessionAndTheRightToTheApp(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		happens func(a *attacker, alice *browser.Browser, forward func(time.Duration))
 		want    string

@@ -190,6 +190,7 @@ func TestATestSignsInForAReportAndNeverForASession(t *testing.T) {
 }
 
 func TestAConnectionAddedAtOneReplicaIsThereAtTheOther(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 // TestASAMLConnectionIsAddedTestedAndExplained uses npm samlify, which the
@@ -17,7 +18,7 @@ func TestASAMLConnectionIsAddedTestedAndExplained(t *testing.T) {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
 	a := newAttacker(t)
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	base := "http://127.0.0.1:" + port
 	settings := func(more string) []byte {
 		return fmt.Appendf(nil, `{"id":"own","title":"Elsewhere","type":"saml","issuer":"%[1]s/metadata","domains":["elsewhere.example"],"saml":{"metadata_url":"%[1]s/metadata","name_id_format":"persistent"%[2]s}}`, base, more)

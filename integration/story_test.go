@@ -16,6 +16,7 @@ import (
 )
 
 func TestTheDemosCheckPassesAndAgainAfterARestart(t *testing.T) {
+	t.Parallel()
 	dir := tempDir(t)
 	var first, second demo.Facts
 	t.Run("first start", func(t *testing.T) {
@@ -47,6 +48,7 @@ func runCheck(t *testing.T, s *stage) {
 // TestTheCheckFailsWhenTheBrokerIsSabotaged shows that the check would notice: a
 // handler in front of the broker breaks one promise at a time.
 func TestTheCheckFailsWhenTheBrokerIsSabotaged(t *testing.T) {
+	t.Parallel()
 	for name, sabotage := range map[string]struct {
 		wrap func(http.Handler) http.Handler
 		says string

@@ -207,10 +207,11 @@ func (a *attacker) subjectOf(t *testing.T, raw string) string {
 // TestAnAssertionCountsOnceAtTwoReplicas brings one to each of two brokers that share
 // PostgreSQL and Redis.
 func TestAnAssertionCountsOnceAtTwoReplicas(t *testing.T) {
+	t.Parallel()
 	c := startClusterOf(t, demo.Options{Addr: "127.0.0.1:0", Data: tempDir(t), Exact: true, SAML: true, Now: time.Now})
-	c.everywhere(t, "expense-bot", http.StatusBadRequest)
 	a := &attacker{t: t, client: still(), stage: &stage{Demo: c.Demo}}
 	sp := a.corp().SAML
+	c.everywhere(t, sp.ExchangeClient, http.StatusBadRequest)
 	b := a.partnerKnows(t, a.corp().People[0])
 	for first := range int32(2) {
 		assertion := a.assertion(t, b, sp.Recipient)

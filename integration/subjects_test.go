@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/demo"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 	"github.com/gatehouse-io/gatehouse/internal/saml"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 const (
@@ -206,10 +207,11 @@ func (s *stage) exchanges(t *testing.T, name string) {
 // TestOAuth4webapiExchangesTokensOfEveryKind has npm oauth4webapi exchange tokens of
 // ours, of npm oidc-provider, and assertions of Partner Corp.
 func TestOAuth4webapiExchangesTokensOfEveryKind(t *testing.T) {
+	t.Parallel()
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	s := startDemoWithSAML(t, elsewhere(port))
 	const redirect = "http://127.0.0.1:9/callback" // nobody is there: the browser stops before
 	startProgram(t, "node", []string{"node", "oidc-provider.mjs"}, port,

@@ -11,6 +11,7 @@ import (
 // TestASwitchClosesEveryWayIn tries each way to get in, or to find out, against each
 // switch, with what was good before.
 func TestASwitchClosesEveryWayIn(t *testing.T) {
+	t.Parallel()
 	for name, path := range map[string]func(*attacker) string{
 		"person":     func(a *attacker) string { return "/people/" + a.person(a.t, "alice") },
 		"connection": func(*attacker) string { return "/connections/acme" },

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
+	"github.com/gatehouse-io/gatehouse/internal/testkit"
 )
 
 // TestACompanysOwnIdentityProviderSignsPeopleIn uses npm oidc-provider: another
@@ -16,7 +17,7 @@ func TestACompanysOwnIdentityProviderSignsPeopleIn(t *testing.T) {
 	if err := nodeModules(); err != nil {
 		t.Fatalf("`make test` installs Node.js: %v", err)
 	}
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	s := startDemoAt(t, tempDir(t), nil, time.Now, func(c *config.Config) {
 		own := c.Connections[0]
 		own.ID, own.Title, own.Issuer, own.Domains, own.UserInfo = "own", "Elsewhere", "http://127.0.0.1:"+port, []string{"elsewhere.example"}, true

@@ -46,6 +46,7 @@ func (s *stage) protect(t *testing.T, api demo.FactAPI) *verify.Verifier {
 
 // TestAnAPIThatVerifiesOfflineLearnsOfARevocation ends each thing in turn.
 func TestAnAPIThatVerifiesOfflineLearnsOfARevocation(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*attacker, *oauth2.Token, string){
 		"person":     func(a *attacker, _ *oauth2.Token, _ string) { a.disable("/people/" + a.person(a.t, "alice")) },
 		"connection": func(a *attacker, _ *oauth2.Token, _ string) { a.disable("/connections/acme") },
@@ -343,6 +344,7 @@ func (e *either) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestAnAPIFollowsWhicheverReplicaAnswers revokes at one replica what an API verifies that
 // asks both in turn, with Redis and without.
 func TestAnAPIFollowsWhicheverReplicaAnswers(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	api := c.Facts().APIs[0]
 	v := &verify.Verifier{

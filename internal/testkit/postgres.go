@@ -3,7 +3,6 @@ package testkit
 import (
 	"database/sql"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -53,7 +52,7 @@ func NewPostgres(t T) *PostgresServer {
 	as := owner(t, dir)
 	data := filepath.Join(dir, "data")
 	run(t, as, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
-	port := strconv.Itoa(freePort(t))
+	port := FreePort(t)
 	s := &PostgresServer{
 		DSN: "postgres://postgres@127.0.0.1:" + port + "/postgres?sslmode=disable",
 		t:   t, program: filepath.Join(bin, "postgres"), dir: dir, as: as,
@@ -128,16 +127,6 @@ func run(t T, as *syscall.SysProcAttr, name string, args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
-}
-
-func freePort(t T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func await(t T, dsn string) {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -33,7 +32,7 @@ func Redis(t T, options ...string) *RedisServer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	port := strconv.Itoa(freePort(t))
+	port := FreePort(t)
 	s := &RedisServer{t: t, address: net.JoinHostPort("127.0.0.1", port)}
 	s.URL = "redis://" + s.address + "/0"
 	s.args = slices.Concat([]string{
