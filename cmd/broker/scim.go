@@ -13,7 +13,7 @@ type scimCommand struct {
 	Show       one                   `cmd:"" help:"Say how a connection's pushing stands: whether it is halted, and how much it took away." api:"GET /connections/{}/scim" set:"thing=The connection's id."`
 	Operations scimOperationsCommand `cmd:"" help:"List what a connection's clients did, the latest first." api:"GET /connections/{}/scim/operations" columns:"TIME=time,WHAT=kind,STATUS=status,CODE=code,RESOURCE=resource,BY=actor.id,DETAIL=detail"`
 	Resume     one                   `cmd:"" help:"Have a connection go on that was halted: for a window's time it may take away what it likes." api:"POST /connections/{}/scim/resume" set:"thing=The connection's id."`
-	Undo       one                   `cmd:"" help:"Bring back whom and what a halted connection took away." api:"POST /connections/{}/scim/undo" set:"thing=The connection's id."`
+	Undo       ending                `cmd:"" help:"Bring back whom and what a halted connection took away." api:"POST /connections/{}/scim/undo" set:"thing=The connection's id."`
 	Token      scimTokenCommand      `cmd:"" help:"The tokens of connections."`
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
@@ -28,9 +29,7 @@ func (a *API) groupRoutes() []rest.Route {
 			List: rest.ListOf(exampleUpstream, []string{"group.connection", "group.id", "display_name", "name", "members", "first_seen", "last_seen"},
 				[]string{"name", "-name", "members", "-members", "last_seen", "-last_seen"}, a.listGroups),
 		},
-		{ID: "getGroup", Method: "GET", Path: upstream, Summary: "Show a group.", Right: admin.ReadGroups, Answer: exampleUpstream, Do: func(r *http.Request) (any, error) {
-			return a.o.Directory.Group(r.Context(), group(r))
-		}},
+		{ID: "getGroup", Method: "GET", Path: upstream, Summary: "Show a group.", Right: admin.ReadGroups, Answer: shownGroup{Group: exampleUpstream, Protected: true}, Do: a.group},
 		{
 			ID: "listGroupMembers", Method: "GET", Path: upstream + "/members", Summary: "List whom the identity provider last named as members.", Right: admin.ReadPeople,
 			List: rest.ListOf(examplePerson, []string{"id", "profile.name", "profile.email", "disabled"}, []string{"name", "-name"}, a.listMembers),
@@ -55,6 +54,24 @@ func (a *API) groupRoutes() []rest.Route {
 
 func group(r *http.Request) identity.GroupRef {
 	return identity.GroupRef{Connection: r.PathValue("connection"), ID: r.PathValue("group")}
+}
+
+// shownGroup is a group, and whether connections may change it.
+type shownGroup struct {
+	directory.Group
+	// Protected says that no connection changes the group or its members which may not
+	// touch what is protected. A group that makes a role is protected, too.
+	Protected bool `json:"protected"`
+}
+
+// group answers with one group.
+func (a *API) group(r *http.Request) (any, error) {
+	g, err := a.o.Directory.Group(r.Context(), group(r))
+	if err != nil {
+		return nil, err
+	}
+	protected, err := a.o.SCIM.Protected(r.Context(), record.Group{Connection: g.Ref.Connection, ID: g.Ref.ID}.Ref())
+	return shownGroup{g, protected}, err
 }
 
 func (a *API) listGroups(r *http.Request, q rest.Query) ([]directory.Group, string, error) {

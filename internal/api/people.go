@@ -25,7 +25,7 @@ func (a *API) peopleRoutes() []rest.Route {
 			},
 			List: rest.ListOf(examplePerson, person, []string{"name", "-name", "updated", "-updated"}, a.listPeople),
 		},
-		{ID: "getPerson", Method: "GET", Path: one, Summary: "Show a person.", Right: admin.ReadPeople, Answer: examplePerson, Do: a.person},
+		{ID: "getPerson", Method: "GET", Path: one, Summary: "Show a person.", Right: admin.ReadPeople, Answer: shownPerson{Person: examplePerson, Protected: true}, Do: a.person},
 		{
 			ID: "disablePerson", Method: "POST", Path: one + "/disable", Of: one, Summary: "Sign the person out everywhere and let them in no more.",
 			About: "Everything that carries the person is revoked, their API tokens are dead. The last admin is refused.",
@@ -76,9 +76,22 @@ func order(q rest.Query) directory.Sort {
 	return directory.Sort(q.Sort)
 }
 
+// shownPerson is a person, and whether connections may change them.
+type shownPerson struct {
+	directory.Person
+	// Protected says that no connection changes the person which may not touch what is
+	// protected. Who has a role is protected, too.
+	Protected bool `json:"protected"`
+}
+
 // person answers with one person.
 func (a *API) person(r *http.Request) (any, error) {
-	return a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	protected, err := a.o.SCIM.Protected(r.Context(), identity.Person(p.ID))
+	return shownPerson{p, protected}, err
 }
 
 func (a *API) disablePerson(r *http.Request) (any, error) {

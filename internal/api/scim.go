@@ -19,7 +19,11 @@ type SCIM interface {
 	Outcomes(ctx context.Context, q record.OutcomeQuery) (page []record.Outcome, next string, err error)
 	Resume(ctx context.Context, connection string, actor identity.Actor) error
 	Undo(ctx context.Context, connection string, actor identity.Actor) (int, error)
+	// Gone returns whom Undo would bring back.
+	Gone(ctx context.Context, connection string, limit int) (some []record.User, all int64, err error)
 	Protect(ctx context.Context, what identity.Ref, on bool, actor identity.Actor) error
+	// Protected reports whether a person or a group was protected by name.
+	Protected(ctx context.Context, what identity.Ref) (bool, error)
 }
 
 // SCIMTokens are the tokens of connections.
@@ -65,7 +69,7 @@ func (a *API) scimRoutes() []rest.Route {
 		{
 			ID: "undoScim", Method: "POST", Path: of + "/undo", Of: of, Summary: "Bring back whom and what a halted connection took away in its window.",
 			About: "People are active again and members of their groups. What ended with them stays so: they sign in anew. The connection stays halted.",
-			Right: admin.WriteConnections, Answer: undone{12}, Do: func(r *http.Request) (any, error) {
+			Right: admin.WriteConnections, Answer: undone{12}, Hits: a.hitsUndo, Do: func(r *http.Request) (any, error) {
 				n, err := a.o.SCIM.Undo(r.Context(), r.PathValue("id"), by(r))
 				return undone{n}, err
 			},
@@ -111,6 +115,22 @@ func (a *API) scimRoutes() []rest.Route {
 			Summary: "Let connections change a group again, unless it makes a role.", Right: admin.WriteGroups, Do: a.protectGroup(false),
 		},
 	}
+}
+
+// mostGone is how many of those are named whom an undo brings back.
+const mostGone = 12
+
+// hitsUndo names whom an undo brings back, as they are called at their provider.
+func (a *API) hitsUndo(r *http.Request) (any, error) {
+	if err := a.known(r); err != nil {
+		return nil, err
+	}
+	some, all, err := a.o.SCIM.Gone(r.Context(), r.PathValue("id"), mostGone)
+	h := rest.Hits{Operation: "undoScim", People: int(all), Names: []string{}, Apps: []string{}, Notes: []string{"People are active again, and in their groups. What ended with them stays so. The connection stays halted."}}
+	for _, u := range some {
+		h.Names = append(h.Names, u.UserName)
+	}
+	return h, err
 }
 
 // known fails unless there is the connection.

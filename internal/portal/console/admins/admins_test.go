@@ -6,8 +6,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
@@ -124,5 +126,32 @@ func TestARoleIsGivenToWhoWasFound(t *testing.T) {
 	}
 	if a := s.Get("/roles?role=auditor"); !strings.Contains(a.Body, "Alice Moreau") || strings.Contains(a.Body, `/admin/people/ada"`) {
 		t.Errorf("%s", a.Body)
+	}
+}
+
+func TestAChangeThatWasWithdrawnSaysWhyAndLeadsToWhatItFollowsFrom(t *testing.T) {
+	s := consoletest.New(t, "disableApp")
+	s.App("own", "Own App", "people-tools")
+	s.As("bert", admin.Admin)
+	s.As("ada", admin.Admin)
+	s.Confirm("/apps/own/disable")
+	page, _, err := s.Admin.SearchChanges(t.Context(), admin.ChangeQuery{Limit: 10})
+	if err != nil || len(page) != 1 {
+		t.Fatalf("%v %v", page, err)
+	}
+	one := "/changes/" + page[0].ID
+	s.Who = "bert"
+	if a := s.Get(one); strings.Contains(a.Body, "Why it was withdrawn") {
+		t.Errorf("control: it waits: %s", a.Body)
+	}
+	left := event.New(time.Now(), "person.disabled", identity.System("test"), identity.Person("ada"))
+	if err := s.Admin.Withdraw(t.Context(), left); err != nil {
+		t.Fatal(err)
+	}
+	a := s.Get(one)
+	for _, text := range []string{"Withdrawn", "Who asked for it has left", kit.Base + "/revocations/" + left.ID} {
+		if !strings.Contains(a.Body, text) {
+			t.Errorf("the page does not say %q: %s", text, a.Body)
+		}
 	}
 }

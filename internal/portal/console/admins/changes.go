@@ -21,7 +21,8 @@ func operationText(name string) ui.Text {
 		"withdrawGrant": ui.T("Withdraw an app's access"), "endSession": ui.T("End a session"), "mapGroup": ui.T("Map a group"), "unmapGroup": ui.T("Unmap a group"),
 		"disableConnection": ui.T("Disable a connection"), "enableConnection": ui.T("Enable a connection"),
 		"rotateKey": ui.T("Rotate a key"), "killKey": ui.T("Kill a key"), "assignRole": ui.T("Give a role"), "unassignRole": ui.T("Take a role away"),
-		"revokeToken": ui.T("Revoke an API token"),
+		"revokeToken": ui.T("Revoke an API token"), "nameAppOwner": ui.T("Name an app's owner"), "agreeToCaller": ui.T("Agree that an app calls an API"),
+		"withdrawFromCaller": ui.T("Agree no longer that an app calls an API"), "revoke": ui.T("Revoke tokens"), "undoScim": ui.T("Undo what a connection took away"), "resumeScim": ui.T("Resume a connection"),
 	}[name]
 	if !ok {
 		return ui.Plain(name)
@@ -95,6 +96,7 @@ func (c *Console) showChange(v *kit.Visit) (kit.Answer, error) {
 			kit.Says(ui.T("Asked for by"), c.Refs(v).Cell(one.RequestedBy.Ref)), kit.Code(ui.T("Address"), one.RequestedBy.Address),
 			kit.When(ui.T("Asked for"), one.Created), kit.When(ui.T("Expires"), one.Expires),
 			kit.Says(ui.T("Decided by"), c.decider(v, one)...), kit.When(ui.T("Decided"), one.Decided), kit.Code(ui.T("Failed with"), one.Failure),
+			kit.Says(ui.T("Why it was withdrawn"), withdrawnCell(one)), kit.Says(ui.T("It follows from"), c.causeCell(v, one)),
 		)...),
 	}
 	if one.State == admin.Waiting {
@@ -104,6 +106,29 @@ func (c *Console) showChange(v *kit.Visit) (kit.Answer, error) {
 		}
 	}
 	return kit.View{Title: operationText(one.Operation.Name), Crumbs: v.Crumbs(ui.T("Changes"), "/changes"), Template: "detail", Data: d}, nil
+}
+
+// withdrawnCell says why a change was withdrawn.
+func withdrawnCell(one admin.Change) kit.Cell {
+	if one.Reason == admin.RequesterLeft {
+		return kit.Cell{Say: ui.T("Who asked for it has left")}
+	}
+	return kit.Cell{Text: one.Reason}
+}
+
+// causeCell leads to the event by which a change was withdrawn, and to what else followed.
+func (c *Console) causeCell(v *kit.Visit, one admin.Change) kit.Cell {
+	if one.Cause == "" {
+		return kit.Cell{}
+	}
+	cell := kit.Cell{Text: one.Cause, Code: true}
+	switch {
+	case v.Who.May(admin.ReadSessions):
+		cell.Href = c.Path(kit.Fill("/revocations/{id}", one.Cause))
+	case v.Who.May(admin.ReadAudit):
+		cell.Href = c.EntryPath(one.Cause)
+	}
+	return cell
 }
 
 // changeFacts are what the operation was asked with.

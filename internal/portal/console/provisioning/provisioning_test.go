@@ -2,14 +2,18 @@ package provisioning_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
@@ -52,6 +56,42 @@ func (w *world) group(name string, members ...string) record.Group {
 		w.t.Fatal(err)
 	}
 	return made
+}
+
+// answered is what the management API answers the visitor.
+func (w *world) answered(operation string, values map[string]string, to any) {
+	w.t.Helper()
+	p, err := w.DB.Person(w.t.Context(), w.Who)
+	var who admin.Principal
+	if err == nil {
+		who, err = w.Admin.Of(w.t.Context(), p)
+	}
+	var body []byte
+	if err == nil {
+		_, body, err = w.Operations.Call(httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, "/", nil), admin.Operation{Name: operation, Values: values}, who)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, to)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// previewedUndo is what the API says of an undo.
+func (w *world) previewedUndo() rest.Hits {
+	w.t.Helper()
+	var h rest.Hits
+	w.answered("previewUndoScim", map[string]string{"id": "acme"}, &h)
+	return h
+}
+
+// protected is what the API says of a person and of a group.
+func (w *world) protected(operation string, values map[string]string) bool {
+	w.t.Helper()
+	var one struct{ Protected bool }
+	w.answered(operation, values, &one)
+	return one.Protected
 }
 
 // off lets somebody go.
@@ -141,6 +181,9 @@ func TestAHaltedConnectionIsSeenEverywhereAndIsUndoneOrResumedAfterALook(t *test
 		w.shows(path, "Acme Workforce is halted since")
 	}
 	w.shows("/connections/acme/scim", "2 of 4 people", "Undo", "Resume")
+	if got := w.previewedUndo(); got.People != 2 || !slices.Equal(got.Names, []string{all[0].UserName, all[1].UserName}) && !slices.Equal(got.Names, []string{all[1].UserName, all[0].UserName}) {
+		t.Errorf("the API does not name the same people: %+v", got)
+	}
 	question, done := w.Confirm("/connections/acme/scim/undo")
 	for _, name := range []string{"anna", "ben"} {
 		if !strings.Contains(question.Body, name) {
@@ -222,6 +265,9 @@ func TestWhoAndWhatIsProtectedIsNotChangedByWhatIsPushed(t *testing.T) {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
 	w.shows(person, "Protected by name", "Protect no more")
+	if !w.protected("getPerson", map[string]string{"id": u.Person}) || w.protected("getPerson", map[string]string{"id": boss.Person}) {
+		t.Error("the API says otherwise of the person, or of another")
+	}
 	if err := w.off(u); !errors.Is(err, record.ErrProtected) {
 		t.Errorf("it is changed: %v", err)
 	}
@@ -237,6 +283,11 @@ func TestWhoAndWhatIsProtectedIsNotChangedByWhatIsPushed(t *testing.T) {
 	w.shows(at(outer), "Inner &lt;i&gt;", "whoever is there is here, too")
 	w.Post(at(outer)+"/protect", url.Values{}, "same-origin")
 	w.shows(at(outer), "Protected by name")
+	for _, g := range []record.Group{inner, outer} {
+		if got := w.protected("getGroup", map[string]string{"connection": "acme", "group": g.ID}); got != (g.ID == outer.ID) {
+			t.Errorf("the API says of %s: %v", g.DisplayName, got)
+		}
+	}
 	if err := w.Records.DeleteGroup(t.Context(), w.op("x"), "acme", inner.ID, 0); !errors.Is(err, record.ErrProtected) {
 		t.Errorf("a group within it is deleted: %v", err)
 	}
