@@ -54,7 +54,24 @@ func crowd(t *testing.T) *attacker {
 	}
 	a.manage(t, http.MethodPut, "/apps/hostile", text)
 	a.pushed(t)
+	a.imported(t)
 	return a
+}
+
+// imported has a file of every kind of line looked at: of some nothing can be taken.
+func (a *attacker) imported(t *testing.T) {
+	t.Helper()
+	name, err := json.Marshal(hostile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := `{"kind":"directory","version":1}
+{"kind":"person","id":"imported","identities":[{"connection":"acme","subject":` + string(name) + `}],"profile":{"name":` + string(name) + `}}
+{"kind":"person","id":"nobody","profile":{"name":` + string(name) + `}}
+{"kind":` + string(name) + `}
+{"kind":"end","lines":4}
+`
+	a.manage(t, http.MethodPost, "/imports", []byte(text))
 }
 
 // pushed pushes somebody, their manager and groups within groups over a connection, all

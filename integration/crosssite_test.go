@@ -49,6 +49,7 @@ func TestEveryFormIsRefusedFromAnotherSite(t *testing.T) {
 		"/account/sign-out", "/account/sign-out-everywhere", "/account/sessions/x/end", "/account/apps/x/withdraw", "/account/exchanges/x/prune", "/logout/confirm", "/login/flow/x/consent",
 		"/admin/new-app", "/admin/apps/expense-bot/manifest", "/admin/tokens/new", "/admin/apps/expense-bot/enable",
 		"/admin/exchanges/x/prune", "/admin/apps/expense-bot/exchanges/x/prune", "/admin/revoke/person/x",
+		"/admin/new-import", "/admin/imports/x/apply", "/admin/imports/x/discard", "/admin/export",
 	}
 	for _, form := range forms {
 		for name, header := range map[string]http.Header{

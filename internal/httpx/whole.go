@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +21,23 @@ const (
 // As long as it comes, the connection's own limits, which are for bodies of the usual
 // size, do not count.
 func WholeBody(r *http.Request) io.Reader {
+	if body, ok := r.Context().Value(withinKey{}).(io.Reader); ok {
+		return body
+	}
 	if f := factsOf(r.Context()); f != nil && f.body != nil {
 		return &whole{f.body, http.NewResponseController(f.answer)}
 	}
 	return r.Body
+}
+
+type withinKey struct{}
+
+// Within returns r, which is made within another request, with a part of the body of that
+// one as its own: WholeBody returns it as it is.
+func Within(r *http.Request, body io.Reader) *http.Request {
+	r = r.WithContext(context.WithValue(r.Context(), withinKey{}, body))
+	r.Body, r.ContentLength = io.NopCloser(body), -1
+	return r
 }
 
 type whole struct {

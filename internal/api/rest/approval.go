@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
@@ -97,6 +98,18 @@ func (e *Engine) Execute(ctx context.Context, what admin.Operation, by admin.Pri
 // Call does an operation for a page, within its request, exactly as over HTTP: with
 // the same rights, checks and four eyes. The answer is JSON, empty for 204.
 func (e *Engine) Call(page *http.Request, what admin.Operation, by admin.Principal) (status int, body []byte, err error) {
+	return e.call(page, what, nil, by)
+}
+
+// Send is Call for an operation that reads its body as it comes, here from in.
+func (e *Engine) Send(page *http.Request, what admin.Operation, in io.Reader, by admin.Principal) (status int, body []byte, err error) {
+	if rt := e.operation(what.Name); rt == nil || !rt.Receives {
+		return 0, nil, errOperation
+	}
+	return e.call(page, what, in, by)
+}
+
+func (e *Engine) call(page *http.Request, what admin.Operation, in io.Reader, by admin.Principal) (status int, body []byte, err error) {
 	rt := e.operation(what.Name)
 	if rt == nil {
 		return 0, nil, errOperation
@@ -104,6 +117,9 @@ func (e *Engine) Call(page *http.Request, what admin.Operation, by admin.Princip
 	r, err := e.request(page.Context(), rt, what)
 	if err != nil {
 		return 0, nil, err
+	}
+	if in != nil {
+		r = httpx.Within(r, in)
 	}
 	r.RemoteAddr = page.RemoteAddr
 	if r, err = e.admit(r, rt, by); err != nil {

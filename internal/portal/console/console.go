@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/connections"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/exchanges"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/groups"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/imports"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/keyring"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
@@ -44,6 +45,7 @@ type Options struct {
 	Pushing     provisioning.Options
 	People      people.Options
 	Groups      groups.Options
+	Imports     imports.Options
 	Exchanges   exchanges.Options
 	Keyring     keyring.Options
 	Operations  operations.Options
@@ -76,7 +78,7 @@ func New(o Options) (*Console, error) {
 	o.Overview.Figures = []func(*kit.Visit) (kit.Figures, error){ofApps.Figures, ofPeople.Figures, ofKeys.Figures, ofConnections.Figures, ofPushing.Figures, ofOperations.Figures}
 	c := &Console{}
 	for _, part := range []interface{ Part() kit.Part }{
-		n, overview.New(n, o.Overview), ofApps, ofConnections, ofPushing, ofPeople, ofGroups, ofExchanges, ofKeys, ofOperations, ofAdmins, ofAccess,
+		n, overview.New(n, o.Overview), ofApps, ofConnections, ofPushing, ofPeople, ofGroups, ofExchanges, ofKeys, ofOperations, ofAdmins, ofAccess, imports.New(n, o.Imports),
 	} {
 		c.parts = append(c.parts, part.Part())
 	}

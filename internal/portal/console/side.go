@@ -15,6 +15,7 @@ func side() []kit.Place {
 		{Path: "/people", Icon: "people", Text: ui.T("People")},
 		{Path: "/groups", Icon: "group", Text: ui.T("Groups"), Also: []string{"/map-group"}},
 		{Path: "/assignments", Icon: "lock", Text: ui.T("Access"), Also: []string{"/assign", "/explain-access"}},
+		{Path: "/imports", Icon: "download", Text: ui.T("Import and export"), Also: []string{"/new-import", "/export"}},
 		{Path: "/sessions", Icon: "device", Text: ui.T("Sessions")},
 		{Path: "/exchanges", Icon: "arrow", Text: ui.T("Exchanged tokens"), Also: []string{"/explain-exchange", "/revoke", "/revocations"}},
 		{Path: "/keys", Icon: "key", Text: ui.T("Keys")},

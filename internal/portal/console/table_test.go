@@ -26,8 +26,8 @@ func try(s *consoletest.Stage, ru kit.Rule, app, site string) []consoletest.Aske
 		all = append(all, s.Get(path))
 	}
 	switch {
-	case ru.Upload:
-		all = append(all, s.Upload(path, map[string]string{"manifest": "kind: none"}))
+	case ru.Upload, ru.Receives:
+		all = append(all, s.UploadFrom(site, path, map[string]string{"manifest": "kind: none"}, strings.NewReader("none")))
 	case ru.Posts():
 		all = append(all, s.Post(path, url.Values{}, site))
 	}
@@ -175,7 +175,7 @@ func TestAFormOfAnotherSiteDoesNothing(t *testing.T) {
 	s.App("own", "Own App", "people-tools")
 	s.As("ada", admin.Admin)
 	for _, ru := range s.Console.Rules() {
-		if !ru.Posts() || ru.Upload {
+		if !ru.Posts() {
 			continue
 		}
 		for _, site := range []string{"cross-site", "same-site"} {

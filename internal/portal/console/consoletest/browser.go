@@ -47,17 +47,29 @@ func (s *Stage) Post(path string, form url.Values, site string) Asked {
 // Upload sends a form of type multipart/form-data.
 func (s *Stage) Upload(path string, form map[string]string) Asked {
 	s.t.Helper()
+	return s.UploadFrom("same-origin", path, form, nil)
+}
+
+// UploadFrom is Upload from a site, with a file behind the other fields; nil is none, as a
+// browser sends where none was chosen.
+func (s *Stage) UploadFrom(site, path string, form map[string]string, file io.Reader) Asked {
+	s.t.Helper()
 	body, w := io.Pipe()
 	parts := multipart.NewWriter(w)
 	go func() {
 		for name, value := range form {
 			_ = parts.WriteField(name, value)
 		}
+		if file != nil {
+			if to, err := parts.CreateFormFile("file", "people.jsonl"); err == nil {
+				_, _ = io.Copy(to, file)
+			}
+		}
 		_ = w.CloseWithError(parts.Close())
 	}()
 	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, Prefix+kit.Base+path, body)
 	r.Header.Set("Content-Type", parts.FormDataContentType())
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Sec-Fetch-Site", site)
 	return s.Do(r)
 }
 

@@ -35,6 +35,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/connections"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/exchanges"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/groups"
+	"github.com/gatehouse-io/gatehouse/internal/portal/console/imports"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/keyring"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/names"
@@ -42,6 +43,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/overview"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/people"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/provisioning"
+	"github.com/gatehouse-io/gatehouse/internal/porting"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -73,6 +75,8 @@ type Stage struct {
 	Console     *console.Console
 	// Records are what acme pushes: half of it may go at once.
 	Records *record.Service
+	// Imports imports and exports the directory; Run it where more than a few lines are.
+	Imports *porting.Service
 	// Who is whose browser asks; empty is nobody's. Uses counts how often it was used.
 	Who  string
 	Uses int
@@ -178,6 +182,7 @@ func (s *Stage) serve(g *ground, fourEyes []string) {
 			return record.Policy{Guard: record.Guard{Share: 0.5, Minimum: 1, Window: time.Hour}}, nil
 		},
 	})
+	s.Imports = s.ports(g.providers)
 }
 
 // management is what the API stands on.
@@ -186,7 +191,7 @@ func (s *Stage) management(g *ground) api.Options {
 	return api.Options{
 		Assignments: s.Assignments, ExplainAccess: g.explainer.Explain,
 		Product: "Gatehouse", Issuer: issuer, Grants: db, Now: time.Now, Admin: s.Admin, People: s.People, Directory: db, Apps: s.Apps, Owners: s.Owners, Connections: g.providers,
-		SCIM: s.Records, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
+		SCIM: s.Records, Porting: s.Imports, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
 		Keys: g.ring, Audit: db, Outbox: g.outbox, Jobs: g.jobs, Figures: db, Hit: db.Hit, Exchanges: g.tree, Traces: db,
 		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, Told) },
 		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
@@ -221,6 +226,7 @@ func (s *Stage) parts(g *ground) console.Options {
 		People:    people.Options{Directory: db, Sessions: s.Sessions, Participants: db.Participants, Grants: db},
 		Groups:    groups.Options{Directory: db, Connections: g.providers, Apps: s.Apps, Clients: g.clients.Clients, Roles: s.Admin, Entitlements: g.decides},
 		Exchanges: exchanges.Options{Apps: s.Apps, Exchanges: g.tree},
+		Imports:   imports.Options{Imports: s.Imports, Directory: s.Imports, Connections: g.providers},
 		Keyring:   keyring.Options{Keys: g.ring, Due: g.ring.Due, Apps: s.Apps},
 		Operations: operations.Options{
 			Audit: db, AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) }, Outbox: g.outbox, Jobs: g.jobs, Streams: g.streams,

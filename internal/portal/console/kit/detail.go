@@ -16,6 +16,18 @@ type Detail struct {
 	Blocks []Block
 	// Notices are what needs to be read before anything else.
 	Notices []ui.Notice
+	// Live is of what can go on by itself, Progress how far it then is; nil for what does not.
+	Live     bool
+	Progress *Progress
+}
+
+// Progress is how far something is that goes on by itself. Where there are scripts its page
+// asks for itself every two seconds; without them its reader does.
+type Progress struct {
+	Done, All int
+	Text      ui.Text
+	// Here is the page's own address, with the prefix.
+	Here string
 }
 
 // Fact is one line of what is known: a label and one or more values.

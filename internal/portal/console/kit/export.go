@@ -20,26 +20,27 @@ const exportRows = 1000
 // is longer than a page.
 const exportTime = 10 * time.Minute
 
-// file is a list as a file, which is sent while it is read.
-type file struct {
-	name, media string
-	send        func(context.Context, io.Writer) error
+// File is an answer that is kept as a file, and sent while it is read.
+type File struct {
+	// Name is a plain word with an ending, Media its type.
+	Name, Media string
+	Send        func(context.Context, io.Writer) error
 }
 
-func (f file) write(v *Visit) {
+func (f File) write(v *Visit) {
 	h := v.w.Header()
-	h.Set("Content-Type", f.media)
-	h.Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
+	h.Set("Content-Type", f.Media)
+	h.Set("Content-Disposition", `attachment; filename="`+f.Name+`"`)
 	h.Set("Cache-Control", "no-store")
 	// The connection's own limit is for pages. One that has none, as in a test, does without.
 	err := http.NewResponseController(v.w).SetWriteDeadline(v.s.o.Now().Add(exportTime))
 	if err == nil || errors.Is(err, http.ErrNotSupported) {
-		err = f.send(v.Context(), v.w)
+		err = f.Send(v.Context(), v.w)
 	}
 	if err != nil {
 		// The status is sent: only an answer that breaks off says that it is not whole.
 		httpx.Report(v.Context(), err)
-		v.s.o.Log.ErrorContext(v.Context(), "export broken off", slog.String("file", f.name), slog.Any("error", err))
+		v.s.o.Log.ErrorContext(v.Context(), "export broken off", slog.String("file", f.Name), slog.Any("error", err))
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -68,9 +69,9 @@ func (l *List[T]) export(q Query, format string) (Answer, error) {
 	}
 	switch format {
 	case "csv":
-		return file{l.Name + ".csv", "text/csv; charset=utf-8; header=present", func(ctx context.Context, w io.Writer) error { return l.csv(ctx, w, rows) }}, nil
+		return File{l.Name + ".csv", "text/csv; charset=utf-8; header=present", func(ctx context.Context, w io.Writer) error { return l.csv(ctx, w, rows) }}, nil
 	case "jsonl":
-		return file{l.Name + ".jsonl", "application/jsonl", func(ctx context.Context, w io.Writer) error {
+		return File{l.Name + ".jsonl", "application/jsonl", func(ctx context.Context, w io.Writer) error {
 			enc := json.NewEncoder(w)
 			return rows(ctx, func(row T) error { return enc.Encode(row) })
 		}}, nil

@@ -3,6 +3,7 @@ package kit
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -16,6 +17,8 @@ type Operations interface {
 	// Call does an operation within a page's request. status is that of the API:
 	// 202 for what waits for a second person. body is JSON, empty for 204.
 	Call(page *http.Request, what admin.Operation, by admin.Principal) (status int, body []byte, err error)
+	// Send is Call for an operation that reads its body as it comes.
+	Send(page *http.Request, what admin.Operation, in io.Reader, by admin.Principal) (status int, body []byte, err error)
 }
 
 // waits is the code of the notice that says that a second person is waited for.
@@ -59,6 +62,11 @@ func (v *Visit) CallAt(operation string, values map[string]string, query string,
 		what.Body, what.Media = string(raw), "application/json"
 	}
 	return v.s.o.Operations.Call(v.Request, what, v.Who)
+}
+
+// Send does an operation that takes the file which the form brings, as it comes.
+func (v *Visit) Send(operation, query, media string, in io.Reader) (status int, answer []byte, err error) {
+	return v.s.o.Operations.Send(v.Request, admin.Operation{Name: operation, Values: v.values(), Query: query, Media: media}, in, v.Who)
 }
 
 // Read reads what an operation answered.

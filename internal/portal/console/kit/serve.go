@@ -133,8 +133,12 @@ func (v *Visit) read() (err error) {
 	if v.Request.Method != http.MethodPost {
 		return nil
 	}
-	if v.rule.Upload {
+	switch {
+	case v.rule.Upload:
 		v.Form, err = readUpload(v.w, v.Request)
+		return err
+	case v.rule.Receives:
+		v.Form, v.incoming, err = receive(v.Request)
 		return err
 	}
 	v.Form, err = httpx.Form(v.Request)

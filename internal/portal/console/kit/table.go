@@ -29,6 +29,9 @@ type Rule struct {
 	Act                     func(*Visit) (Answer, error)
 	// Upload lets the form bring a file: it is multipart/form-data, see Visit.File.
 	Upload bool
+	// Receives is Upload for a file of any size, which Act reads as it comes: see
+	// Visit.Incoming. The other fields stand before it in the form.
+	Receives bool
 }
 
 // Gets reports whether the rule answers GET.

@@ -3,6 +3,7 @@ package kit
 import (
 	"cmp"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -22,9 +23,10 @@ type Visit struct {
 	Who    admin.Principal
 	// Query is what stands in the URL, Form what a POST brought.
 	Query, Form url.Values
+	incoming    *incoming
 }
 
-// Answer is what a handler gives back: a View, a Redirect, Away, or what a List answers.
+// Answer is what a handler gives back: a View, a Redirect, a File, Away, or what a List answers.
 type Answer interface {
 	write(v *Visit)
 }
@@ -109,3 +111,12 @@ func (v *Visit) Seen() string { return v.Form.Get(seenField) }
 // File is the text of the file that the form of an Upload brought as the field "file";
 // empty for none.
 func (v *Visit) File() string { return v.Form.Get(fileField) }
+
+// Incoming is the file that the form of a rule that Receives brings, as it comes: nil for
+// none.
+func (v *Visit) Incoming() io.Reader {
+	if v.incoming == nil {
+		return nil
+	}
+	return v.incoming
+}
