@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -45,6 +46,12 @@ func tendHeap(ctx context.Context) {
 	debug.SetGCPercent(heapGrowth)
 	h := &heap{allocated: func() uint64 { return sampled("/gc/heap/allocs:bytes") }, release: debug.FreeOSMemory}
 	growth := heapGrowth
+	afterCollections(ctx, func() {
+		if next := growthOf(sampled("/gc/heap/live:bytes")); next != growth {
+			growth = next
+			debug.SetGCPercent(growth)
+		}
+	})
 	go func() {
 		ticker := time.NewTicker(heapPause)
 		defer ticker.Stop()
@@ -52,15 +59,23 @@ func tendHeap(ctx context.Context) {
 			select {
 			case <-ticker.C:
 				h.look()
-				if next := growthOf(sampled("/gc/heap/live:bytes")); next != growth {
-					growth = next
-					debug.SetGCPercent(growth)
-				}
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
+}
+
+// afterCollections runs do after each collection until ctx ends: within a second, a heap
+// that grew may grow by as many times again.
+func afterCollections(ctx context.Context, do func()) {
+	type mark struct{ _ *byte } // one with a pointer has no neighbours that keep it
+	runtime.SetFinalizer(&mark{}, func(*mark) {
+		if ctx.Err() == nil {
+			do()
+			afterCollections(ctx, do)
+		}
+	})
 }
 
 // growthOf is how far a heap may grow of which so many bytes are in use: in per cent, and

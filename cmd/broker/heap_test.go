@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"testing"
@@ -59,6 +61,24 @@ func TestMemoryIsGivenBackWhenNobodyAsksAnything(t *testing.T) {
 		if h.look(); released != step.want {
 			t.Errorf("%s: released %d times, want %d", step.what, released, step.want)
 		}
+	}
+}
+
+func TestTheHeapIsLookedAtAfterEachCollection(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	looked := make(chan struct{}, 1)
+	afterCollections(ctx, func() { looked <- struct{}{} })
+	for range 3 {
+		runtime.GC()
+		<-looked
+	}
+	end()
+	runtime.GC()
+	runtime.GC()
+	select {
+	case <-looked:
+		t.Error("it is looked at when the broker has ended")
+	default: // control: nothing goes on
 	}
 }
 

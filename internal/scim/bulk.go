@@ -72,11 +72,11 @@ func (c *call) bulkRequest() (*bulk, error) {
 	if err := speaks(c.body, bulkURN); err != nil {
 		return nil, err
 	}
-	list, ok := member(c.body, "Operations").([]any)
-	if !ok || len(list) == 0 {
+	list, size, ok := resource.Elements(member(c.body, "Operations"))
+	if !ok || size == 0 {
 		return nil, resource.Bad(resource.ErrSyntax, "Operations has to be a list of operations")
 	}
-	if len(list) > c.profile.limits.Operations {
+	if size > c.profile.limits.Operations {
 		return nil, resource.Bad(errBulk, "a bulk request has at most %d operations", c.profile.limits.Operations)
 	}
 	b := &bulk{ids: map[string]string{}, named: map[string]*part{}}
@@ -91,7 +91,7 @@ func (c *call) bulkRequest() (*bulk, error) {
 	default:
 		return nil, resource.Bad(resource.ErrValue, "failOnErrors is a whole number from 1")
 	}
-	for _, raw := range list {
+	for raw := range list {
 		p := c.part(raw)
 		if p.bulkID != "" && b.named[p.bulkID] != nil {
 			return nil, resource.Bad(resource.ErrValue, "the bulkId %q comes twice", p.bulkID)
@@ -153,12 +153,13 @@ func references(to []string, v any) []string {
 		if id, ok := strings.CutPrefix(v, reference); ok {
 			to = append(to, id)
 		}
-	case []any:
+	case map[string]any:
 		for _, e := range v {
 			to = references(to, e)
 		}
-	case map[string]any:
-		for _, e := range v {
+	default:
+		list, _, _ := resource.Elements(v)
+		for e := range list {
 			to = references(to, e)
 		}
 	}
@@ -275,6 +276,8 @@ func (b *bulk) resolved(v any) any {
 		if id, ok := strings.CutPrefix(v, reference); ok {
 			return b.ids[id]
 		}
+	case resource.List:
+		return v.Each(b.resolved)
 	case []any:
 		list := make([]any, len(v))
 		for i, e := range v {

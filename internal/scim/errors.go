@@ -28,7 +28,6 @@ var (
 	errBulkID  = fault.New(fault.Conflict, "scim_bulk_id", "a bulkId cannot be resolved")
 	errVersion = fault.New(fault.Conflict, "scim_version", "the resource was changed meanwhile: read it again")
 	errHeader  = fault.New(fault.Invalid, "scim_version_malformed", "If-Match and If-None-Match take versions such as W/\"1\", or *")
-	errValues  = fault.New(fault.Invalid, "scim_values", "the body has too many values: send less at once")
 	errCrowded = fault.New(fault.TooMany, "scim_crowded", "too much of this connection is being worked on: try again in a moment")
 	errCursor  = fault.New(fault.Invalid, "scim_cursor_invalid", "this is no cursor that a page of this list gave: begin without one")
 )
@@ -63,7 +62,7 @@ func wires() []wire {
 		{directory.ErrCursor, bad, "invalidCursor"},
 		{errMe, http.StatusNotImplemented, ""},
 		{errBulk, http.StatusRequestEntityTooLarge, ""},
-		{errValues, http.StatusRequestEntityTooLarge, ""},
+		{resource.ErrValues, http.StatusRequestEntityTooLarge, ""},
 		{record.ErrSize, http.StatusRequestEntityTooLarge, ""},
 	}
 }

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"net/http"
 	"time"
@@ -200,30 +201,33 @@ func (groups) render(ctx context.Context, c *call, all []record.Group, p resourc
 	for i, g := range all {
 		r := unpackGroup(g)
 		c.common(r, t, g.ID, g.Version, meta{g.Created, g.Updated})
-		if of := c.members(in[g.ID]); of != nil {
-			r[members] = of
+		one := t.Project(r, p)
+		if len(in[g.ID]) > 0 {
+			one[members] = c.members(in[g.ID], p)
 		}
-		out[i] = t.Project(r, p)
+		out[i] = one
 	}
 	return out, nil
 }
 
-// members are the members of a group as they go out. What is not known yet goes out as
-// the client named it, so that it does not send it for ever.
-func (c *call) members(in []record.Member) []any {
-	var list []any
-	for _, m := range in {
-		of := map[string]any{"value": m.Value}
-		switch {
-		case m.Pending:
-		case m.Kind == record.KindGroup:
-			of["type"], of["$ref"] = "Group", c.location(c.profile.group, m.Value)
-		default:
-			of["type"], of["$ref"] = "User", c.location(c.profile.user, m.Value)
+// members are the members of a group as they go out, each made when it does. What is not
+// known yet goes out as the client named it, so that it does not send it for ever.
+func (c *call) members(in []record.Member, p resource.Projection) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		for _, m := range in {
+			of := map[string]any{"value": m.Value}
+			switch {
+			case m.Pending:
+			case m.Kind == record.KindGroup:
+				of["type"], of["$ref"] = "Group", c.location(c.profile.group, m.Value)
+			default:
+				of["type"], of["$ref"] = "User", c.location(c.profile.user, m.Value)
+			}
+			if one := c.profile.group.Sub(p, hasMembers, of); one != nil && !yield(one) {
+				return
+			}
 		}
-		list = append(list, of)
 	}
-	return list
 }
 
 func (e groups) list(ctx context.Context, c *call, s search) (page, error) {

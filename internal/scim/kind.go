@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
 )
 
 // Request is what of a request its description is made of.
@@ -118,8 +120,8 @@ type changes struct {
 // changesIn reads the body of a PATCH, whatever is wrong with it.
 func changesIn(body map[string]any, noun string) changes {
 	var c changes
-	list, _ := member(body, "Operations").([]any)
-	for _, raw := range list {
+	list, _, _ := resource.Elements(member(body, "Operations"))
+	for raw := range list {
 		of, _ := raw.(map[string]any)
 		op, _ := member(of, "op").(string)
 		c.capital = c.capital || op != strings.ToLower(op)
@@ -163,8 +165,7 @@ func (c *changes) change(op, path string, value any, noun string) {
 }
 
 func membersAct(op string, value any, selects bool) string {
-	list, ok := value.([]any)
-	n := len(list)
+	_, n, ok := resource.Elements(value)
 	switch {
 	case op == "remove" && selects, !ok && value != nil:
 		n = 1

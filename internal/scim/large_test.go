@@ -2,8 +2,11 @@ package scim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -110,4 +113,99 @@ func TestAThousandOperationsOfBulkReferToEachOther(t *testing.T) {
 			t.Errorf("%s: %d members, want %d", name, n, users)
 		}
 	}
+}
+
+// full is a store that makes groups when it is let, and counts those that wait for that.
+type full struct {
+	record.GroupStore
+
+	inside, most atomic.Int64
+	let          chan struct{}
+}
+
+func (f *full) CreateGroup(_ context.Context, _ record.Operation, g record.Group, _ []record.Member) (record.Group, bool, error) {
+	n := f.inside.Add(1)
+	defer f.inside.Add(-1)
+	for was := f.most.Load(); n > was && !f.most.CompareAndSwap(was, n); was = f.most.Load() {
+	}
+	<-f.let
+	g.ID, g.Version = "large", 1
+	return g, false, nil
+}
+
+// sending tells when a body was sent to its end.
+type sending struct {
+	io.Reader
+
+	sent func()
+}
+
+func (s sending) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		s.sent()
+	}
+	return n, err
+}
+
+// TestLargeBodiesTakeTurnsWhileNormalOnesPass is an attack on the memory: many large
+// groups at once, over two connections. One is worked on, and those who push a user or a
+// few members meanwhile do not notice.
+func TestLargeBodiesTakeTurnsWhileNormalOnesPass(t *testing.T) {
+	for what, c := range map[string]struct{ bytes, at int }{"large": {3 << 20, 1}, "control: not large": {1 << 10, 8}} {
+		t.Run(what, func(t *testing.T) {
+			p, err := scim.NewProfile(scim.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := &full{let: make(chan struct{})}
+			s := openWith(t, p, func(o *scim.Options) { store.GroupStore, o.Groups = o.Groups, store })
+			body := fmt.Sprintf(`{"schemas":[%q],"displayName":"G","members":[{"value":"v","display":"%s"}]}`, resource.GroupURN, strings.Repeat("x", c.bytes))
+			statuses, sent := make(chan int, 8), make(chan struct{}, 64)
+			for i := range 8 {
+				connection, all := []string{"acme", "other"}[i%2], sending{strings.NewReader(body), func() { sent <- struct{}{} }}
+				go func() { statuses <- s.send(t, connection, int64(len(body)), all) }()
+			}
+			for range 8 {
+				<-sent
+			}
+			for i := range 50 {
+				s.user(t, fmt.Sprint("meanwhile-", i))
+			}
+			if c.at > 1 { // all come in
+				for store.inside.Load() < int64(c.at) {
+					runtime.Gosched()
+				}
+			}
+			close(store.let)
+			for range 8 {
+				if status := <-statuses; status != http.StatusCreated && status != http.StatusTooManyRequests {
+					t.Errorf("a group is answered with %d", status)
+				}
+			}
+			if n := store.most.Load(); n != int64(c.at) {
+				t.Errorf("%d groups were made at once, want %d", n, c.at)
+			}
+		})
+	}
+}
+
+// send posts a group and returns the status, 0 for none.
+func (s *stage) send(t *testing.T, connection string, length int64, body io.Reader) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.server.URL+"/scim/v2/"+connection+"/Groups?excludedAttributes=members", body)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	r.ContentLength = length
+	r.Header.Set("Authorization", "Bearer "+connection+"-token")
+	r.Header.Set("Content-Type", scim.MediaType)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
 }

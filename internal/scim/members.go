@@ -17,7 +17,7 @@ const maxMemberID = 255
 // they are; it is only asked where a path selects them by anything but their value.
 func membersOf(steps []patch.Step, current func() ([]record.Member, error)) ([]patch.Step, record.Members, error) {
 	var rest []patch.Step
-	set := memberSet{add: map[string]record.Member{}, remove: map[string]bool{}, current: current}
+	set := memberSet{current: current}
 	for _, s := range steps {
 		if s.Path.Path != hasMembers {
 			rest = append(rest, s)
@@ -27,7 +27,11 @@ func membersOf(steps []patch.Step, current func() ([]record.Member, error)) ([]p
 			return nil, record.Members{}, err
 		}
 	}
-	return rest, set.members(), nil
+	out := set.members()
+	if len(out.Add) > record.MaxMembers {
+		return nil, record.Members{}, resource.Bad(resource.ErrValues, "a request adds %d members at most: send the rest with another one", record.MaxMembers)
+	}
+	return rest, out, nil
 }
 
 // none is for a group whose members are not asked for.
@@ -36,10 +40,17 @@ func none() ([]record.Member, error) { return nil, nil }
 // memberSet collects what happens to members.
 type memberSet struct {
 	replace bool
-	add     map[string]record.Member
-	remove  map[string]bool
-	order   []string // of what was added or removed, as it first came
+	// named are those that were added or removed, as they first came, and at is where each
+	// value is among them.
+	named   []namedMember
+	at      map[string]int
 	current func() ([]record.Member, error)
+}
+
+type namedMember struct {
+	record.Member
+
+	goes bool
 }
 
 func (m *memberSet) step(s patch.Step) error {
@@ -52,30 +63,38 @@ func (m *memberSet) step(s patch.Step) error {
 	}
 	switch {
 	case s.Op == patch.Replace, s.Op == patch.Remove && !s.Given:
-		m.replace, m.add, m.remove = true, map[string]record.Member{}, map[string]bool{}
+		m.replace, m.named, m.at = true, nil, nil
 	case s.Op == patch.Remove:
 		for _, n := range named {
 			m.takes(n.Value)
 		}
 		return nil
 	}
+	m.expect(len(named))
 	for _, n := range named {
-		m.adds(n)
+		m.set(namedMember{n, false})
 	}
 	return nil
 }
 
-func (m *memberSet) adds(n record.Member) {
-	m.order = append(m.order, n.Value)
-	m.add[n.Value] = n
-	delete(m.remove, n.Value)
+// expect makes room for so many.
+func (m *memberSet) expect(n int) {
+	if m.at == nil {
+		m.at, m.named = make(map[string]int, n), make([]namedMember, 0, n)
+	}
 }
 
-func (m *memberSet) takes(value string) {
-	m.order = append(m.order, value)
-	m.remove[value] = true
-	delete(m.add, value)
+func (m *memberSet) set(n namedMember) {
+	if i, ok := m.at[n.Value]; ok {
+		m.named[i] = n
+		return
+	}
+	m.expect(1)
+	m.at[n.Value] = len(m.named)
+	m.named = append(m.named, n)
 }
+
+func (m *memberSet) takes(value string) { m.set(namedMember{record.Member{Value: value}, true}) }
 
 // selected is a step with a value filter: "members[value eq "…"]".
 func (m *memberSet) selected(s patch.Step) error {
@@ -95,8 +114,10 @@ func (m *memberSet) selected(s patch.Step) error {
 	if m.replace {
 		all = nil
 	}
-	for _, n := range m.add {
-		all = append(all, n)
+	for _, n := range m.named {
+		if !n.goes {
+			all = append(all, n.Member)
+		}
 	}
 	for _, n := range all {
 		if filter.MatchElement(s.Path.Where, s.Path.Path, map[string]any{"value": n.Value, "type": typeOf(n.Kind)}) {
@@ -129,17 +150,13 @@ func valuesIn(x filter.Expr) ([]string, bool) {
 
 // members is the change, in the order that the request had.
 func (m *memberSet) members() record.Members {
-	out := record.Members{Replace: m.replace}
-	seen := map[string]bool{}
-	for _, v := range m.order {
-		if seen[v] {
-			continue
-		}
-		seen[v] = true
-		if n, ok := m.add[v]; ok {
-			out.Add = append(out.Add, n)
-		} else if m.remove[v] && !m.replace {
-			out.Remove = append(out.Remove, record.Member{Value: v})
+	out := record.Members{Replace: m.replace, Add: make([]record.Member, 0, len(m.named))}
+	for _, n := range m.named {
+		switch {
+		case !n.goes:
+			out.Add = append(out.Add, n.Member)
+		case !m.replace:
+			out.Remove = append(out.Remove, n.Member)
 		}
 	}
 	return out
@@ -147,16 +164,14 @@ func (m *memberSet) members() record.Members {
 
 // memberList reads members as they come in.
 func memberList(v any) ([]record.Member, error) {
-	list, _ := v.([]any)
-	all := make([]record.Member, 0, len(list))
-	for _, e := range list {
-		of, _ := e.(map[string]any)
-		value, _ := of["value"].(string)
-		if value == "" || len(value) > maxMemberID {
+	list, _ := v.(resource.Members)
+	all := make([]record.Member, len(list))
+	for i, e := range list {
+		if e.Value == "" || len(e.Value) > maxMemberID {
 			return nil, resource.Bad(resource.ErrValue, "a member has a value of 1 to %d bytes, the id of a user or group", maxMemberID)
 		}
-		m := record.Member{Value: value}
-		switch kind, _ := of["type"].(string); {
+		m := record.Member{Value: e.Value}
+		switch kind := e.Type; {
 		case strings.EqualFold(kind, "User"):
 			m.Kind = record.KindUser
 		case strings.EqualFold(kind, "Group"):
@@ -164,7 +179,7 @@ func memberList(v any) ([]record.Member, error) {
 		case kind != "":
 			return nil, resource.Bad(resource.ErrValue, "a member is of type User or Group, not %q", kind)
 		}
-		all = append(all, m)
+		all[i] = m
 	}
 	return all, nil
 }

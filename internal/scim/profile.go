@@ -1,12 +1,9 @@
 package scim
 
 import (
-	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/elimity-com/scim/schema"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/scim/patch"
@@ -19,17 +16,18 @@ type Limits struct {
 	Results int
 	// Operations is the most operations of a bulk request, at least 1.
 	Operations int
-	// Payload is the most bytes of a body, and of all bodies together that are read and
-	// worked on at once.
+	// Payload is the most bytes of a body, and of all large bodies together that are under
+	// way at once.
 	Payload int64
-	// Values is the most JSON values of a body: each takes memory, however short it is.
-	Values int
+	// Body bounds the JSON values of a body: each takes time and memory, however short it
+	// is.
+	Body resource.Budget
 }
 
 // DefaultLimits are those of a connection that has none of its own: a group of 100,000
 // members can be sent with all that clients say of each.
 func DefaultLimits() Limits {
-	return Limits{Results: record.MaxCount, Operations: 1000, Payload: 16 << 20, Values: 600_000}
+	return Limits{Results: record.MaxCount, Operations: 1000, Payload: 16 << 20, Body: resource.Budget{Values: 600_000, Kept: 200_000}}
 }
 
 // Extension is a schema extension of a connection's own.
@@ -45,8 +43,8 @@ type Extension struct {
 type Profile struct {
 	user, group *resource.Type
 	limits      Limits
-	// bodies are the bytes of bodies that may still be read.
-	bodies *semaphore.Weighted
+	// room is for the bodies that are under way.
+	room lanes
 }
 
 // NewProfile returns the profile of a connection with these extensions.
@@ -65,31 +63,13 @@ func NewProfile(limits Limits, extensions ...Extension) (*Profile, error) {
 			return nil, resource.Bad(resource.ErrExtension, "the schema extension %q is for User or Group, not %q", s.ID, e.Resource)
 		}
 	}
-	p := &Profile{limits: limits, bodies: semaphore.NewWeighted(limits.Payload)}
+	p := &Profile{limits: limits, room: newLanes(normalRoom, limits.Payload)}
 	var err error
 	if p.user, err = resource.NewUser(user...); err != nil {
 		return nil, err
 	}
 	p.group, err = resource.NewGroup(group...)
 	return p, err
-}
-
-// turn is how long a body waits until others of its connection are done with.
-const turn = 10 * time.Second
-
-// room waits until a body of so many bytes, less than none for one that does not say, may
-// be read beside those that are under way, and returns what gives its room back. Whatever
-// one connection sends takes a bounded part of the memory, and no other one's.
-func (p *Profile) room(ctx context.Context, length int64) (free func(), err error) {
-	if length < 0 || length > p.limits.Payload { // the latter is refused once it is looked at
-		length = p.limits.Payload
-	}
-	ctx, cancel := context.WithTimeout(ctx, turn)
-	defer cancel()
-	if err := p.bodies.Acquire(ctx, length); err != nil {
-		return nil, errCrowded
-	}
-	return func() { p.bodies.Release(length) }, nil
 }
 
 // ReadUser returns a user as it would be if a client had sent it: its attributes checked

@@ -6,36 +6,33 @@ import (
 	"testing"
 )
 
-func TestWhatAConnectionSendsAtOnceIsBounded(t *testing.T) {
-	limits := DefaultLimits()
-	p, err := NewProfile(limits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := NewProfile(limits)
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestWhatIsSentAtOnceIsBounded(t *testing.T) {
+	const most = 10 * normal
 	left, leave := context.WithCancel(t.Context())
 	leave() // who would wait is there no more
-	for what, length := range map[string]int64{"the largest": limits.Payload, "one that does not say": -1, "one that is too large": limits.Payload + 1} {
-		free, err := p.room(t.Context(), length)
+	for what, length := range map[string]int64{"the largest": most, "one that does not say": -1, "one that is too large": most + 1} {
+		l, other := newLanes(normalRoom, most), newLanes(normalRoom, most)
+		free, err := l.enter(t.Context(), length)
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		if _, err := p.room(left, 1); !errors.Is(err, errCrowded) {
+		if _, err := l.enter(left, normal+1); !errors.Is(err, errCrowded) {
 			t.Errorf("%s, and one more: %v", what, err)
 		}
-		if done, err := other.room(t.Context(), limits.Payload); err != nil {
+		for range normalRoom / normal { // control: what clients send all day
+			if _, err := l.enter(t.Context(), normal); err != nil {
+				t.Errorf("%s, and a normal one: %v", what, err)
+			}
+		}
+		if _, err := l.enter(left, normal); !errors.Is(err, errCrowded) {
+			t.Errorf("%s, and more normal ones than there is room for: %v", what, err)
+		}
+		if _, err := other.enter(t.Context(), most); err != nil {
 			t.Errorf("%s, and one of another connection: %v", what, err)
-		} else {
-			done()
 		}
 		free()
-	}
-	for range 10 { // control: small ones beside each other
-		if _, err := p.room(t.Context(), limits.Payload/10); err != nil {
-			t.Errorf("a small one: %v", err)
+		if _, err := l.enter(t.Context(), most); err != nil {
+			t.Errorf("after %s: %v", what, err)
 		}
 	}
 }

@@ -30,9 +30,9 @@
 package scim
 
 import (
+	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -43,6 +43,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
 )
 
 // MediaType is that of SCIM's messages (RFC 7644, section 8.1).
@@ -102,10 +103,13 @@ type Options struct {
 }
 
 // Server answers SCIM clients.
-type Server struct{ o Options }
+type Server struct {
+	o    Options
+	gate lanes
+}
 
 // New returns a Server.
-func New(o Options) *Server { return &Server{o} }
+func New(o Options) *Server { return &Server{o, newLanes(normalGate, largeGate)} }
 
 // Mount adds the server's routes.
 func (s *Server) Mount(mux *http.ServeMux) {
@@ -127,9 +131,8 @@ type call struct {
 	query url.Values
 	// match and noneMatch are If-Match and If-None-Match.
 	match, noneMatch string
-	// body is nil without one. free, if there is one, gives back the room that it took.
+	// body is nil without one.
 	body map[string]any
-	free func()
 	// op is the provenance of what the operation changes.
 	op record.Operation
 }
@@ -148,15 +151,23 @@ type answer struct {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c, err := s.open(r)
-	if c != nil && c.free != nil {
-		defer c.free()
-	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	a, err := c.run(r.Context())
-	if c.noted(err) {
+	var a answer
+	if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+		var free func()
+		if free, err = c.profile.room.enter(r.Context(), r.ContentLength); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		defer free() // once it is answered
+		a, err = c.withBody(r)
+	} else {
+		a, err = c.run(r.Context())
+	}
+	if c.op.ID != "" && c.noted(err) {
 		w.Header().Set(operationHeader, c.op.ID)
 	}
 	if err != nil {
@@ -166,7 +177,24 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.write(w, a)
 }
 
-// open finds out who asks for what, and reads the request.
+// withBody reads the request's body and does what it asks for.
+func (c *call) withBody(r *http.Request) (answer, error) {
+	raw, err := readBody(r, c.profile.limits)
+	if err != nil {
+		return answer{}, err
+	}
+	leave, err := c.gate.enter(r.Context(), int64(len(raw)))
+	if err != nil {
+		return answer{}, err
+	}
+	defer leave() // a client that reads slowly keeps nobody else waiting
+	if c.body, err = resource.Decode(raw, c.profile.limits.Body); err != nil {
+		return answer{}, err
+	}
+	return c.run(r.Context())
+}
+
+// open finds out who asks for what.
 func (s *Server) open(r *http.Request) (*call, error) {
 	ctx, connection := r.Context(), r.PathValue("connection")
 	who, err := s.authenticate(r, connection)
@@ -189,15 +217,7 @@ func (s *Server) open(r *http.Request) (*call, error) {
 	if err := c.known(); err != nil {
 		return nil, err
 	}
-	if c.query, err = httpx.Query(r); err != nil {
-		return nil, err
-	}
-	if c.method == http.MethodPost || c.method == http.MethodPut || c.method == http.MethodPatch {
-		if c.free, err = profile.room(ctx, r.ContentLength); err != nil {
-			return nil, err
-		}
-		c.body, err = readBody(r, profile.limits)
-	}
+	c.query, err = httpx.Query(r)
 	return c, err
 }
 
@@ -276,14 +296,14 @@ func (s *Server) write(w http.ResponseWriter, a answer) {
 		w.WriteHeader(a.status)
 		return
 	}
-	raw, err := json.Marshal(a.body)
-	if err != nil {
-		s.o.Log.Error("an answer of SCIM cannot be written", "err", err)
-		a.status, raw = http.StatusInternalServerError, nil
-	}
 	h.Set("Content-Type", MediaType)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(raw) // the client is gone, nobody to tell
+	to := bufio.NewWriter(w)
+	if err := writeJSON(to, a.body); err != nil {
+		s.o.Log.Warn("an answer of SCIM was not written", "err", err)
+		return
+	}
+	_ = to.Flush() // the client is gone, nobody to tell
 }
 
 // refuse answers with an error of RFC 7644, section 3.12.

@@ -280,7 +280,7 @@ func TestFiltersAreWordsAndNoPatterns(t *testing.T) {
 
 func TestBodiesAreBounded(t *testing.T) {
 	limits := scim.DefaultLimits()
-	limits.Payload, limits.Values = 4096, 100
+	limits.Payload, limits.Body.Values = 4096, 100
 	p, err := scim.NewProfile(limits)
 	if err != nil {
 		t.Fatal(err)

@@ -94,7 +94,7 @@ func (t *Type) keep(to map[string]any, p Projection, at filter.Path, v any) {
 	case []any:
 		list := make([]any, 0, len(v))
 		for _, e := range v {
-			if kept := t.subs(p, at, e); kept != nil {
+			if kept := t.Sub(p, at, e); kept != nil {
 				list = append(list, kept)
 			}
 		}
@@ -102,14 +102,14 @@ func (t *Type) keep(to map[string]any, p Projection, at filter.Path, v any) {
 			to[at.Attribute] = list
 		}
 	default:
-		if kept := t.subs(p, at, v); kept != nil {
+		if kept := t.Sub(p, at, v); kept != nil {
 			to[at.Attribute] = kept
 		}
 	}
 }
 
-// subs returns what goes out of an object, nil for nothing.
-func (t *Type) subs(p Projection, at filter.Path, v any) any {
+// Sub returns what goes out of one value with sub-attributes, nil for nothing.
+func (t *Type) Sub(p Projection, at filter.Path, v any) any {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return v

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -18,7 +19,8 @@ import (
 // It is nil for what means "no value": null, an empty list and an empty object (RFC
 // 7643, section 2.5). It fails with ErrValue, which names the attribute.
 //
-// A list may be left out around a single value.
+// A list may be left out around a single value. Of a group's members, of which there may
+// be very many, it returns Members.
 func (t *Type) Value(p filter.Path, v any) (any, error) {
 	a, ok := t.attributes[p]
 	if !ok {
@@ -27,12 +29,18 @@ func (t *Type) Value(p filter.Path, v any) (any, error) {
 	if !a.MultiValued() {
 		return t.single(p, a, v)
 	}
-	list, ok := v.([]any)
+	list, size, ok := Elements(v)
 	if !ok && v != nil {
-		list = []any{v}
+		list, size, _ = Elements([]any{v})
+	}
+	if t.members(p) {
+		return t.membersIn(p, a, list, size)
+	}
+	if size > maxElements {
+		return nil, Bad(ErrValues, "%s has more than %d values", p, maxElements)
 	}
 	var values []any
-	for _, e := range list {
+	for e := range list {
 		one, err := t.single(p, a, e)
 		if err != nil {
 			return nil, err
@@ -45,6 +53,41 @@ func (t *Type) Value(p filter.Path, v any) (any, error) {
 		return nil, nil
 	}
 	return values, nil
+}
+
+// maxElements is how many values an attribute has at most, but for a group's members: more
+// are too large for a record, whatever they are.
+const maxElements = 20_000
+
+// Member is a member of a group as a client names it: by a value, and maybe with a type.
+type Member struct{ Value, Type string }
+
+// Members are the members of a group, in the order that they came in.
+type Members []Member
+
+func (t *Type) members(p filter.Path) bool {
+	return t.Name == "Group" && p == filter.Path{Attribute: "members"}
+}
+
+// membersIn checks members, one after the other.
+func (t *Type) membersIn(p filter.Path, a schema.CoreAttribute, list iter.Seq[any], size int) (any, error) {
+	all := make(Members, 0, size)
+	for e := range list {
+		one, err := t.single(p, a, e)
+		if err != nil {
+			return nil, err
+		}
+		if of, ok := one.(map[string]any); ok {
+			var m Member
+			m.Value, _ = of["value"].(string)
+			m.Type, _ = of["type"].(string)
+			all = append(all, m)
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return all, nil
 }
 
 // single checks one value.

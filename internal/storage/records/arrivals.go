@@ -119,10 +119,10 @@ func settleIn(ctx context.Context, t *sqldb.Tx, op record.Operation, group strin
 	if err != nil {
 		return err
 	}
-	members := map[string]member{}
-	for _, m := range gone { // not one that was removed meanwhile
+	members := make([]member, len(gone))
+	for i, m := range gone { // not one that was removed meanwhile
 		a := by[m.id]
-		members[m.id] = member{id: a.id, person: a.person, kind: a.kind}
+		members[i] = member{id: a.id, person: a.person, kind: a.kind}
 	}
 	return addMembers(ctx, t, op, group, sortedMembers(members))
 }

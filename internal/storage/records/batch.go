@@ -134,10 +134,12 @@ func (b *batch) run(ctx context.Context) error {
 func (b *batch) createGroup(ctx context.Context, i int) error {
 	n, m := b.all[i], &b.made[i]
 	values := valuesOfMembers(n.Members)
-	err := resolveMore(ctx, b.t, b.connection, b.members, values) // what stands before it in the batch
-	if err != nil {
-		return err
+	if i > 0 { // what stands before it in the batch
+		if err := resolveMore(ctx, b.t, b.connection, b.members, values); err != nil {
+			return err
+		}
 	}
+	var err error
 	m.Err, err = b.t.Attempt(ctx, func() (err error) {
 		m.Group, m.Existed, err = createGroup(ctx, b.t, n.Operation, *n.Group, membersBy(b.members, values))
 		return err

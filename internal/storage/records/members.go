@@ -94,20 +94,20 @@ func valuesOfMembers(members []record.Member) []string {
 // membersBy are the members that values stand for, each once, in the order of their ids:
 // pending where they are not known.
 func membersBy(known map[string]member, values []string) []member {
-	all := make(map[string]member, len(values))
-	for _, v := range values {
+	all := make([]member, len(values))
+	for i, v := range values {
 		m, ok := known[v]
 		if !ok {
 			m = member{id: v, pending: true}
 		}
-		all[m.id] = m
+		all[i] = m
 	}
 	return sortedMembers(all)
 }
 
 // sortedMembers are members in the order of their ids, each once.
-func sortedMembers(by map[string]member) []member {
-	all := slices.SortedFunc(maps.Values(by), func(a, b member) int { return strings.Compare(a.id, b.id) })
+func sortedMembers(all []member) []member {
+	slices.SortFunc(all, func(a, b member) int { return strings.Compare(a.id, b.id) })
 	return slices.CompactFunc(all, func(a, b member) bool { return a.id == b.id })
 }
 
@@ -266,17 +266,19 @@ func insertMembers(ctx context.Context, t *sqldb.Tx, op record.Operation, group 
 		return nil, err
 	}
 	var added []member
-	rows := make([][]any, len(members))
-	for i, m := range members {
-		rows[i] = []any{group, m.id, sqldb.Micros(op.Time), op.ID, op.Connection, string(m.kind), m.person, m.pending}
-	}
-	for len(rows) > 0 {
-		text, args, n := t.Insertion(insertMember, rows)
-		some, err := sqldb.Collect(ctx, t, scanMember, text+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
-		if err != nil {
-			return nil, err
+	for part := range slices.Chunk(members, sqldb.MostColumns) { // rows take many times what members do
+		rows := make([][]any, len(part))
+		for i, m := range part {
+			rows[i] = []any{group, m.id, sqldb.Micros(op.Time), op.ID, op.Connection, string(m.kind), m.person, m.pending}
 		}
-		added, rows = append(added, some...), rows[n:]
+		for len(rows) > 0 {
+			text, args, n := t.Insertion(insertMember, rows)
+			some, err := sqldb.Collect(ctx, t, scanMember, text+` ON CONFLICT DO NOTHING RETURNING member, kind, person, pending`, args...)
+			if err != nil {
+				return nil, err
+			}
+			added, rows = append(added, some...), rows[n:]
+		}
 	}
 	return added, nil
 }

@@ -11,8 +11,8 @@ import (
 // them, which stays prepared, one round trip instead of one for each 128 rows, and a
 // fraction of the work on both sides.
 
-// mostColumns is how many rows one statement inserts as columns.
-const mostColumns = 8192
+// MostColumns is how many rows one statement inserts as columns.
+const MostColumns = 8192
 
 // Insertion returns the text and the arguments that insert the first n of the rows.
 // insert ends with VALUES.
@@ -22,7 +22,7 @@ func (t *Tx) Insertion(insert string, rows [][]any) (text string, args []any, n 
 		return insert + marks(t.db.o.Driver, n, len(rows[0])), slices.Concat(rows...), n
 	}
 	if t.db.o.Driver == Postgres {
-		n = min(n, mostColumns)
+		n = min(n, MostColumns)
 		if columns := columnsOf(rows[:n]); columns != nil {
 			return strings.TrimSuffix(insert, `VALUES `) + `SELECT * FROM ` + unnested(columns), columns, n
 		}
@@ -116,7 +116,7 @@ func Among[T string | []byte](t *Tx, column string, args []any, values []T) (str
 // Most is how many values one statement looks for.
 func (t *Tx) Most() int {
 	if t.db.o.Driver == Postgres {
-		return mostColumns
+		return MostColumns
 	}
 	return MostValues
 }
