@@ -50,6 +50,8 @@ func TestEveryFormIsRefusedFromAnotherSite(t *testing.T) {
 		"/admin/new-app", "/admin/apps/expense-bot/manifest", "/admin/tokens/new", "/admin/apps/expense-bot/enable",
 		"/admin/exchanges/x/prune", "/admin/apps/expense-bot/exchanges/x/prune", "/admin/revoke/person/x",
 		"/admin/new-import", "/admin/imports/x/apply", "/admin/imports/x/discard", "/admin/export",
+		"/admin/apps/expense-bot/owner", "/admin/revocations/x/retry", "/admin/apps/payroll-api/callers/expense-bot/agree", "/admin/apps/payroll-api/callers/expense-bot/withdraw",
+		"/admin/apps/payroll-api/callers/expense-bot/agree/delegation/payroll.read", "/admin/apps/payroll-api/callers/expense-bot/withdraw/delegation/payroll.read",
 	}
 	for _, form := range forms {
 		for name, header := range map[string]http.Header{

@@ -196,7 +196,7 @@ func (s risky) agree(c connected, r client.Request) error {
 
 // previewOf asks what a request would hit.
 func previewOf(r client.Request) client.Request {
-	return client.Request{Method: http.MethodGet, Path: r.Path + "/preview"}
+	return client.Request{Method: http.MethodGet, Path: r.Path + "/preview", Query: r.Query}
 }
 
 func confirm(c connected, preview client.Request) error {

@@ -9,7 +9,9 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // errCallerNotFound is returned for an app that asks nothing of the API.
@@ -104,24 +106,69 @@ func (a *API) agreeToCaller(r *http.Request) (any, error) {
 }
 
 func (a *API) withdrawFromCaller(r *http.Request) (any, error) {
+	_, err := a.o.Apps.Withdraw(r.Context(), r.PathValue("name"), r.PathValue("caller"), rightsOf(r), by(r))
+	return nothing(err)
+}
+
+// rightsOf are the rights that a request is about.
+func rightsOf(r *http.Request) catalog.Rights {
 	q := rest.QueryOf(r)
 	rights := catalog.Rights{Scopes: strings.Fields(q.Get("scope"))}
 	if m := q.Get("mode"); m != "" {
 		rights.Modes = []catalog.Mode{catalog.Mode(m)}
 	}
-	_, err := a.o.Apps.Withdraw(r.Context(), r.PathValue("name"), r.PathValue("caller"), rights, by(r))
-	return nothing(err)
+	return rights
 }
 
+// hitsCaller tells of the tokens that a caller has for an API, all of which end when
+// anything of what was agreed to does, and of what that is.
 func (a *API) hitsCaller(r *http.Request) (any, error) {
-	c, err := a.caller(r)
+	found, err := a.caller(r)
 	if err != nil {
 		return nil, err
 	}
-	return rest.Hits{
-		Operation: "withdrawFromCaller", Names: []string{}, Apps: []string{c.(catalog.Caller).App},
-		Notes: []string{"Tokens that the app has for this API are refused at once, in whoever's name, with what was exchanged for them.", "It gets what is still agreed to anew, and nothing else."},
-	}, nil
+	c, rights := found.(catalog.Caller), rightsOf(r)
+	ended := slices.DeleteFunc(slices.Clone(c.Wishes), func(w catalog.Wish) bool { return !w.Agreed || len(rights.Scopes) > 0 && !rights.Has(w.Scope, w.Mode) })
+	if len(ended) == 0 {
+		return nil, catalog.ErrNotAgreed.At("scopes")
+	}
+	h := rest.Hits{Operation: "withdrawFromCaller"}
+	if r.PathValue("name") == catalog.Broker { // its scopes are of tokens with other audiences, too
+		h, err = a.hit(r.Context(), h.Operation, identity.Client(c.Client))
+	} else {
+		h, err = a.hitCalls(r, h, c)
+	}
+	h.Apps = []string{c.App}
+	for _, w := range ended {
+		h.Notes = append(h.Notes, "It does not get "+w.Scope+" by "+string(w.Mode)+" any more.")
+	}
+	h.Notes = append(h.Notes, "Tokens that the app has for this API are refused at once, in whoever's name, with what was exchanged for them.", "It gets what is still agreed to anew, and nothing else.")
+	return h, err
+}
+
+// hitCalls counts the exchanged tokens that a caller has for an API, with what hangs from
+// them, and names in whose name they are.
+func (a *API) hitCalls(r *http.Request, h rest.Hits, c catalog.Caller) (rest.Hits, error) {
+	ctx := r.Context()
+	api, err := a.o.Apps.App(ctx, r.PathValue("name"))
+	if err != nil {
+		return h, err
+	}
+	app, err := a.o.Apps.App(ctx, c.App)
+	if err != nil {
+		return h, err
+	}
+	nodes, _, err := a.o.Exchanges.Hit(ctx, grant.NodeQuery{App: app.ID, Audience: api.Audience()}, func(n grant.Node) bool { return n.App == app.ID && n.Audience == api.Audience() })
+	if err != nil {
+		return h, err
+	}
+	people := map[string]bool{}
+	for _, n := range nodes {
+		people[n.Person] = true
+	}
+	h.Exchanged, h.People = len(nodes), len(people)
+	h.Names, err = a.names(ctx, nil, nil, nodes)
+	return h, err
 }
 
 var (

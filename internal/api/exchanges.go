@@ -205,7 +205,7 @@ func (a *API) hitsExchange(operation string) func(*http.Request) (any, error) {
 				h.Apps = append(h.Apps, app.Name)
 			}
 		}
-		h.Names, err = a.names(r.Context(), n.Refs()[0], nodes)
+		h.Names, err = a.names(r.Context(), nil, nil, nodes)
 		return h, err
 	}
 }

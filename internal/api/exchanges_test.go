@@ -144,13 +144,28 @@ func TestAnAppsOwnerSeesAndPrunesOnlyTheNodesOfTheApp(t *testing.T) {
 
 func TestARevocationIsShownBeforeItIsMadeAndFollowedAfter(t *testing.T) {
 	b := start(t)
-	own, _ := b.twoApps(t)
+	own, other := b.twoApps(t)
 	b.person(t, "alice")
+	if a := b.ask(t, http.MethodGet, "/revocations/person/alice/preview", ""); !strings.Contains(a.body, `"apps":[]`) {
+		t.Errorf("control: nothing holds anything of her: %s", a.body)
+	}
+	// An app has what it got by client credentials, which is counted nowhere.
+	for _, path := range []string{"app/other", "client/microapp-other"} {
+		if a := b.ask(t, http.MethodGet, "/revocations/"+path+"/preview", ""); !strings.Contains(a.body, `"apps":["other"]`) {
+			t.Errorf("%s does not name the app itself: %s", path, a.body)
+		}
+	}
 	node := b.exchanged(t, "alice", own, "payroll-api", "", "desk")
 	for _, path := range []string{"person/alice", "connection/acme", "app/own", "client/microapp-own", "install/alice%2Fown", "grant/" + node} {
 		a := b.ask(t, http.MethodGet, "/revocations/"+path+"/preview", "")
-		if a.status != http.StatusOK || !strings.Contains(a.body, `"exchanged":1`) || !strings.Contains(a.body, `"names":["alice"]`) {
+		if a.status != http.StatusOK || !strings.Contains(a.body, `"exchanged":1`) || !strings.Contains(a.body, `"names":["alice"]`) || !strings.Contains(a.body, `"apps":["own"]`) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	b.exchanged(t, "alice", other, "ledger-api", node, "microapp-own")
+	for _, path := range []string{"person/alice", "app/own", "grant/" + node} {
+		if a := b.ask(t, http.MethodGet, "/revocations/"+path+"/preview", ""); !strings.Contains(a.body, `"exchanged":2`) || !strings.Contains(a.body, `"apps":["other","own"]`) {
+			t.Errorf("%s does not name whose tokens hang from it: %s", path, a.body)
 		}
 	}
 	for path, want := range map[string]int{

@@ -30,18 +30,78 @@ func (a *API) hit(ctx context.Context, operation string, ref identity.Ref, notes
 	if err != nil {
 		return h, err
 	}
-	for _, app := range apps {
-		if slices.Contains(ids, app.ID) {
-			h.Apps = append(h.Apps, app.Name)
-		}
-	}
 	exchanged, err := a.exchangedBy(ctx, ref, apps)
 	if err != nil {
 		return h, err
 	}
 	h.Exchanged = len(exchanged)
-	h.Names, err = a.names(ctx, ref, exchanged)
+	in, err := a.sessionsOfHit(ctx, ref)
+	if err != nil {
+		return h, err
+	}
+	h.Apps = appsHit(ref, apps, ids, in, exchanged)
+	var held []grant.Held
+	if ref.Kind == identity.KindApp {
+		if held, _, err = a.o.Grants.SearchAccess(ctx, grant.Query{App: ref.ID, Limit: firstNames}, a.o.Now()); err != nil {
+			return h, err
+		}
+	}
+	h.Names, err = a.names(ctx, in, held, exchanged)
 	return h, err
+}
+
+// appsHit names the apps that lose something: those that hold a grant, or an exchanged
+// token, or got tokens in a session; and the app itself, with what it has by client
+// credentials, where that is what ends.
+func appsHit(ref identity.Ref, apps []catalog.App, granted []string, in []session.Found, exchanged []grant.Node) []string {
+	hit := map[string]bool{}
+	for _, id := range granted {
+		hit[id] = true
+	}
+	for _, s := range in {
+		for _, id := range s.Apps {
+			hit[id] = true
+		}
+	}
+	for _, n := range exchanged {
+		hit[n.App] = true
+	}
+	_, installed, _ := identity.SplitInstall(ref)
+	names := []string{}
+	for _, app := range apps {
+		itself := ref == identity.App(app.ID) || ref == identity.Client(app.ClientID()) || installed == app.ID
+		if hit[app.ID] || itself {
+			names = append(names, app.Name)
+		}
+	}
+	return names
+}
+
+// sessionsLooked is how many sessions are looked at to name people and apps.
+const sessionsLooked = 100
+
+// sessionsOfHit returns sessions that end with a thing.
+func (a *API) sessionsOfHit(ctx context.Context, ref identity.Ref) (in []session.Found, err error) {
+	q := session.Query{Limit: sessionsLooked}
+	switch ref.Kind {
+	case identity.KindConnection:
+		q.Connection = ref.ID
+	case identity.KindPerson:
+		q.Person = ref.ID
+	case identity.KindSession:
+		s, err := a.o.Sessions.Find(ctx, ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		q.Person = s.Person
+	default:
+		return nil, nil
+	}
+	in, _, err = a.o.Sessions.Search(ctx, q)
+	if ref.Kind == identity.KindSession {
+		in = slices.DeleteFunc(in, func(s session.Found) bool { return s.ID != ref.ID })
+	}
+	return in, err
 }
 
 // exchangedBy returns the live exchanged tokens that end with a thing, as far as that
@@ -104,31 +164,16 @@ func (a *API) personOf(ctx context.Context, id string) (string, error) {
 // firstNames is how many people of those that are hit are named.
 const firstNames = 10
 
-// names are those of the first people with a session, a grant or an exchanged token
-// that ends with a thing.
-func (a *API) names(ctx context.Context, ref identity.Ref, exchanged []grant.Node) ([]string, error) {
+// names are those of the first people with a session, a grant or an exchanged token that
+// ends with a thing.
+func (a *API) names(ctx context.Context, in []session.Found, held []grant.Held, exchanged []grant.Node) ([]string, error) {
 	names, seen := []string{}, map[string]bool{}
 	add := func(id, name string) {
 		if !seen[id] && len(names) < firstNames && id != "" {
 			seen[id], names = true, append(names, cmp.Or(name, id))
 		}
 	}
-	var sessions []session.Found
-	var held []grant.Held
-	var err error
-	switch ref.Kind {
-	case identity.KindConnection:
-		sessions, _, err = a.o.Sessions.Search(ctx, session.Query{Connection: ref.ID, Limit: 10 * firstNames})
-	case identity.KindPerson:
-		sessions, _, err = a.o.Sessions.Search(ctx, session.Query{Person: ref.ID, Limit: 1})
-	case identity.KindApp:
-		held, _, err = a.o.Grants.SearchAccess(ctx, grant.Query{App: ref.ID, Limit: firstNames}, a.o.Now())
-	default:
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range sessions {
+	for _, s := range in {
 		add(s.Person, s.Name)
 	}
 	for _, h := range held {
@@ -153,9 +198,7 @@ func (a *API) hitsApp(operation, note string) func(*http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		h, err := a.hit(r.Context(), operation, identity.App(app.ID), note)
-		h.Apps = []string{app.Name}
-		return h, err
+		return a.hit(r.Context(), operation, identity.App(app.ID), note)
 	}
 }
 

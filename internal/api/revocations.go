@@ -203,7 +203,7 @@ func revokeNotes(kind identity.Kind) []string {
 	case identity.KindSession:
 		return []string{"Grants with offline access go on."}
 	case identity.KindApp, identity.KindClient:
-		return []string{"The app is not switched off: it gets new tokens when people come back.", "Tokens that other apps hold for its API go on."}
+		return []string{"The app is not switched off: it gets new tokens when people come back, and by client credentials at once.", "Tokens that other apps hold for its API go on."}
 	case identity.KindGrant:
 		return []string{"An access token can carry a grant that is not counted here."}
 	default:

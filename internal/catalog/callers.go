@@ -161,7 +161,8 @@ type Rights struct {
 	Modes  []Mode   `json:"modes,omitempty"`
 }
 
-func (r Rights) has(scope string, m Mode) bool {
+// Has reports whether a right is among them.
+func (r Rights) Has(scope string, m Mode) bool {
 	return slices.Contains(r.Scopes, scope) && (len(r.Modes) == 0 || slices.Contains(r.Modes, m))
 }
 
@@ -171,7 +172,7 @@ func (s *Service) Agree(ctx context.Context, api, caller string, rights Rights, 
 	return s.settle(ctx, api, caller, actor, func(apps sides, of target, a *App) (string, error) {
 		var asks []Ask
 		for _, w := range apps.caller(a, of).Wishes {
-			if rights.has(w.Scope, w.Mode) {
+			if rights.Has(w.Scope, w.Mode) {
 				asks = append(asks, Ask{Right: Right{of.Audience, w.Scope, w.Mode}})
 			}
 		}
@@ -200,7 +201,7 @@ func (s *Service) Withdraw(ctx context.Context, api, caller string, rights Right
 	return s.settle(ctx, api, caller, actor, func(_ sides, of target, a *App) (string, error) {
 		var ended []Ask
 		a.Agreements = slices.DeleteFunc(a.Agreements, func(g Agreement) bool {
-			is := g.Audience == of.Audience && (g.API == "" || g.API == of.id()) && (len(rights.Scopes) == 0 || rights.has(g.Scope, g.Mode))
+			is := g.Audience == of.Audience && (g.API == "" || g.API == of.id()) && (len(rights.Scopes) == 0 || rights.Has(g.Scope, g.Mode))
 			if is {
 				ended = append(ended, Ask{Right: g.Right})
 			}

@@ -101,7 +101,7 @@ func (rt *Route) preview() Route {
 	return Route{
 		ID: "preview" + strings.ToUpper(rt.ID[:1]) + rt.ID[1:], Method: http.MethodGet, Path: rt.Path + "/preview", Area: rt.Area,
 		Summary: "Show what " + rt.ID + " would hit.", About: "Nothing is changed. The right is that of " + rt.ID + ".",
-		Right: rt.Right, Owned: rt.Owned, Answer: HitsExample, Do: rt.Hits,
+		Right: rt.Right, Owned: rt.Owned, Query: rt.Query, Answer: HitsExample, Do: rt.Hits,
 	}
 }
 

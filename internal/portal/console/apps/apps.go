@@ -45,12 +45,12 @@ func (c *Console) appList() *kit.List[owned] {
 }
 
 func (c *Console) showApps(v *kit.Visit) (kit.Answer, error) {
-	return c.appList().Show(v, ui.T("Apps"), kit.Around{Offers: v.Offers(kit.Way("/new-app", ui.T("Add an app"), "primary plus"))})
+	return c.appList().Show(v, ui.T("Apps"), kit.Around{Offers: v.Offers(kit.Way(callersPath, ui.T("Callers of the broker"), " link", catalog.Broker), kit.Way("/new-app", ui.T("Add an app"), "primary plus"))})
 }
 
 func (c *Console) rules() []kit.Rule {
 	const one = "/apps/{name}"
-	return []kit.Rule{
+	return append(c.callerRules(), []kit.Rule{
 		{Path: "/apps", Right: admin.ReadApps, Show: c.showApps},
 		{Path: one, Right: admin.ReadApps, Show: c.showApp},
 		{Path: one + "/disable", Right: admin.SwitchApps, Owned: true, Ask: c.askDisableApp, Operation: "disableApp", Then: one, Notice: "app-disabled"},
@@ -60,7 +60,7 @@ func (c *Console) rules() []kit.Rule {
 		{Path: one + "/owner", Right: admin.WriteApps, Show: c.showOwner, Act: c.nameOwner},
 		{Path: one + "/manifest", Right: admin.WriteApps, Owned: true, Show: c.showManifest, Act: c.takeManifest, Upload: true},
 		{Path: "/new-app", Right: admin.WriteApps, Show: c.showManifest, Act: c.takeManifest, Upload: true},
-	}
+	}...)
 }
 
 // Figures are those of the first page.

@@ -28,6 +28,8 @@ type Options struct {
 		App(ctx context.Context, name string) (catalog.App, error)
 		Search(ctx context.Context, q catalog.Query) (page []catalog.App, next string, err error)
 		Count(ctx context.Context) (map[catalog.State]int64, error)
+		Callers(ctx context.Context, api string) ([]catalog.Caller, error)
+		Pending(ctx context.Context, of ...catalog.App) (map[string][]catalog.Ask, error)
 		Preview(ctx context.Context, m catalog.Manifest) (current *catalog.App, outcome catalog.Outcome, err error)
 	}
 	// Owners say who answers for apps: ownership.Service.
@@ -66,10 +68,12 @@ func (c *Console) Part() kit.Part {
 // notices are what is said after a change, by the codes of the rules.
 func notices() map[string]ui.Text {
 	return map[string]ui.Text{
-		"app-disabled": ui.T("The app is switched off: nobody gets in, and what it held is revoked."),
-		"app-enabled":  ui.T("The app is switched on again."),
-		"app-removed":  ui.T("The app is removed, with everything that was derived from it."),
-		"owner-named":  ui.T("From now on they answer for the app."),
-		"app-applied":  ui.T("The manifest is in force."),
+		"app-disabled":     ui.T("The app is switched off: nobody gets in, and what it held is revoked."),
+		"app-enabled":      ui.T("The app is switched on again."),
+		"app-removed":      ui.T("The app is removed, with everything that was derived from it."),
+		"caller-agreed":    ui.T("Agreed: the app gets it from now on."),
+		"caller-withdrawn": ui.T("Withdrawn: what the app got of it is revoked."),
+		"owner-named":      ui.T("From now on they answer for the app."),
+		"app-applied":      ui.T("The manifest is in force."),
 	}
 }
