@@ -160,6 +160,14 @@ func (p place) ballast(ctx context.Context, dsn string) error {
 		{`INSERT INTO apps (id, name, client_id, body, secrets, version)
 		  SELECT 'ballast' || i, 'ballast-' || i, 'ballast-' || i, replace(replace(body, id, 'ballast' || i), name, 'ballast-' || i), secrets, version
 		  FROM apps, generate_series(1, $1::int) i WHERE name = '` + secretDesk + `'`, p.apps},
+		{`INSERT INTO app_groups (name, app)
+		  SELECT g.name, 'ballast' || i FROM app_groups g JOIN apps a ON a.id = g.app, generate_series(1, $1::int) i WHERE a.name = '` + secretDesk + `'`, p.apps},
+		{`INSERT INTO app_facts (name, app, version, title, state, disabled, team, owner, member_groups, words, created, updated)
+		  SELECT 'ballast-' || i, 'ballast' || i, version, title, state, disabled, team, owner, member_groups, words, created, updated
+		  FROM app_facts, generate_series(1, $1::int) i WHERE name = '` + secretDesk + `'`, p.apps},
+		{`INSERT INTO app_owners (app, name, primary_owner, orphaned, turned, body)
+		  SELECT 'ballast' || i, 'ballast-' || i, primary_owner, orphaned, turned, replace(replace(body, app, 'ballast' || i), name, 'ballast-' || i)
+		  FROM app_owners, generate_series(1, $1::int) i WHERE name = '` + secretDesk + `'`, p.apps},
 	} {
 		if _, err := on.ExecContext(ctx, statement.text, statement.n); err != nil {
 			return fmt.Errorf("ballast: %w", err)
@@ -168,7 +176,7 @@ func (p place) ballast(ctx context.Context, dsn string) error {
 	if _, err := on.ExecContext(ctx, `ANALYZE`); err != nil {
 		return fmt.Errorf("ballast: %w", err)
 	}
-	if _, err := on.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name = 'apps'`); err != nil {
+	if _, err := on.ExecContext(ctx, `UPDATE counters SET number = number + 1 WHERE name IN ('apps', 'apps_derived', 'app_facts', 'app_owners')`); err != nil {
 		return fmt.Errorf("ballast: %w", err)
 	}
 	return nil
