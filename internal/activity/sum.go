@@ -21,9 +21,6 @@ const (
 	refused     = "signin.refused"
 )
 
-// Types lists the types of event that are counted.
-func Types() []string { return []string{tokenIssued, signedIn, failed, refused} }
-
 // sum adds the facts of a seal up, but for what happened before oldest.
 type sum struct {
 	oldest  time.Time

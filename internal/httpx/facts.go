@@ -13,8 +13,8 @@ import (
 
 // facts is what Edge found out about a request. It travels in the context.
 type facts struct {
-	id, address, scheme, host string
-	failure                   atomic.Pointer[error]
+	id, address, scheme string
+	failure             atomic.Pointer[error]
 	// body is the body without a bound, answer what the answer is written to: see WholeBody.
 	body   io.Reader
 	answer http.ResponseWriter
@@ -53,16 +53,6 @@ func Scheme(r *http.Request) string {
 		return f.scheme
 	}
 	return ownScheme(r)
-}
-
-// Host returns the host that the client asked, seen through the trusted
-// proxies. It is for display and logs: links are built from the configured
-// issuer, never from this.
-func Host(r *http.Request) string {
-	if f := factsOf(r.Context()); f != nil {
-		return f.host
-	}
-	return r.Host
 }
 
 // Actor returns who as the actor of a change made in this request.

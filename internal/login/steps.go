@@ -2,17 +2,13 @@ package login
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 
-	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
-	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -20,112 +16,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-// choose goes on with the provider that the person picked, or shows the page.
-func (l *Login) choose(w http.ResponseWriter, r *http.Request) {
-	f, r, err := l.load(r, r.PathValue("flow"))
-	if err == nil && f.Test != nil {
-		err = ErrFlow // a test has its connection, and says nothing of another
-	}
-	if err != nil {
-		l.o.UI.Error(w, r, err)
-		return
-	}
-	if id := r.URL.Query().Get("idp"); id != "" {
-		f.Request.Connection = id
-	}
-	l.pick(w, r, f)
-}
-
-// pick decides on the connection and sends the browser there.
-func (l *Login) pick(w http.ResponseWriter, r *http.Request, f flow) {
-	var open []Connection
-	all, err := l.o.Connections(r.Context())
-	if err != nil {
-		l.o.UI.Error(w, r, err)
-		return
-	}
-	for _, c := range all {
-		enabled, err := l.o.Directory.ConnectionEnabled(r.Context(), c.ID)
-		if err != nil {
-			l.o.UI.Error(w, r, err)
-			return
-		}
-		if enabled {
-			open = append(open, c)
-		}
-	}
-	c, ok := wanted(open, f.Request)
-	switch {
-	case ok:
-		l.leave(w, r, f, c)
-	case f.Request.Connection != "":
-		l.o.UI.Error(w, r, ErrConnection)
-	case len(open) == 0:
-		l.o.UI.Error(w, r, fault.New(fault.Unavailable, "no_identity_provider", "no identity provider is switched on"))
-	default:
-		l.pages.choose(w, r, l.o.UI, f, l.appTitle(r, f), open)
-	}
-}
-
-// appTitle names the app that the sign-in is for: empty for our own pages, and
-// when it cannot be told, which stops nobody from choosing.
-func (l *Login) appTitle(r *http.Request, f flow) string {
-	if f.Request.App == "" {
-		return ""
-	}
-	c, err := l.o.Apps.ClientOf(r.Context(), f.Request.App)
-	if err != nil {
-		return ""
-	}
-	return c.Title
-}
-
-// wanted returns the connection that the request leaves no choice about.
-func wanted(open []Connection, req identity.SignInRequest) (Connection, bool) {
-	for _, c := range open {
-		if req.Connection == c.ID {
-			return c, true
-		}
-	}
-	if req.Connection != "" {
-		return Connection{}, false
-	}
-	if domain := claims.Domain(req.LoginHint); domain != "" {
-		for _, c := range open {
-			if slices.Contains(c.Domains, domain) {
-				return c, true
-			}
-		}
-	}
-	if len(open) == 1 {
-		return open[0], true
-	}
-	return Connection{}, false
-}
-
-// leave sends the browser to the provider.
-func (l *Login) leave(w http.ResponseWriter, r *http.Request, f flow, c Connection) {
-	f.Connection, f.Assertion = c.ID, nil // for a failure, too, to name
-	left, err := c.Connector.Begin(r.Context(), identity.Challenge{
-		State: f.ID, RedirectURI: l.o.Issuer + "/login/callback/" + c.ID, LoginHint: f.Request.LoginHint,
-		Fresh: f.Request.Prompt.Login, SelectAccount: f.Request.Prompt.SelectAccount, MaxAge: f.Request.MaxAge, ACR: f.Request.ACR,
-	})
-	if err != nil {
-		l.fail(w, r, f, err)
-		return
-	}
-	f.Kept = left.Kept
-	if err := l.save(r.Context(), f); err != nil {
-		l.o.UI.Error(w, r, err)
-		return
-	}
-	if left.Form != nil {
-		l.o.UI.PostToProvider(w, r, c.Title, left.URL, left.Form)
-		return
-	}
-	http.Redirect(w, r, left.URL, http.StatusSeeOther)
-}
 
 // callback takes the provider's answer. It is worth something once: what was kept
 // for it is taken from the flow before the answer is looked at.
@@ -186,19 +76,6 @@ func (l *Login) strayed(w http.ResponseWriter, r *http.Request) {
 func hasCookie(r *http.Request, name string) bool {
 	_, err := r.Cookie(name)
 	return err == nil
-}
-
-// connection returns the connection with this id, or ErrConnection.
-func (l *Login) connection(ctx context.Context, id string) (Connection, error) {
-	all, err := l.o.Connections(ctx)
-	if err != nil {
-		return Connection{}, err
-	}
-	i := slices.IndexFunc(all, func(c Connection) bool { return c.ID == id })
-	if i < 0 {
-		return Connection{}, ErrConnection
-	}
-	return all[i], nil
 }
 
 // arrive verifies the answer and goes on with it.
@@ -322,59 +199,6 @@ func (l *Login) keepFor(w http.ResponseWriter, r *http.Request, f *flow) bool {
 		return false
 	}
 	return true
-}
-
-// askConsent asks for what the person has not allowed the app yet.
-func (l *Login) askConsent(w http.ResponseWriter, r *http.Request, f flow, s session.Session, email string, c *registry.Client) {
-	given, ok, err := l.o.Consents.Consent(r.Context(), s.Person, c.App)
-	if err != nil {
-		l.fail(w, r, f, err)
-		return
-	}
-	covered := ok && !slices.ContainsFunc(f.Request.Scopes, func(scope string) bool { return !slices.Contains(given.Scopes, scope) })
-	switch {
-	case covered && !f.Request.Prompt.Consent:
-		l.resume(w, r, f, l.success(f, s, f.Request.Scopes, c))
-	case f.Request.Prompt.None:
-		l.resume(w, r, f, failure("consent_required", "the person has not agreed"))
-	case l.keepFor(w, r, &f):
-		l.pages.consent(w, r, l.o.UI, f, email, c)
-	}
-}
-
-// consent takes the person's answer.
-func (l *Login) consent(w http.ResponseWriter, r *http.Request) {
-	f, r, err := l.load(r, r.PathValue("flow"))
-	if err != nil {
-		l.o.UI.Error(w, r, err)
-		return
-	}
-	form, err := httpx.Form(r)
-	if err != nil {
-		l.o.UI.Error(w, r, err)
-		return
-	}
-	s, err := l.o.Sessions.Current(r)
-	if err != nil || s.ID != f.Session || f.Session == "" {
-		l.o.UI.Error(w, r, ErrFlow)
-		return
-	}
-	c, err := l.o.Apps.ClientOf(r.Context(), f.Request.App)
-	if err != nil {
-		l.fail(w, r, f, err)
-		return
-	}
-	if form.Get("answer") != "allow" {
-		l.finish(w, r, f, failure("access_denied", "the person did not agree"))
-		return
-	}
-	given := grant.Consent{Person: s.Person, App: c.App, Scopes: f.Request.Scopes, Given: l.o.Now().UTC()}
-	e := event.New(l.o.Now(), "consent.given", l.o.Actor(r, identity.Person(s.Person)), identity.App(c.App))
-	if err := l.o.Consents.SaveConsent(r.Context(), given, []event.Event{e}); err != nil {
-		l.fail(w, r, f, err)
-		return
-	}
-	l.finish(w, r, f, l.success(f, s, f.Request.Scopes, c))
 }
 
 // cancel goes back to the app without a person.
