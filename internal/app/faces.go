@@ -85,7 +85,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(identity.SAML, f.apps)
 	exchange := tokenexchange.New(tokenexchange.Options{
-		Issuer: p.cfg.Issuer, Verifier: p.verifier, Clients: p.registry, People: p.people, Entitlements: p.entitlements,
+		Issuer: p.cfg.Issuer, Verifier: p.verifier, Clients: p.registry, People: p.people, Entitlements: p.entitlements, Revocations: p.revocations,
 		Foreign: tokenexchange.Foreign{Verifier: subjects{f.connectors, p.people.ConnectionEnabled}, Owners: p.people, Revocations: p.db},
 	})
 	f.provider, err = oidc.New(oidc.Options{
@@ -100,7 +100,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(identity.OIDC, f.provider)
 	f.explainer = tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
-		Exchange: exchange, Admits: f.provider.Admits, Tokens: p.exchanges, Person: p.db.Person, Revocations: p.revocations, Now: p.now,
+		Exchange: exchange, Admits: f.provider.Admits, Tokens: p.exchanges, Person: p.db.Person, Now: p.now,
 	})
 	f.scim = p.openSCIM(limits)
 	f.portal, err = portal.New(portal.Options{

@@ -5,16 +5,30 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/token"
 )
 
-// holder refuses a token that is not the client's to exchange. It is
+// holder refuses a token that is not the client's to exchange: see held. Whoever let
+// another client have it meant the app that had the client_id then: once an app gave up a
+// client_id, or lost it, what was issued before is not for whoever has it next.
+func (e *exchange) holder(ctx context.Context) error {
+	if err := e.held(ctx); err != nil || e.subject.Client == e.caller.ID {
+		return err
+	}
+	if err := e.o.Revocations.Check(e.subject.Rev, identity.Client(e.caller.ID)); err != nil {
+		return unlessUnavailable(err, refuse("subject_revoked", codeRequest, "the subject_token is older than a revocation of the client"))
+	}
+	return nil
+}
+
+// held refuses a token that nobody gave to the client. It is the client's by
 //   - what may_act says, in a token that says so;
 //   - the client that the token was issued to; an id_token has no other;
 //   - the client of the API that the token is for;
 //   - for a token that is for the broker itself, who the manifest of the app that people
 //     signed in to names (spec.identity.oidc.mayAct).
-func (e *exchange) holder(ctx context.Context) error {
+func (e *exchange) held(ctx context.Context) error {
 	s := e.subject
 	denied := func() *refusal {
 		return refuse("subject_holder", codeRequest, "the subject_token was issued to another client, which does not name this one in mayAct")

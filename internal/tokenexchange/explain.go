@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
-	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -34,11 +33,8 @@ type ExplainOptions struct {
 		Node(ctx context.Context, id string) (grant.Node, error)
 		Line(ctx context.Context, n grant.Node) ([]grant.Node, error)
 	}
-	Person      func(ctx context.Context, id string) (directory.Person, error)
-	Revocations interface {
-		Check(rev uint64, refs ...identity.Ref) error
-	}
-	Now func() time.Time
+	Person func(ctx context.Context, id string) (directory.Person, error)
+	Now    func() time.Time
 }
 
 // Explainer says how an exchange would be decided on, and why, without making it. It
@@ -142,10 +138,8 @@ type supposed struct {
 	SubjectVerifier
 	token token.Access
 	// revocations and now tell whether it would still be good.
-	revocations interface {
-		Check(rev uint64, refs ...identity.Ref) error
-	}
-	now time.Time
+	revocations Revocations
+	now         time.Time
 }
 
 // Access implements SubjectVerifier by the rules of token.Verifier.
@@ -158,7 +152,7 @@ func (s *supposed) Access(context.Context, string) (token.Access, error) {
 
 // subject is the token that a question is about.
 func (x *Explainer) subject(ctx context.Context, q policy.Exchange) (*supposed, error) {
-	s := &supposed{SubjectVerifier: x.o.Exchange.o.Verifier, revocations: x.o.Revocations, now: x.o.Now()}
+	s := &supposed{SubjectVerifier: x.o.Exchange.o.Verifier, revocations: x.o.Exchange.o.Revocations, now: x.o.Now()}
 	var err error
 	if q.Token != "" {
 		s.token, err = x.issued(ctx, q.Token)

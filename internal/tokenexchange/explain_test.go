@@ -55,8 +55,8 @@ func (w *world) Line(ctx context.Context, n grant.Node) (line []grant.Node, err 
 func (w *world) explain(t testing.TB, q policy.Exchange) policy.Explanation {
 	t.Helper()
 	x := tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
-		Exchange: tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: w.verifier, Clients: w, People: w, Entitlements: w}),
-		Admits:   w.provider.Admits, Tokens: w, Revocations: sequence{w}, Now: func() time.Time { return w.now },
+		Exchange: tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: w.verifier, Clients: w, People: w, Entitlements: w, Revocations: sequence{w}}),
+		Admits:   w.provider.Admits, Tokens: w, Now: func() time.Time { return w.now },
 		Person: func(_ context.Context, id string) (directory.Person, error) {
 			return directory.Person{ID: id, Identities: []directory.Identity{{Connection: "other"}, {Connection: "acme", LastSignIn: w.now}}}, nil
 		},
@@ -183,7 +183,7 @@ func TestAnExplanationSaysWhoCanChangeWhat(t *testing.T) {
 func TestOnlyAWholeQuestionIsExplained(t *testing.T) {
 	w := newWorld(t)
 	x := tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
-		Exchange: tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: w.verifier, Clients: w, People: w, Entitlements: w}), Admits: w.provider.Admits, Tokens: w, Revocations: sequence{w},
+		Exchange: tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: w.verifier, Clients: w, People: w, Entitlements: w, Revocations: sequence{w}}), Admits: w.provider.Admits, Tokens: w,
 		Now: func() time.Time { return w.now },
 		Person: func(context.Context, string) (directory.Person, error) {
 			return directory.Person{}, directory.ErrPersonNotFound

@@ -268,7 +268,7 @@ func newWorld(t testing.TB) *world {
 	provider, err := oidc.New(oidc.Options{
 		Issuer: issuer, Era: "era", Clients: w, People: w, Entitlements: w, Trail: w, Grants: drawer{world: w}, Ring: ring, Minter: w.Minter, Verifier: verifier, Revocations: sequence{w},
 		Extensions: []oidc.Extension{tokenexchange.New(tokenexchange.Options{
-			Issuer: issuer, Verifier: verifier, Clients: w, People: w, Entitlements: w, Foreign: tokenexchange.Foreign{Verifier: w, Owners: w, Revocations: w},
+			Issuer: issuer, Verifier: verifier, Clients: w, People: w, Entitlements: w, Revocations: sequence{w}, Foreign: tokenexchange.Foreign{Verifier: w, Owners: w, Revocations: w},
 		})},
 		Limits: oidc.Limits{ClientFailures: free{}, AddressFailures: free{}, Client: free{}, Address: free{}, Person: free{}},
 		UI:     pages, Actor: func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },

@@ -41,6 +41,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/token"
@@ -78,6 +79,11 @@ type Entitlements interface {
 	CheckEach(ctx context.Context, p directory.Person, apps ...*registry.Client) ([]entitlement.Decision, error)
 }
 
+// Revocations is the part of revoke.Sequence that is asked.
+type Revocations interface {
+	Check(rev uint64, refs ...identity.Ref) error
+}
+
 // Options are what an Exchange needs. All are required.
 type Options struct {
 	Issuer       string
@@ -85,6 +91,7 @@ type Options struct {
 	Clients      Clients
 	People       People
 	Entitlements Entitlements
+	Revocations  Revocations
 	Foreign      Foreign
 }
 

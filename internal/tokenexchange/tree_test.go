@@ -162,3 +162,31 @@ func TestThePurposeOfAnExchangeIsWrittenDown(t *testing.T) {
 		}
 	}
 }
+
+// TestAFreedClientIDIsNobodysToActBy has an app lose its client_id, which another gets.
+func TestAFreedClientIDIsNobodysToActBy(t *testing.T) {
+	w := newWorld(t)
+	w.clients["desk"].MayAct = append(w.clients["desk"].MayAct, "payroll")
+	signedIn := w.mint(w.signedIn("desk"))
+	old := w.good(t, "desk", signedIn, "payroll", "scope", "payroll.read").Access
+	for name, raw := range map[string]string{"by may_act": old, "by the manifest": signedIn} {
+		w.good(t, "payroll", raw, "ledger")
+		w.applied++
+		w.revoked[identity.Client("payroll")] = w.applied
+		if status, s := w.exchange(t, "payroll", raw, "ledger"); status != http.StatusBadRequest || s.Error != "invalid_request" || s.Access != "" {
+			t.Errorf("%s: %d %+v", name, status, s)
+		}
+		if last := w.events[len(w.events)-1].Data; last["reason"] != "subject_revoked" {
+			t.Errorf("%s: the audit log says %v", name, last)
+		}
+		w.unknown = true
+		if status, s := w.exchange(t, "payroll", raw, "ledger"); status != http.StatusServiceUnavailable || s.Access != "" {
+			t.Errorf("%s, and nobody can tell: %d %+v", name, status, s)
+		}
+		w.unknown = false
+		delete(w.revoked, identity.Client("payroll"))
+	}
+	w.revoked[identity.Client("payroll")] = w.applied
+	fresh := w.good(t, "desk", w.mint(w.signedIn("desk")), "payroll", "scope", "payroll.read").Access
+	w.good(t, "payroll", fresh, "ledger") // who has it now is meant by what is issued now
+}
