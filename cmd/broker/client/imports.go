@@ -103,7 +103,7 @@ func (c *Client) Send(ctx context.Context, r Request, body io.Reader) ([]byte, e
 const followEvery = 500 * time.Millisecond
 
 // Follow asks for an import until nothing goes on with it, and tells a terminal, nil for
-// nobody, how far it is.
+// nobody, how far it is. It fails once ctx ends; the import goes on.
 func (c *Client) Follow(ctx context.Context, answer []byte, terminal io.Writer) (Import, error) {
 	for {
 		i := Import{Raw: answer}
@@ -120,7 +120,13 @@ func (c *Client) Follow(ctx context.Context, answer []byte, terminal io.Writer) 
 		if !going {
 			return i, nil
 		}
-		time.Sleep(followEvery)
+		next := time.NewTimer(followEvery)
+		select {
+		case <-ctx.Done():
+			next.Stop()
+			return i, fmt.Errorf("follow the import: %w", ctx.Err())
+		case <-next.C:
+		}
 		var err error
 		if _, answer, err = c.Do(ctx, Request{Method: http.MethodGet, Path: "/imports/" + url.PathEscape(i.ID)}); err != nil {
 			return i, err
