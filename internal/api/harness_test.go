@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api"
+	"github.com/gatehouse-io/gatehouse/internal/api/apitest"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
@@ -28,15 +29,12 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
-	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/porting"
 	"github.com/gatehouse-io/gatehouse/internal/porting/keycloak"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
-	"github.com/gatehouse-io/gatehouse/internal/strictyaml"
-	"github.com/gatehouse-io/gatehouse/internal/trace"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -73,41 +71,6 @@ type broker struct {
 }
 
 func (b *broker) clock() time.Time { return time.Now().Add(time.Duration(b.now.Load())) }
-
-// invite stands for the sign-in that prepares tests.
-func invite(_ context.Context, connection string, _ identity.Actor) (report, url string, expires time.Time, err error) {
-	return trace.NewID(), "https://login.example/login/test/" + connection, time.Now().Add(time.Minute), nil
-}
-
-// identityProviders are those of the configuration, acme, and what is added to them.
-func identityProviders(db *storage.DB, vault *keys.Vault, now func() time.Time) *connection.Service {
-	return connection.New(connection.Options{
-		Store: db, Sealer: vault, Now: now,
-		Configured: []connection.Connection{{Source: connection.Configured, Settings: connection.Settings{ID: "acme", Title: "Acme Workforce", Type: "oidc", Issuer: "https://idp.example"}}},
-		Read: func(text []byte, others []connection.Settings) (connection.Settings, string, error) {
-			var c struct {
-				connection.Settings
-				Secret string `json:"client_secret"`
-			}
-			if err := json.Unmarshal(text, &c); err != nil {
-				return c.Settings, "", strictyaml.Faults{{File: "connection", Path: "", Message: err.Error()}}
-			}
-			if c.Issuer == "" {
-				return c.Settings, "", strictyaml.Faults{{File: "connection", Path: "issuer", Message: "is required"}, {File: "connection", Path: "client_id", Message: "is required"}}
-			}
-			return c.Settings, c.Secret, nil
-		},
-	})
-}
-
-// explain stands for the grant, which grants everything but the API "closed".
-func explain(_ context.Context, q policy.Exchange) (policy.Explanation, error) {
-	e := policy.Explanation{Granted: q.Audience != "closed", Client: q.Client, Person: q.Person, Steps: []policy.Step{{Name: "client", Outcome: policy.Passed}}}
-	if !e.Granted {
-		e.Steps = append(e.Steps, policy.Step{Name: "audience", Outcome: policy.Refused, Rule: "audience_denied", Remedies: []policy.Remedy{policy.ClientOwner.Changes("spec.identity.tokenExchange")}})
-	}
-	return e, nil
-}
 
 // streams are those of shared signals.
 func streams(db *storage.DB, vault *keys.Vault, now func() time.Time) *signal.Service {
@@ -206,7 +169,7 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 	if err := errors.Join(vaultErr, uiErr, revocations.Start(t.Context()), ring.Load(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	connections := identityProviders(db, vault, b.clock)
+	connections := apitest.IdentityProviders(db, vault, b.clock)
 	b.connections = connections
 	revocations.Watch(connections.Invalidate)
 	people := directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Known: connections.Known, Now: b.clock})
@@ -230,10 +193,10 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		}),
 		Streams: streams(db, vault, b.clock),
 		Keys:    ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: b.clock}),
-		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
+		ExplainExchange: apitest.Explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
 		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
 			return db.Consequences(ctx, e.ID, "told", []string{grant.LogoutOfApps})
-		}, Traces: db, Test: invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
+		}, Traces: db, Test: apitest.Invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api"
+	"github.com/gatehouse-io/gatehouse/internal/api/apitest"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
@@ -153,7 +154,7 @@ func (s *Stage) open() *ground {
 func (s *Stage) serve(g *ground, fourEyes []string) {
 	db := s.DB
 	g.clients = registry.New(registry.Options{Store: db, Applied: g.revocations.Applied, Now: time.Now, Log: g.log, ThirdParty: func(string) bool { return false }})
-	g.providers = identityProviders(db, g.vault, time.Now)
+	g.providers = apitest.IdentityProviders(db, g.vault, time.Now)
 	g.revocations.Watch(g.providers.Invalidate)
 	s.People = directory.NewService(directory.Options{People: db, Groups: db, Connections: db, Known: g.providers.Known, Now: time.Now})
 	s.Admin = admin.New(admin.Options{
@@ -193,11 +194,11 @@ func (s *Stage) management(g *ground) api.Options {
 		Product: "Gatehouse", Issuer: issuer, Grants: db, Now: time.Now, Admin: s.Admin, People: s.People, Directory: db, Apps: s.Apps, Owners: s.Owners, Connections: g.providers,
 		SCIM: s.Records, Porting: s.Imports, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
 		Keys: g.ring, Audit: db, Outbox: g.outbox, Jobs: g.jobs, Figures: db, Hit: db.Hit, Exchanges: g.tree, Traces: db,
-		ExplainExchange: explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, Told) },
+		ExplainExchange: apitest.Explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, Told) },
 		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
 			return db.Consequences(ctx, e.ID, Told, []string{grant.LogoutOfApps, grant.SharedSignals, grant.OwnersSucceed, grant.RequestsWithdraw})
 		},
-		Test: invite, Answers: db, Sealer: g.vault, Actor: httpx.Actor, UI: g.pages,
+		Test: apitest.Invite, Answers: db, Sealer: g.vault, Actor: httpx.Actor, UI: g.pages,
 		Lock: func(ctx context.Context, name string) (func(), error) {
 			return job.Lock(ctx, db.Jobs(), name, time.Now)
 		},
