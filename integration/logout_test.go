@@ -52,12 +52,24 @@ func TestNobodyIsSignedOutOrSentAwayWithoutTheirWill(t *testing.T) {
 		}
 	}
 	b := a.signIn(t, "alice", "expense-bot")
-	page := a.logoutPage(t, b, url.Values{})
+	page := a.logoutPage(t, b, url.Values{"client_id": {app.ClientID}, "post_logout_redirect_uri": {back}})
+	for _, says := range []string{"Sign out?", "signs you out of every app that you opened with it.", "You then go back to Expense Bot.", "Stay signed in"} {
+		if !strings.Contains(page.Text(), says) {
+			t.Errorf("the question does not say %q: %s", says, page.Text())
+		}
+	}
+	page = a.logoutPage(t, b, url.Values{})
+	if text := page.Text(); !strings.Contains(text, "Sign out?") || strings.Contains(text, "go back to") {
+		t.Errorf("the question without an address says %s", text)
+	}
 	if _, err := b.Submit(t.Context(), page, "confirm", nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, in := a.account(t, b); in {
 		t.Error("the person said yes, and is still signed in")
+	}
+	if page := a.logoutPage(t, b, url.Values{}); !strings.Contains(page.Text(), "You are signed out") {
+		t.Errorf("who is signed out already is told %s", page.Text())
 	}
 }
 

@@ -307,3 +307,18 @@ func TestTheSocketIsLookedForInTheDataDirectory(t *testing.T) {
 		})
 	}
 }
+
+// TestTheAuditLogIsListedWithWhyThingsWereRefused takes the reason from whichever name an
+// entry has it by.
+func TestTheAuditLogIsListedWithWhyThingsWereRefused(t *testing.T) {
+	play(t, http.StatusOK, `{"items":[{"type":"token.refused","data":{"reason":"subject_expired"}},{"type":"request.refused","data":{"rule":"audience_denied","reason":"other"}},{"type":"signin.refused","data":{"error":"access_denied"}},{"type":"token.issued","data":{}}]}`)
+	code, out := output(t, "audit", "list")
+	for _, want := range []string{"REASON", "subject_expired", "audience_denied", "access_denied", "token.issued"} {
+		if code != client.OK || !strings.Contains(out, want) {
+			t.Errorf("exit %d: %s lacks %s", code, out, want)
+		}
+	}
+	if strings.Contains(out, "other") {
+		t.Errorf("the rule comes first: %s", out)
+	}
+}

@@ -147,3 +147,44 @@ func TestMappingsGoOnForAWhileWhenTheStoreDoesNotAnswer(t *testing.T) {
 		t.Errorf("after a change that was made here: %v", got)
 	}
 }
+
+// slow is a store of mappings that counts how often it is read.
+type slow struct {
+	*memory
+	reads int
+}
+
+func (s *slow) Mappings(ctx context.Context) ([]directory.Mapping, error) {
+	s.reads++
+	return s.memory.Mappings(ctx)
+}
+
+func TestMappingsAreReadFourTimesASecondAtMost(t *testing.T) {
+	h := newHouse()
+	store := &slow{memory: h.memory}
+	s := directory.NewService(directory.Options{People: h.memory, Groups: store, Connections: h.memory, Now: func() time.Time { return h.now }})
+	ask := func() {
+		t.Helper()
+		if _, err := s.GroupNames(t.Context(), directory.Person{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		ask()
+	}
+	if store.reads != 1 {
+		t.Errorf("read %d times at once", store.reads)
+	}
+	h.now = h.now.Add(250 * time.Millisecond)
+	ask()
+	if store.reads != 2 {
+		t.Errorf("read %d times a quarter second later", store.reads)
+	}
+	if err := s.Map(t.Context(), directory.Mapping{Group: identity.GroupRef{Connection: "acme", ID: "g"}, Name: "staff"}, actor); err != nil {
+		t.Fatal(err)
+	}
+	before := store.reads
+	if ask(); store.reads != before+1 {
+		t.Errorf("after a change: read %d times more", store.reads-before)
+	}
+}

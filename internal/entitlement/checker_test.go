@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 )
@@ -187,5 +188,24 @@ func TestWhatIsLostIsARoleThatOneHadAndHasNoMore(t *testing.T) {
 		if got := entitlement.Lost(c.before, c.after); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+func TestAssignmentsToManyGoOnForAWhileWhenTheStoreDoesNotAnswer(t *testing.T) {
+	app := &registry.Client{App: "app", Entitlements: []catalog.Entitlement{{Name: "user"}}}
+	r, clock := &rules{all: []entitlement.Assignment{{App: "app", Role: "user", Whom: entitlement.Whom{Attribute: entitlement.Condition{Name: "department", Values: []string{"Finance"}}}}}}, at
+	checker := entitlement.NewChecker(groups{}, r, func() time.Time { return clock })
+	p := directory.Person{Profile: directory.Profile{Department: "Finance"}}
+	if d, err := checker.Check(t.Context(), p, app); err != nil || !d.Allowed {
+		t.Fatalf("control: %+v %v", d, err)
+	}
+	r.err = fault.New(fault.Unavailable, "store_unavailable", "no answer")
+	clock = clock.Add(4 * time.Second)
+	if d, err := checker.Check(t.Context(), p, app); err != nil || !d.Allowed {
+		t.Errorf("after 4 seconds: %+v %v", d, err)
+	}
+	clock = clock.Add(time.Second)
+	if d, err := checker.Check(t.Context(), p, app); err == nil || d.Allowed {
+		t.Errorf("after 5 seconds: %+v %v", d, err)
 	}
 }
