@@ -22,7 +22,8 @@
 //  1. Add a Rule to the part's table: Path, Right, and Show for a page. For an action
 //     name the Operation of the management API, Then and Notice, and Ask where it cannot
 //     be taken back; Act only where calling the operation is not enough. Give the
-//     Notice's code its text in the part's Notices.
+//     Notice's code its text in the part's Notices. A form with a file is an Upload, or
+//     Receives where the file may be of any size.
 //  2. Write the handler: it reads by the noun's service, changes by Visit.Call, and
 //     answers a View, a Redirect, or what List.Show returns. It asks for no right itself
 //     but for what it shows beside its own subject (v.Who.May). Offer ways to other
