@@ -136,10 +136,17 @@ func simple(list []any) bool {
 	})
 }
 
-// cell is the text of a nested member, "-" for none. Control characters, which
-// could move a terminal's cursor, are left out.
+// cell is the text of a nested member, "-" for none; of a list's members, those of each.
+// Control characters, which could move a terminal's cursor, are left out.
 func cell(v any, path []string) string {
-	for _, name := range path {
+	for i, name := range path {
+		if list, ok := v.([]any); ok && len(list) > 0 {
+			all := make([]string, len(list))
+			for j, one := range list {
+				all[j] = cell(one, path[i:])
+			}
+			return strings.Join(all, ",")
+		}
 		object, _ := v.(map[string]any)
 		v = object[name]
 	}

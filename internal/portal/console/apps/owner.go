@@ -97,13 +97,13 @@ func (c *Console) ownedBy(v *kit.Visit, o ownership.Ownership) ([]kit.Cell, erro
 func causeText(event string) ui.Text {
 	if text, ok := map[string]ui.Text{
 		"app.owner_named":     ui.T("An administrator named them"),
-		"app.owner_succeeded": ui.T("The owner before had left when owners were looked at"),
+		"app.owner_succeeded": ui.T("The owner had left when owners were looked at"),
 		"app.orphaned":        ui.T("The owners had left when owners were looked at"),
 		"app.applied":         ui.T("The manifest names somebody who had left"),
-		"person.left":         ui.T("The owner before left"),
-		"person.disabled":     ui.T("The owner before was disabled"),
-		"connection.disabled": ui.T("The connection of the owner before was disabled"),
-		"connection.removed":  ui.T("The connection of the owner before was removed"),
+		"person.left":         ui.T("The owner left"),
+		"person.disabled":     ui.T("The owner was disabled"),
+		"connection.disabled": ui.T("The connection of the owner was disabled"),
+		"connection.removed":  ui.T("The connection of the owner was removed"),
 		"connection.enabled":  ui.T("The owner's connection was enabled again"),
 	}[event]; ok {
 		return text

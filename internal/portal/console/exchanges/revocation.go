@@ -121,6 +121,7 @@ func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
 		),
 		Blocks: []kit.Block{followsBlock(v, r)},
 	}
+	delete(r.Data, "reason") // which stands above
 	if len(r.Data) > 0 {
 		d.Blocks = append(d.Blocks, dataBlock(r))
 	}
