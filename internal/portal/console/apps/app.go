@@ -32,7 +32,7 @@ func (c *Console) showApp(v *kit.Visit) (kit.Answer, error) {
 		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: kit.Known(append(facts, c.appFacts(a)...)...), Offers: c.appOffers(v, a),
 		Notices: append(missing(a), ownerless(owner)...),
 	}
-	d.Blocks, err = kit.Blocks(v, a, c.appGroups, c.pendingBlock, c.appHolders, c.appAudit)
+	d.Blocks, err = kit.Blocks(v, a, c.appGroups, c.callersBlock, c.pendingBlock, c.appHolders, c.appAudit)
 	return kit.View{Title: ui.Plain(a.Title()), Crumbs: v.Crumbs(ui.T("Apps"), "/apps"), Template: "detail", Data: d}, err
 }
 
@@ -48,9 +48,6 @@ func (c *Console) appOffers(v *kit.Visit, a catalog.App) []kit.Offer {
 	list = append(list, kit.OfApp(a, "/apps/{name}/assignments", ui.T("Assigned roles"), " shield"), kit.OfApp(a, "/apps/{name}/explain", ui.T("Explain access"), " info"))
 	if id := a.Manifest.Spec.Identity; id.OIDC != nil || id.Resource != nil {
 		list = append(list, kit.OfApp(a, "/apps/{name}/exchanges", ui.T("Exchanged tokens"), " arrow"), names.RevokeWay(identity.KindApp, a.Name))
-	}
-	if a.Audience() != "" {
-		list = append(list, kit.OfApp(a, callersPath, ui.T("Callers of its API"), " link"))
 	}
 	if a.Disabled {
 		list = append(list, kit.OfApp(a, "/apps/{name}/enable", ui.T("Switch on"), "primary power"))

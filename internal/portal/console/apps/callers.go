@@ -79,15 +79,90 @@ func (c *Console) apiCrumbs(v *kit.Visit, a catalog.App) []ui.Link {
 	return append(crumbs, ui.Link{Text: ui.Plain(a.Title()), Href: c.AppPath(a)})
 }
 
-// wishes lists what an app asks for, in short.
-func wishes(of catalog.Caller, agreed bool) kit.Cell {
-	var scopes []string
-	for _, w := range of.Wishes {
-		if w.Agreed == agreed && !slices.Contains(scopes, w.Scope) {
-			scopes = append(scopes, w.Scope)
+// asked is one right that an app asks for.
+type asked struct {
+	App    string `json:"app"`
+	Client string `json:"client"`
+	catalog.Wish
+	// several says that the app asks for more of which somebody agreed, or did not, alike.
+	several bool
+}
+
+// askedOf lists the rights that apps ask of an API.
+func (c *Console) askedOf(ctx context.Context, api string) (all []asked, err error) {
+	callers, err := c.o.Apps.Callers(ctx, api)
+	for _, one := range callers {
+		alike := map[bool]int{}
+		for _, w := range one.Wishes {
+			alike[w.Agreed]++
+		}
+		for _, w := range one.Wishes {
+			all = append(all, asked{one.App, one.Client, w, alike[w.Agreed] > 1})
 		}
 	}
-	return kit.Cell{Text: kit.Joined(scopes), Code: len(scopes) > 0}
+	return all, err
+}
+
+// askedOffers are what may be done about a right, and about all of the app that are alike.
+func askedOffers(v *kit.Visit, api catalog.App, one asked) []kit.Offer {
+	action, text, every, look := agreePath, ui.T("Agree"), ui.T("Agree to all"), " check"
+	if one.Agreed {
+		action, text, every, look = withdrawPath, ui.T("Withdraw"), ui.T("Withdraw everything"), "danger cross"
+	}
+	ways := []kit.Offering{kit.Way(action+onePath, text, look, api.Name, one.App, string(one.Mode), one.Scope).For(api)}
+	if one.several {
+		ways = append(ways, kit.Way(action, every, look, api.Name, one.App).For(api))
+	}
+	return v.Offers(ways...)
+}
+
+func (c *Console) askedColumns(v *kit.Visit, api catalog.App) []kit.Column[asked] {
+	return []kit.Column[asked]{
+		{Title: ui.T("App"), Name: "app", Cell: func(one asked) kit.Cell {
+			return kit.Cell{Text: one.App, Also: one.Client, Href: c.Path(kit.Fill(callerPath, api.Name, one.App))}
+		}},
+		{Title: ui.T("Scope"), Name: "scope", Cell: func(one asked) kit.Cell { return kit.Cell{Text: one.Scope, Code: true} }},
+		{Title: ui.T("How"), Name: "mode", Cell: func(one asked) kit.Cell { return kit.Cell{Say: modeText(one.Mode), Raw: string(one.Mode)} }},
+		{Title: ui.T("State"), Name: "state", Cell: func(one asked) kit.Cell { return kit.Cell{Tags: []ui.Tag{waitsTag(!one.Agreed)}} }},
+		{Title: ui.T("Agreed by"), Name: "by", Cell: func(one asked) kit.Cell { return c.agreedBy(v, one.Wish) }},
+		{Title: ui.T("When"), Name: "at", Cell: func(one asked) kit.Cell { return kit.Cell{Time: one.At} }},
+	}
+}
+
+// callersBlock lists what apps ask of the API that an app serves, what waits first.
+func (c *Console) callersBlock(v *kit.Visit, a catalog.App) (kit.Block, error) {
+	if a.Audience() == "" {
+		return kit.Block{}, nil
+	}
+	b := kit.Block{
+		ID: "callers", Title: ui.T("Callers of its API"), Note: ui.T("What apps ask of it, and what was agreed to."), Empty: ui.T("No app asks for scopes of it."),
+		More: &ui.Link{Text: ui.T("All of them"), Href: c.Path(kit.Fill(callersPath, a.Name))},
+	}
+	all, err := c.askedOf(v.Context(), a.Name)
+	if err != nil {
+		return b, err
+	}
+	slices.SortStableFunc(all, func(x, y asked) int {
+		switch {
+		case x.Agreed == y.Agreed:
+			return 0
+		case y.Agreed:
+			return -1
+		}
+		return 1
+	})
+	columns := c.askedColumns(v, a)
+	for _, col := range columns {
+		b.Heads = append(b.Heads, col.Title)
+	}
+	for _, one := range all[:min(len(all), kit.NamesShown)] {
+		row := kit.Row{Offers: askedOffers(v, a, one)}
+		for _, col := range columns {
+			row.Cells = append(row.Cells, col.Cell(one))
+		}
+		b.Rows = append(b.Rows, row)
+	}
+	return b, nil
 }
 
 // waitsTag says whether an app waits for somebody to agree.
@@ -104,22 +179,15 @@ func (c *Console) showCallers(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := &kit.List[catalog.Caller]{
-		Name: "callers", Path: c.Path(kit.Fill(callersPath, a.Name)),
+	list := &kit.List[asked]{
+		Name: "callers", Path: c.Path(kit.Fill(callersPath, a.Name)), Columns: c.askedColumns(v, a),
 		Caption: ui.T("Apps that ask for scopes of the API"), Empty: ui.Empty{Icon: "apps", Title: ui.T("No app asks for scopes of it.")},
 		Filters: []kit.Filter{{Name: "state", Label: ui.T("State"), Options: []ui.Option{kit.Anything(), {Value: "waits", Text: ui.T("Waits")}, {Value: "agreed", Text: ui.T("Agreed")}}}},
-		Columns: []kit.Column[catalog.Caller]{
-			{Title: ui.T("App"), Name: "app", Cell: func(one catalog.Caller) kit.Cell {
-				return kit.Cell{Text: one.App, Also: one.Client, Href: c.Path(kit.Fill(callerPath, a.Name, one.App))}
-			}},
-			{Title: ui.T("State"), Name: "state", Cell: func(one catalog.Caller) kit.Cell { return kit.Cell{Tags: []ui.Tag{waitsTag(one.Waits())}} }},
-			{Title: ui.T("Agreed"), Name: "agreed", Cell: func(one catalog.Caller) kit.Cell { return wishes(one, true) }},
-			{Title: ui.T("Waits"), Name: "waits", Cell: func(one catalog.Caller) kit.Cell { return wishes(one, false) }},
-		},
-		Fetch: func(ctx context.Context, q kit.Query) ([]catalog.Caller, string, error) {
-			all, err := c.o.Apps.Callers(ctx, a.Name)
+		Offers:  func(one asked) []kit.Offer { return askedOffers(v, a, one) },
+		Fetch: func(ctx context.Context, q kit.Query) ([]asked, string, error) {
+			all, err := c.askedOf(ctx, a.Name)
 			if state := q.Get("state"); state != "" {
-				all = slices.DeleteFunc(all, func(one catalog.Caller) bool { return one.Waits() != (state == "waits") })
+				all = slices.DeleteFunc(all, func(one asked) bool { return one.Agreed != (state == "agreed") })
 			}
 			return all, "", err
 		},
@@ -154,9 +222,9 @@ func (c *Console) showCaller(v *kit.Visit) (kit.Answer, error) {
 		ID: "rights", Title: ui.T("What it asks for"), Note: ui.T("It has of the API what its manifest asks for, the API offers and was agreed to."),
 		Heads: []ui.Text{ui.T("Scope"), ui.T("How"), ui.T("State"), ui.T("Agreed by"), ui.T("When")},
 	}
-	some := map[bool]bool{}
+	some := map[bool]int{}
 	for _, w := range of.Wishes {
-		some[w.Agreed] = true
+		some[w.Agreed]++
 		way := kit.Way(agreePath+onePath, ui.T("Agree"), "primary check", a.Name, of.App, string(w.Mode), w.Scope)
 		if w.Agreed {
 			way = kit.Way(withdrawPath+onePath, ui.T("Withdraw"), "danger cross", a.Name, of.App, string(w.Mode), w.Scope)
@@ -174,10 +242,10 @@ func (c *Console) showCaller(v *kit.Visit) (kit.Answer, error) {
 		),
 		Blocks: []kit.Block{b},
 	}
-	if some[false] {
+	if some[false] > 1 {
 		d.Offers = append(d.Offers, v.Offers(kit.Way(agreePath, ui.T("Agree to all"), "primary check", a.Name, of.App).For(a))...)
 	}
-	if some[true] {
+	if some[true] > 1 {
 		d.Offers = append(d.Offers, v.Offers(kit.Way(withdrawPath, ui.T("Withdraw everything"), "danger cross", a.Name, of.App).For(a))...)
 	}
 	crumbs := append(c.apiCrumbs(v, a), ui.Link{Text: ui.T("Callers of %s", apiTitle(a)), Href: c.Path(kit.Fill(callersPath, a.Name))})
