@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,18 +64,28 @@ func TestAPollIsReadAsTheSpecificationSays(t *testing.T) {
 // box is a mailbox in which something may come to be.
 type box struct {
 	Mailbox
+	mu   sync.Mutex
 	sets []signal.Set
 	err  error
 }
 
+// has changes what is there, or why that cannot be told.
+func (b *box) has(n int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sets, b.err = make([]signal.Set, n), err
+}
+
 func (b *box) Next(context.Context, signal.Stream, int) ([]signal.Set, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return b.sets, false, b.err
 }
 
 // waiting is a transmitter over a mailbox.
 func waiting(b *box) (t *Transmitter, stop func()) {
-	going := false
-	return &Transmitter{o: Options{Mailbox: b, Going: func() bool { return going }}, waiting: make(chan struct{}, 1)}, func() { going = true }
+	var going atomic.Bool
+	return &Transmitter{o: Options{Mailbox: b, Going: going.Load}, waiting: make(chan struct{}, 1)}, func() { going.Store(true) }
 }
 
 func TestAPollIsHeldUntilThereIsSomething(t *testing.T) {
@@ -91,20 +103,20 @@ func TestAPollIsHeldUntilThereIsSomething(t *testing.T) {
 		if n, took, err := await(t.Context(), pollRequest{immediately: true}); n != 0 || took != 0 || err != nil {
 			t.Errorf("immediately: %d after %s, %v", n, took, err)
 		}
-		time.AfterFunc(3*time.Second, func() { b.sets = make([]signal.Set, 2) })
+		time.AfterFunc(3*time.Second, func() { b.has(2, nil) })
 		if n, took, err := await(t.Context(), pollRequest{}); n != 2 || took < 3*time.Second || took > 3*time.Second+pollLook || err != nil {
 			t.Errorf("with something after 3 seconds: %d after %s, %v", n, took, err)
 		}
 		if n, took, err := await(t.Context(), pollRequest{}); n != 2 || took != 0 || err != nil {
 			t.Errorf("with something there: %d after %s, %v", n, took, err)
 		}
-		b.sets = nil
+		b.has(0, nil)
 		lost := errors.New("no answer")
-		time.AfterFunc(time.Second, func() { b.err = lost })
+		time.AfterFunc(time.Second, func() { b.has(0, lost) })
 		if _, _, err := await(t.Context(), pollRequest{}); !errors.Is(err, lost) {
 			t.Errorf("with nobody to tell: %v", err)
 		}
-		b.err = nil
+		b.has(0, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		if n, took, err := await(ctx, pollRequest{}); n != 0 || took != time.Second || err != nil {
