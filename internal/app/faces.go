@@ -215,7 +215,7 @@ func (p *parts) ready(w http.ResponseWriter, r *http.Request) {
 func (p *parts) gauges() {
 	backlog := func(pick func(waiting int, oldest time.Duration) float64) func(context.Context) (float64, error) {
 		return func(ctx context.Context) (float64, error) {
-			waiting, oldest, err := p.db.Outbox().Backlog(ctx, p.now())
+			waiting, oldest, err := p.db.OutboxBacklog(ctx, p.now())
 			return pick(waiting, oldest), err
 		}
 	}

@@ -27,8 +27,11 @@ type Options struct {
 
 // The pace of the dispatcher.
 const (
-	claimSize  = 32
-	claimLease = time.Minute
+	claimSize = 32
+	// claimLease is how long what a replica claimed that died waits for another one, and
+	// holdEvery how often one that lives says so.
+	claimLease = 20 * time.Second
+	holdEvery  = claimLease / 4
 	firstRetry = time.Second
 	longest    = 10 * time.Minute
 )
@@ -111,24 +114,33 @@ func (d *Dispatcher) Drain(ctx context.Context) (handled int, err error) {
 		if err != nil {
 			return handled, fmt.Errorf("claim events: %w", err)
 		}
-		for _, delivery := range claimed {
-			ok, err := d.deliver(ctx, delivery)
-			if err != nil {
-				return handled, err
-			}
-			if ok {
-				handled++
-			}
-		}
-		if len(claimed) < claimSize {
-			return handled, nil
+		n, err := d.deliverAll(ctx, claimed)
+		if handled += n; err != nil || len(claimed) < claimSize {
+			return handled, err
 		}
 	}
 }
 
-func (d *Dispatcher) deliver(ctx context.Context, delivery Delivery) (ok bool, err error) {
+// deliverAll delivers what was claimed, and holds what has yet to wait for that.
+func (d *Dispatcher) deliverAll(ctx context.Context, claimed []Delivery) (handled int, err error) {
+	h := d.hold(ctx, claimed)
+	defer h.release()
+	for _, delivery := range claimed {
+		ok, err := d.deliver(ctx, delivery, h)
+		if err != nil {
+			return handled, err
+		}
+		if ok {
+			handled++
+		}
+	}
+	return handled, nil
+}
+
+func (d *Dispatcher) deliver(ctx context.Context, delivery Delivery, h *held) (ok bool, err error) {
 	e := delivery.Event
 	done, failed := d.handle(ctx, delivery)
+	h.settled()
 	switch {
 	case failed == nil:
 		err = d.o.Outbox.Finish(ctx, e.ID)

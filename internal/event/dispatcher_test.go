@@ -85,7 +85,16 @@ func (b *tray) Bury(_ context.Context, id, _ string, done []string) error {
 	return b.settle(id, "buried", time.Time{})
 }
 
-func (b *tray) Backlog(context.Context, time.Time) (int, time.Duration, error) { return 0, 0, nil }
+func (b *tray) Hold(_ context.Context, ids []string, until time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.rows {
+		if r.state == "waiting" && slices.Contains(ids, r.ID) {
+			r.due = until
+		}
+	}
+	return nil
+}
 
 func (b *tray) states() (all []string) {
 	b.mu.Lock()

@@ -27,6 +27,6 @@ type Outbox interface {
 	Retry(ctx context.Context, id string, at time.Time, reason string, done []string) error
 	// Bury sets an event aside after its last attempt, for a person to look at.
 	Bury(ctx context.Context, id, reason string, done []string) error
-	// Backlog tells how many events wait and how long the oldest has waited.
-	Backlog(ctx context.Context, now time.Time) (waiting int, oldest time.Duration, err error)
+	// Hold makes the leases of events end at until that are not settled yet.
+	Hold(ctx context.Context, ids []string, until time.Time) error
 }

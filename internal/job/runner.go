@@ -17,8 +17,12 @@ import (
 
 // The pace of the runner.
 const (
-	claimSize  = 16
-	claimLease = 2 * time.Minute
+	// slots is how many jobs a runner does at once.
+	slots = 16
+	// claimLease is how long the jobs of a replica that died wait for another one, and
+	// holdEvery how often one that lives says so.
+	claimLease = 20 * time.Second
+	holdEvery  = claimLease / 4
 	firstRetry = time.Second
 	longest    = 15 * time.Minute
 )
@@ -40,6 +44,8 @@ type Runner struct {
 	handlers map[string]func(context.Context, Job) error
 	timers   []*timer
 	hint     chan struct{}
+	free     chan struct{} // one for each job that may begin
+	jobs     sync.WaitGroup
 }
 
 // timer is periodic work; next is this replica's own idea of when, the lease
@@ -56,7 +62,11 @@ func New(o Options) *Runner {
 	if o.Poll == 0 {
 		o.Poll = 250 * time.Millisecond
 	}
-	return &Runner{o: o, handlers: map[string]func(context.Context, Job) error{}, hint: make(chan struct{}, 1)}
+	r := &Runner{o: o, handlers: map[string]func(context.Context, Job) error{}, hint: make(chan struct{}, 1), free: make(chan struct{}, slots)}
+	for range slots {
+		r.free <- struct{}{}
+	}
+	return r
 }
 
 // Handle sets what is done with the jobs of a queue. Call it before Run.
@@ -72,15 +82,19 @@ func (r *Runner) Enqueue(ctx context.Context, jobs ...Job) error {
 	if err := r.o.Store.Enqueue(ctx, jobs); err != nil {
 		return fmt.Errorf("enqueue jobs: %w", err)
 	}
+	r.notify()
+	return nil
+}
+
+func (r *Runner) notify() {
 	select {
 	case r.hint <- struct{}{}:
 	default: // a hint is pending already
 	}
-	return nil
 }
 
-// Run works until ctx ends. Each timer and the queues go on by themselves: an app
-// that is slow to answer holds up neither the audit log's seal nor a key's rotation.
+// Run works until ctx ends. Each timer and each job goes on by itself: an app that is
+// slow to answer holds up neither what others are told nor the audit log's seal.
 func (r *Runner) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	for _, t := range r.timers {
@@ -92,6 +106,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 	})
 	group.Wait()
+	r.jobs.Wait()
 	return ctx.Err()
 }
 
@@ -110,17 +125,26 @@ func (r *Runner) repeat(ctx context.Context, hint <-chan struct{}, do func()) {
 	}
 }
 
-// work does the jobs that are due now and returns when they are done.
+// work begins as many of the jobs that are due as have a slot.
 func (r *Runner) work(ctx context.Context) error {
-	jobs, err := r.o.Store.Claim(ctx, r.o.Now(), claimSize, claimLease)
+	n := len(r.free) // it grows meanwhile, and does not shrink
+	if n == 0 {
+		return nil
+	}
+	jobs, err := r.o.Store.Claim(ctx, r.o.Now(), n, claimLease)
 	if err != nil {
 		return fmt.Errorf("claim jobs: %w", err)
 	}
-	var wg sync.WaitGroup
 	for _, j := range jobs {
-		wg.Go(func() { r.settle(ctx, j) })
+		<-r.free
+		r.jobs.Go(func() {
+			r.settle(ctx, j)
+			r.free <- struct{}{}
+			if len(jobs) == n { // there may be more
+				r.notify()
+			}
+		})
 	}
-	wg.Wait()
 	return nil
 }
 
@@ -143,7 +167,9 @@ func (r *Runner) turn(ctx context.Context, t *timer) {
 }
 
 func (r *Runner) settle(ctx context.Context, j Job) {
+	release := r.hold(ctx, j)
 	err := r.do(ctx, j)
+	release()
 	now := r.o.Now()
 	var needless Needless
 	switch {
@@ -162,6 +188,28 @@ func (r *Runner) settle(ctx context.Context, j Job) {
 	if err != nil && ctx.Err() == nil {
 		r.o.Log.ErrorContext(ctx, "job not settled", slog.String("job", j.ID), slog.Any("error", err))
 	}
+}
+
+// hold keeps a job's lease until release, which returns once it does no more.
+func (r *Runner) hold(ctx context.Context, j Job) (release func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var over sync.WaitGroup
+	over.Go(func() {
+		tick := time.NewTicker(holdEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := r.o.Store.Hold(ctx, []string{j.ID}, r.o.Now().Add(claimLease)); err != nil && ctx.Err() == nil {
+				// Another replica may do it, too: every handler can be repeated.
+				r.o.Log.WarnContext(ctx, "job not held", slog.String("job", j.ID), slog.Any("error", err))
+			}
+		}
+	})
+	return func() { stop(); over.Wait() }
 }
 
 func (r *Runner) do(ctx context.Context, j Job) error {

@@ -60,6 +60,15 @@ func (d *desk) Claim(_ context.Context, now time.Time, n int, hold time.Duration
 	return claimed, nil
 }
 
+func (d *desk) Hold(_ context.Context, ids []string, until time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range ids {
+		d.jobs[id].due = until
+	}
+	return nil
+}
+
 func (d *desk) settle(id, state string, due time.Time, reason string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -268,5 +277,46 @@ func TestPeriodicWorkGoesOnWhenAClockThatWasAheadIsPutRight(t *testing.T) {
 			t.Errorf("%d turns while the clock was ahead, %d after", before, n-before)
 		}
 		stop()
+	})
+}
+
+func TestASlowJobHoldsUpNoOtherAndIsNobodyElses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		one, two := runner(d, "one"), runner(d, "two")
+		var slow, quick atomic.Int64
+		for _, r := range []*job.Runner{one, two} {
+			r.Handle("slow", func(context.Context, job.Job) error { slow.Add(1); time.Sleep(10 * time.Minute); return nil })
+			r.Handle("quick", func(context.Context, job.Job) error { quick.Add(1); return nil })
+		}
+		enqueue := func(queue, key string) {
+			t.Helper()
+			if err := one.Enqueue(t.Context(), job.Job{Queue: queue, Key: key, RunAt: time.Now(), Deadline: time.Now().Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stopOne := run(t, one)
+		enqueue("slow", "k")
+		synctest.Wait()
+		enqueue("quick", "k")
+		synctest.Wait()
+		if slow.Load() != 1 || quick.Load() != 1 {
+			t.Errorf("beside a slow job: %d, %d", slow.Load(), quick.Load())
+		}
+		stopTwo := run(t, two)
+		time.Sleep(11 * time.Minute)
+		synctest.Wait()
+		if state, n := d.state("slow/k"); state != "done" || n != 1 {
+			t.Errorf("the slow job is %s after %d", state, n)
+		}
+		for i := range 100 { // more than are done at once
+			enqueue("quick", fmt.Sprint(i))
+		}
+		synctest.Wait()
+		if n := quick.Load(); n != 101 {
+			t.Errorf("%d of 101 without waiting for the next look", n)
+		}
+		stopOne()
+		stopTwo()
 	})
 }

@@ -36,6 +36,8 @@ type Store interface {
 	Enqueue(ctx context.Context, jobs []Job) error
 	// Claim takes up to n due jobs for lease.
 	Claim(ctx context.Context, now time.Time, n int, lease time.Duration) ([]Job, error)
+	// Hold makes the leases of jobs end at until that are not settled yet.
+	Hold(ctx context.Context, ids []string, until time.Time) error
 	// Finish marks a job done. needless says why there was nothing to do, and is empty
 	// where it was done.
 	Finish(ctx context.Context, id, needless string) error

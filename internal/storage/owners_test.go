@@ -73,7 +73,7 @@ func (h *house) follow(t *testing.T) {
 	for {
 		h.now = h.now.Add(2 * time.Minute)
 		_, err := h.outbox.Drain(t.Context())
-		if waiting, _, backlog := h.db.Outbox().Backlog(t.Context(), h.now); backlog != nil {
+		if waiting, _, backlog := h.db.OutboxBacklog(t.Context(), h.now); backlog != nil {
 			t.Fatal(backlog)
 		} else if err == nil && waiting == 0 {
 			return

@@ -43,6 +43,20 @@ func (q queue) claim(now time.Time, n int, lease time.Duration, returning string
 		RETURNING ` + returning, []any{sqldb.Micros(now.Add(lease)), sqldb.Micros(now), n}
 }
 
+// Hold implements event.Outbox and job.Store.
+func (q queue) Hold(ctx context.Context, ids []string, until time.Time) error {
+	args, places := []any{sqldb.Micros(until)}, make([]string, len(ids))
+	for i, id := range ids {
+		args = append(args, id)
+		places[i] = fmt.Sprintf("$%d", len(args))
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := q.db.Write.ExecContext(ctx, `UPDATE `+q.table+` SET due = $1 WHERE state = 'waiting' AND id IN (`+strings.Join(places, ", ")+`)`, args...)
+	return sqldb.Translate(err)
+}
+
 // Finish implements event.Outbox.
 func (o outbox) Finish(ctx context.Context, id string) error { return o.set(ctx, id, "done", 0, "") }
 
@@ -108,10 +122,10 @@ func (o outbox) Claim(ctx context.Context, now time.Time, n int, lease time.Dura
 	}, query, args...)
 }
 
-// Backlog implements event.Outbox.
-func (o outbox) Backlog(ctx context.Context, now time.Time) (waiting int, oldest time.Duration, err error) {
+// OutboxBacklog tells how many events wait and how long the oldest has waited.
+func (db *Store) OutboxBacklog(ctx context.Context, now time.Time) (waiting int, oldest time.Duration, err error) {
 	var first sql.NullInt64
-	err = o.db.Read.QueryRowContext(ctx, `SELECT count(*), min(created) FROM outbox WHERE state = 'waiting'`).Scan(&waiting, &first)
+	err = db.Read.QueryRowContext(ctx, `SELECT count(*), min(created) FROM outbox WHERE state = 'waiting'`).Scan(&waiting, &first)
 	if first.Valid {
 		oldest = now.Sub(sqldb.FromMicros(first.Int64))
 	}

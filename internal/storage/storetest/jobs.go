@@ -24,6 +24,19 @@ func jobLease(t *testing.T, db *storage.DB) {
 			t.Errorf("after %s: %d jobs, %v", step.at, len(got), err)
 		}
 	}
+	got, err := jobs.Claim(t.Context(), now.Add(2*time.Minute), 10, time.Minute)
+	if err != nil || len(got) != 1 || jobs.Hold(t.Context(), []string{got[0].ID, "none"}, now.Add(10*time.Minute)) != nil {
+		t.Fatalf("%d jobs, %v", len(got), err)
+	}
+	if held, err := jobs.Claim(t.Context(), now.Add(9*time.Minute), 10, time.Minute); err != nil || len(held) != 0 {
+		t.Errorf("a job that is held: %d, %v", len(held), err)
+	}
+	if err := errors.Join(jobs.Finish(t.Context(), got[0].ID, ""), jobs.Hold(t.Context(), []string{got[0].ID}, now), jobs.Hold(t.Context(), nil, now)); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := jobs.Claim(t.Context(), now.Add(time.Hour), 10, time.Minute); err != nil || len(again) != 0 {
+		t.Errorf("a job that is done and held: %d, %v", len(again), err)
+	}
 	for _, step := range []struct {
 		holder string
 		at     time.Duration
