@@ -120,6 +120,9 @@ func (s *shelf) SettleSets(_ context.Context, stream string, ids []string, as si
 	for _, id := range ids {
 		s.find(stream, id).State = as
 	}
+	if as == signal.SetDelivered {
+		s.streams[stream].Failures = 0
+	}
 	return ids, nil
 }
 

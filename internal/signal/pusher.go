@@ -212,7 +212,10 @@ func (p *Pusher) claim(ctx context.Context, group *sync.WaitGroup) error {
 // is over, and releases it.
 func (p *Pusher) stream(ctx context.Context, s Stream) {
 	now := p.o.Sender.o.Now
-	failed := p.drain(ctx, s, now().Add(pushSlice))
+	delivered, failed := p.drain(ctx, s, now().Add(pushSlice))
+	if delivered { // it answers, if not always: only failures in a row make it wait longer
+		s.Failures = 0
+	}
 	if ctx.Err() != nil {
 		ctx = context.WithoutCancel(ctx) // the lease is given back on the way out
 	}
@@ -225,20 +228,21 @@ func (p *Pusher) stream(ctx context.Context, s Stream) {
 	}
 }
 
-func (p *Pusher) drain(ctx context.Context, s Stream, until time.Time) error {
+// drain reports whether it delivered anything, and fails with what it stopped at.
+func (p *Pusher) drain(ctx context.Context, s Stream, until time.Time) (delivered bool, err error) {
 	send := p.o.Sender
 	alg, err := send.Algorithm(ctx, s)
 	if err != nil {
-		return err
+		return false, err
 	}
 	authorization, err := p.o.Authorization(s)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for ctx.Err() == nil && send.o.Now().Before(until) {
 		sets, err := send.o.Store.NextSets(ctx, s.ID, pushRead)
 		if err != nil || len(sets) == 0 {
-			return err
+			return delivered, err
 		}
 		for _, set := range sets {
 			if over := ctx.Err() != nil || !send.o.Now().Before(until); over {
@@ -246,14 +250,15 @@ func (p *Pusher) drain(ctx context.Context, s Stream, until time.Time) error {
 			}
 			raw, err := send.Sign(alg, s, set)
 			if err != nil {
-				return err
+				return delivered, err
 			}
 			if err := p.settle(ctx, s, set, p.push(ctx, s.Endpoint, authorization, raw)); err != nil {
-				return err
+				return delivered, err
 			}
+			delivered = true
 		}
 	}
-	return nil
+	return delivered, nil
 }
 
 // settle notes what became of a push. It fails when the stream cannot go on.

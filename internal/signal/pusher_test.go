@@ -3,12 +3,14 @@ package signal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +129,30 @@ func TestAReceiverThatIsDownGetsEverythingInOrderOnceItIsUp(t *testing.T) {
 		}
 		if s := o.stream("a"); s.Failures != 0 || s.Error != "" {
 			t.Errorf("%+v", s.Progress)
+		}
+	})
+}
+
+// A receiver that fails now and then hears what waits almost as soon as one that does not:
+// it is failures in a row that make a stream wait longer.
+func TestAReceiverThatFailsNowAndThenIsNotTakenForOneThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := open(t, "a")
+		var n atomic.Int64
+		o.receive("a", func(string) (int, string) {
+			if n.Add(1)%3 == 0 {
+				return http.StatusServiceUnavailable, ""
+			}
+			return http.StatusAccepted, ""
+		})
+		for i := range 60 {
+			o.put(t, setFor("a", fmt.Sprint(i)))
+		}
+		time.Sleep(2 * time.Minute)
+		o.post.mu.Lock()
+		defer o.post.mu.Unlock()
+		if o.pushed["delivered"] != 60 || o.pushed["failed"] < 20 {
+			t.Errorf("within two minutes: %v", o.pushed)
 		}
 	})
 }

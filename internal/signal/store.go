@@ -63,7 +63,7 @@ type Backlog interface {
 	// stream that is not enabled the Control ones alone.
 	NextSets(ctx context.Context, stream string, n int) ([]Set, error)
 	// SettleSets says what became of SETs that wait, and ignores others. It returns
-	// those that it settled.
+	// those that it settled. A stream that delivers has not failed since.
 	SettleSets(ctx context.Context, stream string, ids []string, as SetState, reason string, at time.Time) (settled []string, err error)
 	// ReleaseStream ends a lease: the stream is due at next, zero for as soon as there is
 	// something. failure is why its push failed; with "" it did not.

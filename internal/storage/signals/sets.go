@@ -148,7 +148,7 @@ func (db *Store) SettleSets(ctx context.Context, stream string, ids []string, as
 			return nil
 		}
 		counted := map[signal.SetState]string{
-			signal.SetDelivered: `delivered = delivered + $2, delivered_at = $4`, signal.SetRefused: `refused = refused + $2, failed = $4`,
+			signal.SetDelivered: `delivered = delivered + $2, delivered_at = $4, failures = 0`, signal.SetRefused: `refused = refused + $2, failed = $4`,
 		}[as]
 		_, err := t.ExecContext(ctx, `UPDATE signal_streams SET waiting = waiting - $2, control = control - $3, `+counted+` WHERE id = $1`,
 			stream, len(settled), control, sqldb.Micros(at))
