@@ -2,13 +2,16 @@ package oidc
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -266,6 +269,23 @@ func (p *Provider) queueLogouts(ctx context.Context, id string) error {
 	return p.o.Queue.Enqueue(ctx, jobs...)
 }
 
+// logoutID is the jti of the logout token of a job: the same whenever it is sent, so that
+// an app which hears it again after an answer was lost knows. An app may refuse what it has
+// heard (section 2.6, step 7), and nobody can tell whether it did: after a refusal the
+// next one has another jti.
+func logoutID(j job.Job) string {
+	of := j.Queue + "\x00" + j.Key
+	if j.LastError == errLogoutRefused.Error() {
+		of += "\x00" + strconv.Itoa(j.Attempt)
+	}
+	sum := sha256.Sum256([]byte(of))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
+}
+
+// errLogoutRefused is why a delivery failed that the app finds wrong (OpenID Connect
+// Back-Channel Logout 1.0, section 2.8).
+var errLogoutRefused = errors.New("deliver logout: the app answers 400")
+
 // DeliverLogout sends one logout token (OpenID Connect Back-Channel Logout 1.0).
 func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 	var l logoutJob
@@ -291,7 +311,7 @@ func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 		alg = keys.ES256
 	}
 	raw, err := p.o.Minter.Logout(alg, token.Logout{
-		Subject: s.Person, Audience: c.ID, ID: identity.NewID(), Issued: now, Expires: now.Add(logoutLife), Session: s.ID,
+		Subject: s.Person, Audience: c.ID, ID: logoutID(j), Issued: now, Expires: now.Add(logoutLife), Session: s.ID,
 	})
 	if err != nil {
 		return err
@@ -310,6 +330,9 @@ func (p *Provider) post(ctx context.Context, to, logoutToken string) error {
 		return fmt.Errorf("deliver logout: %w", err)
 	}
 	_ = res.Body.Close()
+	if res.StatusCode == http.StatusBadRequest {
+		return errLogoutRefused
+	}
 	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusNoContent {
 		return fmt.Errorf("deliver logout: the app answers %d", res.StatusCode)
 	}
