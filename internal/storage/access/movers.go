@@ -68,7 +68,8 @@ func less(before, after *directory.Person, at time.Time) bool {
 }
 
 // MembersLost takes from people who left a group, and from those in groups that did if
-// any is within what left, what they had by it and by the groups that it is in.
+// any is within what left, what they had by it and by the groups that it is in. Whoever
+// leaves the connection in the same transaction loses everything by that.
 func MembersLost(ctx context.Context, t *sqldb.Tx, op record.Operation, group string, people []string, within bool) error {
 	if !within && len(people) == 0 {
 		return nil
@@ -88,6 +89,9 @@ func MembersLost(ctx context.Context, t *sqldb.Tx, op record.Operation, group st
 	}
 	slices.Sort(people)
 	for _, id := range slices.Compact(people) {
+		if slices.ContainsFunc(t.Told(), func(e event.Event) bool { return e.Type == record.PersonLeft && e.Subject == identity.Person(id) }) {
+			continue
+		}
 		is, _, err := ScanDerived(t.QueryRowContext(ctx, SelectPerson+t.ForUpdate(), id))
 		if err != nil {
 			return err
@@ -265,7 +269,12 @@ func lose(t *sqldb.Tx, cause event.Event, person string, app catalog.App, had, h
 	if r := app.Manifest.Spec.Identity.Resource; r != nil && r.Audience != "" {
 		e = e.Revoking(identity.Install(person, r.Audience))
 	}
-	t.Tell(e)
+	// One change may be looked at from two sides: a group that goes, and its members.
+	if !slices.ContainsFunc(t.Told(), func(told event.Event) bool {
+		return told.Type == e.Type && told.Subject == e.Subject && told.Data["app"] == app.ID && told.Data["roles"] == e.Data["roles"] && told.Data["left"] == left
+	}) {
+		t.Tell(e)
+	}
 }
 
 // why is the event of the change under way.

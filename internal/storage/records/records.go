@@ -283,9 +283,6 @@ func (db Store) DeleteUser(ctx context.Context, op record.Operation, connection,
 		if err := mayTouch(ctx, t, op, u.Person); err != nil {
 			return err
 		}
-		if err := closeAll(ctx, t, op, id); err != nil {
-			return err
-		}
 		_, err = t.ExecContext(ctx, `UPDATE record_users SET active = $2, deleted = $3, updated = $3, version = version + 1,
 			left_at = CASE WHEN left_at = 0 THEN $3 ELSE left_at END WHERE id = $1`, id, false, sqldb.Micros(op.Time))
 		if err == nil {
@@ -297,11 +294,16 @@ func (db Store) DeleteUser(ctx context.Context, op record.Operation, connection,
 		if err != nil {
 			return err
 		}
-		if !u.Active { // left before
+		if u.Active {
+			err = leave(ctx, t, op, u, "deleted")
+		} else { // left before
 			t.Tell(op.Changed(u, "deleted"))
-			return nil
 		}
-		return leave(ctx, t, op, u, "deleted")
+		if err != nil {
+			return err
+		}
+		// Whoever has left lost everything by that, and not what each group gave.
+		return closeAll(ctx, t, op, id)
 	})
 }
 
