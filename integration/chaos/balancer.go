@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -51,6 +52,7 @@ func newBalancer(ctx context.Context, l net.Listener, addresses ...string) *bala
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", r.In.Host
 		},
 	}
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // whoever is refused counts it
 	b.server = &http.Server{Handler: proxy, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = b.server.Serve(l) }() // ends with close
 	return b

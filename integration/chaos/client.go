@@ -178,19 +178,24 @@ type tokens struct {
 
 // jti reads the id of an access token, unverified, and the grant it is of.
 func (t tokens) jti() (id, grant string, err error) {
-	parts := strings.Split(t.Access, ".")
-	if len(parts) != 3 {
-		return "", "", errors.New("the access token is no JWT")
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	claims, err := t.claims()
 	if err != nil {
-		return "", "", err
-	}
-	var claims map[string]any
-	if err := json.Unmarshal(raw, &claims); err != nil {
 		return "", "", err
 	}
 	id, _ = claims["jti"].(string)
 	grant, _ = claims["gnt"].(string)
 	return id, grant, nil
+}
+
+// claims reads what an access token says, unverified.
+func (t tokens) claims() (claims map[string]any, err error) {
+	parts := strings.Split(t.Access, ".")
+	if len(parts) != 3 {
+		return nil, errors.New("the access token is no JWT")
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err == nil {
+		err = json.Unmarshal(raw, &claims)
+	}
+	return claims, err
 }

@@ -50,14 +50,15 @@ func parts() []part {
 		{"clock", clockMoves},
 		{"replicas", replicasUnderLoad},
 		{"revocations", revocationsEverywhere},
+		{"leavers", leaversUnderKills},
 	}
 }
 
 func main() {
-	rounds := flag.Int("rounds", 200, "how often the process is killed, on each engine, and things of each kind are revoked")
+	rounds := flag.Int("rounds", 200, "how often the process is killed, on each engine, things of each kind are revoked and people leave")
 	writes := flag.Int("writes", 1000, "how many acknowledged writes lie between two kills at least")
 	workers := flag.Int("workers", minWorkers+1, "how many clients there are")
-	run := flag.String("run", "", "comma-separated parts, all unless told: kill-sqlite, kill-postgres, redis, postgres, disk, clock, replicas, revocations")
+	run := flag.String("run", "", "comma-separated parts, all unless told: kill-sqlite, kill-postgres, redis, postgres, disk, clock, replicas, revocations, leavers")
 	serve := flag.String("serve", "", "internal: serve this configuration, by the clock that -clock moves")
 	hands := flag.String("clock", "", "internal: the file that says how far the clock is moved")
 	flag.Parse()

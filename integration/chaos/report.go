@@ -101,7 +101,7 @@ func (r *report) end() {
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.durations)) {
 		d := slices.Sorted(slices.Values(r.durations[what]))
-		line = append(line, fmt.Sprintf("%s %s median, %s longest", what, round(d[len(d)/2]), round(d[len(d)-1])))
+		line = append(line, fmt.Sprintf("%s %s median, %s p99, %s longest of %d", what, round(d[len(d)/2]), round(d[len(d)*99/100]), round(d[len(d)-1]), len(d)))
 	}
 	_, _ = fmt.Fprintf(r.out, "%s (%s): %s\n", r.part, time.Since(r.began).Round(time.Second), strings.Join(line, ", "))
 }

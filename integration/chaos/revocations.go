@@ -35,6 +35,8 @@ type trio struct {
 	pg       *testkit.PostgresServer
 	redis    *testkit.RedisServer
 	replicas []*client
+	// processes are what answers the replicas' clients.
+	processes []*live.Process
 }
 
 // revocationsEverywhere revokes grants and people at one of three replicas, and looks how
@@ -47,7 +49,7 @@ func revocationsEverywhere(ctx context.Context, o options, r *report) error {
 		}
 		running, stop := context.WithCancel(ctx)
 		defer stop()
-		interval, err := c.pace(running, o.workers)
+		interval, err := c.pace(running, o.workers, partOfPeak)
 		if err != nil {
 			return err
 		}
@@ -60,10 +62,9 @@ func revocationsEverywhere(ctx context.Context, o options, r *report) error {
 	})
 }
 
-func (s *stage) trio(o options, r *report) (*trio, error) {
+func (s *stage) trio(o options, r *report, more ...string) (*trio, error) {
 	c := &trio{trials: o.rounds, pg: testkit.NewPostgres(s), redis: testkit.Redis(s)}
-	env := append(live.External(c.pg, c.redis), "GATEHOUSE_TRUSTED_PROXIES=127.0.0.1/32")
-	var all []*live.Process
+	env := append(append(live.External(c.pg, c.redis), "GATEHOUSE_TRUSTED_PROXIES=127.0.0.1/32"), more...)
 	var addresses []string
 	for i := range replicaCount {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,17 +80,17 @@ func (s *stage) trio(o options, r *report) (*trio, error) {
 				r.violation("stop: %v: %s", err, p.Tail())
 			}
 		})
-		all, addresses = append(all, p), append(addresses, p.Address)
+		c.processes, addresses = append(c.processes, p), append(addresses, p.Address)
 		c.replicas = append(c.replicas, newClient("http://"+p.Address, p.Socket(), o.workers))
 	}
 	between := newBalancer(s.Context(), s.Listener(), addresses...)
 	s.Cleanup(between.close)
 	s.settle = 2 * lagLimit
 	var err error
-	if c.load, err = s.open(all[0], o, r); err != nil { // alone: the others would not know the apps at once
+	if c.load, err = s.open(c.processes[0], o, r); err != nil { // alone: the others would not know the apps at once
 		return nil, err
 	}
-	for _, p := range all[1:] {
+	for _, p := range c.processes[1:] {
 		if _, err := p.Start(s.Context()); err != nil {
 			return nil, err
 		}
@@ -115,7 +116,7 @@ func (c *trio) exchanged(ctx context.Context, replica *client, access string) re
 
 // pace finds the peak, and returns how long each worker waits between two pieces of work
 // for a part of it.
-func (c *trio) pace(ctx context.Context, workers int) (time.Duration, error) {
+func (c *trio) pace(ctx context.Context, workers int, part float64) (time.Duration, error) {
 	limited, stop := context.WithTimeout(ctx, peakTime)
 	defer stop()
 	done := c.works(limited, workers, 0)
@@ -123,8 +124,8 @@ func (c *trio) pace(ctx context.Context, workers int) (time.Duration, error) {
 		return 0, fmt.Errorf("no work was done in %s", peakTime)
 	}
 	peak := float64(done) / peakTime.Seconds()
-	c.r.note("peak: %.0f tokens/s at %d replicas; under %.0f %% of it:", peak, replicaCount, 100*partOfPeak)
-	return time.Duration(float64(workers) / (partOfPeak * peak) * float64(time.Second)), nil
+	c.r.note("peak: %.0f tokens/s at %d replicas; under %.0f %% of it:", peak, replicaCount, 100*part)
+	return time.Duration(float64(workers) / (part * peak) * float64(time.Second)), nil
 }
 
 // works has workers ask for tokens until ctx ends, and returns how many they got.

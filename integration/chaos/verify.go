@@ -13,7 +13,9 @@ import (
 
 // entry is what is looked at of an audit entry.
 type entry struct {
+	ID      string
 	Type    string
+	Time    time.Time
 	Subject struct{ Kind, ID string }
 	Data    map[string]string
 }

@@ -122,20 +122,35 @@ func (e *SignInError) Error() string { return fmt.Sprintf("sign-in: %d %.200s", 
 // SignIn signs a person in to expense-bot in a new browser and returns the broker's
 // cookies in it. A page that is not as it should be is a SignInError.
 func (s *Stage) SignIn(ctx context.Context, username string) (cookie string, err error) {
-	who, b := s.Facts().Person(username), browser.New()
-	page, err := b.Get(ctx, s.Facts().App("expense-bot").URL+"login?idp="+s.Facts().IDPs[0].ID)
+	b, err := s.Enter(ctx, s.Facts().IDPs[0].ID, s.Facts().Person(username))
 	if err != nil {
 		return "", err
 	}
+	return s.Cookie(b)
+}
+
+// Enter signs a person in to expense-bot over an identity provider that asks as that of
+// the demo does, in a new browser. It fails as SignIn does.
+func (s *Stage) Enter(ctx context.Context, idp string, who demo.FactPerson) (*browser.Browser, error) {
+	b := browser.New()
+	page, err := b.Get(ctx, s.Facts().App("expense-bot").URL+"login?idp="+idp)
+	if err != nil {
+		return nil, err
+	}
 	if page.Status != http.StatusOK {
-		return "", &SignInError{page.Status, page.Header, page.Text()}
+		return nil, &SignInError{page.Status, page.Header, page.Text()}
 	}
 	if page, err = b.Submit(ctx, page, "", url.Values{"username": {who.Username}, "password": {who.Password}}); err != nil {
-		return "", err
+		return nil, err
 	}
 	if said, _ := page.ByID("who"); said != who.Email {
-		return "", &SignInError{page.Status, page.Header, page.Text()}
+		return nil, &SignInError{page.Status, page.Header, page.Text()}
 	}
+	return b, nil
+}
+
+// Cookie returns the broker's cookies in a browser.
+func (s *Stage) Cookie(b *browser.Browser) (string, error) {
 	issuer, err := url.Parse(s.Issuer())
 	if err != nil {
 		return "", fmt.Errorf("issuer: %w", err)

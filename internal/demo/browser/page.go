@@ -24,6 +24,15 @@ func (p *Page) ByID(id string) (text string, ok bool) {
 	return strings.TrimSpace(textOf(n)), true
 }
 
+// Value returns what is in the field with this id; ok is false without one.
+func (p *Page) Value(id string) (value string, ok bool) {
+	n := find(p.root, func(n *html.Node) bool { return attr(n, "id") == id })
+	if n == nil {
+		return "", false
+	}
+	return attr(n, "value"), has(n, "value")
+}
+
 // Text returns what the page says, in one line.
 func (p *Page) Text() string {
 	body := find(p.root, func(n *html.Node) bool { return n.Data == "body" })
