@@ -86,16 +86,20 @@ func (q OutcomeQuery) selects(o Outcome) bool {
 	return strings.Contains(text, strings.ToLower(strings.TrimSpace(q.Text)))
 }
 
-// mostRead is how many operations are looked at for one page.
-const mostRead = 2000
+// mostRead is how many operations are looked at for one page, batchRead how many the store
+// is asked for where few of them are selected.
+const (
+	mostRead  = 20_000
+	batchRead = 500
+)
 
 // Outcomes returns a page of the latest operations that q selects, the latest first, and
-// the id to go on behind, empty at the end. A page of few among very many may have fewer
-// than q.Limit, or none, and go on.
+// the id to go on behind, empty at the end of all that are kept. A page of few among very
+// many may have fewer than q.Limit, or none, and go on.
 func (s *Service) Outcomes(ctx context.Context, q OutcomeQuery) (page []Outcome, next string, err error) {
-	after := q.After
+	after, batch := q.After, q.Limit+1
 	for read := 0; read < mostRead; {
-		rows, err := s.o.Store.Outcomes(ctx, q.Connection, after, q.Limit+1)
+		rows, err := s.o.Store.Outcomes(ctx, q.Connection, after, batch)
 		if err != nil {
 			return nil, "", err
 		}
@@ -108,10 +112,10 @@ func (s *Service) Outcomes(ctx context.Context, q OutcomeQuery) (page []Outcome,
 			}
 			after = rows[i].ID
 		}
-		if len(rows) <= q.Limit {
+		if len(rows) < batch {
 			return page, "", nil
 		}
-		read += len(rows)
+		read, batch = read+len(rows), max(batch, batchRead)
 	}
 	return page, after, nil
 }

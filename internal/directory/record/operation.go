@@ -1,6 +1,8 @@
 package record
 
 import (
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -51,6 +53,20 @@ type Guard struct {
 
 // Most is how many of n may go within a window.
 func (g Guard) Most(n int64) int64 { return max(g.Minimum, int64(g.Share*float64(n))) }
+
+// Done is the outcome of the operation where it succeeded in changing a resource, "User/…":
+// with the status of the answer (RFC 7644, section 3.1), which for the PATCH of a group has
+// no body.
+func (o Operation) Done(resource string) Outcome {
+	status := http.StatusOK
+	switch {
+	case o.Method == http.MethodPost && (o.Path == "/Users" || o.Path == "/Groups"):
+		status = http.StatusCreated
+	case o.Method == http.MethodDelete, o.Method == http.MethodPatch && strings.HasPrefix(o.Path, "/Groups/"):
+		status = http.StatusNoContent
+	}
+	return Outcome{Operation: o, Status: status, Resource: resource, Changed: true}
+}
 
 // Outcome is how an operation ended, for the list of the latest ones.
 type Outcome struct {

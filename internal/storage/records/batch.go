@@ -216,7 +216,7 @@ func (b *batch) add(op record.Operation, u record.User) error {
 		u.ID, u.Connection, u.Person, []byte(u.ExternalID), u.UserName, NameKey(u.UserName), u.Active, string(body), sqldb.Micros(u.Created), sqldb.Micros(u.Updated), left, 1,
 	})
 	b.values = index.Rows(b.values, b.connection, u.ID, index.OfUser(u))
-	row, err := operationRow(record.Outcome{Operation: op, Status: 201, Resource: "User/" + u.ID, Changed: true})
+	row, err := operationRow(op.Done("User/" + u.ID))
 	if err != nil {
 		return err
 	}

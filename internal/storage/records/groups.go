@@ -175,6 +175,11 @@ func changeGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, connecti
 	if err != nil {
 		return record.Group{}, err
 	}
+	if change.Change != nil { // it may be called anew, and arrive where a group waits
+		if err := arrives(ctx, t, connection); err != nil {
+			return record.Group{}, err
+		}
+	}
 	old, err := lockGroup(ctx, t, connection, id, want)
 	if err != nil {
 		return old, err
@@ -253,6 +258,9 @@ func updateGroup(ctx context.Context, t *sqldb.Tx, op record.Operation, old reco
 		err = showGroup(ctx, t, *next)
 	}
 	t.Tell(op.GroupChanged(*next))
+	if err == nil && next.ExternalID != old.ExternalID && next.ExternalID != "" {
+		err = arrived(ctx, t, op, arrival{id: next.ID, external: next.ExternalID, kind: record.KindGroup})
+	}
 	return true, err
 }
 

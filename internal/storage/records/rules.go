@@ -25,7 +25,7 @@ const (
 
 // operation keeps an operation that changed something.
 func operation(ctx context.Context, t *sqldb.Tx, op record.Operation, resource string) error {
-	row, err := operationRow(record.Outcome{Operation: op, Status: 200, Resource: resource, Changed: true})
+	row, err := operationRow(op.Done(resource))
 	if err != nil {
 		return err
 	}

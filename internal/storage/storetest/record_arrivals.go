@@ -51,6 +51,34 @@ func renamesMeet(t *testing.T, db *storage.DB) {
 		t.Fatal(err)
 	}
 	p.same("who is called so now", p.members(g.ID), u.ID)
+
+	inner, outer := p.group("inner", "its own"), p.group("waits for a group", "", "another")
+	for _, external := range []string{"", "another"} { // control: no other name, no member
+		_, err := p.UpdateGroup(t.Context(), p.op(), "rename-meet", inner.ID, 0, record.GroupChange{Change: func(g record.Group) (record.Group, error) {
+			if g.ExternalID = external; external == "" {
+				g.ExternalID, g.DisplayName = "its own", "renamed"
+			}
+			return g, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"": "?another", "another": inner.ID}[external]
+		p.same("of a group that is to be called "+external, p.members(outer.ID), want)
+	}
+	p.refused("a group that would be within itself", p.renameGroup(outer.ID, "loop", inner.ID), record.ErrNesting)
+}
+
+// renameGroup has a group take the external id that another one waits for, which is told
+// so first.
+func (p *push) renameGroup(id, external, waits string) error {
+	p.Helper()
+	_, err := p.UpdateGroup(p.Context(), p.op(), p.connection, waits, 0, record.GroupChange{Members: record.Members{Add: asMembers([]string{external})}})
+	if err != nil {
+		p.Fatal(err)
+	}
+	_, err = p.UpdateGroup(p.Context(), p.op(), p.connection, id, 0, record.GroupChange{Change: func(g record.Group) (record.Group, error) { g.ExternalID = external; return g, nil }})
+	return err
 }
 
 func (p *push) make(n record.New) error {

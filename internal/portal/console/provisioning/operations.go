@@ -77,7 +77,7 @@ func (c *Console) operationList(v *kit.Visit, p pushing) (*kit.List[record.Outco
 	for _, r := range record.Results() {
 		results = append(results, ui.Option{Value: string(r), Text: resultText(r)})
 	}
-	return &kit.List[record.Outcome]{
+	l := &kit.List[record.Outcome]{
 		Name: "scim-operations", Path: c.Path(kit.Fill(operationsPath, p.id)),
 		Caption: ui.T("What SCIM clients did, the latest first"),
 		Empty:   ui.Empty{Icon: "queue", Title: ui.T("No operation is like that."), Text: ui.T("What changed something is kept for 400 days, everything else for a week.")},
@@ -91,10 +91,15 @@ func (c *Console) operationList(v *kit.Visit, p pushing) (*kit.List[record.Outco
 			{Title: ui.T("Time"), Name: "time", Cell: func(o record.Outcome) kit.Cell { return kit.Cell{Time: o.Time} }},
 			{Title: ui.T("Says"), Name: "detail", Cell: func(o record.Outcome) kit.Cell { return kit.Cell{Text: kit.Clip(o.Detail, 120), Raw: o.Detail} }},
 		},
-		Fetch: func(ctx context.Context, q kit.Query) ([]record.Outcome, string, error) {
-			return c.o.Operations.Outcomes(ctx, record.OutcomeQuery{Connection: p.id, Text: q.Get("q"), Result: record.Result(q.Get("result")), After: q.After, Limit: q.Limit})
-		},
-	}, err
+	}
+	l.Fetch = func(ctx context.Context, q kit.Query) ([]record.Outcome, string, error) {
+		page, next, err := c.o.Operations.Outcomes(ctx, record.OutcomeQuery{Connection: p.id, Text: q.Get("q"), Result: record.Result(q.Get("result")), After: q.After, Limit: q.Limit})
+		if len(page) == 0 && next != "" { // older ones may be
+			l.Empty = ui.Empty{Icon: "queue", Title: ui.T("None of those looked at so far is like that."), Text: ui.T("There are older ones: go on to the next page.")}
+		}
+		return page, next, err
+	}
+	return l, err
 }
 
 // showOperations lists what the connection's clients did. The newest come by themselves.
