@@ -22,20 +22,20 @@ func TestABrokerTendsItsHeap(t *testing.T) {
 	}
 	t.Setenv("GATEHOUSE_LISTEN", "192.0.2.1:1") // an address of nobody's (RFC 5737)
 	for name, c := range map[string]struct {
-		args  []string
-		code  int
-		grows uint64
+		args []string
+		code int
+		tend bool
 	}{
-		"serve":                 {[]string{"serve", "--config", filepath.Join(dir, "broker.yaml")}, client.Failure, heapGrowth},
-		"demo":                  {[]string{"demo", "--addr", "192.0.2.1:1", "--data", filepath.Join(dir, "demo")}, client.Failure, heapGrowth},
-		"control, what is over": {[]string{"version"}, client.OK, 100},
+		"serve":                 {[]string{"serve", "--config", filepath.Join(dir, "broker.yaml")}, client.Failure, true},
+		"demo":                  {[]string{"demo", "--addr", "192.0.2.1:1", "--data", filepath.Join(dir, "demo")}, client.Failure, true},
+		"control, what is over": {[]string{"version"}, client.OK, false},
 	} {
 		debug.SetGCPercent(100)
 		if code, out := output(t, c.args...); code != c.code {
 			t.Errorf("%s: ends with %d, %s", name, code, out)
 		}
 		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
-		if metrics.Read(sample); sample[0].Value.Uint64() != c.grows {
+		if metrics.Read(sample); sample[0].Value.Uint64() > 100 != c.tend { // by how much depends on what is in use
 			t.Errorf("%s: the heap grows by %d %%", name, sample[0].Value.Uint64())
 		}
 	}
