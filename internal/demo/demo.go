@@ -19,7 +19,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -30,7 +29,6 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/gatehouse-io/gatehouse/internal/demo/check"
 	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
 	"github.com/gatehouse-io/gatehouse/internal/demo/partner"
 	"github.com/gatehouse-io/gatehouse/internal/demo/sample"
@@ -93,6 +91,7 @@ type Demo struct {
 	stop    context.CancelFunc
 	follows sync.WaitGroup
 	apis    []*sample.API
+	pusher  *staff.Pusher // nil where Acme tells the broker nothing
 }
 
 // ErrRunning refuses a second demo on one data directory before it has changed
@@ -202,7 +201,7 @@ func (d *Demo) writeConfig() error {
 	var out bytes.Buffer
 	err := brokerTemplate.Execute(&out, map[string]any{
 		"Issuer": d.issuer, "Listen": d.broker.Addr().String(), "Data": d.o.Data, "Encryption": d.state.Encryption,
-		"IdP": d.idp, "Secret": d.state.IDPSecret, "Groups": d.told(),
+		"IdP": d.idp, "Secret": d.state.IDPSecret, "Groups": d.told(), "Adopts": d.adopts(),
 		"SAML": d.o.SAML, "Partner": partner.EntityID(d.partner), "PartnerGroup": partnerStaff, "Partners": partners, "NameIDFormat": partner.NameIDFormat,
 	})
 	if err != nil {
@@ -339,38 +338,6 @@ func (d *Demo) WriteFacts(ctx context.Context, file string) error {
 		}
 	}
 	return d.facts.write(file)
-}
-
-// Check walks the whole story against the running demo and prints each step.
-func (d *Demo) Check(ctx context.Context, out io.Writer) error {
-	who := func(name string) check.Person {
-		p := d.facts.Person(name)
-		return check.Person{Username: p.Username, Password: p.Password, Email: p.Email}
-	}
-	at := func(name string) check.App {
-		a := d.facts.App(name)
-		app := check.App{URL: a.URL, ClientID: a.ClientID, Secret: a.Secret}
-		if len(a.RedirectURIs) > 0 {
-			app.RedirectURI = a.RedirectURIs[0]
-		}
-		return app
-	}
-	o := check.Options{
-		Issuer: d.issuer, Account: d.facts.Account, Allowed: who("alice"), Denied: who("carol"), Missing: everybody,
-		Refreshing: at("expense-bot"), Post: at("crm-dash"), Public: at("field-notes"), KeyJWT: at("hr-feedback"),
-		Job: at("nightly-report"), Calling: at(exchanging), Listening: at(payrollAudience), IDP: "acme", Now: d.o.Now, Out: out,
-	}
-	if i := slices.IndexFunc(d.facts.SCIM, func(s FactSCIM) bool { return s.Connection == "acme" }); i >= 0 && !d.o.Unpushed {
-		o.Staff = &check.Staff{
-			URL: d.facts.IDPs[0].Staff, HR: who(administrator), Group: everybody, Without: contractors,
-			BaseURL: d.facts.SCIM[i].BaseURL, Token: d.facts.SCIM[i].Token, Subject: d.facts.Person("alice").Subject,
-		}
-	}
-	if d.o.SAML {
-		app := d.facts.SAMLApps[0]
-		o.SAML = &check.SAML{Partner: who("dora"), IDP: "partner", App: app.URL, Launch: d.issuer + "/saml/launch/" + app.Name}
-	}
-	return check.Run(ctx, o)
 }
 
 // Close ends every party that New and Populate started.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/demo/idp"
 	"github.com/gatehouse-io/gatehouse/internal/demo/staff"
 )
 
@@ -54,6 +55,13 @@ func (d *Demo) told() []string {
 	return nil
 }
 
+// adopts reports whether Acme may push people who have a role, which the broker refuses
+// otherwise: it may for the one run on data in which they came by signing in, until the
+// broker has their records.
+func (d *Demo) adopts() bool {
+	return d.state.used && !d.o.Unpushed && slices.ContainsFunc(d.roster.People(), func(p idp.Person) bool { return !p.Left && p.Record == "" })
+}
+
 // push has Acme tell the broker over SCIM who works there, now and whenever that changes,
 // and gives the groups their names. Where an administrator has it so that Acme has no
 // token, or its connection takes nothing, people come by signing in.
@@ -69,6 +77,7 @@ func (d *Demo) push(ctx context.Context, broker *management) error {
 	if _, err := p.Push(ctx); err != nil {
 		return fmt.Errorf("push Acme's people: %w", err)
 	}
+	d.pusher = p
 	d.people.Tell(p)
 	return d.nameGroups(ctx, broker, p.Groups())
 }

@@ -18,7 +18,14 @@ import (
 // play runs a demo on the data directory for as long as do takes.
 func play(t *testing.T, dir string, do func(demo.Facts)) {
 	t.Helper()
-	d, err := demo.New(demo.Options{Addr: "127.0.0.1:0", Data: dir, Exact: true, Now: time.Now})
+	run(t, demo.Options{Data: dir}, func(d *demo.Demo) { do(d.Facts()) })
+}
+
+// run runs a demo for as long as do takes.
+func run(t *testing.T, o demo.Options, do func(*demo.Demo)) {
+	t.Helper()
+	o.Addr, o.Exact, o.Now = "127.0.0.1:0", true, time.Now
+	d, err := demo.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +42,7 @@ func play(t *testing.T, dir string, do func(demo.Facts)) {
 	if err := d.Populate(t.Context(), broker.Socket()); err != nil {
 		t.Fatal(err)
 	}
-	do(d.Facts())
+	do(d)
 }
 
 // ask sends a request with a bearer token and decodes what comes back.

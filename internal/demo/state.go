@@ -41,6 +41,7 @@ type state struct {
 	Named        map[string]string `json:"named_groups,omitempty"`
 	mu           sync.Mutex        // of People and of what save writes: people are hired and fired at any time
 	directory    string
+	used         bool // by a demo before this one
 	idpKey       *rsa.PrivateKey
 	feedbackKey  *ecdsa.PrivateKey
 	feedbackFile string
@@ -80,6 +81,7 @@ func open(directory string, now time.Time) (*state, error) {
 		if err := json.Unmarshal(body, s); err != nil {
 			return nil, fmt.Errorf("%s is not a demo's state, remove it to begin anew: %w", s.file("demo.json"), err)
 		}
+		s.used = true
 	}
 	s.complete()
 	if s.idpKey, err = keep(s.file("acme-workforce.pem"), func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }); err != nil {

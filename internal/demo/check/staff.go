@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 )
 
-// newcomer is who is hired and fired, in each walk again.
-const newcomer = "zoe"
+// Newcomer is the user name of who is hired and fired, in each walk again.
+const Newcomer = "zoe"
 
 // staffStory are the further steps where people are hired and fired.
 func staffStory() []step {
@@ -58,7 +58,7 @@ func (w *walk) hires(ctx context.Context) error {
 	page, err := w.signIn(ctx, w.hr, w.Staff.URL, w.Staff.HR)
 	if err == nil {
 		page, err = w.hr.Submit(ctx, page, "/people", url.Values{
-			"name": {"Zoe Adler"}, "username": {newcomer}, "title": {"Accountant"}, "department": {"Finance"}, "manager": {w.Allowed.Username}, "groups": {w.Staff.Group},
+			"name": {"Zoe Adler"}, "username": {Newcomer}, "title": {"Accountant"}, "department": {"Finance"}, "manager": {w.Allowed.Username}, "groups": {w.Staff.Group},
 		})
 	}
 	if err == nil {
@@ -68,7 +68,7 @@ func (w *walk) hires(ctx context.Context) error {
 		return err
 	}
 	password, _ := page.ByID("password")
-	who := Person{Username: newcomer, Password: password}
+	who := Person{Username: Newcomer, Password: password}
 	if page, err = w.signIn(ctx, w.hired, w.Refreshing.URL+"login?idp="+w.IDP, who); err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (w *walk) moves(ctx context.Context) error {
 
 // move gives the newcomer a group in place of the others.
 func (w *walk) move(ctx context.Context, group string) error {
-	page, err := w.hr.Get(ctx, w.Staff.URL+"/"+newcomer)
+	page, err := w.hr.Get(ctx, w.Staff.URL+"/"+Newcomer)
 	if err == nil {
 		page, err = w.hr.Submit(ctx, page, "/move", url.Values{"manager": {w.Allowed.Username}, "groups": {group}})
 	}
@@ -131,7 +131,7 @@ func (w *walk) fires(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := w.hr.Get(ctx, w.Staff.URL+"/"+newcomer)
+	page, err := w.hr.Get(ctx, w.Staff.URL+"/"+Newcomer)
 	if err == nil {
 		page, err = w.hr.Submit(ctx, page, "/fire", nil)
 	}

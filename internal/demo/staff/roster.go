@@ -53,6 +53,24 @@ func (r *Roster) Person(username string) (idp.Person, bool) {
 	return all[i], true
 }
 
+// Restore has who has the user name work here, or no more, and be in these groups. It
+// reports whether that changes anything; somebody who never worked here stays unknown.
+func (r *Roster) Restore(username string, works bool, groups []string) (bool, error) {
+	is, known := r.Person(username)
+	if !known || is.Left && !works {
+		return false, nil
+	}
+	if is.Left != works && (!works || slices.Equal(slices.Sorted(slices.Values(is.Groups)), slices.Sorted(slices.Values(groups)))) {
+		return false, nil
+	}
+	_, err := r.change(username, func(p *idp.Person) {
+		if p.Left = !works; works {
+			p.Groups = slices.Clone(groups)
+		}
+	})
+	return err == nil, err
+}
+
 // add takes somebody in.
 func (r *Roster) add(p idp.Person) error {
 	r.mu.Lock()
