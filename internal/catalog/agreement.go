@@ -272,6 +272,30 @@ func (s sides) lost(current, next *App) []identity.Ref {
 	return refs
 }
 
+// givenUp names, as tokens carry it, what apps were agreed to get of the API that an app
+// serves no longer, and what it got of that itself: whoever serves the audience next has
+// agreed to none of it. next is nil for an app that is removed.
+func (s sides) givenUp(current, next *App) []identity.Ref {
+	audience := current.Audience()
+	if audience == "" || next != nil && next.Audience() == audience {
+		return nil
+	}
+	var refs []identity.Ref
+	for i := range s {
+		a := &s[i]
+		if a.Name == current.Name || a.ClientID() == "" {
+			continue
+		}
+		if slices.ContainsFunc(s.settled(a), func(g Agreement) bool { return g.Audience == audience && g.API == current.ID }) {
+			refs = append(refs, identity.Call(a.ClientID(), audience))
+		}
+	}
+	if own := current.ClientID(); own != "" {
+		refs = append(refs, identity.Call(own, audience))
+	}
+	return refs
+}
+
 // pending lists what an app asks for, of APIs that there are, and was not agreed to.
 func (s sides) pending(a *App) []Ask {
 	var open []Ask

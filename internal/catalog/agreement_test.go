@@ -212,6 +212,55 @@ func TestWithdrawingRevokesWhatTheCallerGot(t *testing.T) {
 	}
 }
 
+// TestWhoServesAnAudienceNextInheritsNoToken takes an API away that others were agreed to
+// get tokens of: whoever serves its audience next would be shown them otherwise.
+func TestWhoServesAnAudienceNextInheritsNoToken(t *testing.T) {
+	of := func(clients ...string) (refs []identity.Ref) {
+		for _, client := range clients {
+			refs = append(refs, identity.Call(client, "payroll"))
+		}
+		return refs
+	}
+	for name, end := range map[string]func(*company) error{
+		"the app is removed": func(c *company) error { return c.Remove(t.Context(), "payroll", operator) },
+		"the app serves another API": func(c *company) error {
+			m := serving(t, "payroll", "finance", "payroll.read")
+			m.Spec.Identity.Resource.Audience = "wages"
+			_, _, err := c.Apply(t.Context(), m, operator)
+			return err
+		},
+		"the app serves none": func(c *company) error {
+			_, _, err := c.Apply(t.Context(), calling(t, "payroll", "finance", nil), operator)
+			return err
+		},
+	} {
+		c := newCompany(t)
+		c.apply(serving(t, "ledger", "finance", "ledger.read"))
+		c.apply(crm(t, []string{"payroll.read"}))
+		c.apply(calling(t, "desk", "sales", nil, "payroll:payroll.read:delegation"))
+		c.apply(calling(t, "books", "sales", []string{"ledger.read"}))
+		// Controls: what an API offers may change, and what is not agreed to is not there to end.
+		c.propose(calling(t, "hopeful", "sales", []string{"payroll.read"}), owner("sales"))
+		c.apply(serving(t, "payroll", "finance", "payroll.read", "payroll.audit"))
+		if e := c.last(); len(e.Revokes) != 0 {
+			t.Errorf("%s: another scope revokes %v", name, e.Revokes)
+		}
+		if err := end(c); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got []identity.Ref
+		for _, ref := range c.last().Revokes {
+			if ref.Kind == identity.KindCall {
+				got = append(got, ref)
+			}
+		}
+		slices.SortFunc(got, func(a, b identity.Ref) int { return strings.Compare(a.ID, b.ID) })
+		if want := of("client-crm", "client-desk", "client-payroll"); !slices.Equal(got, want) {
+			t.Errorf("%s: it revokes %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestTheScopesOfTheBrokerAreGivenByAnAdministrator(t *testing.T) {
 	c := newCompany(t)
 	c.apply(crm(t, nil))

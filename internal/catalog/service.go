@@ -218,7 +218,7 @@ func (a *App) wouldLack(m Manifest) error {
 
 // appliedEvents tells of an applied manifest. A client id that the app gives up
 // is revoked: whoever gets it next inherits no token. So is what the app no longer asks
-// of an API.
+// of an API, and what others have of an API that it no longer serves.
 func appliedEvents(current *App, next App, newSecret bool, all sides, actor identity.Actor) []event.Event {
 	previous, old := "", ""
 	if current != nil {
@@ -235,6 +235,9 @@ func appliedEvents(current *App, next App, newSecret bool, all sides, actor iden
 	default:
 		applied = applied.Revoking(all.lost(current, &next)...)
 	}
+	if current != nil {
+		applied = applied.Revoking(all.givenUp(current, &next)...)
+	}
 	events := []event.Event{applied}
 	if newSecret {
 		events = append(events, secretCreated(next, actor))
@@ -247,11 +250,15 @@ func secretCreated(a App, actor identity.Actor) event.Event {
 }
 
 // Remove deletes the app with everything derived from it, and revokes what was
-// issued to it. It fails with ErrAppNotFound.
+// issued to it and what others have of its API. It fails with ErrAppNotFound.
 func (s *Service) Remove(ctx context.Context, name string, actor identity.Actor) error {
-	err := s.o.Store.RemoveApp(ctx, name, func(a App) []event.Event {
+	apps, err := s.Apps(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.o.Store.RemoveApp(ctx, name, func(a App) []event.Event {
 		return []event.Event{event.New(s.now(), "app.removed", actor, identity.App(a.ID), "name", a.Name, "digest", a.Digest, "client", a.ClientID()).
-			Revoking(a.refs()...)}
+			Revoking(a.refs()...).Revoking(sides(apps).givenUp(&a, nil)...)}
 	})
 	if err != nil {
 		return err
