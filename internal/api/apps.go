@@ -102,7 +102,7 @@ func (a *API) appRoutes() []rest.Route {
 		},
 		{
 			ID: "removeApp", Method: "DELETE", Path: one, Summary: "Remove an app and everything derived from it.",
-			Right: admin.WriteApps, Owned: true, Do: a.remove, Hits: a.hitsApp("removeApp", "Its client, scopes and audience are gone; its name inherits nothing."),
+			Right: admin.WriteApps, Owned: true, Do: a.remove, Hits: a.hitsApp("removeApp", "Its client, scopes and audience are gone, and what others have of its API is refused; its name inherits nothing."),
 		},
 		{
 			ID: "disableApp", Method: "POST", Path: one + "/disable", Of: one, Summary: "Let nobody in, and revoke what was issued to the app.",

@@ -57,7 +57,12 @@ type Node struct {
 	Expires time.Time `json:"expires"`
 	// Rev is the revocation number that the token carries; what of Refs was raised above
 	// it ended the token.
-	Rev        uint64 `json:"-"`
+	Rev uint64 `json:"-"`
+	// API and ParentApp are the internal ids of the apps that served the audience and had
+	// the parent's client_id then: others may since. Both are empty in what an older broker
+	// issued.
+	API        string `json:"-"`
+	ParentApp  string `json:"-"`
 	Key        string `json:"-"` // the kid that signed it
 	ActorGrant string `json:"-"`
 	// Ended is the kind:id of what ended the token before its time, empty while it is
@@ -83,6 +88,9 @@ func (n Node) Refs() []identity.Ref {
 			refs = append(refs, ref)
 		}
 	}
+	if n.Client != "" && n.Audience != "" { // at the broker itself nobody ends a client's tokens by this
+		refs = append(refs, identity.Call(n.Client, n.Audience))
+	}
 	if n.Person != "" {
 		refs = identity.AppendInstalls(refs, n.Person, n.App, n.Audience)
 	}
@@ -100,6 +108,7 @@ func NodeOf(e event.Event) Node {
 		Person: d["person"], Session: d["session"], Connection: d["connection"], App: d["app"], Client: e.Actor.ID,
 		Audience: d["audience"], Scopes: strings.Fields(d["scope"]), Mode: d["mode"], Actors: strings.Fields(d["acting"]), Purpose: d["purpose"],
 		Issued: e.Time, Expires: e.Time.Add(life), Rev: rev, Key: d["key"], ActorGrant: d["actor_grant"],
+		API: d["api"], ParentApp: d["parent_app"],
 	}
 }
 
@@ -133,12 +142,14 @@ func NodeFacts(datum func(name string) string) []NodeFact {
 }
 
 // AppNodes are the nodes that an app has a part in: it got the token, its API is what
-// the token is for, or the token that was exchanged was its own.
+// the token is for, or the token that was exchanged was its own. Who has a client_id
+// or an audience now has no part in what was issued while another app had it.
 type AppNodes struct{ App, Client, Audience string }
 
 // Has reports whether the app has a part in n.
 func (a AppNodes) Has(n Node) bool {
-	return n.App == a.App || a.Audience != "" && n.Audience == a.Audience || a.Client != "" && n.ParentClient == a.Client
+	named := func(name, of, by string) bool { return name != "" && name == of && (by == "" || by == a.App) }
+	return n.App == a.App || named(a.Audience, n.Audience, n.API) || named(a.Client, n.ParentClient, n.ParentApp)
 }
 
 // NodeQuery selects nodes: all that every field which is set selects.

@@ -76,6 +76,23 @@ func (g *grove) grow(id, app, parent string) {
 	g.nodes = append([]grant.Node{n}, g.nodes...)
 }
 
+// TestAWithdrawnAgreementEndsWhatGrewFromIt withdraws what an app was agreed to get of an
+// API, as its tokens carry it.
+func TestAWithdrawnAgreementEndsWhatGrewFromIt(t *testing.T) {
+	g, tree := newGrove()
+	g.grow("root", "desk", "")
+	g.grow("first", "travel", "root")
+	g.grow("second", "payroll", "first")
+	g.grow("other", "travel", "root")
+	g.head++
+	g.raised[identity.Call("client-travel", "api-first")] = g.head
+	for id, want := range map[string]string{"first": "call:client-travel/api-first", "second": "call:client-travel/api-first", "other": ""} {
+		if n, err := tree.Node(t.Context(), id); err != nil || n.Ended != want {
+			t.Errorf("%s: ended by %q, want %q: %v", id, n.Ended, want, err)
+		}
+	}
+}
+
 func newGrove() (*grove, *grant.Tree) {
 	g := &grove{now: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC), raised: map[identity.Ref]uint64{}}
 	g.grow("root", "desk", "")

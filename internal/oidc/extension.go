@@ -46,6 +46,9 @@ type Decision struct {
 	// Parent is the jti of the token that was brought, and ParentGrant and
 	// ParentClient are its grant and client, where it is one of ours.
 	Parent, ParentGrant, ParentClient string
+	// API and ParentApp are the internal ids of the apps that serve the audience and have
+	// ParentClient.
+	API, ParentApp string
 	// Origin is where the token came from that was brought, if another issuer made it.
 	Origin Origin
 	// Mode names the rule that was applied, Reason the one that refused; Detail is what
@@ -96,8 +99,8 @@ func (p *Provider) mintDecided(req *tokenRequest, d Decision) (*tokenAnswer, eve
 	issued := event.New(req.now, "token.issued", p.o.Actor(req.http, identity.Client(a.Client)), identity.Ref{Kind: identity.KindToken, ID: a.ID},
 		"grant_type", req.form.Get("grant_type"), "app", a.App, "person", a.Person, "audience", a.Audience, "scope", answer.Scope, "grant", a.Grant,
 		"life", life.String(), "session", a.Session, "connection", a.Connection, "rev", strconv.FormatUint(a.Rev, 10), "key", p.signingKey(req),
-		"mode", d.Mode, "acting", strings.Join(a.Actors, " "), "actor_grant", a.ActorGrant, "purpose", d.Purpose,
-		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient,
+		"mode", d.Mode, "acting", strings.Join(a.Actors, " "), "actor_grant", a.ActorGrant, "purpose", d.Purpose, "api", d.API,
+		"parent", d.Parent, "parent_grant", d.ParentGrant, "parent_client", d.ParentClient, "parent_app", d.ParentApp,
 		"subject_type", d.Origin.Type, "subject_issuer", d.Origin.Issuer, "subject_id", d.Origin.ID)
 	return answer, issued, nil
 }

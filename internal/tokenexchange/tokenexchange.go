@@ -233,7 +233,7 @@ func (e *exchange) verifySubject(ctx context.Context) error {
 	}
 	s := e.subject
 	e.expires = s.Expires
-	e.decision.Parent, e.decision.ParentGrant, e.decision.ParentClient = s.ID, s.Grant, s.Client
+	e.decision.Parent, e.decision.ParentGrant, e.decision.ParentClient, e.decision.ParentApp = s.ID, s.Grant, s.Client, s.App
 	e.decision.Access.Person = s.Person
 	switch {
 	case s.Person == "":
@@ -257,5 +257,6 @@ func (e *exchange) target(ctx context.Context) (err error) {
 	if e.api, err = e.o.Clients.Audience(ctx, e.asked.audience); err != nil {
 		return unlessUnavailable(err, refuse("audience_unknown", codeTarget, "no app serves this audience"))
 	}
+	e.decision.API = e.api.App
 	return nil
 }

@@ -386,7 +386,7 @@ func TestTheAuditLogTellsOfEveryExchange(t *testing.T) {
 	if want := "token.issuedpayrollapp-payrollaliceledgerledger.writedelegationpayroll desk5m0sdesk"; strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
 		t.Error(got)
 	}
-	if claims := w.read(t, first); e["parent"] != claims["jti"] || e["parent_grant"] != claims["gnt"] || e["grant"] == claims["gnt"] {
+	if claims := w.read(t, first); e["parent"] != claims["jti"] || e["parent_grant"] != claims["gnt"] || e["parent_app"] != "app-desk" || e["api"] != "app-ledger" || e["grant"] == claims["gnt"] {
 		t.Errorf("%v %v", e, claims)
 	}
 }

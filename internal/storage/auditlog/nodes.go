@@ -119,7 +119,7 @@ func (db *Store) SearchNodes(ctx context.Context, q grant.NodeQuery, now time.Ti
 	}
 	var nodes []grant.Node
 	for _, one := range f.found {
-		if !q.Live || one.Live(now) {
+		if (!q.Live || one.Live(now)) && (q.Of == nil || q.Of.Has(one.Node)) {
 			nodes = append(nodes, one.Node)
 		}
 	}

@@ -57,7 +57,14 @@ func nodesFound(t *testing.T, db *storage.DB) {
 			t.Fatal(err)
 		}
 	}
-	write(root, old, first, same)
+	// The first two are not the pay app's, whose names another app had then.
+	before := exchanged(at(-388), "nele", "travel", "api-pay", "", "client-desk")
+	before.Data["api"] = "pay-before"
+	given := exchanged(at(-386), "nele", "travel", "api-other", "", "client-pay")
+	given.Data["parent_app"] = "pay-before"
+	since := exchanged(at(-384), "nele", "travel", "api-pay", "", "client-pay")
+	since.Data["api"], since.Data["parent_app"] = "pay", "pay"
+	write(root, old, before, given, since, first, same)
 	settle(t, db, true)
 	second := exchanged(at(-100), "nora", "pay", "api-ledger", first.Subject.ID, "client-travel")
 	write(second, issuedAt(at(-100), "client-desk", "person", "nora", "app", "travel", "audience", "api-pay", "scope", `"mode":"x"`))
@@ -77,9 +84,11 @@ func nodesFound(t *testing.T, db *storage.DB) {
 		"a person's of an app":      {grant.NodeQuery{Person: "nora", App: "travel"}, []event.Event{first, old}},
 		"an API's":                  {grant.NodeQuery{Audience: "api-ledger"}, []event.Event{second}},
 		"a connection's":            {grant.NodeQuery{Connection: "nodes-noah"}, []event.Event{same}},
-		"what an app has a part in": {grant.NodeQuery{Of: &grant.AppNodes{App: "pay", Client: "client-pay", Audience: "api-pay"}}, []event.Event{third, second, first, same, old}},
+		"what an app has a part in": {grant.NodeQuery{Of: &grant.AppNodes{App: "pay", Client: "client-pay", Audience: "api-pay"}}, []event.Event{third, second, first, same, since, old}},
 		"that of a person":          {grant.NodeQuery{Person: "noah", Of: &grant.AppNodes{App: "pay", Audience: "api-pay"}}, []event.Event{same}},
-		"a fact of another name":    {grant.NodeQuery{Person: "client-desk"}, nil},
+		"what another app had a part in that had its names": {grant.NodeQuery{Person: "nele", Of: &grant.AppNodes{App: "pay-before", Client: "client-pay", Audience: "api-pay"}}, []event.Event{before, given}},
+		"what it has a part in since it has the names":      {grant.NodeQuery{Person: "nele", Of: &grant.AppNodes{App: "pay", Client: "client-pay", Audience: "api-pay"}}, []event.Event{since}},
+		"a fact of another name":                            {grant.NodeQuery{Person: "client-desk"}, nil},
 	} {
 		for limit := 1; limit <= 6; limit++ {
 			var got []string
