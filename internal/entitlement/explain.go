@@ -47,10 +47,15 @@ func ObstacleCodes() []ObstacleCode {
 type Obstacle struct {
 	Code ObstacleCode `json:"code"`
 	// What is the connection, or what the app lacks.
-	What  string         `json:"what,omitempty"`
-	Since time.Time      `json:"since,omitzero"`
-	Event string         `json:"event,omitempty"`
-	By    identity.Actor `json:"by,omitzero"`
+	What  string    `json:"what,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	// Event is the entry of the audit log that it began with, and By who did it; or
+	// Operation is the id of the SCIM operation, and Detail its words for as long as it is
+	// kept.
+	Event     string         `json:"event,omitempty"`
+	By        identity.Actor `json:"by,omitzero"`
+	Operation string         `json:"operation,omitempty"`
+	Detail    string         `json:"detail,omitempty"`
 }
 
 // StepKind says what a step of a reason is.
@@ -306,7 +311,8 @@ func (e Explanation) ForThemselves() Explanation {
 	e.Release.By = identity.Actor{}
 	e.Obstacles = slices.Clone(e.Obstacles)
 	for i := range e.Obstacles {
-		e.Obstacles[i].By, e.Obstacles[i].Event = identity.Actor{}, ""
+		o := &e.Obstacles[i]
+		*o = Obstacle{Code: o.Code, What: o.What, Since: o.Since}
 	}
 	e.Reasons = slices.Clone(e.Reasons)
 	for i := range e.Reasons {

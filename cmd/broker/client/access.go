@@ -14,7 +14,7 @@ type access struct {
 	Person, App, At, Verdict, Known string
 	Roles, Scopes                   []string
 	Owner                           struct{ Team, Primary string }
-	Obstacles                       []struct{ Code, What, Since, Event string }
+	Obstacles                       []struct{ Code, What, Since, Event, Operation, Detail string }
 	Reasons                         []struct {
 		Role  string
 		Steps []struct {
@@ -55,7 +55,11 @@ func PrintAccess(w io.Writer, answer []byte) error {
 		line(0, "That is not known: history is kept from %s on.", a.Known)
 	}
 	for _, o := range a.Obstacles {
-		line(0, "In the way: %s %s, since %s", strings.ReplaceAll(o.Code, "_", " "), o.What, known(o.Since))
+		by := ""
+		if o.Operation != "" {
+			by = ", by the operation " + strings.TrimSpace(o.Detail+" "+o.Operation)
+		}
+		line(0, "In the way: %s %s, since %s%s", strings.ReplaceAll(o.Code, "_", " "), o.What, known(o.Since), by)
 	}
 	for _, r := range a.Reasons {
 		line(0, "%s, by", r.Role)

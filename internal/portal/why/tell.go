@@ -48,6 +48,8 @@ type Obstacle struct {
 	Since time.Time
 	By    ui.Link
 	Event string
+	// Operation is the SCIM operation that did it.
+	Operation ui.Link
 }
 
 // Role is a role that the person has, by one way or more: the ways lead from what came
@@ -109,7 +111,9 @@ func Tell(e entitlement.Explanation, v Voice, past bool) *Told {
 		return t
 	}
 	for _, o := range e.Obstacles {
-		t.InTheWay = append(t.InTheWay, Obstacle{Text: w.obstacle(o), Since: o.Since, By: w.actor(o.By), Event: w.event(o.Event)})
+		t.InTheWay = append(t.InTheWay, Obstacle{
+			Text: w.obstacle(o), Since: o.Since, By: w.actor(o.By), Event: w.event(o.Event), Operation: w.operation(o.What, o.Operation, o.Detail),
+		})
 	}
 	for _, name := range e.Roles {
 		t.Roles = append(t.Roles, w.role(name))

@@ -49,10 +49,11 @@ type Voice struct {
 	Role func(name string) string
 	// Here is the address of the page for another instant.
 	Here func(at string) string
-	// Group, Event and Assignment lead to a group, to the entry of the audit log and to an
-	// assignment; Actor also says what somebody is called.
+	// Group, Event, Operation and Assignment lead to a group, to the entry of the audit log,
+	// to a SCIM operation and to an assignment; Actor also says what somebody is called.
 	Group      func(g identity.GroupRef) string
 	Event      func(id string) string
+	Operation  func(connection, id string) string
 	Assignment func(id string) string
 	Actor      func(a identity.Actor) ui.Link
 	// App is what the app is called today, and who owns it today: the zero values are of an

@@ -102,8 +102,9 @@ func (w *teller) stop(s entitlement.Step) Stop {
 	case entitlement.StepOperation:
 		stop.Icon, stop.Kind, stop.Name = "refresh", ui.T("SCIM operation of %s", w.connection(s.Connection)), s.Detail
 		if stop.Name == "" {
-			stop.Name, stop.Code = s.ID, true // operations are kept for a time
+			stop.Name, stop.Code = s.ID, true
 		}
+		stop.Href = w.operation(s.Connection, s.ID, s.Detail).Href
 	case entitlement.StepGroup, entitlement.StepWithin:
 		stop.Icon, stop.Kind, stop.Code = "group", ui.T("Group at %s", w.connection(s.Connection)), s.Title == ""
 		if s.Kind == entitlement.StepWithin {
@@ -234,6 +235,19 @@ func (w *teller) event(id string) string {
 		return ""
 	}
 	return w.v.Event(id)
+}
+
+// operation leads to a SCIM operation, empty without one. It has words for as long as it is
+// kept.
+func (w *teller) operation(connection, id, words string) ui.Link {
+	if id == "" {
+		return ui.Link{}
+	}
+	l := ui.Link{Text: ui.Plain(cmp.Or(words, id))}
+	if w.v.Operation != nil && words != "" {
+		l.Href = w.v.Operation(connection, id)
+	}
+	return l
 }
 
 func (w *teller) actor(a identity.Actor) ui.Link {

@@ -87,7 +87,7 @@ func (db *Store) leftAt(ctx context.Context, f *entitlement.Facts) error {
 	out := map[string]bool{}
 	absences, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (o entitlement.Obstacle, err error) {
 		var since int64
-		err = rows.Scan(&o.What, &since, &o.Event)
+		err = rows.Scan(&o.What, &since, &o.Operation)
 		o.Code, o.Since = entitlement.PersonLeft, sqldb.FromMicros(since)
 		out[o.What] = true
 		return o, err
@@ -337,27 +337,49 @@ func (db *Store) authorsOf(ctx context.Context, f *entitlement.Facts) error {
 	return nil
 }
 
-// operationsOf reads the words of the SCIM operations that memberships began with.
+// operationsOf reads the words of the SCIM operations that memberships and absences began
+// with.
 func (db *Store) operationsOf(ctx context.Context, f *entitlement.Facts) error {
 	f.Operations = map[string]string{}
 	for _, m := range f.Standing.Memberships {
-		if _, there := f.Operations[m.Origin]; there || !access.BySCIM(m) {
+		if !access.BySCIM(m) {
 			continue
 		}
-		var body string
-		err := db.Read.QueryRowContext(ctx, `SELECT body FROM record_operations WHERE id = $1`, m.Origin).Scan(&body)
-		if errors.Is(err, sql.ErrNoRows) { // they are kept for a time
-			continue
+		if err := db.operation(ctx, f, m.Origin); err != nil {
+			return err
 		}
-		var o record.Outcome
-		if err == nil {
-			err = json.Unmarshal([]byte(body), &o)
-		}
-		if err != nil {
-			return sqldb.Translate(err)
-		}
-		f.Operations[m.Origin] = o.Kind
 	}
+	for i := range f.Obstacles {
+		o := &f.Obstacles[i]
+		if o.Operation == "" {
+			continue
+		}
+		if err := db.operation(ctx, f, o.Operation); err != nil {
+			return err
+		}
+		o.Detail = f.Operations[o.Operation]
+	}
+	return nil
+}
+
+// operation reads the words of one operation, unless it is not kept any more.
+func (db *Store) operation(ctx context.Context, f *entitlement.Facts, id string) error {
+	if _, there := f.Operations[id]; there {
+		return nil
+	}
+	var body string
+	err := db.Read.QueryRowContext(ctx, `SELECT body FROM record_operations WHERE id = $1`, id).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	var o record.Outcome
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &o)
+	}
+	if err != nil {
+		return sqldb.Translate(err)
+	}
+	f.Operations[id] = o.Kind
 	return nil
 }
 

@@ -3,11 +3,13 @@ package access_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
@@ -235,5 +237,49 @@ func TestAssignmentsAreListedFilteredSortedAndExported(t *testing.T) {
 	says(t, s.Get("/groups/acme/00g1"), http.StatusOK, "Roles assigned to the group", "The second reason")
 	if a := s.Get("/assignments?wrong=1"); a.Status != http.StatusBadRequest {
 		t.Errorf("an unknown filter: %d", a.Status)
+	}
+}
+
+func TestTheOperationThatLedToAFactIsALinkForWhoMayLookAtIt(t *testing.T) {
+	s := world(t)
+	s.Person("olga", "Olga", "00g2")
+	s.Mapped("00g2", "people-tools")
+	if err := s.Admin.Assign(t.Context(), "olga", admin.AppOwner, identity.System("test")); err != nil {
+		t.Fatal(err)
+	}
+	op := func(kind string) record.Operation {
+		return record.Operation{Connection: "acme", Kind: kind, Method: http.MethodPost, Path: "/x", Actor: identity.Actor{Ref: identity.Ref{Kind: identity.KindToken, ID: "client"}}}
+	}
+	zoe, _, err := s.Records.CreateUser(t.Context(), op("Okta: create a user"), record.User{UserName: "zoe", ExternalID: "e-zoe", Active: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	staff, _, err := s.Records.CreateGroup(t.Context(), op("Okta: create a group"), record.Group{DisplayName: "Staff"}, []record.Member{{Value: zoe.ID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Mapped(staff.ID, "staff")
+	for i, by := range []string{"Okta: create a group", "Okta: deactivate"} {
+		if i > 0 {
+			if _, err := s.Records.UpdateUser(t.Context(), op(by), "acme", zoe.ID, 0, func(u record.User) (record.User, error) {
+				u.Active = false
+				return u, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Who = "ada"
+		a := s.Get("/explain-access?app=own&person=" + zoe.Person)
+		link := regexp.MustCompile(`href="[^"]*/admin(/connections/acme/scim/operations/\w+)">` + by + `</a>`).FindStringSubmatch(a.Body)
+		if a.Status != http.StatusOK || link == nil {
+			t.Fatalf("%d leads to no operation %q: %s", a.Status, by, a.Body)
+		}
+		says(t, s.Get(link[1]), http.StatusOK, by)
+		s.Who = "olga" // answers for the app, and looks at no connections
+		a = s.Get("/apps/own/explain?person=zoe")
+		says(t, a, http.StatusOK, by)
+		if strings.Contains(a.Body, "/scim/operations/") {
+			t.Errorf("who may not look at operations is led to one: %s", a.Body)
+		}
 	}
 }

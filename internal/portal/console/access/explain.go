@@ -169,6 +169,9 @@ func (c *Console) voice(v *kit.Visit, q *question, p directory.Person, client *r
 	if v.Who.May(admin.ReadAudit) {
 		voice.Event = c.EntryPath
 	}
+	if v.Who.May(admin.ReadConnections) {
+		voice.Operation = c.SCIMOperationPath
+	}
 	if client != nil {
 		voice.App.Title = client.Title
 		voice.App.Owner, err = c.o.Answers(v.Context(), client.Name, client.Owner)

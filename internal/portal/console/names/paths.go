@@ -21,6 +21,11 @@ func (n *Names) GroupPath(g identity.GroupRef) string {
 	return n.Path(kit.Fill("/groups/{connection}/{group}", g.Connection, g.ID))
 }
 
+// SCIMOperationPath is where the page of an operation of a SCIM connection is.
+func (n *Names) SCIMOperationPath(connection, id string) string {
+	return n.Path(kit.Fill("/connections/{id}/scim/operations/{operation}", connection, id))
+}
+
 // SessionPath is where the page of a session is.
 func (n *Names) SessionPath(id string) string { return n.Path(kit.Fill("/sessions/{id}", id)) }
 

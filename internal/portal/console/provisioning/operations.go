@@ -84,7 +84,7 @@ func (c *Console) operationList(v *kit.Visit, p pushing) (*kit.List[record.Outco
 		Filters: []kit.Filter{{Name: "q", Label: ui.T("What, path, resource, code or id"), Type: "search"}, {Name: "result", Label: ui.T("What became of it"), Options: results}},
 		Columns: []kit.Column[record.Outcome]{
 			{Title: ui.T("What"), Name: "kind", Cell: func(o record.Outcome) kit.Cell {
-				return kit.Cell{Text: o.Kind, Also: kit.Clip(o.Method+" "+o.Path, 60), Href: c.Path(kit.Fill(operationPath, p.id, o.ID)), Raw: o.Kind}
+				return kit.Cell{Text: o.Kind, Also: kit.Clip(o.Method+" "+o.Path, 60), Href: c.SCIMOperationPath(p.id, o.ID), Raw: o.Kind}
 			}},
 			{Title: ui.T("Answer"), Name: "status", Cell: answerCell},
 			{Title: ui.T("By"), Name: "by", Cell: func(o record.Outcome) kit.Cell { return by.cell(o.Actor) }},
@@ -123,7 +123,7 @@ func (c *Console) latestBlock(v *kit.Visit, p pushing) (kit.Block, error) {
 	}
 	page, _, err := c.o.Operations.Outcomes(v.Context(), record.OutcomeQuery{Connection: p.id, Limit: kit.Few})
 	for _, o := range page {
-		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: o.Kind, Href: c.Path(kit.Fill(operationPath, p.id, o.ID))}, answerCell(o), {Time: o.Time}}})
+		b.Rows = append(b.Rows, kit.Row{Cells: []kit.Cell{{Text: o.Kind, Href: c.SCIMOperationPath(p.id, o.ID)}, answerCell(o), {Time: o.Time}}})
 	}
 	return b, err
 }

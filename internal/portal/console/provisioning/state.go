@@ -177,7 +177,7 @@ func (c *Console) askResume(v *kit.Visit) (kit.Confirmation, error) {
 func (c *Console) operationCell(v *kit.Visit, p pushing) kit.Cell {
 	cell := kit.Cell{Text: p.state.By, Code: true}
 	if o, err := c.o.Operations.Outcome(v.Context(), p.id, p.state.By); err == nil {
-		cell = kit.Cell{Text: o.Kind, Href: c.Path(kit.Fill(operationPath, p.id, o.ID))}
+		cell = kit.Cell{Text: o.Kind, Href: c.SCIMOperationPath(p.id, o.ID)}
 	}
 	return cell
 }
