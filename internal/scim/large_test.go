@@ -92,6 +92,47 @@ func TestAPageAsksOnceForTheMembersOfAll(t *testing.T) {
 	}
 }
 
+// crowd is a store in which every group has the same members, and counts who asks.
+type crowd struct {
+	record.MemberStore
+
+	all   []record.Member
+	asked *atomic.Int64
+}
+
+func (c crowd) Members(_ context.Context, _ string, groups ...string) (map[string][]record.Member, error) {
+	c.asked.Add(1)
+	return map[string][]record.Member{groups[0]: c.all}, nil
+}
+
+// TestSelectingMembersAgainAndAgainIsBounded sends, in a small body, many steps of which each
+// looks at all members of a large group.
+func TestSelectingMembersAgainAndAgainIsBounded(t *testing.T) {
+	p, err := scim.NewProfile(scim.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	members := crowd{all: make([]record.Member, 2000), asked: &asked}
+	for i := range members.all {
+		members.all[i] = record.Member{Value: fmt.Sprint("user-", i), Kind: record.KindUser}
+	}
+	s := openWith(t, p, func(o *scim.Options) { members.MemberStore, o.Members = o.Members, &members })
+	id := s.group(t, "crowd", "")
+	steps := func(n int) string {
+		return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + strings.Repeat(`{"op":"remove","path":"members[type eq \"Group\"]"},`, n-1) +
+			`{"op":"remove","path":"members[type eq \"Group\"]"}]}`
+	}
+	asked.Store(0)
+	s.ask(t, "PATCH", "/Groups/"+id, steps(5)).holds(t, "some", http.StatusNoContent)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("members were asked for %d times, want once for all steps", n)
+	}
+	s.ask(t, "PATCH", "/Groups/"+id, steps(1000)).holds(t, "as many as there may be steps", http.StatusRequestEntityTooLarge, "status", "413")
+	members.all = members.all[:100]
+	s.ask(t, "PATCH", "/Groups/"+id, steps(1000)).holds(t, "of a group that is small", http.StatusNoContent)
+}
+
 func TestAThousandOperationsOfBulkReferToEachOther(t *testing.T) {
 	s := open(t)
 	const users = 998

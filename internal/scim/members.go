@@ -1,7 +1,9 @@
 package scim
 
 import (
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
@@ -9,15 +11,21 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
 )
 
-// maxMemberID bounds what a client calls a member, in bytes.
-const maxMemberID = 255
+// maxMemberID bounds what a client calls a member, in bytes, and maxLooks how many members
+// the steps of a request after the first look at that select them by anything but their
+// value: each looks at all that there are.
+const (
+	maxMemberID = 255
+	maxLooks    = 200_000
+)
 
 // membersOf takes the steps about members out and makes one change of the set of them,
 // which comes to what the steps do one after the other. current returns the members as
-// they are; it is only asked where a path selects them by anything but their value.
+// they are; it is only asked where a path selects them by anything but their value, and
+// once for all of these.
 func membersOf(steps []patch.Step, current func() ([]record.Member, error)) ([]patch.Step, record.Members, error) {
 	var rest []patch.Step
-	set := memberSet{current: current}
+	set := memberSet{current: sync.OnceValues(current)}
 	for _, s := range steps {
 		if s.Path.Path != hasMembers {
 			rest = append(rest, s)
@@ -42,8 +50,10 @@ type memberSet struct {
 	replace bool
 	// named are those that were added or removed, as they first came, and at is where each
 	// value is among them.
-	named   []namedMember
-	at      map[string]int
+	named []namedMember
+	at    map[string]int
+	// looks is how many members were looked at.
+	looks   int
 	current func() ([]record.Member, error)
 }
 
@@ -111,7 +121,7 @@ func (m *memberSet) selected(s patch.Step) error {
 	if err != nil {
 		return err
 	}
-	if m.replace {
+	if all = slices.Clip(all); m.replace {
 		all = nil
 	}
 	for _, n := range m.named {
@@ -119,6 +129,10 @@ func (m *memberSet) selected(s patch.Step) error {
 			all = append(all, n.Member)
 		}
 	}
+	if m.looks > 0 && m.looks+len(all) > maxLooks {
+		return resource.Bad(resource.ErrValues, "the request selects members of a large group by anything but their value too often: send the rest with another one")
+	}
+	m.looks += len(all)
 	for _, n := range all {
 		if filter.MatchElement(s.Path.Where, s.Path.Path, map[string]any{"value": n.Value, "type": typeOf(n.Kind)}) {
 			m.takes(n.Value)
