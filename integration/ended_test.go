@@ -49,6 +49,12 @@ func (s *stage) manage(t *testing.T, method, path string, body []byte) []byte {
 // person is the id of somebody who has signed in.
 func (s *stage) person(t *testing.T, username string) string {
 	t.Helper()
+	return s.mailed(t, s.Facts().Person(username).Email)
+}
+
+// mailed returns the id of whoever has an e-mail address.
+func (s *stage) mailed(t *testing.T, email string) string {
+	t.Helper()
 	var page struct {
 		Items []struct {
 			ID      string
@@ -59,11 +65,11 @@ func (s *stage) person(t *testing.T, username string) string {
 		t.Fatal(err)
 	}
 	for _, p := range page.Items {
-		if p.Profile.Email == s.Facts().Person(username).Email {
+		if p.Profile.Email == email {
 			return p.ID
 		}
 	}
-	t.Fatalf("%s has never signed in", username)
+	t.Fatalf("%s has never signed in", email)
 	return ""
 }
 

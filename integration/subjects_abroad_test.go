@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
 )
 
 // subject is an access token of the stranger for the broker; pairs alternate claims over
@@ -87,7 +88,50 @@ func TestSubjectsOfTwoIssuersAreTwoPeople(t *testing.T) {
 			t.Errorf("%s: %q, and the audit log has no %s: %s", name, code, c.reason, refused)
 		}
 	}
+	a.explainsSubjects(t, a.subjectOf(t, access))
 	a.subjectEndings(t, partner, bring, access)
+}
+
+// explained is what the API says of an exchange by Travel Desk: whether it would be
+// granted, and the rule that refuses.
+func (a *attacker) explained(t *testing.T, pairs ...string) (granted bool, rule string) {
+	t.Helper()
+	q := url.Values{"client": {a.Facts().App("travel-desk").ClientID}, "audience": {a.Facts().Exchange.Audience}}
+	for i := 0; i < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	var e policy.Explanation
+	if err := json.Unmarshal(a.manage(t, http.MethodGet, "/explain/exchange?"+q.Encode(), nil), &e); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range e.Steps {
+		if s.Outcome == policy.Refused {
+			rule = s.Rule
+		}
+	}
+	return e.Granted, rule
+}
+
+// explainsSubjects asks without any token what became of those that were brought.
+func (a *attacker) explainsSubjects(t *testing.T, person string) {
+	t.Helper()
+	for name, c := range map[string]struct {
+		pairs []string
+		want  string
+	}{
+		"what was granted":                    {[]string{"connection", "partner", "subject_type", "access_token"}, ""},
+		"under the general name":              {[]string{"connection", "partner"}, ""},
+		"the same subject of the other":       {[]string{"connection", "twin"}, "subject_unknown"},
+		"of a connection that allows nothing": {[]string{"connection", "acme"}, "subject_not_allowed"},
+		"by another client":                   {[]string{"connection", "partner", "client", "payroll-api"}, "subject_not_allowed"},
+		"an id_token":                         {[]string{"connection", "partner", "subject_type", "id_token"}, "subject_typ"},
+		"of no connection":                    {[]string{"connection", "nowhere"}, "subject_connection_not_found"},
+		"to an API that nobody named":         {[]string{"connection", "partner", "audience", a.Facts().Exchange.AudienceDenied}, "audience_denied"},
+	} {
+		if granted, rule := a.explained(t, append([]string{"person", person}, c.pairs...)...); granted != (c.want == "") || rule != c.want {
+			t.Errorf("%s: granted %v, refused by %q", name, granted, rule)
+		}
+	}
 }
 
 // addsTwin adds the other provider over the API, after what is wrong was told, and looks
@@ -167,10 +211,14 @@ func (a *attacker) subjectEndings(t *testing.T, partner *stranger, bring func(st
 	t.Helper()
 	before := partner.subject(a.Issuer())
 	person := a.subjectOf(t, access)
+	off := map[string]string{"/people/" + person: "subject_revoked", "/connections/partner": "subject_connection_disabled"}
 	for _, of := range []string{"/people/" + person, "/connections/partner"} {
 		a.disable(of)
 		if _, code := bring(partner.subject(a.Issuer())); code != "invalid_request" || a.takes(access) {
 			t.Errorf("%s is switched off: %q", of, code)
+		}
+		if granted, rule := a.explained(t, "person", person, "connection", "partner"); granted || rule != off[of] {
+			t.Errorf("%s is switched off: explained by %q", of, rule)
 		}
 		a.manage(t, http.MethodPost, of+"/enable", nil)
 		if _, code := bring(before); code != "invalid_request" || a.takes(access) {
@@ -185,6 +233,9 @@ func (a *attacker) subjectEndings(t *testing.T, partner *stranger, bring func(st
 	}
 	if fresh, code := bring(partner.subject(a.Issuer(), "iat", time.Now().Add(59*time.Second).Unix(), "exp", time.Now().Add(5*time.Minute).Unix())); code != "invalid_request" || fresh != "" {
 		t.Errorf("within the minute that clocks may differ by: %q", code)
+	}
+	if granted, rule := a.explained(t, "person", person, "connection", "partner"); granted || rule != "subject_revoked" {
+		t.Errorf("within that minute: explained by %q", rule)
 	}
 }
 

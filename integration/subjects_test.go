@@ -129,6 +129,16 @@ func TestAnAssertionOfPartnerCorpIsASubject(t *testing.T) {
 	if issued := string(a.manage(t, http.MethodGet, "/audit?type=token.issued", nil)); !strings.Contains(issued, `"subject_issuer":"`+sp.IDPEntityID) || !strings.Contains(issued, `"subject_type":"`+assertionToken) {
 		t.Errorf("the audit log does not say where it came from: %s", issued)
 	}
+	known := []string{"person", a.subjectOf(t, access), "connection", "partner"}
+	if granted, rule := a.explained(t, known...); !granted {
+		t.Errorf("explained as refused by %q", rule)
+	}
+	if _, rule := a.explained(t, append(known, "client", a.Facts().App("crm-dash").ClientID)...); rule != "unauthorized_client" {
+		t.Errorf("by a client that may not: explained by %q", rule)
+	}
+	if _, rule := a.explained(t, append(known, "connection", "acme")...); rule != "subject_not_allowed" {
+		t.Errorf("of a connection that allows nothing: explained by %q", rule)
+	}
 	a.strangersOf(t, bring)
 	a.endings(t, bring, fresh, access)
 }
@@ -162,13 +172,20 @@ func (a *attacker) endings(t *testing.T, bring func(client, encoded string, pair
 	if !a.takes(access) {
 		t.Fatal("control")
 	}
+	person := a.subjectOf(t, access)
 	a.manage(t, http.MethodPost, "/connections/partner/disable", nil)
+	if granted, rule := a.explained(t, "person", person, "connection", "partner"); granted || rule != "subject_connection_disabled" {
+		t.Errorf("switched off: explained by %q", rule)
+	}
 	if _, code := bring(sp.ExchangeClient, before); code != "invalid_request" || a.takes(access) {
 		t.Errorf("switched off: %q", code)
 	}
 	a.manage(t, http.MethodPost, "/connections/partner/enable", nil)
 	if _, code := bring(sp.ExchangeClient, before); code != "invalid_request" || a.takes(access) {
 		t.Errorf("an assertion from before: %q", code)
+	}
+	if granted, rule := a.explained(t, "person", person, "connection", "partner"); granted || rule != "subject_revoked" {
+		t.Errorf("on again within a minute: explained by %q", rule)
 	}
 }
 
@@ -233,4 +250,14 @@ func TestOAuth4webapiExchangesTokensOfEveryKind(t *testing.T) {
 		t.Fatalf("oauth4webapi: %v\n%s", err, out)
 	}
 	t.Logf("%s", out)
+	a := &attacker{t: t, stage: s, client: still()}
+	grace := a.mailed(t, "grace@elsewhere.example")
+	for _, kind := range []string{"access_token", "jwt"} { // as the program brought
+		if granted, rule := a.explained(t, "person", grace, "connection", "own", "subject_type", kind); !granted {
+			t.Errorf("%s: explained as refused by %q", kind, rule)
+		}
+	}
+	if _, rule := a.explained(t, "person", grace, "connection", "own", "subject_type", "id_token"); rule != "subject_typ" {
+		t.Errorf("an id_token: explained by %q", rule)
+	}
 }

@@ -45,16 +45,21 @@ func play(t *testing.T, status int, answer string) *[]asks {
 }
 
 // output runs the command line and returns its exit code and standard output.
-func output(t *testing.T, args ...string) (int, string) {
+func output(t *testing.T, args ...string) (int, string) { return catch(t, &os.Stdout, args) }
+
+// complaint returns its exit code and standard error.
+func complaint(t *testing.T, args ...string) (int, string) { return catch(t, &os.Stderr, args) }
+
+func catch(t *testing.T, stream **os.File, args []string) (int, string) {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := os.Stdout
-	os.Stdout = file
+	real := *stream
+	*stream = file
 	code := run(args)
-	os.Stdout = real
+	*stream = real
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -86,17 +91,19 @@ func TestCommandsAskWhatTheyDeclare(t *testing.T) {
 		"change approve c":                    {method: "POST", target: "/api/v1/changes/c/approve"},
 		"job retry j":                         {method: "POST", target: "/api/v1/jobs/j/retry"},
 		"outbox list --state buried":          {method: "GET", target: "/api/v1/outbox?state=buried"},
-		"explain exchange c api --person p --scope r --signed-in-to d": {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&person=p&scope=r&signed_in_to=d"},
-		"explain exchange c api --token-id j":                          {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&token=j"},
-		"exchange list --person p --live":                              {method: "GET", target: "/api/v1/exchanges?live=true&person=p"},
-		"exchange prune j --reason odd":                                {method: "DELETE", target: "/api/v1/exchanges/j?reason=odd"},
-		"exchange prune j --preview":                                   {method: "GET", target: "/api/v1/exchanges/j/preview"},
-		"app exchanges x":                                              {method: "GET", target: "/api/v1/apps/x/exchanges"},
-		"app prune x j":                                                {method: "DELETE", target: "/api/v1/apps/x/exchanges/j"},
-		"revoke install p/x --reason lost":                             {method: "POST", target: "/api/v1/revocations/install/p%2Fx", body: `{"reason":"lost"}`},
-		"revoke person p --preview":                                    {method: "GET", target: "/api/v1/revocations/person/p/preview"},
-		"whoami":                                                       {method: "GET", target: "/api/v1/me"},
-		"token create x --role auditor":                                {method: "POST", target: "/api/v1/tokens", body: `{"apps":[],"days":90,"name":"x","roles":["auditor"]}`},
+		"explain exchange c api --person p --scope r --signed-in-to d":                {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&person=p&scope=r&signed_in_to=d"},
+		"explain exchange c api --person p --connection acme":                         {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&connection=acme&person=p"},
+		"explain exchange c api --person p --connection acme --subject-type id_token": {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&connection=acme&person=p&subject_type=id_token"},
+		"explain exchange c api --token-id j":                                         {method: "GET", target: "/api/v1/explain/exchange?audience=api&client=c&token=j"},
+		"exchange list --person p --live":                                             {method: "GET", target: "/api/v1/exchanges?live=true&person=p"},
+		"exchange prune j --reason odd":                                               {method: "DELETE", target: "/api/v1/exchanges/j?reason=odd"},
+		"exchange prune j --preview":                                                  {method: "GET", target: "/api/v1/exchanges/j/preview"},
+		"app exchanges x":                                                             {method: "GET", target: "/api/v1/apps/x/exchanges"},
+		"app prune x j":                                                               {method: "DELETE", target: "/api/v1/apps/x/exchanges/j"},
+		"revoke install p/x --reason lost":                                            {method: "POST", target: "/api/v1/revocations/install/p%2Fx", body: `{"reason":"lost"}`},
+		"revoke person p --preview":                                                   {method: "GET", target: "/api/v1/revocations/person/p/preview"},
+		"whoami":                                                                      {method: "GET", target: "/api/v1/me"},
+		"token create x --role auditor":                                               {method: "POST", target: "/api/v1/tokens", body: `{"apps":[],"days":90,"name":"x","roles":["auditor"]}`},
 	} {
 		*got = nil
 		if code, out := output(t, strings.Fields(line)...); code != client.OK || len(*got) != 1 {
@@ -178,29 +185,58 @@ func TestRevokeSaysWhyAndWaitsUntilTheAppsWereTold(t *testing.T) {
 	}
 }
 
+// pipe has text on standard input while a command runs.
+func pipe(t *testing.T, input string, run func(*testing.T, ...string) (int, string), args ...string) (code int, out string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(file, []byte(input), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	real := os.Stdin
+	os.Stdin = in
+	defer func() { os.Stdin = real }()
+	return run(t, args...)
+}
+
+// TestATokenOfAnotherIssuerIsAskedAboutWithoutIt says how, when the broker has not issued
+// what is on standard input.
+func TestATokenOfAnotherIssuerIsAskedAboutWithoutIt(t *testing.T) {
+	const how = "--person ID --connection NAME"
+	token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"jti":"theirs","iss":"https://idp.example","sub":"s"}`)) + ".c2ln"
+	got := play(t, http.StatusNotFound, `{"detail":"no token with this id was issued","code":"exchange_not_found"}`)
+	if code, out := pipe(t, token, complaint, "explain", "exchange", "c", "api", "--token"); code != client.NotFound || !strings.Contains(out, how) || !strings.Contains(out, `"https://idp.example"`) {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if code, out := pipe(t, "<saml:Assertion/>", complaint, "explain", "exchange", "c", "api", "--token"); code != client.Usage || !strings.Contains(out, how) || len(*got) != 1 {
+		t.Errorf("an assertion: exit %d, asked %v: %s", code, *got, out)
+	}
+	play(t, http.StatusNotFound, `{"detail":"no such client","code":"client_not_found"}`)
+	if code, out := pipe(t, token, complaint, "explain", "exchange", "c", "api", "--token"); code != client.NotFound || strings.Contains(out, how) {
+		t.Errorf("control, another refusal: exit %d: %s", code, out)
+	}
+	for _, args := range [][]string{{"--connection", "acme"}, {"--connection", "acme", "--token-id", "j"}} {
+		if code, out := complaint(t, append([]string{"explain", "exchange", "c", "api"}, args...)...); code != client.Usage || !strings.Contains(out, "--person") {
+			t.Errorf("%v: exit %d: %s", args, code, out)
+		}
+	}
+}
+
 // TestATokenToExplainIsReadFromStandardInputAndStaysHere sends its id alone.
 func TestATokenToExplainIsReadFromStandardInputAndStaysHere(t *testing.T) {
 	got := play(t, http.StatusOK, `{"granted":false,"client_app":"travel-desk","steps":[{"name":"client","outcome":"passed"},`+
-		`{"name":"scope","outcome":"refused","rule":"scope_denied","detail":"too much","remedies":[{"who":"client_owner","what":"spec.identity.tokenExchange.scopes"}]},{"name":"life","outcome":"not_reached"}]}`)
+		`{"name":"scope","outcome":"refused","rule":"scope_denied","detail":"too much","found":"expected less; came more","remedies":[{"who":"client_owner","what":"spec.identity.tokenExchange.scopes"}]},{"name":"life","outcome":"not_reached"}]}`)
 	token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"jti":"j1","sub":"s"}`)) + ".c2ln"
 	for input, want := range map[string]int{token + "\n": client.OK, "not a token": client.Usage, "e30.e30.c2ln": client.Usage, "": client.Usage} {
-		file := filepath.Join(t.TempDir(), "in")
-		if err := os.WriteFile(file, []byte(input), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		in, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		real := os.Stdin
-		os.Stdin = in
-		code, out := output(t, "explain", "exchange", "c", "api", "--token")
-		os.Stdin = real
-		_ = in.Close()
+		code, out := pipe(t, input, output, "explain", "exchange", "c", "api", "--token")
 		if code != want {
 			t.Errorf("%q: exit %d", input, code)
 		}
-		for _, text := range []string{"It would be refused.", "scope_denied", "not reached", "the owner of travel-desk"} {
+		for _, text := range []string{"It would be refused.", "scope_denied", "too much (expected less; came more)", "not reached", "the owner of travel-desk"} {
 			if want == client.OK && !strings.Contains(out, text) {
 				t.Errorf("%q is not in %s", text, out)
 			}

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -37,43 +39,63 @@ type explainExchangeCommand struct {
 	Person     string `help:"Whose token it would be, by id: somebody who has just signed in." query:"person" xor:"whose"`
 	SignedInTo string `help:"The client_id of the app that the person is signed in to; the client itself unless told." query:"signed_in_to"`
 	TokenID    string `help:"The id (jti) of the token that would be exchanged." query:"token" xor:"whose"`
+	Connection string `help:"The connection whose identity provider would have made the token or assertion that is brought, instead of a sign-in here; only with --person. Neither is sent." query:"connection"`
+	Type       string `name:"subject-type" help:"What that would be called, of ${enum}: jwt or saml2 unless told." enum:",access_token,id_token,jwt,saml2" default:"" query:"subject_type"`
 	Token      bool   `help:"Read the token that would be exchanged from standard input. Only its id is sent to the broker." xor:"whose"`
 }
 
 // Run asks, about a token that is read from standard input by its id.
 func (c *explainExchangeCommand) Run(k *kong.Context) error {
-	r := request(k)
-	if c.Token {
-		id, err := readTokenID(os.Stdin)
-		if err != nil {
-			return err
-		}
-		r.Query.Set("token", id)
+	if c.Connection != "" && c.Person == "" {
+		return &client.Error{Exit: client.Usage, Text: "--connection goes with --person: name whose token or assertion of that identity provider would be brought"}
 	}
-	return c.ask(r, client.PrintExplanation)
+	r := request(k)
+	if !c.Token {
+		return c.ask(r, client.PrintExplanation)
+	}
+	held, err := readToken(os.Stdin)
+	if err != nil {
+		return err
+	}
+	r.Query.Set("token", held.ID)
+	err = c.ask(r, client.PrintExplanation)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == unknownToken {
+		return &client.Error{Exit: e.Exit, Code: e.Code, Text: fmt.Sprintf("the broker issued no token with this id; the token says that %q made it. %s", held.Issuer, otherIssuer)}
+	}
+	return err
 }
+
+// unknownToken is the broker's code for a token that it did not issue, or keeps nothing
+// of any more.
+const unknownToken = "exchange_not_found"
+
+// otherIssuer says how to ask about what another issuer made.
+const otherIssuer = "What another issuer made is asked about without it, by whose it is: broker explain exchange CLIENT AUDIENCE --person ID --connection NAME"
 
 // longestToken bounds what is read, in bytes.
 const longestToken = 64 << 10
 
-// readTokenID takes the id out of a token. It does not verify it: the broker looks up
+// held is what a token says of itself.
+type held struct {
+	ID     string `json:"jti"`
+	Issuer string `json:"iss"`
+}
+
+// readToken takes the id out of a token. It does not verify it: the broker looks up
 // what it issued under the id.
-func readTokenID(from io.Reader) (string, error) {
+func readToken(from io.Reader) (said held, err error) {
 	raw, err := io.ReadAll(io.LimitReader(from, longestToken))
-	bad := &client.Error{Exit: client.Usage, Text: "standard input has no access token of this broker"}
+	bad := &client.Error{Exit: client.Usage, Text: "standard input has no access token of this broker. " + otherIssuer}
 	parts := strings.Split(strings.TrimSpace(string(raw)), ".")
 	if err != nil || len(parts) != 3 {
-		return "", bad
+		return said, bad
 	}
 	body, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return "", bad
+		return said, bad
 	}
-	var claims struct {
-		ID string `json:"jti"`
+	if json.Unmarshal(body, &said) != nil || said.ID == "" {
+		return said, bad
 	}
-	if json.Unmarshal(body, &claims) != nil || claims.ID == "" {
-		return "", bad
-	}
-	return claims.ID, nil
+	return said, nil
 }

@@ -15,12 +15,15 @@ func (a *API) explainRoutes() []rest.Route {
 	return []rest.Route{{
 		ID: "explainExchange", Method: "GET", Path: "/explain/exchange", Summary: "Say how a token exchange would be decided on, step by step, and who could change that.",
 		About: "The very rules of the token endpoint are asked, and nothing is issued. Name the token that would be exchanged by its id (jti), never the token itself; or a person, " +
-			"who is assumed to have just signed in, to the client signed_in_to or to the client itself.",
+			"who is assumed to have just signed in, to the client signed_in_to or to the client itself. With connection, what that connection's identity provider makes for the person at " +
+			"this moment would be brought instead, and nothing of it has to be sent: whether it is taken, of whom, and what it gets.",
 		Right: admin.ReadPeople, Finds: true,
 		Query: []rest.Param{
 			rest.Text("client", "The client_id of who would exchange."), rest.Text("audience", "The API."), rest.Text("scope", "What is asked for; all that there is unless told."),
 			rest.Text("token", "The id (jti) of an access token that was issued."), rest.Text("person", "Whose token it would be."),
 			rest.Text("signed_in_to", "The client_id of the app that the person is signed in to."),
+			rest.Text("connection", "The connection whose identity provider would have made the person's token or assertion."),
+			rest.Choice("subject_type", "What that would be called; jwt of OpenID Connect and saml2 of SAML unless told.", policy.SubjectTypes()...),
 		},
 		Answer: exampleExplanation, Do: a.explainExchange,
 	}}
@@ -71,18 +74,21 @@ func (a *API) explainExchange(r *http.Request) (any, error) {
 	q := rest.QueryOf(r)
 	return a.o.ExplainExchange(r.Context(), policy.Exchange{
 		Client: q.Get("client"), Audience: q.Get("audience"), Scope: q.Get("scope"), Token: q.Get("token"), Person: q.Get("person"), SignedInTo: q.Get("signed_in_to"),
+		Connection: q.Get("connection"), SubjectType: q.Get("subject_type"),
 	})
 }
 
+// exampleExplanation is of a token that another issuer made.
 var exampleExplanation = policy.Explanation{
-	Client: "travel-desk", Subject: "expense-bot", API: "payroll", Person: exampleID, Mode: "delegation", Actors: []string{"microapp-travel-desk"}, Scopes: []string{"payroll.write"},
+	Client: "travel-desk", API: "payroll", Person: exampleID,
 	Steps: []policy.Step{
 		{Name: "client", Outcome: policy.Passed},
-		{Name: "audience", Outcome: policy.Passed},
+		{Name: "request", Outcome: policy.Passed},
 		{
-			Name: "scope", Outcome: policy.Refused, Rule: "scope_denied", Error: "invalid_scope", Detail: "scope asks for more than the app's manifest names for this audience",
-			Remedies: []policy.Remedy{policy.ClientOwner.Changes("spec.identity.tokenExchange.scopes")},
+			Name: "subject", Outcome: policy.Refused, Rule: "subject_not_allowed", Error: "invalid_request",
+			Detail: "the subject_token is of an issuer whose tokens this client may not bring", Found: "expected microapp-crm-dash; came microapp-travel-desk",
+			Remedies: []policy.Remedy{policy.Administrator.Changes("exchange.clients")},
 		},
-		{Name: "person", Outcome: policy.NotReached},
+		{Name: "audience", Outcome: policy.NotReached},
 	},
 }

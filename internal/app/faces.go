@@ -84,9 +84,10 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		return err
 	}
 	f.login.SetResumer(identity.SAML, f.apps)
+	abroad := subjects{f.connectors, p.people.ConnectionEnabled}
 	exchange := tokenexchange.New(tokenexchange.Options{
 		Issuer: p.cfg.Issuer, Verifier: p.verifier, Clients: p.registry, People: p.people, Entitlements: p.entitlements, Revocations: p.revocations,
-		Foreign: tokenexchange.Foreign{Verifier: subjects{f.connectors, p.people.ConnectionEnabled}, Owners: p.people, Revocations: p.db},
+		Foreign: tokenexchange.Foreign{Verifier: abroad, Owners: p.people, Revocations: p.db},
 	})
 	f.provider, err = oidc.New(oidc.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: scimAudiences{p.registry, p.cfg.Issuer, p.connections}, People: p.people,
@@ -100,7 +101,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	}
 	f.login.SetResumer(identity.OIDC, f.provider)
 	f.explainer = tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
-		Exchange: exchange, Admits: f.provider.Admits, Tokens: p.exchanges, Person: p.db.Person, Now: p.now,
+		Exchange: exchange, Admits: f.provider.Admits, Tokens: p.exchanges, Person: p.db.Person, Abroad: abroad, Now: p.now,
 	})
 	f.scim = p.openSCIM(limits)
 	f.portal, err = portal.New(portal.Options{

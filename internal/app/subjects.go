@@ -1,13 +1,18 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/login"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
 
@@ -34,7 +39,7 @@ func exchangeSettings(e config.Exchange) *connection.Exchange {
 }
 
 // subjects verify what apps bring that other issuers made: they implement
-// tokenexchange.Foreign by the connections that allow it.
+// tokenexchange.ForeignVerifier and Abroad by the connections that allow it.
 type subjects struct {
 	connectors *connectors
 	enabled    func(ctx context.Context, connection string) (bool, error)
@@ -52,17 +57,11 @@ func (s subjects) Subject(ctx context.Context, client, kind, raw string) (identi
 	if kind == upstream.KindAssertion {
 		return s.assertion(ctx, client, raw)
 	}
-	issuer := upstream.TokenIssuer(raw)
-	found, err := taking(ctx, s, func(c *upstream.Connection) bool { return c.Subjects().May(client) && c.Issues(issuer) })
-	switch {
-	case err != nil:
+	c, err := s.issuing(ctx, client, upstream.TokenIssuer(raw))
+	if err != nil {
 		return identity.SubjectToken{}, err
-	case len(found) == 0:
-		return identity.SubjectToken{}, errNoConnection
-	case len(found) > 1:
-		return identity.SubjectToken{}, errTwo
 	}
-	return found[0].Subject(ctx, client, kind, raw)
+	return c.Subject(ctx, client, kind, raw)
 }
 
 // assertion asks the connection whose assertion it is. One that is encrypted does not
@@ -72,14 +71,9 @@ func (s subjects) assertion(ctx context.Context, client, encoded string) (t iden
 	if err != nil {
 		return identity.SubjectToken{}, err
 	}
-	found, err := taking(ctx, s, func(c *upstream.SAML) bool { return c.Subjects().May(client) && (issuer == "" || c.Issues(issuer)) })
-	switch {
-	case err != nil:
+	found, err := s.asserting(ctx, client, issuer)
+	if err != nil {
 		return identity.SubjectToken{}, err
-	case len(found) == 0:
-		return identity.SubjectToken{}, errNoConnection
-	case len(found) > 1 && issuer != "":
-		return identity.SubjectToken{}, errTwo
 	}
 	var refused []error
 	for _, one := range found {
@@ -89,6 +83,93 @@ func (s subjects) assertion(ctx context.Context, client, encoded string) (t iden
 		refused = append(refused, err)
 	}
 	return identity.SubjectToken{}, worst(refused)
+}
+
+// Assume implements tokenexchange.Abroad by the checks of Subject. A connection that is
+// no more, or that nobody signs in over, is not found.
+func (s subjects) Assume(ctx context.Context, client, id, kind string) (as string, t identity.SubjectToken, err error) {
+	all, err := s.connectors.all(ctx)
+	if err != nil {
+		return kind, t, err
+	}
+	i := slices.IndexFunc(all, func(c login.Connection) bool { return c.ID == id })
+	if i < 0 {
+		return kind, t, connection.ErrNotFound
+	}
+	switch asked := all[i].Connector.(type) {
+	case *upstream.Connection:
+		if kind = cmp.Or(kind, upstream.KindJWT); kind == upstream.KindAssertion {
+			return kind, t, policy.ErrSubjectType
+		}
+		t, err = s.assumeToken(ctx, client, kind, asked)
+	case *upstream.SAML:
+		if kind = cmp.Or(kind, upstream.KindAssertion); kind != upstream.KindAssertion {
+			return kind, t, policy.ErrSubjectType
+		}
+		t, err = s.assumeAssertion(ctx, client, asked)
+	default: // no connection has its issuer as long as its settings are wrong
+		err = identity.Refuse(errNoConnection, "settings", "a connection that can be used", "one whose settings are wrong")
+	}
+	return kind, t, err
+}
+
+// assumeToken asks the connection that would take the provider's tokens, which another
+// of the same issuer may be. Who is asked about does not say of which tenant: each of
+// them is looked at.
+func (s subjects) assumeToken(ctx context.Context, client, kind string, asked *upstream.Connection) (identity.SubjectToken, error) {
+	takes := asked
+	for _, issuer := range asked.Issuers() {
+		c, err := s.issuing(ctx, client, issuer)
+		if errors.Is(err, errNoConnection) { // the connection itself says why
+			break
+		}
+		if err != nil {
+			return identity.SubjectToken{}, err
+		}
+		takes = c
+	}
+	return takes.Assume(client, kind)
+}
+
+// assumeAssertion does the same with an assertion.
+func (s subjects) assumeAssertion(ctx context.Context, client string, asked *upstream.SAML) (identity.SubjectToken, error) {
+	found, err := s.asserting(ctx, client, asked.Issuer())
+	switch {
+	case errors.Is(err, errNoConnection):
+		return asked.Assume(client)
+	case err != nil:
+		return identity.SubjectToken{}, err
+	}
+	return found[0].Assume(client)
+}
+
+// issuing is the connection whose tokens, of this issuer, the client may bring.
+func (s subjects) issuing(ctx context.Context, client, issuer string) (*upstream.Connection, error) {
+	found, err := taking(ctx, s, func(c *upstream.Connection) bool { return c.Subjects().May(client) && c.Issues(issuer) })
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, errNoConnection
+	case len(found) > 1:
+		return nil, errTwo
+	}
+	return found[0], nil
+}
+
+// asserting are the connections whose assertions the client may bring: one of an issuer,
+// and all for want of one.
+func (s subjects) asserting(ctx context.Context, client, issuer string) ([]*upstream.SAML, error) {
+	found, err := taking(ctx, s, func(c *upstream.SAML) bool { return c.Subjects().May(client) && (issuer == "" || c.Issues(issuer)) })
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, errNoConnection
+	case len(found) > 1 && issuer != "":
+		return nil, errTwo
+	}
+	return found, nil
 }
 
 // worst is the one of several errors that is to be told: that it cannot be said comes

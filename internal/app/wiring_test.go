@@ -20,7 +20,10 @@ import (
 )
 
 // assembled is a broker that serves nobody yet, with an identity provider named acme.
-func assembled(t *testing.T) *parts {
+func assembled(t *testing.T) *parts { return assembledWith(t, "") }
+
+// assembledWith is one with further connections.
+func assembledWith(t *testing.T, connections string) *parts {
 	t.Helper()
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
@@ -30,7 +33,7 @@ data_dir: `+t.TempDir()+`
 encryption_key: `+base64.StdEncoding.EncodeToString(key)+`
 connections:
   - {id: acme, type: oidc, title: Acme, issuer: "https://idp.example", client_id: gatehouse, client_secret: not-used}
-`), nil)
+`+connections), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

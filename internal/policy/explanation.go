@@ -3,18 +3,6 @@
 // these words; pages, the API and the command line show them.
 package policy
 
-// Exchange is a token exchange (RFC 8693) that is asked about: what would be asked of
-// the token endpoint.
-type Exchange struct {
-	// Client is the client_id of who would exchange, Audience and Scope what for; an
-	// empty Scope asks for all that there is.
-	Client, Audience, Scope string
-	// Token is the jti of an access token that was issued. Without one, somebody is
-	// assumed to have just signed in: Person, to the client SignedInTo, which is Client
-	// when it is empty.
-	Token, Person, SignedInTo string
-}
-
 // Outcome is what became of a step.
 type Outcome string
 
@@ -35,10 +23,12 @@ type Step struct {
 	Name    string  `json:"name"`
 	Outcome Outcome `json:"outcome"`
 	// Rule is the one that refused, as the audit log has it; Error and Detail are what
-	// the token endpoint answers; Remedies what could be changed, and by whom.
+	// the token endpoint answers; Found what was expected and what came, which no client
+	// is told; Remedies what could be changed, and by whom.
 	Rule     string   `json:"rule,omitempty"`
 	Error    string   `json:"error,omitempty"`
 	Detail   string   `json:"detail,omitempty"`
+	Found    string   `json:"found,omitempty"`
 	Remedies []Remedy `json:"remedies,omitempty"`
 }
 
@@ -47,7 +37,8 @@ type Explanation struct {
 	Granted bool   `json:"granted"`
 	Steps   []Step `json:"steps"`
 	// Client, Subject and API are the names of the apps that would exchange, that the
-	// subject token was issued to, and that serve the API; empty as far as none is known.
+	// subject token was issued to, and that serve the API; empty as far as none is known,
+	// as of another issuer's token.
 	Client  string `json:"client_app,omitempty"`
 	Subject string `json:"subject_app,omitempty"`
 	API     string `json:"api_app,omitempty"`
@@ -83,7 +74,7 @@ func Everybody() []Who {
 type Remedy struct {
 	Who Who `json:"who"`
 	// What is what they would change: a field of their manifest, a parameter of the
-	// request, or a thing of the broker.
+	// request, a setting of the connection, or a thing of the broker.
 	What string `json:"what"`
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -19,10 +18,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/token"
 )
 
-// ErrQuestion refuses a question that is not about one client, one API, and either a
-// token or a person.
-var ErrQuestion = fault.New(fault.Invalid, "explain_exchange_incomplete", "name the client, the audience, and either the token that would be exchanged or the person")
-
 // ExplainOptions are what an Explainer needs. All are required.
 type ExplainOptions struct {
 	Exchange *Exchange
@@ -34,6 +29,7 @@ type ExplainOptions struct {
 		Line(ctx context.Context, n grant.Node) ([]grant.Node, error)
 	}
 	Person func(ctx context.Context, id string) (directory.Person, error)
+	Abroad Abroad
 	Now    func() time.Time
 }
 
@@ -48,16 +44,16 @@ func NewExplainer(o ExplainOptions) *Explainer { return &Explainer{o} }
 // Explain answers a question. What cannot be found out, such as with the database
 // gone, is an error and no refusal; so is a person or token that there is not.
 func (x *Explainer) Explain(ctx context.Context, q policy.Exchange) (policy.Explanation, error) {
-	e := explanation{policy.Explanation{Steps: []policy.Step{}}}
-	if q.Client == "" || q.Audience == "" || (q.Token == "") == (q.Person == "") {
-		return e.Explanation, ErrQuestion
+	e := explanation{Explanation: policy.Explanation{Steps: []policy.Step{}}}
+	if err := q.Check(); err != nil {
+		return e.Explanation, err
 	}
-	subject, err := x.subject(ctx, q)
+	dry, about, err := x.suppose(ctx, q)
 	if err != nil {
 		return e.Explanation, err
 	}
-	e.Person = subject.token.Person
-	e.Subject, e.API = x.names(ctx, subject.token.Client, q.Audience)
+	e.abroad, e.Person = q.Connection != "", about.person
+	e.Subject, e.API = x.names(ctx, about.client, q.Audience)
 	c, rev, err := x.o.Admits(ctx, q.Client, catalog.GrantExchange)
 	if c != nil {
 		e.Client = c.Name
@@ -66,26 +62,25 @@ func (x *Explainer) Explain(ctx context.Context, q policy.Exchange) (policy.Expl
 		e.rest()
 		return e.Explanation, err
 	}
-	dry := *x.o.Exchange
-	dry.o.Verifier = subject
 	req := oidc.ExtensionRequest{Client: c, Rev: rev, Now: x.o.Now(), Form: url.Values{
-		"subject_token": {q.Token}, "subject_token_type": {TypeAccess}, "audience": {q.Audience}, "scope": {q.Scope},
+		"subject_token": {about.raw}, "subject_token_type": {about.kind}, "audience": {q.Audience}, "scope": {q.Scope},
 	}}
-	if q.Token == "" {
-		req.Form.Set("subject_token", "assumed")
-	}
 	var unknown error
 	d, _ := dry.run(ctx, req, func(step string, refused error) { unknown = errors.Join(unknown, e.take(step, refused)) })
 	e.rest()
 	e.Scopes, e.Mode, e.Actors, e.Granted = d.Access.Scopes, d.Mode, d.Access.Actors, !e.refused()
 	if e.Granted {
+		e.Person = d.Access.Person
 		e.Life = int(min(d.Access.Expires.Sub(req.Now), grant.NodeLife).Seconds())
 	}
 	return e.Explanation, unknown
 }
 
 // explanation is one on its way.
-type explanation struct{ policy.Explanation }
+type explanation struct {
+	policy.Explanation
+	abroad bool // the subject is of another issuer
+}
 
 // take notes a step. What could not be told is returned.
 func (e *explanation) take(name string, refused error) error {
@@ -97,9 +92,9 @@ func (e *explanation) take(name string, refused error) error {
 		}
 		s.Outcome, s.Rule, s.Error, s.Detail = policy.Refused, f.Code, f.Code, f.Detail
 		if r, ok := errors.AsType[*refusal](refused); ok {
-			s.Rule = r.reason
+			s.Rule, s.Found = r.reason, r.detail
 		}
-		s.Remedies = remedies(s.Rule)
+		s.Remedies = e.remedies(s.Rule)
 	}
 	e.Steps = append(e.Steps, s)
 	return nil
@@ -150,16 +145,25 @@ func (s *supposed) Access(context.Context, string) (token.Access, error) {
 	return s.token, s.revocations.Check(s.token.Rev, s.token.Refs()...)
 }
 
-// subject is the token that a question is about.
-func (x *Explainer) subject(ctx context.Context, q policy.Exchange) (*supposed, error) {
-	s := &supposed{SubjectVerifier: x.o.Exchange.o.Verifier, revocations: x.o.Exchange.o.Revocations, now: x.o.Now()}
+// subject is the token that a question is about: what stands for it and what it is
+// called, whom it speaks of, and the client that it was issued to, as far as it is ours.
+type subject struct{ raw, kind, person, client string }
+
+// suppose returns the exchange with the question's subject in it.
+func (x *Explainer) suppose(ctx context.Context, q policy.Exchange) (*Exchange, subject, error) {
+	dry, s := *x.o.Exchange, &supposed{SubjectVerifier: x.o.Exchange.o.Verifier, revocations: x.o.Exchange.o.Revocations, now: x.o.Now()}
 	var err error
-	if q.Token != "" {
+	switch {
+	case q.Connection != "":
+		kind, err := x.abroad(ctx, &dry, q)
+		return &dry, subject{raw: standIn(q.Connection), kind: kind, person: q.Person}, err
+	case q.Token != "":
 		s.token, err = x.issued(ctx, q.Token)
-	} else {
+	default:
 		s.token, err = x.assumed(ctx, q, s.now)
 	}
-	return s, err
+	dry.o.Verifier = s
+	return &dry, subject{cmp.Or(q.Token, "assumed"), TypeAccess, s.token.Person, s.token.Client}, err
 }
 
 // issued is what a token says that the audit log tells of.
@@ -219,46 +223,16 @@ func (x *Explainer) assumed(ctx context.Context, q policy.Exchange, now time.Tim
 	a := token.Access{
 		Subject: p.ID, Person: p.ID, Audience: x.o.Exchange.o.Issuer, Client: c.ID, App: c.App, Scopes: c.Scopes, Issued: now, Expires: now.Add(grant.NodeLife), Rev: c.Rev,
 	}
-	latest := time.Time{}
-	for _, i := range p.Identities {
-		if a.Connection == "" || i.LastSignIn.After(latest) {
-			a.Connection, latest = i.Connection, i.LastSignIn
-		}
-	}
+	a.Connection = latest(p.Identities).Connection
 	return a, nil
 }
 
-// remedies returns what could be changed about a refusal by the rule. What has none of
-// its own is about a token or parameter that the caller sent.
-func remedies(rule string) []policy.Remedy {
-	if known, ok := remedy[rule]; ok {
-		return known
+// latest is the identity that somebody signed in with last.
+func latest(all []directory.Identity) (last directory.Identity) {
+	for i, one := range all {
+		if i == 0 || one.LastSignIn.After(last.LastSignIn) {
+			last = one
+		}
 	}
-	if parameter, _, ok := strings.Cut(rule, "_"); ok && (parameter == "actor" || parameter == "requested") {
-		return []policy.Remedy{policy.Caller.Changes(parameter + "_token")}
-	}
-	return []policy.Remedy{policy.Caller.Changes("subject_token")}
-}
-
-// remedy has what could be changed about a refusal, by its rule.
-var remedy = map[string][]policy.Remedy{
-	"unauthorized_client":  {policy.ClientOwner.Changes("spec.identity.tokenExchange")},
-	"audience_denied":      {policy.ClientOwner.Changes("spec.identity.tokenExchange")},
-	"invalid_client":       {policy.ClientOwner.Changes("spec"), policy.Administrator.Changes("app enable")},
-	"client_not_found":     {policy.ClientOwner.Changes("spec.identity.oidc.clientId")},
-	"audience_unknown":     {policy.APIOwner.Changes("spec.identity.resource.audience"), policy.ClientOwner.Changes("spec.identity.tokenExchange.audience")},
-	"scope_denied":         {policy.ClientOwner.Changes("spec.identity.tokenExchange.scopes"), policy.Caller.Changes("scope")},
-	"scope_unknown":        {policy.APIOwner.Changes("spec.identity.resource.scopes"), policy.Caller.Changes("scope")},
-	"scope_not_agreed":     {policy.APIOwner.Changes("app agree"), policy.Administrator.Changes("app agree")},
-	"subject_holder":       {policy.SubjectOwner.Changes("spec.identity.oidc.mayAct"), policy.Caller.Changes("subject_token")},
-	"subject_scope":        {policy.Caller.Changes("subject_token"), policy.SubjectOwner.Changes("spec.identity.oidc.scopes")},
-	"actor_mode":           {policy.ClientOwner.Changes("spec.identity.tokenExchange.mode"), policy.Caller.Changes("actor_token")},
-	"person":               {policy.Administrator.Changes("person enable"), policy.Administrator.Changes("idp enable")},
-	"not_entitled_subject": {policy.SubjectOwner.Changes("spec.entitlements"), policy.Administrator.Changes("group map")},
-	"not_entitled_client":  {policy.ClientOwner.Changes("spec.entitlements"), policy.Administrator.Changes("group map")},
-	"not_entitled_target":  {policy.APIOwner.Changes("spec.entitlements"), policy.Administrator.Changes("group map")},
-	"subject_app":          {policy.SubjectOwner.Changes("spec"), policy.Caller.Changes("subject_token")},
-	"subject_expired":      {policy.ThePerson.Changes("sign-in"), policy.Caller.Changes("subject_token")},
-	"subject_revoked":      {policy.ThePerson.Changes("sign-in"), policy.Caller.Changes("subject_token")},
-	"token_expired":        {policy.ThePerson.Changes("sign-in"), policy.Caller.Changes("subject_token")},
+	return last
 }

@@ -52,16 +52,19 @@ func (w *world) Line(ctx context.Context, n grant.Node) (line []grant.Node, err 
 	return line, nil
 }
 
+// explainer explains the world's exchanges; person finds people.
+func (w *world) explainer(person func(context.Context, string) (directory.Person, error)) *tokenexchange.Explainer {
+	return tokenexchange.NewExplainer(tokenexchange.ExplainOptions{Exchange: w.grant, Admits: w.provider.Admits, Tokens: w, Person: person, Abroad: w, Now: func() time.Time { return w.now }})
+}
+
+// identified is somebody who signed in over two connections, lately over acme.
+func (w *world) identified(_ context.Context, id string) (directory.Person, error) {
+	return directory.Person{ID: id, Identities: []directory.Identity{{Connection: "other", Subject: id}, {Connection: "acme", Subject: id, LastSignIn: w.now}}}, nil
+}
+
 func (w *world) explain(t testing.TB, q policy.Exchange) policy.Explanation {
 	t.Helper()
-	x := tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
-		Exchange: tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: w.verifier, Clients: w, People: w, Entitlements: w, Revocations: sequence{w}}),
-		Admits:   w.provider.Admits, Tokens: w, Now: func() time.Time { return w.now },
-		Person: func(_ context.Context, id string) (directory.Person, error) {
-			return directory.Person{ID: id, Identities: []directory.Identity{{Connection: "other"}, {Connection: "acme", LastSignIn: w.now}}}, nil
-		},
-	})
-	e, err := x.Explain(t.Context(), q)
+	e, err := w.explainer(w.identified).Explain(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,17 +185,13 @@ func TestAnExplanationSaysWhoCanChangeWhat(t *testing.T) {
 
 func TestOnlyAWholeQuestionIsExplained(t *testing.T) {
 	w := newWorld(t)
-	x := tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
-		Exchange: tokenexchange.New(tokenexchange.Options{Issuer: issuer, Verifier: w.verifier, Clients: w, People: w, Entitlements: w, Revocations: sequence{w}}), Admits: w.provider.Admits, Tokens: w,
-		Now: func() time.Time { return w.now },
-		Person: func(context.Context, string) (directory.Person, error) {
-			return directory.Person{}, directory.ErrPersonNotFound
-		},
+	x := w.explainer(func(context.Context, string) (directory.Person, error) {
+		return directory.Person{}, directory.ErrPersonNotFound
 	})
 	for _, q := range []policy.Exchange{
 		{}, {Client: "desk", Audience: "payroll"}, {Client: "desk", Person: "p"}, {Audience: "payroll", Person: "p"}, {Client: "desk", Audience: "payroll", Person: "p", Token: "t"},
 	} {
-		if _, err := x.Explain(t.Context(), q); fault.As(err).Code != tokenexchange.ErrQuestion.Code {
+		if _, err := x.Explain(t.Context(), q); fault.As(err).Code != policy.ErrQuestion.Code {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}

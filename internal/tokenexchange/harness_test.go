@@ -1,6 +1,7 @@
 package tokenexchange_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -24,6 +25,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/oidc"
+	"github.com/gatehouse-io/gatehouse/internal/policy"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/revoke"
 	"github.com/gatehouse-io/gatehouse/internal/token"
@@ -63,6 +65,7 @@ type world struct {
 	events    []event.Event
 	deaf      error // why the audit log takes nothing
 	kid       string
+	grant     *tokenexchange.Exchange
 	provider  *oidc.Provider
 	verifier  *token.Verifier
 
@@ -81,13 +84,36 @@ func (w *world) Subject(_ context.Context, client, kind, raw string) (identity.S
 	switch {
 	case w.astray != nil:
 		return t, w.astray
-	case !slices.Contains([]string{"desk", "a", "b"}, client):
-		return t, fault.New(fault.Denied, "token_not_allowed", "not by this client")
+	case !slices.Contains(mayBring, client):
+		return t, errNotAllowed
 	case !ok:
 		return t, identity.Refuse(fault.New(fault.Denied, "token_signature", "the signature does not hold"), "signature", "a good one", "another")
 	}
 	return t, nil
 }
+
+// Assume says the same of a connection's tokens: acme, and partner whose people nobody
+// knows, speak OpenID Connect.
+func (w *world) Assume(_ context.Context, client, connection, kind string) (as string, t identity.SubjectToken, err error) {
+	as = cmp.Or(kind, tokenexchange.TypeJWT)
+	t = identity.SubjectToken{Authentication: identity.Authentication{Connection: connection}, Issuer: abroadIssuer}
+	switch {
+	case connection != "acme" && connection != "partner":
+		err = fault.New(fault.NotFound, "connection_not_found", "no such connection")
+	case kind == tokenexchange.TypeSAML:
+		err = policy.ErrSubjectType
+	case w.astray != nil:
+		err = w.astray
+	case !slices.Contains(mayBring, client):
+		err = errNotAllowed
+	}
+	return as, t, err
+}
+
+// mayBring are the clients that may bring another issuer's tokens.
+var mayBring = []string{"desk", "a", "b"}
+
+var errNotAllowed = identity.Refuse(fault.New(fault.Denied, "token_not_allowed", "not by this client"), "not_allowed", strings.Join(mayBring, " "), "another")
 
 func (w *world) Owner(_ context.Context, connection, subject string) (directory.Person, error) {
 	if id := w.known[connection+"/"+subject]; id != "" {
@@ -265,13 +291,14 @@ func newWorld(t testing.TB) *world {
 	}
 	w.Minter = token.NewMinter(token.MinterOptions{Issuer: issuer, Ring: ring, Now: now})
 	verifier := token.NewVerifier(token.VerifierOptions{Issuer: issuer, Era: func() string { return "era" }, Keys: ring, Revocations: sequence{w}, Now: now})
+	w.grant = tokenexchange.New(tokenexchange.Options{
+		Issuer: issuer, Verifier: verifier, Clients: w, People: w, Entitlements: w, Revocations: sequence{w}, Foreign: tokenexchange.Foreign{Verifier: w, Owners: w, Revocations: w},
+	})
 	provider, err := oidc.New(oidc.Options{
 		Issuer: issuer, Era: "era", Clients: w, People: w, Entitlements: w, Trail: w, Grants: drawer{world: w}, Ring: ring, Minter: w.Minter, Verifier: verifier, Revocations: sequence{w},
-		Extensions: []oidc.Extension{tokenexchange.New(tokenexchange.Options{
-			Issuer: issuer, Verifier: verifier, Clients: w, People: w, Entitlements: w, Revocations: sequence{w}, Foreign: tokenexchange.Foreign{Verifier: w, Owners: w, Revocations: w},
-		})},
-		Limits: oidc.Limits{ClientFailures: free{}, AddressFailures: free{}, Client: free{}, Address: free{}, Person: free{}},
-		UI:     pages, Actor: func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
+		Extensions: []oidc.Extension{w.grant},
+		Limits:     oidc.Limits{ClientFailures: free{}, AddressFailures: free{}, Client: free{}, Address: free{}, Person: free{}},
+		UI:         pages, Actor: func(_ *http.Request, who identity.Ref) identity.Actor { return identity.Actor{Ref: who} },
 		Issued: func(string) {}, Note: func(context.Context, token.Access) error { return nil }, Now: now, Log: log,
 	})
 	if err != nil {

@@ -1,11 +1,13 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +69,26 @@ const subjectPurpose cache.Purpose = "subject-token"
 // May reports whether a client here may bring what the provider made.
 func (s Subjects) May(client string) bool { return len(s.Clients[client]) > 0 }
 
+// allow refuses a client here that may bring nothing that the provider made.
+func (s Subjects) allow(client string) error {
+	if s.May(client) {
+		return nil
+	}
+	named := strings.Join(slices.Sorted(maps.Keys(s.Clients)), " ")
+	return refusal("not_allowed", "is of an issuer whose tokens this client may not bring", cmp.Or(named, "no client: the connection names none"), client)
+}
+
+// fit refuses a token of a kind that has another typ than the kind and the connection
+// have.
+func (s Subjects) fit(kind, typ string) error {
+	may := both(typesOf[kind], s.Types)
+	if slices.Contains(may, typ) {
+		return nil
+	}
+	expected := cmp.Or(strings.Join(may, " "), "another subject_token_type: the connection has "+strings.Join(s.Types, " "))
+	return refusal("typ", "has another typ than its subject_token_type and the connection allow", expected, typ)
+}
+
 // believed are what an issuer says of a sign-in, as far as it is taken at its word.
 func (s Subjects) believed(acr string, amr []string) (string, []string) {
 	if !slices.Contains(s.ACR, acr) {
@@ -97,6 +119,9 @@ func (c *Connection) Issues(issuer string) bool {
 	return issuer != "" && slices.Contains(c.issuers(), issuer)
 }
 
+// Issuers are those that its tokens may be of: one for each tenant.
+func (c *Connection) Issuers() []string { return c.issuers() }
+
 // Subjects says which of its tokens may be brought.
 func (c *Connection) Subjects() Subjects { return c.o.Subjects }
 
@@ -124,8 +149,8 @@ type subjectClaims struct {
 // kinds KindAccess, KindID and KindJWT (RFC 8693, section 2.1; RFC 7523, section 3;
 // RFC 9068, section 4). The error is a fault whose code names the check, token_….
 func (c *Connection) Subject(ctx context.Context, client, kind, raw string) (identity.SubjectToken, error) {
-	if !c.o.Subjects.May(client) {
-		return identity.SubjectToken{}, notAllowed()
+	if err := c.o.Subjects.allow(client); err != nil {
+		return identity.SubjectToken{}, err
 	}
 	claims, err := c.signed(ctx, kind, raw)
 	if err != nil {
@@ -154,6 +179,21 @@ func (c *Connection) Subject(ctx context.Context, client, kind, raw string) (ide
 	return t, nil
 }
 
+// Assume returns what Subject would of a good token of the kind, by the checks that
+// need none: whom it is about and when it was made is left out. Its typ is the first
+// that the kind and the connection have.
+func (c *Connection) Assume(client, kind string) (identity.SubjectToken, error) {
+	s := c.o.Subjects
+	if err := s.allow(client); err != nil {
+		return identity.SubjectToken{}, err
+	}
+	may := append(both(typesOf[kind], s.Types), typesOf[kind]...)
+	if err := s.fit(kind, may[0]); err != nil {
+		return identity.SubjectToken{}, err
+	}
+	return identity.SubjectToken{Authentication: identity.Authentication{Connection: c.o.ID}, Issuer: c.o.Issuer}, nil
+}
+
 // takenOnce is the outcome of taking what counts once.
 func takenOnce(first bool, err error) error {
 	if err == nil && !first {
@@ -179,8 +219,8 @@ func (c *Connection) signed(ctx context.Context, kind, raw string) (subjectClaim
 	}
 	header := parsed.Headers[0]
 	claims.typ = typeOf(header)
-	if may := both(typesOf[kind], c.o.Subjects.Types); !slices.Contains(may, claims.typ) {
-		return claims, refusal("typ", "has another typ than its subject_token_type and the connection allow", strings.Join(may, " "), claims.typ)
+	if err := c.o.Subjects.fit(kind, claims.typ); err != nil {
+		return claims, err
 	}
 	key, err := c.keys.find(ctx, header.KeyID, header.Algorithm)
 	if fault.KindOf(err) == fault.Unavailable {
@@ -292,8 +332,4 @@ func (c *Connection) subjectTimes(t subjectClaims) error {
 // and what came.
 func refusal(check, what, expected, came string) error {
 	return identity.Refuse(fault.New(fault.Denied, "token_"+check, "the subject_token %s", what), check, expected, (&trial{}).clean(came))
-}
-
-func notAllowed() error {
-	return refusal("not_allowed", "is of an issuer whose tokens this client may not bring", "a client that the connection names", "another")
 }

@@ -19,8 +19,8 @@ type explained struct {
 	Mode    string
 	Life    int
 	Steps   []struct {
-		Name, Outcome, Rule, Error, Detail string
-		Remedies                           []struct{ Who, What string }
+		Name, Outcome, Rule, Error, Detail, Found string
+		Remedies                                  []struct{ Who, What string }
 	}
 }
 
@@ -42,6 +42,9 @@ func PrintExplanation(w io.Writer, answer []byte) error {
 	}
 	var rows, remedies [][]string
 	for _, s := range e.Steps {
+		if s.Found != "" {
+			s.Detail += " (" + s.Found + ")"
+		}
 		rows = append(rows, []string{s.Name, strings.ReplaceAll(s.Outcome, "_", " "), s.Rule, s.Detail})
 		for _, r := range s.Remedies {
 			remedies = append(remedies, []string{r.What, names[r.Who]})

@@ -41,11 +41,22 @@ func IdentityProviders(store connection.Store, sealer connection.Sealer, now fun
 	})
 }
 
-// Explain stands for the grant, which refuses the API "closed" and grants the rest.
+// Explain stands for the grant, which refuses the API "closed" and what the identity
+// provider of the connection "closed" makes, and grants the rest.
 func Explain(_ context.Context, q policy.Exchange) (policy.Explanation, error) {
-	e := policy.Explanation{Granted: q.Audience != "closed", Client: "own", API: "payroll", Person: q.Person, Steps: []policy.Step{{Name: "client", Outcome: policy.Passed}}}
+	if err := q.Check(); err != nil {
+		return policy.Explanation{}, err
+	}
+	e := policy.Explanation{Granted: q.Audience != "closed" && q.Connection != "closed", Client: "own", API: "payroll", Person: q.Person, Steps: []policy.Step{{Name: "client", Outcome: policy.Passed}}}
 	if e.Granted {
 		e.Scopes, e.Mode, e.Life = []string{"payroll.read"}, "delegation", 120
+		return e, nil
+	}
+	if q.Connection != "" {
+		e.Steps = append(e.Steps, policy.Step{
+			Name: "subject", Outcome: policy.Refused, Rule: "subject_not_allowed", Error: "invalid_request", Found: "expected a client that is named; came " + q.Client,
+			Remedies: []policy.Remedy{policy.Administrator.Changes("exchange.clients")},
+		})
 		return e, nil
 	}
 	e.Steps = append(e.Steps, policy.Step{

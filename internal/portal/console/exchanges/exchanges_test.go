@@ -143,6 +143,15 @@ func TestAnExchangeIsExplainedInWords(t *testing.T) {
 			t.Errorf("%d does not say %q: %s", a.Status, text, a.Body)
 		}
 	}
+	a = s.Get("/explain-exchange?client=own&audience=open&person=alice&connection=closed")
+	for _, text := range []string{"subject_not_allowed", "The connection does not let this client bring what its provider makes.", "expected a client that is named; came own-client", "An administrator", "exchange.clients"} {
+		if a.Status != http.StatusOK || !strings.Contains(a.Body, text) {
+			t.Errorf("%d does not say %q: %s", a.Status, text, a.Body)
+		}
+	}
+	if a := s.Get("/explain-exchange?client=own&audience=open&person=alice&connection=acme&subject_type=jwt"); !strings.Contains(a.Body, "It would be granted.") || !strings.Contains(a.Body, `value="acme" selected`) {
+		t.Errorf("control, over a connection: %s", a.Body)
+	}
 	if a := s.Get("/explain-exchange?client=own-client&audience=open&person=alice"); !strings.Contains(a.Body, "It would be granted.") || !strings.Contains(a.Body, "payroll.read") {
 		t.Errorf("control: %s", a.Body)
 	}
@@ -155,10 +164,12 @@ func TestWhatIsWrongInTheQuestionIsSaidAtItsField(t *testing.T) {
 	s.Person("alicia", "Alice Moreau")
 	s.App("own", "Own App", "people-tools")
 	for query, want := range map[string]string{
-		"client=nobody&audience=open&person=alice":                   `id="filter-client-wrong"`,
-		"client=own&audience=open&person=nobody":                     `id="filter-person-wrong"`,
-		"client=own&audience=open&person=Moreau":                     `id="filter-person-wrong"`,
-		"client=own&audience=open&signed_in_to=nowhere&person=alice": `id="filter-signed_in_to-wrong"`,
+		"client=nobody&audience=open&person=alice":                               `id="filter-client-wrong"`,
+		"client=own&audience=open&person=nobody":                                 `id="filter-person-wrong"`,
+		"client=own&audience=open&person=Moreau":                                 `id="filter-person-wrong"`,
+		"client=own&audience=open&signed_in_to=nowhere&person=alice":             `id="filter-signed_in_to-wrong"`,
+		"client=own&audience=open&signed_in_to=own&person=alice&connection=acme": `id="filter-connection-wrong"`,
+		"client=own&audience=open&person=alice&subject_type=jwt":                 `id="filter-subject_type-wrong"`,
 	} {
 		if a := s.Get("/explain-exchange?" + query); a.Status != http.StatusBadRequest || !strings.Contains(a.Body, want) || strings.Contains(a.Body, "It would be") {
 			t.Errorf("%s: %d %s", query, a.Status, a.Body)

@@ -28,8 +28,9 @@ type explainView struct {
 type explainedStep struct {
 	Title ui.Text
 	Tag   ui.Tag
-	// Rule, Says and Remedies are set for the one that refused.
+	// Rule, Found, Says and Remedies are set for the one that refused.
 	Rule     string
+	Found    string
 	Says     ui.Text
 	Remedies []explainedRemedy
 }
@@ -41,12 +42,20 @@ type explainedRemedy struct {
 }
 
 func (c *Console) explainFields(v *kit.Visit) []ui.Field {
+	connections := c.ConnectionOptions(v.Context())
+	connections[0].Text = ui.T("No, here")
+	types := []ui.Option{{Text: ui.T("As usual")}}
+	for _, name := range policy.SubjectTypes() {
+		types = append(types, ui.Option{Value: name, Text: ui.Plain(name)})
+	}
 	fields := []ui.Field{
 		{Name: "client", Label: ui.T("App that exchanges"), Type: "text"},
 		{Name: "audience", Label: ui.T("API"), Type: "text"},
 		{Name: "scope", Label: ui.T("Scopes"), Type: "text"},
 		{Name: "person", Label: ui.T("Person (e-mail, user name or id)"), Type: "search"},
 		{Name: "signed_in_to", Label: ui.T("Signed in to the app"), Type: "text"},
+		{Name: "connection", Label: ui.T("Or at the identity provider"), Options: connections},
+		{Name: "subject_type", Label: ui.T("Token type"), Options: types},
 		{Name: "token", Label: ui.T("Or the id of a token (jti)"), Type: "text"},
 	}
 	for i := range fields {
@@ -82,7 +91,7 @@ func (c *Console) showExplanation(v *kit.Visit) (kit.Answer, error) {
 	if wrong() {
 		page.Status = http.StatusBadRequest
 	} else {
-		data.tell(e)
+		data.tell(e, asked.Get("connection") != "")
 	}
 	page.Data = data
 	return page, nil
@@ -122,7 +131,8 @@ func (c *Console) askedExchange(v *kit.Visit, fields []ui.Field) (url.Values, er
 // says puts a refusal at the field that it is about.
 func says(v *kit.Visit, fields []ui.Field, err error) bool {
 	name := map[string]string{
-		directory.ErrPersonNotFound.Code: "person", grant.ErrNodeNotFound.Code: "token", "explain_exchange_incomplete": lacking(fields),
+		directory.ErrPersonNotFound.Code: "person", grant.ErrNodeNotFound.Code: "token", policy.ErrQuestion.Code: lacking(fields),
+		policy.ErrConnection.Code: "connection", policy.ErrSubjectType.Code: "subject_type",
 	}[fault.As(err).Code]
 	i := slices.IndexFunc(fields, func(f ui.Field) bool { return f.Name == name })
 	if i < 0 {
@@ -143,8 +153,9 @@ func lacking(fields []ui.Field) string {
 	return "token"
 }
 
-// tell puts an explanation into words.
-func (d *explainView) tell(e policy.Explanation) {
+// tell puts an explanation into words; abroad says that it is about what another issuer
+// made.
+func (d *explainView) tell(e policy.Explanation, abroad bool) {
 	d.Asked, d.Result = true, ui.Notice{Text: ui.T("It would be refused."), Tone: ui.Warn}
 	if e.Granted {
 		d.Result = ui.Notice{Text: ui.T("It would be granted."), Tone: ui.Good}
@@ -157,7 +168,10 @@ func (d *explainView) tell(e policy.Explanation) {
 		case policy.Passed:
 			step.Tag = ui.Tag{Text: ui.T("Passed"), Tone: ui.Good}
 		case policy.Refused:
-			step.Tag, step.Rule, step.Says = ui.Tag{Text: ui.T("Refused"), Tone: ui.Bad}, s.Rule, ruleText(s.Rule)
+			step.Tag, step.Rule, step.Found, step.Says = ui.Tag{Text: ui.T("Refused"), Tone: ui.Bad}, s.Rule, s.Found, ruleText(s.Rule)
+			if text := abroadText(s.Rule); abroad && !text.Empty() {
+				step.Says = text
+			}
 		case policy.NotReached:
 			step.Tag = ui.Tag{Text: ui.T("Not reached")}
 		}
@@ -264,6 +278,28 @@ func ruleText(rule string) ui.Text {
 		return ui.T("The person may not use the app that exchanges.")
 	case "not_entitled_target":
 		return ui.T("The person may not use the app that serves the API.")
+	}
+	return ui.Text{}
+}
+
+// abroadText says what the rule that refused another issuer's token is; nothing for one
+// that means the same of ours.
+func abroadText(rule string) ui.Text {
+	switch rule {
+	case "subject_revoked":
+		return ui.T("The person, the connection, the app or its client was revoked, or the database restored, less than a minute ago: of another issuer, only what is made later counts.")
+	case "subject_connection_not_found":
+		return ui.T("There is no such connection that people sign in over.")
+	case "subject_connection_disabled":
+		return ui.T("The connection is switched off.")
+	case "subject_not_allowed":
+		return ui.T("The connection does not let this client bring what its provider makes.")
+	case "subject_connection":
+		return ui.T("Two connections have this issuer, and both let the client bring its tokens: whose people are meant cannot be told.")
+	case "subject_typ":
+		return ui.T("The connection takes no token of this type.")
+	case "subject_unknown":
+		return ui.T("The person never signed in over this connection.")
 	}
 	return ui.Text{}
 }
