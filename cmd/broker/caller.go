@@ -44,7 +44,7 @@ func (c *appAgreeCommand) Run() error {
 	if len(c.Mode) > 0 {
 		body["modes"] = c.Mode
 	}
-	return c.ask(client.Request{Method: http.MethodPost, Path: c.path(), Media: "application/json", Body: encode(body)}, client.PrintDone)
+	return c.ask(client.Request{Method: http.MethodPost, Path: c.path(), Media: "application/json", Body: encode(body)}, client.PrintFacts)
 }
 
 type appWithdrawCommand struct {

@@ -97,6 +97,10 @@ func (c *demoCommand) introduce(out io.Writer, f demo.Facts, socket, log string)
 	}
 	for _, provider := range f.IDPs {
 		print()
+		if provider.Staff != "" {
+			print(provider.Title, provider.Staff, "who works there: sign in as ada to hire, move and fire")
+			print()
+		}
 		print("At "+provider.Title+", sign in as", "password", "groups")
 		for _, p := range provider.People {
 			print("  "+p.Username, p.Password, strings.Join(p.Groups, ", "))

@@ -48,7 +48,7 @@ func Said(e audit.Entry) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
 		if value := e.Data[name]; value != "" {
-			parts = append(parts, name+"="+kit.Clip(value, 60))
+			parts = append(parts, name+"="+kit.Clip(value, 40))
 		}
 	}
 	return strings.Join(parts, " ")

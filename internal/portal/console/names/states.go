@@ -18,6 +18,9 @@ func PersonTag(p directory.Person) ui.Tag {
 	if p.Disabled {
 		return ui.Tag{Text: ui.T("Disabled"), Tone: ui.Bad}
 	}
+	if p.Left() {
+		return ui.Tag{Text: ui.T("Has left"), Tone: ui.Bad}
+	}
 	return ui.Tag{Text: ui.T("Active"), Tone: ui.Good}
 }
 

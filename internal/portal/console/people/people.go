@@ -18,7 +18,7 @@ func (c *Console) peopleList(v *kit.Visit) *kit.List[directory.Person] {
 		Caption: ui.T("People"), Empty: ui.Empty{Icon: "people", Title: ui.T("Nobody is like that."), Text: ui.T("People are here once they have signed in, or a connection pushed them.")},
 		Filters: []kit.Filter{
 			{Name: "q", Label: ui.T("Name or e-mail address"), Type: "search"},
-			{Name: "disabled", Label: ui.T("State"), Options: []ui.Option{kit.Anything(), {Value: "false", Text: ui.T("Active")}, {Value: "true", Text: ui.T("Disabled")}}},
+			{Name: "disabled", Label: ui.T("State"), Options: []ui.Option{kit.Anything(), {Value: "false", Text: ui.T("Not disabled")}, {Value: "true", Text: ui.T("Disabled")}}},
 			{Name: "connection", Label: ui.T("Connection"), Options: c.ConnectionOptions(v.Context())},
 			{Name: "group", Label: ui.T("Group"), Type: "text"},
 		},
