@@ -94,6 +94,25 @@ func TestASAMLAnswerCountsForTheBrowserThatAsked(t *testing.T) {
 			t.Errorf("a second time: %v %d", err, page.Status)
 		}
 	})
+	t.Run("whoever begins a sign-in gets nothing of the one who answers it", func(t *testing.T) {
+		mallory := browser.New()
+		// Somebody else follows a link of mallory's to the provider, and posts from there.
+		values := form(t, a.samlAnswer(t, mallory, "grace")).Values
+		res, _ := a.deliver(values, "")
+		to, err := res.Location()
+		if err != nil || res.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d %v", res.StatusCode, err)
+		}
+		known := "/login/flow/" + values.Get("RelayState")
+		for _, path := range []string{known + "/arrive", known, known + "/cancel"} {
+			if res, text := a.send(http.MethodGet, path, nil, http.Header{"Cookie": {a.cookies(mallory)}}); res.StatusCode != http.StatusBadRequest || signedInBy(res) {
+				t.Errorf("%s: %d to %s %s", path, res.StatusCode, res.Header.Get("Location"), text)
+			}
+		}
+		if page, err := mallory.Get(t.Context(), to.String()); err != nil || !strings.HasPrefix(page.URL.String(), a.Facts().App("expense-bot").URL) {
+			t.Errorf("control: %v %s", err, page.Text())
+		}
+	})
 	t.Run("a relay state that is none of ours leads nowhere", func(t *testing.T) {
 		for name, relay := range map[string][]string{"none": nil, "an address": {"https://evil.example/"}, "another flow": {form(t, a.samlAnswer(t, browser.New(), "x")).Values.Get("RelayState")}} {
 			mallory := browser.New()

@@ -15,9 +15,10 @@ const maxResponse = 384 << 10
 
 // consume is the assertion consumer service (SAML 2.0 Bindings, section 3.5). The
 // form comes from the provider's site, so browsers send it without our SameSite
-// cookies: what a response says once it holds is kept with its flow, and the browser
-// is sent to returned, where it shows that the flow is its own. A response is looked
-// at once, whoever posts it.
+// cookies: what a response says once it holds is kept with its flow under a new id, and
+// the browser is sent to returned, where it shows that the flow is its own. So the one
+// that began the sign-in and the one that brings the answer are the same. A response is
+// looked at once, whoever posts it.
 func (l *Login) consume(w http.ResponseWriter, r *http.Request) {
 	form, err := httpx.FormUpTo(r, maxResponse)
 	if err == nil {
@@ -71,7 +72,9 @@ func (l *Login) answered(w http.ResponseWriter, r *http.Request, f flow, c Conne
 	case err != nil:
 		l.fail(w, r, f, after(err, a))
 	case missing != nil:
-		f.Assertion = &a
+		// Who began the sign-in knows its id, and may have sent somebody else to the
+		// provider with it: only the browser that brought the answer learns where it is.
+		f.ID, f.Assertion = random(), &a
 		l.showCookies(w, r, f)
 	default:
 		l.admit(w, r, f, c, a)
