@@ -147,3 +147,41 @@ func unique[T ~string](list []T) []T {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
+
+func (a *API) hitsRole(r *http.Request) (any, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	has, err := a.o.Admin.RolesOf(r.Context(), p)
+	if err != nil {
+		return nil, err
+	}
+	wanted := admin.Role(r.PathValue("role"))
+	lost := func(h admin.Holder) bool {
+		return h.Person.ID == p.ID && h.Role == wanted && h.Source == admin.Assigned
+	}
+	if !slices.ContainsFunc(has, lost) {
+		return nil, admin.ErrNotAssigned
+	}
+	h := rest.Hits{Operation: "unassignRole", People: 1, Names: []string{}, Apps: []string{}, Notes: []string{}}
+	if slices.ContainsFunc(has, func(h admin.Holder) bool { return h.Role == wanted && !lost(h) }) {
+		h.Notes = append(h.Notes, "The person keeps the role by a group.")
+	}
+	if wanted != admin.Admin {
+		return h, nil
+	}
+	return h, a.o.Admin.CheckLast(r.Context(), lost)
+}
+
+func (a *API) hitsToken(r *http.Request) (any, error) {
+	t, err := a.o.Admin.Token(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	note := "The token was never used."
+	if !t.LastUsed.IsZero() {
+		note = "The token was used last at " + t.LastUsed.Format("2006-01-02 15:04 MST") + "."
+	}
+	return rest.Hits{Operation: "revokeToken", Names: []string{}, Apps: append([]string{}, t.Apps...), Notes: []string{note}}, nil
+}

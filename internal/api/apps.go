@@ -234,3 +234,25 @@ func (a *API) importApps(r *http.Request) (any, error) {
 func answered(r catalog.Result) applied {
 	return applied{App: r.App, Outcome: r.Outcome, Secret: r.Secret, Missing: r.App.Manifest.Missing(), Pending: r.Pending}
 }
+
+func (a *API) hitsApp(operation, note string) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		app, err := a.o.Apps.App(r.Context(), r.PathValue("name"))
+		if err != nil {
+			return nil, err
+		}
+		return a.hit(r.Context(), operation, identity.App(app.ID), note)
+	}
+}
+
+func (a *API) hitsSecret(r *http.Request) (any, error) {
+	app, err := a.o.Apps.App(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	if client := app.Manifest.Spec.Identity.OIDC; client == nil || len(app.Secrets) == 0 {
+		return nil, catalog.ErrNoSecret
+	}
+	h := rest.Hits{Operation: "rotateAppSecret", Names: []string{}, Apps: []string{app.Name}, Notes: []string{"The secret of now stays good until the next rotation; the one before it does not."}}
+	return h, nil
+}

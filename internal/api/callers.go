@@ -84,17 +84,19 @@ func (a *API) listCallers(r *http.Request, q rest.Query) ([]catalog.Caller, stri
 	return page, next, nil
 }
 
-func (a *API) caller(r *http.Request) (any, error) {
+func (a *API) caller(r *http.Request) (any, error) { return a.callerOf(r) }
+
+func (a *API) callerOf(r *http.Request) (catalog.Caller, error) {
 	all, err := a.o.Apps.Callers(r.Context(), r.PathValue("name"))
 	if err != nil {
-		return nil, err
+		return catalog.Caller{}, err
 	}
 	for _, c := range all {
 		if c.App == r.PathValue("caller") {
 			return c, nil
 		}
 	}
-	return nil, errCallerNotFound
+	return catalog.Caller{}, errCallerNotFound
 }
 
 func (a *API) agreeToCaller(r *http.Request) (any, error) {
@@ -123,11 +125,11 @@ func rightsOf(r *http.Request) catalog.Rights {
 // hitsCaller tells of the tokens that a caller has for an API, all of which end when
 // anything of what was agreed to does, and of what that is.
 func (a *API) hitsCaller(r *http.Request) (any, error) {
-	found, err := a.caller(r)
+	c, err := a.callerOf(r)
 	if err != nil {
 		return nil, err
 	}
-	c, rights := found.(catalog.Caller), rightsOf(r)
+	rights := rightsOf(r)
 	ended := slices.DeleteFunc(slices.Clone(c.Wishes), func(w catalog.Wish) bool { return !w.Agreed || len(rights.Scopes) > 0 && !rights.Has(w.Scope, w.Mode) })
 	if len(ended) == 0 {
 		return nil, catalog.ErrNotAgreed.At("scopes")

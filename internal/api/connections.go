@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // Connection is an identity provider.
@@ -161,4 +162,23 @@ func (a *API) switchConnection(disabled bool) func(*http.Request) (any, error) {
 		}
 		return nothing(a.o.People.SetConnectionDisabled(r.Context(), c.ID, disabled, by(r)))
 	}
+}
+
+func (a *API) hitsConnection(r *http.Request) (any, error) {
+	c, err := a.connection(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return a.hit(r.Context(), "disableConnection", identity.Connection(c.ID), "Nobody can sign in over it until it is enabled; what was revoked stays so.")
+}
+
+func (a *API) hitsRemoval(r *http.Request) (any, error) {
+	c, err := a.connection(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	if c.Source == connection.Configured {
+		return nil, connection.ErrConfigured
+	}
+	return a.hit(r.Context(), "removeConnection", identity.Connection(c.ID), "Nobody can sign in over it any more. Its id stays that of its people: only a connection of the same issuer may have it again.")
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -100,15 +101,17 @@ func (a *API) listMappings(r *http.Request, q rest.Query) ([]directory.Mapping, 
 	})
 }
 
-func (a *API) mapping(r *http.Request) (any, error) {
+func (a *API) mapping(r *http.Request) (any, error) { return a.mappingOf(r) }
+
+func (a *API) mappingOf(r *http.Request) (directory.Mapping, error) {
 	all, err := a.o.Directory.Mappings(r.Context())
 	if err != nil {
-		return nil, err
+		return directory.Mapping{}, err
 	}
 	if i := slices.IndexFunc(all, func(m directory.Mapping) bool { return m.Group == group(r) }); i >= 0 {
 		return all[i], nil
 	}
-	return nil, directory.ErrMappingNotFound
+	return directory.Mapping{}, directory.ErrMappingNotFound
 }
 
 func (a *API) mapGroup(r *http.Request) (any, error) {
@@ -125,4 +128,34 @@ func (a *API) mapGroup(r *http.Request) (any, error) {
 
 func (a *API) unmapGroup(r *http.Request) (any, error) {
 	return nothing(a.o.Admin.Unmap(r.Context(), group(r), by(r)))
+}
+
+// hitsMapping tells of the people in a group, and of the apps and roles that its
+// name grants.
+func (a *API) hitsMapping(r *http.Request) (any, error) {
+	m, err := a.mappingOf(r)
+	if err != nil {
+		return nil, err
+	}
+	h := rest.Hits{Operation: "unmapGroup", Names: []string{}, Apps: []string{}, Notes: []string{}}
+	members, err := a.o.Directory.Group(r.Context(), m.Group)
+	if err != nil {
+		return nil, err
+	}
+	h.People = int(members.Members)
+	apps, err := a.o.Apps.Apps(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, app := range apps {
+		if slices.ContainsFunc(app.Manifest.Spec.Entitlements, func(e catalog.Entitlement) bool { return slices.Contains(e.Groups, m.Name) }) {
+			h.Apps = append(h.Apps, app.Name)
+		}
+	}
+	for _, role := range admin.Roles() {
+		if slices.Contains(a.o.Admin.GroupsOf(role), m.Name) {
+			h.Notes = append(h.Notes, "Who has the role "+string(role)+" by this group loses it.")
+		}
+	}
+	return h, a.o.Admin.CheckLast(r.Context(), func(h admin.Holder) bool { return h.Group == m.Group })
 }

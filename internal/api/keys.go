@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 )
 
@@ -79,4 +80,30 @@ func (a *API) killKey(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return a.o.Keys.List(r.Context())
+}
+
+// hitsKey tells of the apps whose tokens a key signs.
+func (a *API) hitsKey(r *http.Request) (any, error) {
+	k, err := a.keyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	note := "Every token that the key signed is refused at once, everywhere. Sessions and refresh tokens go on: apps get new tokens with the next key."
+	if k.Algorithm == keys.SAML {
+		note = "Apps that speak SAML let nobody in until they have the next certificate: from the metadata, or from whoever set them up."
+	}
+	h := rest.Hits{Operation: "killKey", Names: []string{}, Apps: []string{}, Notes: []string{note}}
+	apps, err := a.o.Apps.Apps(r.Context())
+	for _, app := range apps {
+		if !app.SignedBy(k.Algorithm) {
+			continue
+		}
+		h.Apps = append(h.Apps, app.Name)
+		people, _, grants, _, err := a.o.Hit(r.Context(), identity.App(app.ID), a.o.Now())
+		if err != nil {
+			return nil, err
+		}
+		h.People, h.Grants = h.People+people, h.Grants+grants
+	}
+	return h, err
 }

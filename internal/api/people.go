@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
@@ -177,4 +178,50 @@ func (a *API) withdrawGrant(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return nothing(a.o.Grants.Withdraw(r.Context(), r.PathValue("id"), r.PathValue("app"), by(r), a.o.Now()))
+}
+
+func (a *API) hitsPerson(operation string, disables bool) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+		if err != nil {
+			return nil, err
+		}
+		h, err := a.hit(r.Context(), operation, identity.Person(p.ID))
+		h.People = 1
+		if err != nil || !disables {
+			return h, err
+		}
+		tokens, err := a.o.Admin.Tokens(r.Context())
+		if err != nil {
+			return h, err
+		}
+		if slices.ContainsFunc(tokens, func(t admin.Token) bool { return t.Owner == identity.Person(p.ID) }) {
+			h.Notes = append(h.Notes, "The API tokens that the person made are dead.")
+		}
+		return h, a.o.Admin.CheckLast(r.Context(), func(h admin.Holder) bool { return h.Person.ID == p.ID })
+	}
+}
+
+func (a *API) hitsGrant(r *http.Request) (any, error) {
+	p, err := a.o.Directory.Person(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	families, err := a.o.Grants.Families(r.Context(), p.ID)
+	if err != nil {
+		return nil, err
+	}
+	h := rest.Hits{Operation: "withdrawGrant", People: 1, Names: []string{}, Apps: []string{}, Notes: []string{"The person is asked again where the app needs consent."}}
+	for _, f := range families {
+		if f.Subject.App == r.PathValue("app") && a.o.Now().Before(f.Expires) {
+			h.Grants++
+		}
+	}
+	apps, err := a.o.Apps.Apps(r.Context())
+	for _, app := range apps {
+		if app.ID == r.PathValue("app") {
+			h.Apps = []string{app.Name}
+		}
+	}
+	return h, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/session"
 )
 
@@ -73,4 +74,12 @@ func (a *API) listGrants(r *http.Request, q rest.Query) ([]grant.Held, string, e
 		return nil, "", err
 	}
 	return a.o.Grants.SearchAccess(r.Context(), grant.Query{Person: q.Get("person"), App: app, Limit: q.Limit, After: q.After}, a.o.Now())
+}
+
+func (a *API) hitsSession(r *http.Request) (any, error) {
+	s, err := a.o.Sessions.Find(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return a.hit(r.Context(), "endSession", identity.Session(s.ID), "Grants with offline access go on.")
 }
