@@ -35,34 +35,29 @@ func (c *Console) showCaller(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := kit.Block{
+	rights := kit.Block{
 		ID: "rights", Title: ui.T("What it asks for"), Note: ui.T("It has of the API what its manifest asks for, the API offers and was agreed to."),
-		Heads: []ui.Text{ui.T("Scope"), ui.T("How"), ui.T("State"), ui.T("Agreed by"), ui.T("When")},
 	}
-	some := map[bool]int{}
-	for _, w := range of.Wishes {
-		some[w.Agreed]++
-		way := kit.Way(agreePath+onePath, ui.T("Agree"), "primary check", a.Name, of.App, string(w.Mode), w.Scope)
-		if w.Agreed {
-			way = kit.Way(withdrawPath+onePath, ui.T("Withdraw"), "danger cross", a.Name, of.App, string(w.Mode), w.Scope)
+	rights = kit.Table(rights, c.askedColumns(v, a)[1:], askedBy(of), func(one asked) []kit.Offer {
+		way := kit.Way(agreePath+onePath, ui.T("Agree"), "primary check", a.Name, of.App, string(one.Mode), one.Scope)
+		if one.Agreed {
+			way = kit.Way(withdrawPath+onePath, ui.T("Withdraw"), "danger cross", a.Name, of.App, string(one.Mode), one.Scope)
 		}
-		b.Rows = append(b.Rows, kit.Row{
-			Cells:  []kit.Cell{{Text: w.Scope, Code: true}, {Say: modeText(w.Mode)}, {Tags: []ui.Tag{waitsTag(!w.Agreed)}}, c.agreedBy(v, w), {Time: w.At}},
-			Offers: v.Offers(way.For(a)),
-		})
-	}
+		return v.Offers(way.For(a))
+	})
 	d := kit.Detail{
 		Lead: ui.T("Withdrawing revokes what it got: its tokens for the API are refused at once."),
 		Tags: []ui.Tag{waitsTag(of.Waits())},
 		Facts: kit.Known(
 			kit.Says(ui.T("App"), kit.Cell{Text: of.App, Href: c.Path(kit.Fill("/apps/{name}", of.App))}), kit.Code(ui.T("Client"), of.Client), kit.Code(ui.T("API"), a.Audience()),
 		),
-		Blocks: []kit.Block{b},
+		Blocks: []kit.Block{rights},
 	}
-	if some[false] > 1 {
+	several := alike(of)
+	if several[false] > 1 {
 		d.Offers = append(d.Offers, v.Offers(kit.Way(agreePath, ui.T("Agree to all"), "primary check", a.Name, of.App).For(a))...)
 	}
-	if some[true] > 1 {
+	if several[true] > 1 {
 		d.Offers = append(d.Offers, v.Offers(kit.Way(withdrawPath, ui.T("Withdraw everything"), "danger cross", a.Name, of.App).For(a))...)
 	}
 	crumbs := append(c.apiCrumbs(v, a), ui.Link{Text: ui.T("Callers of %s", apiTitle(a)), Href: c.Path(kit.Fill(callersPath, a.Name))})

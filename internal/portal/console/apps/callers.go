@@ -70,15 +70,27 @@ type asked struct {
 func (c *Console) askedOf(ctx context.Context, api string) (all []asked, err error) {
 	callers, err := c.o.Apps.Callers(ctx, api)
 	for _, one := range callers {
-		alike := map[bool]int{}
-		for _, w := range one.Wishes {
-			alike[w.Agreed]++
-		}
-		for _, w := range one.Wishes {
-			all = append(all, asked{one.App, one.Client, w, alike[w.Agreed] > 1})
-		}
+		all = append(all, askedBy(one)...)
 	}
 	return all, err
+}
+
+// askedBy lists the rights that one app asks for.
+func askedBy(of catalog.Caller) []asked {
+	several, all := alike(of), make([]asked, len(of.Wishes))
+	for i, w := range of.Wishes {
+		all[i] = asked{of.App, of.Client, w, several[w.Agreed] > 1}
+	}
+	return all
+}
+
+// alike counts what an app asks for and somebody agreed to, and what nobody did.
+func alike(of catalog.Caller) map[bool]int {
+	n := map[bool]int{}
+	for _, w := range of.Wishes {
+		n[w.Agreed]++
+	}
+	return n
 }
 
 // askedOffers are what may be done about a right, and about all of the app that are alike.
@@ -94,6 +106,7 @@ func askedOffers(v *kit.Visit, api catalog.App, one asked) []kit.Offer {
 	return v.Offers(ways...)
 }
 
+// askedColumns are what a right is shown by, the app that asks first.
 func (c *Console) askedColumns(v *kit.Visit, api catalog.App) []kit.Column[asked] {
 	return []kit.Column[asked]{
 		{Title: ui.T("App"), Name: "app", Cell: func(one asked) kit.Cell {
@@ -122,18 +135,7 @@ func (c *Console) callersBlock(v *kit.Visit, a catalog.App) (kit.Block, error) {
 	}
 	rank := map[bool]int{false: 0, true: 1}
 	slices.SortStableFunc(all, func(x, y asked) int { return rank[x.Agreed] - rank[y.Agreed] })
-	columns := c.askedColumns(v, a)
-	for _, col := range columns {
-		b.Heads = append(b.Heads, col.Title)
-	}
-	for _, one := range all[:min(len(all), kit.NamesShown)] {
-		row := kit.Row{Offers: askedOffers(v, a, one)}
-		for _, col := range columns {
-			row.Cells = append(row.Cells, col.Cell(one))
-		}
-		b.Rows = append(b.Rows, row)
-	}
-	return b, nil
+	return kit.Table(b, c.askedColumns(v, a), all[:min(len(all), kit.NamesShown)], func(one asked) []kit.Offer { return askedOffers(v, a, one) }), nil
 }
 
 // showCallers lists the apps that ask for scopes of an API.

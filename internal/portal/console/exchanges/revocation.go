@@ -207,21 +207,10 @@ func (c *Console) RevocationsBlock(v *kit.Visit, p directory.Person) (kit.Block,
 	b := kit.Block{
 		ID: "revocations", Title: ui.T("What ended everything"), Note: ui.T("When the person left, was disabled or had every token revoked, and who was told of it."), Empty: ui.T("Nothing has."),
 	}
-	columns := c.revocationColumns(v)
-	for _, col := range columns {
-		b.Heads = append(b.Heads, col.Title)
-	}
-	for _, r := range page {
-		var row kit.Row
-		for _, col := range columns {
-			row.Cells = append(row.Cells, col.Cell(r))
-		}
-		b.Rows = append(b.Rows, row)
-	}
 	if next != "" {
 		b.More = &ui.Link{Text: ui.T("All of them"), Href: c.Path(kit.Fill("/people/{id}/revocations", p.ID))}
 	}
-	return b, nil
+	return kit.Table(b, c.revocationColumns(v), page, nil), nil
 }
 
 func (c *Console) revocationColumns(v *kit.Visit) []kit.Column[revocation] {

@@ -54,6 +54,25 @@ type Row struct {
 	Offers []Offer
 }
 
+// Table returns b with columns, and a row of each of all, with what offers of it; nil
+// offers nothing.
+func Table[T any](b Block, columns []Column[T], all []T, offers func(T) []Offer) Block {
+	for _, col := range columns {
+		b.Heads = append(b.Heads, col.Title)
+	}
+	for _, one := range all {
+		var row Row
+		for _, col := range columns {
+			row.Cells = append(row.Cells, col.Cell(one))
+		}
+		if offers != nil {
+			row.Offers = offers(one)
+		}
+		b.Rows = append(b.Rows, row)
+	}
+	return b
+}
+
 // Is makes a fact of a name; one that is empty is left out by Known.
 func Is(label ui.Text, text string) Fact { return Says(label, Cell{Text: text}) }
 
