@@ -38,43 +38,53 @@ func (t *Transmitter) as(scopes []string, do handler) http.HandlerFunc {
 		}
 		status, answer, err := do(r, by)
 		if err != nil {
-			httpx.Problem(w, r, err)
+			refuse(w, r, err, scopes)
 			return
 		}
 		write(w, status, answer)
 	}
 }
 
-// caller finds out who asks. A token is good that a client got for itself, for us, while
-// its app is in use and still asks for the scope.
+// caller finds out who asks.
 func (t *Transmitter) caller(r *http.Request, scopes []string) (caller, error) {
 	ctx := r.Context()
 	if err := t.o.Address.Count(ctx, httpx.ClientNetwork(r)); err != nil {
 		return caller{}, err
 	}
+	c, err := t.holder(r, scopes)
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{c, t.o.Actor(r, identity.Client(c.ID))}, t.o.Client.Count(ctx, c.ID)
+}
+
+// holder is the client whose token a request has. A token is good that a client got for
+// itself, for us, while its app is in use and still asks for the scope.
+func (t *Transmitter) holder(r *http.Request, scopes []string) (*registry.Client, error) {
+	ctx := r.Context()
 	scheme, raw, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || raw == "" || len(r.Header.Values("Authorization")) != 1 {
-		return caller{}, errMissing
+		return nil, errMissing
 	}
 	a, err := t.o.Verifier.Access(ctx, raw)
 	if err != nil {
-		return caller{}, asToken(err)
+		return nil, asToken(err)
 	}
 	if a.Audience != t.o.Issuer || a.Person != "" || len(a.Via) > 0 {
-		return caller{}, errToken
+		return nil, errToken
 	}
 	c, err := t.o.Clients.Client(ctx, a.Client)
 	if err != nil {
-		return caller{}, asToken(err)
+		return nil, asToken(err)
 	}
 	has := func(scope string) bool { return slices.Contains(a.Scopes, scope) && slices.Contains(c.Scopes, scope) }
 	switch {
 	case c.App != a.App, c.Disabled, len(c.Missing) > 0, c.Method == registry.AuthNone:
-		return caller{}, errToken
+		return nil, errToken
 	case !slices.ContainsFunc(scopes, has):
-		return caller{}, errScope
+		return nil, errScope
 	}
-	return caller{c, t.o.Actor(r, identity.Client(c.ID))}, t.o.Client.Count(ctx, c.ID)
+	return c, nil
 }
 
 // asToken says no more of a token than that it is not good, unless that cannot be told.

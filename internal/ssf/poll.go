@@ -15,10 +15,12 @@ const (
 	mostPoll = 256 << 10
 	mostAcks = 1000
 	// pollLife is how long a poll waits for something; it is less than a server reads a
-	// request for. pollLook is how often it looks, mostWaiting how many may wait.
+	// request for. pollLook is how often it looks, mostWaiting how many may wait at one
+	// replica, and mostOfOne how many of those are one client's: more than it has streams.
 	pollLife    = 20 * time.Second
 	pollLook    = 250 * time.Millisecond
 	mostWaiting = 256
+	mostOfOne   = 16
 )
 
 // polled is the answer to a poll (RFC 8936, section 2.3).
@@ -63,6 +65,9 @@ func (t *Transmitter) poll(r *http.Request, by caller) (int, any, error) {
 	sets, more, err := t.await(r, s, asked)
 	if err != nil {
 		return 0, nil, err
+	}
+	if _, err := t.holder(r, readers()); err != nil {
+		return 0, nil, err // its token was revoked while it waited
 	}
 	alg, err := t.o.Sender.Algorithm(ctx, s)
 	if err != nil {
@@ -120,19 +125,20 @@ func pollOf(r *http.Request) (pollRequest, error) {
 	return asked, nil
 }
 
-// await returns what is there, or waits for a while until something is.
+// await returns what is there, or waits for a while until something is. A receiver whose
+// poll cannot wait comes again a moment later (429), and not at once: nothing would keep
+// one that is answered with nothing from asking for it as fast as it can.
 func (t *Transmitter) await(r *http.Request, s signal.Stream, asked pollRequest) (sets []signal.Set, more bool, err error) {
 	ctx := r.Context()
 	sets, more, err = t.o.Mailbox.Next(ctx, s, asked.Most)
 	if err != nil || len(sets) > 0 || asked.immediately {
 		return sets, more, err
 	}
-	select {
-	case t.waiting <- struct{}{}:
-		defer func() { <-t.waiting }()
-	default:
-		return nil, false, nil // too many wait: this one comes again
+	here, err := t.waiting.take(s.Client)
+	if err != nil {
+		return nil, false, err
 	}
+	defer t.waiting.leave(here)
 	over := time.NewTimer(pollLife)
 	defer over.Stop()
 	look := time.NewTicker(pollLook)
@@ -141,6 +147,8 @@ func (t *Transmitter) await(r *http.Request, s signal.Stream, asked pollRequest)
 		select {
 		case <-ctx.Done():
 			return nil, false, nil // the peer has gone
+		case <-here.over:
+			return nil, false, nil // as if its time were over, which the specification leaves to us
 		case <-over.C:
 			return nil, false, nil
 		case <-look.C:

@@ -3,6 +3,7 @@ package ssf
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -15,8 +16,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/keys"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
+	"github.com/gatehouse-io/gatehouse/internal/token"
 )
 
 func posted(t *testing.T, body string) *http.Request {
@@ -85,7 +91,7 @@ func (b *box) Next(context.Context, signal.Stream, int) ([]signal.Set, bool, err
 // waiting is a transmitter over a mailbox.
 func waiting(b *box) (t *Transmitter, stop func()) {
 	var going atomic.Bool
-	return &Transmitter{o: Options{Mailbox: b, Going: going.Load}, waiting: make(chan struct{}, 1)}, func() { going.Store(true) }
+	return &Transmitter{o: Options{Mailbox: b, Going: going.Load}, waiting: newPlaces(1, 1)}, func() { going.Store(true) }
 }
 
 func TestAPollIsHeldUntilThereIsSomething(t *testing.T) {
@@ -122,14 +128,120 @@ func TestAPollIsHeldUntilThereIsSomething(t *testing.T) {
 		if n, took, err := await(ctx, pollRequest{}); n != 0 || took != time.Second || err != nil {
 			t.Errorf("with the receiver gone: %d after %s, %v", n, took, err)
 		}
-		tr.waiting <- struct{}{}
-		if n, took, err := await(t.Context(), pollRequest{}); n != 0 || took != 0 || err != nil {
-			t.Errorf("with no place left: %d after %s, %v", n, took, err)
-		}
-		<-tr.waiting
 		time.AfterFunc(time.Second, stop)
-		if n, took, err := await(t.Context(), pollRequest{}); n != 0 || took > time.Second+pollLook || err != nil || len(tr.waiting) != 0 {
-			t.Errorf("with the broker about to stop: %d after %s, %v; %d places are taken", n, took, err, len(tr.waiting))
+		if n, took, err := await(t.Context(), pollRequest{}); n != 0 || took > time.Second+pollLook || err != nil || tr.waiting.taken != 0 {
+			t.Errorf("with the broker about to stop: %d after %s, %v; %d places are taken", n, took, err, tr.waiting.taken)
 		}
 	})
+}
+
+// A client that opens polls without end is told to come again later, which costs it no
+// place and the others nothing; one that asks to be answered at once needs no place.
+func TestPollsOfAGreedyClientDoNotKeepOutAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr, _ := waiting(&box{})
+		tr.waiting = newPlaces(2, 2)
+		type outcome struct {
+			took time.Duration
+			err  error
+		}
+		poll := func(client string) <-chan outcome {
+			done := make(chan outcome, 1)
+			begun := time.Now()
+			r := posted(t, "")
+			go func() {
+				_, _, err := tr.await(r, signal.Stream{Client: client}, pollRequest{})
+				done <- outcome{time.Since(begun), err}
+			}()
+			synctest.Wait()
+			return done
+		}
+		first, second := poll("greedy"), poll("greedy")
+		if got := <-poll("greedy"); got.took != 0 || !errors.Is(got.err, errCrowded) {
+			t.Errorf("one poll too many: %+v", got)
+		}
+		if _, _, err := tr.await(posted(t, ""), signal.Stream{Client: "greedy"}, pollRequest{immediately: true}); err != nil {
+			t.Errorf("and one that does not wait: %v", err)
+		}
+		time.Sleep(time.Second)
+		other := poll("modest")
+		if got := <-first; got.took != time.Second || got.err != nil {
+			t.Errorf("the poll whose place another needs: %+v", got)
+		}
+		if got := <-other; got.took != pollLife || got.err != nil {
+			t.Errorf("the other's: %+v", got)
+		}
+		if got := <-second; got.took != pollLife || got.err != nil {
+			t.Errorf("the control: %+v", got)
+		}
+		if tr.waiting.taken != 0 {
+			t.Errorf("%d places are taken", tr.waiting.taken)
+		}
+	})
+}
+
+// vouching verifies any token, until it does not.
+type vouching struct{ err error }
+
+func (v *vouching) Access(context.Context, string) (token.Access, error) {
+	return token.Access{Client: "desk", App: "desk-app", Audience: issuer, Scopes: []string{catalog.ScopeSignalsRead}}, v.err
+}
+
+func (v *vouching) Client(context.Context, string) (*registry.Client, error) {
+	return &registry.Client{ID: "desk", App: "desk-app", Scopes: []string{catalog.ScopeSignalsRead}, Method: registry.AuthBasic}, nil
+}
+
+// desk is where the desk's stream is, of which anything can be signed.
+type desk struct {
+	Streams
+	Sender
+}
+
+func (desk) Get(context.Context, *registry.Client, string) (signal.Stream, error) {
+	return signal.Stream{ID: "s", Client: "desk", App: "desk-app", Method: signal.Poll}, nil
+}
+
+func (desk) Algorithm(context.Context, signal.Stream) (keys.Algorithm, error) { return keys.ES256, nil }
+
+func (desk) Sign(_ keys.Algorithm, _ signal.Stream, set signal.Set) (string, error) {
+	return set.ID, nil
+}
+
+func (b *box) Settle(context.Context, signal.Stream, signal.Polled, func(id, reason string) error) error {
+	return nil
+}
+
+// unbounded counts nothing.
+type unbounded struct{}
+
+func (unbounded) Count(context.Context, string) error { return nil }
+
+func TestAPollWhoseTokenIsRevokedWhileItWaitsGetsNothing(t *testing.T) {
+	for revoked, want := range map[bool]int{true: http.StatusUnauthorized, false: http.StatusOK} {
+		synctest.Test(t, func(t *testing.T) {
+			b, v := &box{}, &vouching{}
+			tr, err := New(Options{
+				Issuer: issuer, Streams: desk{}, Mailbox: b, Sender: desk{}, Verifier: v, Clients: v, Address: unbounded{}, Client: unbounded{},
+				Actor: func(*http.Request, identity.Ref) identity.Actor { return identity.Actor{} }, Going: func() bool { return false }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mux := http.NewServeMux()
+			tr.Mount(mux)
+			r, w := posted(t, "{}"), httptest.NewRecorder()
+			r.Header.Set("Authorization", "Bearer token")
+			done := make(chan struct{})
+			go func() { mux.ServeHTTP(w, r); close(done) }()
+			synctest.Wait() // it waits
+			if revoked {
+				v.err = errToken
+			}
+			b.has(1, nil)
+			<-done
+			if said := strings.Contains(w.Body.String(), `"sets"`); w.Code != want || said == revoked || revoked && !strings.Contains(w.Header().Get("WWW-Authenticate"), "invalid_token") {
+				t.Errorf("revoked %t: %d, %v, %s", revoked, w.Code, w.Header(), w.Body)
+			}
+		})
+	}
 }

@@ -94,8 +94,8 @@ type Options struct {
 type Transmitter struct {
 	o        Options
 	metadata []byte
-	// waiting holds a place for every receiver whose poll waits.
-	waiting chan struct{}
+	// waiting holds a place for every poll that waits.
+	waiting *places
 }
 
 // metadata is the transmitter's configuration (SSF 1.0, section 7.1). Subjects need not
@@ -122,13 +122,15 @@ func New(o Options) (*Transmitter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metadata of signals: %w", err)
 	}
-	return &Transmitter{o: o, metadata: body, waiting: make(chan struct{}, mostWaiting)}, nil
+	return &Transmitter{o: o, metadata: body, waiting: newPlaces(mostWaiting, mostOfOne)}, nil
 }
+
+// readers are the scopes that allow to read, and to poll.
+func readers() []string { return []string{catalog.ScopeSignalsRead, catalog.ScopeSignalsManage} }
 
 // Mount adds the routes.
 func (t *Transmitter) Mount(mux *http.ServeMux) {
-	read := []string{catalog.ScopeSignalsRead, catalog.ScopeSignalsManage}
-	manage := read[1:]
+	read, manage := readers(), []string{catalog.ScopeSignalsManage}
 	mux.HandleFunc("GET /.well-known/ssf-configuration", t.configuration)
 	mux.HandleFunc("POST /ssf/stream", t.as(manage, t.create))
 	mux.HandleFunc("GET /ssf/stream", t.as(read, t.read))
