@@ -23,6 +23,7 @@ type shelf struct {
 	sets     []*signal.Set
 	subjects []signal.Subject
 	noted    int
+	away     error // why no lease can be held
 }
 
 func newShelf(streams ...signal.Stream) *shelf {
@@ -79,10 +80,31 @@ func (s *shelf) ClaimStreams(_ context.Context, now time.Time, n int, lease time
 	for id, one := range s.streams {
 		if len(claimed) < n && len(s.waiting(id)) > 0 && !now.Before(s.leased[id]) && !now.Before(one.Next) {
 			s.leased[id] = now.Add(lease)
-			claimed = append(claimed, *one)
+			claim := *one
+			claim.Leased = now.Add(lease)
+			claimed = append(claimed, claim)
 		}
 	}
 	return claimed, nil
+}
+
+func (s *shelf) HoldStream(_ context.Context, stream string, leased, until time.Time) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.away != nil || !s.leased[stream].Equal(leased) {
+		return false, s.away
+	}
+	s.leased[stream] = until
+	return true, nil
+}
+
+func (s *shelf) Stream(_ context.Context, id string) (signal.Stream, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one := s.streams[id]; one != nil {
+		return *one, nil
+	}
+	return signal.Stream{}, signal.ErrNotFound
 }
 
 func (s *shelf) NextSets(_ context.Context, stream string, n int) ([]signal.Set, error) {
@@ -101,6 +123,28 @@ func (s *shelf) find(stream, id string) *signal.Set {
 	return &signal.Set{}
 }
 
+// change changes a stream as its receiver would.
+func (s *shelf) change(id string, change func(*signal.Stream)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s.streams[id])
+	s.streams[id].Version++
+}
+
+// fails has leases no longer held, or held again.
+func (s *shelf) fails(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = err
+}
+
+// leasedUntil is when the lease of a stream ends.
+func (s *shelf) leasedUntil(id string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leased[id]
+}
+
 // first is the set that was queued first, and stream a stream, as they are now.
 func (s *shelf) first() signal.Set {
 	s.mu.Lock()
@@ -117,6 +161,9 @@ func (s *shelf) stream(id string) signal.Stream {
 func (s *shelf) SettleSets(_ context.Context, stream string, ids []string, as signal.SetState, _ string, _ time.Time) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.streams[stream] == nil {
+		return nil, nil
+	}
 	for _, id := range ids {
 		s.find(stream, id).State = as
 	}
@@ -145,10 +192,13 @@ func (s *shelf) RequeueSet(_ context.Context, stream, id string) error {
 	return nil
 }
 
-func (s *shelf) ReleaseStream(_ context.Context, stream string, next time.Time, failure string, _ time.Time) error {
+func (s *shelf) ReleaseStream(_ context.Context, stream string, leased, next time.Time, failure string, _ time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.streams[stream]
+	if one == nil || !s.leased[stream].Equal(leased) {
+		return nil
+	}
 	delete(s.leased, stream)
 	one.Next, one.Error = next, failure
 	if one.Failures++; failure == "" {

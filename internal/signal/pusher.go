@@ -32,7 +32,6 @@ const (
 	pushPoll  = 500 * time.Millisecond
 	pushTime  = 10 * time.Second // for one SET
 	pushSlice = 15 * time.Second // for one stream, before others have their turn
-	pushLease = 30 * time.Second // more than a slice and a SET
 	pushRead  = 16               // SETs that are read at once
 
 	firstRetry = time.Second
@@ -211,30 +210,38 @@ func (p *Pusher) claim(ctx context.Context, group *sync.WaitGroup) error {
 // stream pushes what waits in a stream until it is empty, something fails, or its time
 // is over, and releases it.
 func (p *Pusher) stream(ctx context.Context, s Stream) {
-	now := p.o.Sender.o.Now
-	delivered, failed := p.drain(ctx, s, now().Add(pushSlice))
+	send := p.o.Sender
+	held, lease := p.hold(ctx, s)
+	delivered, failed := p.drain(held, s, send.o.Now().Add(pushSlice))
+	over := held.Err() != nil
+	until := lease.release()
+	// The lease is given back also on the way out.
+	if err := p.release(context.WithoutCancel(ctx), s, until, over, delivered, failed); err != nil {
+		p.o.Log.ErrorContext(ctx, "stream not released", slog.String("stream", s.ID), slog.Any("error", err))
+	}
+}
+
+// release ends the lease of a stream that ends at until. When nothing more could be done
+// because its time was over, nobody failed, and whoever comes next begins at once.
+func (p *Pusher) release(ctx context.Context, s Stream, until time.Time, over, delivered bool, failed error) error {
+	send, now := p.o.Sender, p.o.Sender.o.Now()
+	if over {
+		_, err := send.o.Store.HoldStream(ctx, s.ID, until, now)
+		return err
+	}
 	if delivered { // it answers, if not always: only failures in a row make it wait longer
 		s.Failures = 0
 	}
-	if ctx.Err() != nil {
-		ctx = context.WithoutCancel(ctx) // the lease is given back on the way out
-	}
 	next, why := time.Time{}, ""
 	if failed != nil {
-		next, why = now().Add(event.Backoff(int(min(s.Failures, 30))+1, firstRetry, longest)), failed.Error()
+		next, why = now.Add(event.Backoff(int(min(s.Failures, 30))+1, firstRetry, longest)), failed.Error()
 	}
-	if err := p.o.Sender.o.Store.ReleaseStream(ctx, s.ID, next, why, now()); err != nil {
-		p.o.Log.ErrorContext(ctx, "stream not released", slog.String("stream", s.ID), slog.Any("error", err))
-	}
+	return send.o.Store.ReleaseStream(ctx, s.ID, until, next, why, now)
 }
 
 // drain reports whether it delivered anything, and fails with what it stopped at.
 func (p *Pusher) drain(ctx context.Context, s Stream, until time.Time) (delivered bool, err error) {
 	send := p.o.Sender
-	alg, err := send.Algorithm(ctx, s)
-	if err != nil {
-		return false, err
-	}
 	authorization, err := p.o.Authorization(s)
 	if err != nil {
 		return false, err
@@ -248,6 +255,10 @@ func (p *Pusher) drain(ctx context.Context, s Stream, until time.Time) (delivere
 			if over := ctx.Err() != nil || !send.o.Now().Before(until); over {
 				break
 			}
+			alg, same, err := p.same(ctx, s)
+			if err != nil || !same {
+				return delivered, err
+			}
 			raw, err := send.Sign(alg, s, set)
 			if err != nil {
 				return delivered, err
@@ -259,6 +270,21 @@ func (p *Pusher) drain(ctx context.Context, s Stream, until time.Time) (delivere
 		}
 	}
 	return delivered, nil
+}
+
+// same reports whether a stream is as it was when it was claimed, and what its next SET is
+// signed with: a receiver that moved or was switched off gets no more where it was, however
+// long it takes to answer.
+func (p *Pusher) same(ctx context.Context, s Stream) (alg keys.Algorithm, same bool, err error) {
+	now, err := p.o.Sender.o.Store.Stream(ctx, s.ID)
+	if errors.Is(err, ErrNotFound) {
+		return "", false, nil
+	}
+	if err != nil || now.Version != s.Version {
+		return "", false, err
+	}
+	alg, err = p.o.Sender.Algorithm(ctx, s)
+	return alg, err == nil, err
 }
 
 // settle notes what became of a push. It fails when the stream cannot go on.

@@ -40,8 +40,17 @@ func (p *post) RoundTrip(r *http.Request) (*http.Response, error) {
 	if answer == nil {
 		return nil, errors.New("connection refused")
 	}
-	status, body := answer(string(raw))
-	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: r}, nil
+	answered := make(chan *http.Response, 1)
+	go func() {
+		status, body := answer(string(raw))
+		answered <- &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: r}
+	}()
+	select {
+	case res := <-answered:
+		return res, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 }
 
 func (p *post) receive(host string, answer func(string) (int, string)) {
@@ -74,6 +83,7 @@ type office struct {
 	clients
 	sender *signal.Sender
 	pushed map[string]int
+	stop   func() // ends the first pusher
 }
 
 // open runs a pusher until the test is over.
@@ -85,6 +95,13 @@ func open(t *testing.T, hosts ...string) *office {
 		o.streams[h], o.clients[h] = &s, &registry.Client{ID: h, App: h, Scopes: []string{"ssf.manage"}}
 	}
 	o.sender = signal.NewSender(signal.SenderOptions{Store: o.shelf, Clients: o.clients, Minter: scribe{}, Jobs: o.tray, Now: time.Now})
+	o.stop = o.push(t)
+	return o
+}
+
+// push runs one more pusher until the test is over, or it is stopped.
+func (o *office) push(t *testing.T) (stop func()) {
+	t.Helper()
 	p := signal.NewPusher(signal.PusherOptions{
 		Sender: o.sender, Authorization: func(signal.Stream) (string, error) { return "", nil }, HTTP: &http.Client{Transport: o.post},
 		Log: slog.New(slog.DiscardHandler), Pushed: func(outcome string) { o.post.mu.Lock(); o.pushed[outcome]++; o.post.mu.Unlock() },
@@ -98,7 +115,7 @@ func open(t *testing.T, hosts ...string) *office {
 			t.Error(err)
 		}
 	})
-	return o
+	return cancel
 }
 
 func (o *office) put(t *testing.T, sets ...signal.Set) {

@@ -100,6 +100,8 @@ type Stream struct {
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Version int64     `json:"version"`
+	// Leased is when the lease ends under which a stream was claimed.
+	Leased time.Time `json:"-"`
 	Progress
 }
 

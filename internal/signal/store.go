@@ -57,17 +57,22 @@ type Backlog interface {
 	// wait, the oldest are dropped.
 	QueueSets(ctx context.Context, sets []Set, most int) error
 	// ClaimStreams takes up to n streams of Push that have something to deliver, for
-	// lease: each goes to one caller only until it is released or its lease ends.
+	// lease: each goes to one caller only until it is released or its lease ends, which
+	// its Leased says.
 	ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]Stream, error)
+	// HoldStream makes the lease that ends at leased end at until. It reports whether that
+	// was still the stream's: if not, its lease was over and somebody else may have it.
+	HoldStream(ctx context.Context, stream string, leased, until time.Time) (held bool, err error)
 	// NextSets returns the first n SETs that are to be delivered, oldest first: of a
 	// stream that is not enabled the Control ones alone.
 	NextSets(ctx context.Context, stream string, n int) ([]Set, error)
 	// SettleSets says what became of SETs that wait, and ignores others. It returns
 	// those that it settled. A stream that delivers has not failed since.
 	SettleSets(ctx context.Context, stream string, ids []string, as SetState, reason string, at time.Time) (settled []string, err error)
-	// ReleaseStream ends a lease: the stream is due at next, zero for as soon as there is
-	// something. failure is why its push failed; with "" it did not.
-	ReleaseStream(ctx context.Context, stream string, next time.Time, failure string, at time.Time) error
+	// ReleaseStream ends the lease that ends at leased, and does nothing if the stream has
+	// another: the stream is due at next, zero for as soon as there is something. failure is
+	// why its push failed; with "" it did not.
+	ReleaseStream(ctx context.Context, stream string, leased, next time.Time, failure string, at time.Time) error
 	// RefuseSet counts a refusal of a SET that waits, and returns how many there were.
 	RefuseSet(ctx context.Context, stream, id, reason string) (refusals int, err error)
 	// RequeueSet lets a SET that was refused wait again, behind all others.

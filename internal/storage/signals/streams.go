@@ -236,20 +236,32 @@ func (db *Store) ClaimStreams(ctx context.Context, now time.Time, n int, lease t
 		case err != nil:
 			return nil, err
 		default:
+			s.Leased = now.Add(lease)
 			streams = append(streams, s)
 		}
 	}
 	return streams, nil
 }
 
+// HoldStream implements signal.Backlog.
+func (db *Store) HoldStream(ctx context.Context, stream string, leased, until time.Time) (bool, error) {
+	r, err := db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = $3 WHERE id = $1 AND leased = $2`, stream, sqldb.Micros(leased), sqldb.Micros(until))
+	if err != nil {
+		return false, sqldb.Translate(err)
+	}
+	n, err := r.RowsAffected()
+	return n == 1, sqldb.Translate(err)
+}
+
 // ReleaseStream implements signal.Backlog.
-func (db *Store) ReleaseStream(ctx context.Context, stream string, next time.Time, failure string, at time.Time) error {
+func (db *Store) ReleaseStream(ctx context.Context, stream string, leased, next time.Time, failure string, at time.Time) error {
 	var err error
 	if failure == "" {
-		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1`, stream, sqldb.Micros(next))
+		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1 AND leased = $3`,
+			stream, sqldb.Micros(next), sqldb.Micros(leased))
 	} else {
-		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = failures + 1, error = $3, failed = $4 WHERE id = $1`,
-			stream, sqldb.Micros(next), failure, sqldb.Micros(at))
+		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = failures + 1, error = $3, failed = $4 WHERE id = $1 AND leased = $5`,
+			stream, sqldb.Micros(next), failure, sqldb.Micros(at), sqldb.Micros(leased))
 	}
 	return sqldb.Translate(err)
 }

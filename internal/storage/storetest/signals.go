@@ -256,6 +256,9 @@ func streamsClaimed(t *testing.T, db *storage.DB) {
 		for _, one := range streams {
 			if one.ID == s.ID {
 				ids = append(ids, one.ID)
+				if !one.Leased.Equal(at.Add(time.Minute)) {
+					t.Errorf("a lease that ends %s after its beginning", one.Leased.Sub(at))
+				}
 			}
 		}
 		return ids
@@ -282,7 +285,8 @@ func streamsClaimed(t *testing.T, db *storage.DB) {
 	if got := claim(now.Add(time.Minute)); len(got) != 1 {
 		t.Errorf("when the lease is over, another does")
 	}
-	if err := db.ReleaseStream(t.Context(), s.ID, now.Add(time.Hour), "does not answer", now); err != nil {
+	leased := streamHeld(t, db, s.ID, claim)
+	if err := db.ReleaseStream(t.Context(), s.ID, leased, now.Add(time.Hour), "does not answer", now); err != nil {
 		t.Fatal(err)
 	}
 	if got := streamOf(t, db, s.ID); got.Failures != 1 || got.Error != "does not answer" || !got.FailedAt.Equal(now) || !got.Next.Equal(now.Add(time.Hour)) {
@@ -298,7 +302,7 @@ func streamsClaimed(t *testing.T, db *storage.DB) {
 	if settled, err := db.SettleSets(t.Context(), s.ID, []string{set(s.ID, 1).ID}, signal.SetDelivered, "", now); err != nil || len(settled) != 1 || streamOf(t, db, s.ID).Failures != 0 {
 		t.Errorf("what delivers has not failed since: %v, %v", settled, err)
 	}
-	if err := db.ReleaseStream(t.Context(), s.ID, time.Time{}, "", now); err != nil {
+	if err := db.ReleaseStream(t.Context(), s.ID, now.Add(time.Hour+time.Minute), time.Time{}, "", now); err != nil {
 		t.Fatal(err)
 	}
 	if got := streamOf(t, db, s.ID); got.Failures != 0 || got.Error != "" || !got.Next.IsZero() {
@@ -307,6 +311,38 @@ func streamsClaimed(t *testing.T, db *storage.DB) {
 	if got := claim(now); len(got) != 1 {
 		t.Errorf("released: %v", got)
 	}
+}
+
+// streamHeld holds a stream whose lease began after a minute and ends after two, and
+// returns when it ends then.
+func streamHeld(t *testing.T, db *storage.DB, id string, claim func(time.Time) []string) time.Time {
+	t.Helper()
+	ends := now.Add(2 * time.Minute)
+	hold := func(leased, until time.Time) bool {
+		t.Helper()
+		held, err := db.HoldStream(t.Context(), id, leased, until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return held
+	}
+	if hold(now.Add(time.Minute), now.Add(time.Hour)) {
+		t.Error("whose lease is over holds the stream of another")
+	}
+	if err := db.ReleaseStream(t.Context(), id, now.Add(time.Minute), now.Add(time.Hour), "does not answer", now); err != nil || streamOf(t, db, id).Failures != 0 {
+		t.Errorf("whose lease is over releases the stream of another: %v", err)
+	}
+	later := now.Add(5*time.Minute + time.Microsecond)
+	if !hold(ends, later) {
+		t.Error("whose lease it is does not hold it")
+	}
+	if got := claim(ends); got != nil {
+		t.Errorf("a stream that is held: %v", got)
+	}
+	if held, err := db.HoldStream(t.Context(), "none", ends, later); err != nil || held {
+		t.Errorf("a stream that there is not: %v, %v", held, err)
+	}
+	return later
 }
 
 func subjectsNoted(t *testing.T, db *storage.DB) {
