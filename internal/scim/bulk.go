@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/scim/patch"
@@ -34,6 +35,10 @@ type part struct {
 	a     answer
 }
 
+// bulkTime is after how long a bulk request begins no further operation: its answer has to
+// be on its way in the minute that the server gives it, with what became of each.
+const bulkTime = 30 * time.Second
+
 // bulk is one bulk request under way (RFC 7644, section 3.7).
 //
 // An operation that refers to another one's bulkId waits for it; those that wait for
@@ -49,6 +54,8 @@ type bulk struct {
 	stop, errors int
 	// waiting are creations that go to the store together.
 	waiting []*part
+	// until is when no further operation begins.
+	until time.Time
 }
 
 func (c *call) bulk(ctx context.Context) (answer, error) {
@@ -79,7 +86,7 @@ func (c *call) bulkRequest() (*bulk, error) {
 	if size > c.profile.limits.Operations {
 		return nil, resource.Bad(errBulk, "a bulk request has at most %d operations", c.profile.limits.Operations)
 	}
-	b := &bulk{ids: map[string]string{}, named: map[string]*part{}}
+	b := &bulk{ids: map[string]string{}, named: map[string]*part{}, until: c.o.Now().Add(bulkTime)}
 	switch stop := member(c.body, "failOnErrors").(type) {
 	case nil:
 	case json.Number:
@@ -244,6 +251,9 @@ func (b *bulk) ready(ctx context.Context, p *part) (bool, error) {
 // do does one operation, or puts it with those that go to the store together. Where the
 // rest is left after some errors, each is done for itself: nothing happens after them.
 func (b *bulk) do(ctx context.Context, p *part) error {
+	if p.err == nil && p.o.Now().After(b.until) {
+		p.err = errBulkTime
+	}
 	if p.err == nil {
 		if at, id, ok := strings.Cut(p.path, "/"+reference); ok {
 			p.path = at + "/" + b.ids[id]

@@ -19,17 +19,18 @@ import (
 
 // The faults of this package.
 var (
-	errNoToken = fault.New(fault.Unauthenticated, "scim_token_missing", "a token of this connection is required: Authorization: Bearer …")
-	errMe      = fault.New(fault.Invalid, "scim_me", "the token is a connection's and nobody's own: there is no /Me")
-	errPath    = fault.New(fault.NotFound, "scim_endpoint_not_found", "there is no such endpoint")
-	errMissing = fault.New(fault.NotFound, "scim_resource_not_found", "this connection has no such resource")
-	errSearch  = fault.New(fault.Denied, "scim_no_filter_here", "what the server says of itself is not filtered")
-	errBulk    = fault.New(fault.Invalid, "scim_bulk_too_large", "the bulk request is too large")
-	errBulkID  = fault.New(fault.Conflict, "scim_bulk_id", "a bulkId cannot be resolved")
-	errVersion = fault.New(fault.Conflict, "scim_version", "the resource was changed meanwhile: read it again")
-	errHeader  = fault.New(fault.Invalid, "scim_version_malformed", "If-Match and If-None-Match take versions such as W/\"1\", or *")
-	errCrowded = fault.New(fault.TooMany, "scim_crowded", "too much of this connection is being worked on: try again in a moment")
-	errCursor  = fault.New(fault.Invalid, "scim_cursor_invalid", "this is no cursor that a page of this list gave: begin without one")
+	errNoToken  = fault.New(fault.Unauthenticated, "scim_token_missing", "a token of this connection is required: Authorization: Bearer …")
+	errMe       = fault.New(fault.Invalid, "scim_me", "the token is a connection's and nobody's own: there is no /Me")
+	errPath     = fault.New(fault.NotFound, "scim_endpoint_not_found", "there is no such endpoint")
+	errMissing  = fault.New(fault.NotFound, "scim_resource_not_found", "this connection has no such resource")
+	errSearch   = fault.New(fault.Denied, "scim_no_filter_here", "what the server says of itself is not filtered")
+	errBulk     = fault.New(fault.Invalid, "scim_bulk_too_large", "the bulk request is too large")
+	errBulkTime = fault.New(fault.Invalid, "scim_bulk_time", "the bulk request took too long, and this operation was not begun: send it with another one")
+	errBulkID   = fault.New(fault.Conflict, "scim_bulk_id", "a bulkId cannot be resolved")
+	errVersion  = fault.New(fault.Conflict, "scim_version", "the resource was changed meanwhile: read it again")
+	errHeader   = fault.New(fault.Invalid, "scim_version_malformed", "If-Match and If-None-Match take versions such as W/\"1\", or *")
+	errCrowded  = fault.New(fault.TooMany, "scim_crowded", "too much of this connection is being worked on: try again in a moment")
+	errCursor   = fault.New(fault.Invalid, "scim_cursor_invalid", "this is no cursor that a page of this list gave: begin without one")
 )
 
 // wire is how a fault goes out.
@@ -62,7 +63,9 @@ func wires() []wire {
 		{directory.ErrCursor, bad, "invalidCursor"},
 		{errMe, http.StatusNotImplemented, ""},
 		{errBulk, http.StatusRequestEntityTooLarge, ""},
+		{errBulkTime, http.StatusRequestEntityTooLarge, ""},
 		{resource.ErrValues, http.StatusRequestEntityTooLarge, ""},
+		{patch.ErrLooks, http.StatusRequestEntityTooLarge, ""},
 		{record.ErrSize, http.StatusRequestEntityTooLarge, ""},
 	}
 }

@@ -55,11 +55,11 @@ func (e groups) create(ctx context.Context, c *call, steps []patch.Step) (answer
 
 // newGroup is the group that a POST describes.
 func newGroup(c *call, steps []patch.Step) (record.Group, []record.Member, error) {
-	rest, set, err := membersOf(steps, none)
+	rest, set, err := membersOf(steps, c.looks, none)
 	if err != nil {
 		return record.Group{}, nil, err
 	}
-	r, err := patch.Apply(c.profile.group, map[string]any{}, rest)
+	r, err := patch.Apply(c.profile.group, map[string]any{}, rest, c.looks)
 	if err != nil {
 		return record.Group{}, nil, err
 	}
@@ -88,13 +88,13 @@ func (e groups) get(ctx context.Context, c *call, id string) (answer, error) {
 }
 
 func (e groups) put(ctx context.Context, c *call, id string, steps []patch.Step) (answer, error) {
-	rest, set, err := membersOf(steps, none)
+	rest, set, err := membersOf(steps, c.looks, none)
 	if err != nil {
 		return answer{}, err
 	}
 	set.Replace = !stays(steps, hasMembers)
 	g, changed, err := e.change(ctx, c, id, record.GroupChange{Members: set, Change: func(g record.Group) (record.Group, error) {
-		r, err := patch.Apply(c.profile.group, kept(unpackGroup(g), rest, externalID), rest)
+		r, err := patch.Apply(c.profile.group, kept(unpackGroup(g), rest, externalID), rest, c.looks)
 		if err != nil {
 			return g, err
 		}
@@ -111,7 +111,7 @@ func (e groups) put(ctx context.Context, c *call, id string, steps []patch.Step)
 // patch answers without a body, so that it costs the same for a group of any size,
 // unless the client asks for attributes (RFC 7644, section 3.5.2).
 func (e groups) patch(ctx context.Context, c *call, id string, steps []patch.Step) (answer, error) {
-	rest, set, err := membersOf(steps, func() ([]record.Member, error) {
+	rest, set, err := membersOf(steps, c.looks, func() ([]record.Member, error) {
 		all, err := c.o.Members.Members(ctx, c.connection, id)
 		return all[id], err
 	})
@@ -121,7 +121,7 @@ func (e groups) patch(ctx context.Context, c *call, id string, steps []patch.Ste
 	change := record.GroupChange{Members: set}
 	if len(rest) > 0 {
 		change.Change = func(g record.Group) (record.Group, error) {
-			r, err := patch.Apply(c.profile.group, unpackGroup(g), rest)
+			r, err := patch.Apply(c.profile.group, unpackGroup(g), rest, c.looks)
 			if err != nil {
 				return g, err
 			}
@@ -145,10 +145,16 @@ func (groups) change(ctx context.Context, c *call, id string, change record.Grou
 	if err != nil {
 		return record.Group{}, false, err
 	}
+	if err := c.looks.Take(0); err != nil { // before it is read
+		return record.Group{}, false, err
+	}
 	before, of := int64(0), change.Change
 	change.Change = func(g record.Group) (record.Group, error) {
 		if before = g.Version; of == nil {
 			return g, nil
+		}
+		if err := c.looks.Take(patch.ReadValue * valuesIn(g.Attributes)); err != nil {
+			return g, err
 		}
 		return of(g)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/scim"
@@ -249,4 +250,96 @@ func (s *stage) send(t *testing.T, connection string, length int64, body io.Read
 	}
 	_ = answer.Body.Close()
 	return answer.StatusCode
+}
+
+// emails is a member of a user with so many addresses.
+func emails(n int) string {
+	var all strings.Builder
+	for i := range n {
+		fmt.Fprintf(&all, `,{"value":"%d@acme.example","type":"work"}`, i)
+	}
+	return `,"emails":[` + all.String()[1:] + `]`
+}
+
+// TestABulkRequestLooksAtSoMuchAndNoMore sends, in a small body, many PATCHes of which each is
+// fine by itself: the bound is that of all of them.
+func TestABulkRequestLooksAtSoMuchAndNoMore(t *testing.T) {
+	const operations = 1000
+	p, err := scim.NewProfile(scim.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	members := crowd{all: make([]record.Member, 50_000), asked: &asked}
+	for i := range members.all {
+		members.all[i] = record.Member{Value: fmt.Sprint("user-", i), Kind: record.KindUser}
+	}
+	s := openWith(t, p, func(o *scim.Options) { members.MemberStore, o.Members = o.Members, &members })
+	many, few, group := s.user(t, "many", emails(2000)), s.user(t, "few", emails(5)), s.group(t, "crowd", "")
+	times := func(path, operation string) string {
+		one := fmt.Sprintf(`{"method":"PATCH","path":%q,"data":%s}`, path, patches(operation))
+		return bulk(strings.Repeat(one+",", operations-1) + one)
+	}
+	selecting := `{"op":"replace","path":"emails[type eq \"home\"].display","value":"h"}`
+	for what, c := range map[string]struct {
+		body, done  string
+		least, most int
+	}{
+		"of many values, by type":          {times("/Users/"+many, selecting), "200", 50, 200},
+		"of many values, each by another":  {times("/Users/"+many, `{"op":"replace","path":"title","value":"t"}`), "200", 50, 200},
+		"of many members, by type":         {times("/Groups/"+group, `{"op":"remove","path":"members[type eq \"Group\"]"}`), "204", 2, 10},
+		"control: of few values, by type":  {times("/Users/"+few, selecting), "200", operations, operations},
+		"control: of many members, by one": {times("/Groups/"+group, `{"op":"remove","path":"members[value eq \"user-1\"]"}`), "204", operations, operations},
+	} {
+		asked.Store(0)
+		a := s.ask(t, "POST", "/Bulk", c.body)
+		a.holds(t, what, http.StatusOK)
+		statuses := strings.Fields(a.statuses())
+		n := 0
+		for n < len(statuses) && statuses[n] == c.done {
+			n++
+		}
+		if n < c.least || n > c.most || len(statuses) != operations {
+			t.Errorf("%s: %d of %d were done before the first that was not", what, n, len(statuses))
+		}
+		for _, status := range statuses[n:] {
+			if status != "413" {
+				t.Errorf("%s: %s behind the last that was done", what, status)
+				break
+			}
+		}
+		if asked := asked.Load(); asked > int64(c.most)+1 {
+			t.Errorf("%s: members were read %d times", what, asked)
+		}
+	}
+	s.ask(t, "PATCH", "/Users/"+many, patches(selecting)).holds(t, "the rest, with another request", http.StatusOK)
+}
+
+// TestABulkRequestThatTakesTooLongTellsWhatItDidNotBegin moves the clock while the first operation is done.
+func TestABulkRequestThatTakesTooLongTellsWhatItDidNotBegin(t *testing.T) {
+	for took, want := range map[time.Duration]string{time.Minute: "200 413 413 413", time.Second: "200 201 201 200"} {
+		var past atomic.Int64
+		began := time.Now()
+		s := open(t, func(o *scim.Options) {
+			o.Now = func() time.Time { return began.Add(time.Duration(past.Load())) }
+			o.Users = slow{o.Users, func() { past.Store(int64(took)) }}
+		})
+		id := s.user(t, "there")
+		change := fmt.Sprintf(`{"method":"PATCH","path":"/Users/%s","data":%s}`, id, patches(`{"op":"replace","path":"title","value":"t"}`))
+		if got := s.ask(t, "POST", "/Bulk", bulk(change, makes("1", "alice"), makes("2", "bob"), change)).statuses(); got != want {
+			t.Errorf("where the first takes %s: %s, want %s", took, got, want)
+		}
+	}
+}
+
+// slow is a store whose changes take time.
+type slow struct {
+	record.UserStore
+
+	passes func()
+}
+
+func (s slow) UpdateUser(ctx context.Context, op record.Operation, connection, id string, want record.Match, change func(record.User) (record.User, error)) (record.User, error) {
+	s.passes()
+	return s.UserStore.UpdateUser(ctx, op, connection, id, want, change)
 }

@@ -11,21 +11,25 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
 )
 
-// maxMemberID bounds what a client calls a member, in bytes, and maxLooks how many members
-// the steps of a request after the first look at that select them by anything but their
-// value: each looks at all that there are.
-const (
-	maxMemberID = 255
-	maxLooks    = 200_000
-)
+// maxMemberID bounds what a client calls a member, in bytes.
+const maxMemberID = 255
 
 // membersOf takes the steps about members out and makes one change of the set of them,
 // which comes to what the steps do one after the other. current returns the members as
 // they are; it is only asked where a path selects them by anything but their value, and
-// once for all of these.
-func membersOf(steps []patch.Step, current func() ([]record.Member, error)) ([]patch.Step, record.Members, error) {
+// once for all of these, each of which looks at all that there are.
+func membersOf(steps []patch.Step, looks *patch.Looks, current func() ([]record.Member, error)) ([]patch.Step, record.Members, error) {
 	var rest []patch.Step
-	set := memberSet{current: sync.OnceValues(current)}
+	set := memberSet{looks: looks, current: sync.OnceValues(func() ([]record.Member, error) {
+		if err := looks.Take(0); err != nil { // before they are read
+			return nil, err
+		}
+		all, err := current()
+		if err == nil {
+			err = looks.Take(patch.ReadValue * len(all))
+		}
+		return all, err
+	})}
 	for _, s := range steps {
 		if s.Path.Path != hasMembers {
 			rest = append(rest, s)
@@ -52,8 +56,8 @@ type memberSet struct {
 	// value is among them.
 	named []namedMember
 	at    map[string]int
-	// looks is how many members were looked at.
-	looks   int
+	looks *patch.Looks
+	// current are the members as they are.
 	current func() ([]record.Member, error)
 }
 
@@ -111,7 +115,7 @@ func (m *memberSet) selected(s patch.Step) error {
 	if s.Op != patch.Remove {
 		return resource.Bad(resource.ErrMutability, "a member is added or removed, never changed")
 	}
-	if values, ok := valuesIn(s.Path.Where); ok {
+	if values, ok := memberValues(s.Path.Where); ok {
 		for _, v := range values {
 			m.takes(v)
 		}
@@ -129,10 +133,9 @@ func (m *memberSet) selected(s patch.Step) error {
 			all = append(all, n.Member)
 		}
 	}
-	if m.looks > 0 && m.looks+len(all) > maxLooks {
-		return resource.Bad(resource.ErrValues, "the request selects members of a large group by anything but their value too often: send the rest with another one")
+	if err := m.looks.Take(len(all)); err != nil {
+		return err
 	}
-	m.looks += len(all)
 	for _, n := range all {
 		if filter.MatchElement(s.Path.Where, s.Path.Path, map[string]any{"value": n.Value, "type": typeOf(n.Kind)}) {
 			m.takes(n.Value)
@@ -148,15 +151,15 @@ func typeOf(k record.Kind) string {
 	return "User"
 }
 
-// valuesIn returns the values that a filter asks for, if it asks for nothing else.
-func valuesIn(x filter.Expr) ([]string, bool) {
+// memberValues returns the values that a filter asks for, if it asks for nothing else.
+func memberValues(x filter.Expr) ([]string, bool) {
 	switch x := x.(type) {
 	case filter.Compare:
 		ok := x.Op == filter.Eq && x.Path.Sub == "value" && x.Value.Kind == filter.Text
 		return []string{x.Value.Text}, ok
 	case filter.Or:
-		l, fine := valuesIn(x.L)
-		r, ok := valuesIn(x.R)
+		l, fine := memberValues(x.L)
+		r, ok := memberValues(x.R)
 		return append(l, r...), fine && ok
 	}
 	return nil, false

@@ -98,5 +98,5 @@ func (p *Profile) read(t *resource.Type, of map[string]any) (map[string]any, err
 	if err != nil {
 		return nil, err
 	}
-	return patch.Apply(t, map[string]any{}, steps)
+	return patch.Apply(t, map[string]any{}, steps, &patch.Looks{})
 }

@@ -43,6 +43,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
+	"github.com/gatehouse-io/gatehouse/internal/scim/patch"
 	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
 )
 
@@ -135,6 +136,8 @@ type call struct {
 	body map[string]any
 	// op is the provenance of what the operation changes.
 	op record.Operation
+	// looks is what the request has looked at, of a bulk request all its operations.
+	looks *patch.Looks
 }
 
 // answer is what a call answers with.
@@ -213,6 +216,7 @@ func (s *Server) open(r *http.Request) (*call, error) {
 	c := &call{
 		Server: s, connection: connection, profile: profile, actor: httpx.Actor(r, who), agent: r.UserAgent(), method: r.Method,
 		path: "/" + r.PathValue("rest"), match: header(r, "If-Match"), noneMatch: header(r, "If-None-Match"),
+		looks: &patch.Looks{},
 	}
 	if err := c.known(); err != nil {
 		return nil, err

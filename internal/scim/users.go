@@ -69,7 +69,7 @@ func (users) create(ctx context.Context, c *call, steps []patch.Step) (answer, e
 
 // newUser is the user that a POST describes: active, if it does not say.
 func newUser(c *call, steps []patch.Step) (record.User, error) {
-	r, err := patch.Apply(c.profile.user, map[string]any{active: true}, steps)
+	r, err := patch.Apply(c.profile.user, map[string]any{active: true}, steps, c.looks)
 	if err != nil {
 		return record.User{}, err
 	}
@@ -101,7 +101,7 @@ func (users) get(ctx context.Context, c *call, id string) (answer, error) {
 
 func (e users) put(ctx context.Context, c *call, id string, steps []patch.Step) (answer, error) {
 	return e.change(ctx, c, id, func(u record.User) (map[string]any, error) {
-		return patch.Apply(c.profile.user, kept(unpack(u), steps, active, externalID), steps)
+		return patch.Apply(c.profile.user, kept(unpack(u), steps, active, externalID), steps, c.looks)
 	})
 }
 
@@ -118,7 +118,7 @@ func kept(was map[string]any, steps []patch.Step, names ...string) map[string]an
 
 func (e users) patch(ctx context.Context, c *call, id string, steps []patch.Step) (answer, error) {
 	return e.change(ctx, c, id, func(u record.User) (map[string]any, error) {
-		return patch.Apply(c.profile.user, unpack(u), steps)
+		return patch.Apply(c.profile.user, unpack(u), steps, c.looks)
 	})
 }
 
@@ -130,9 +130,15 @@ func (e users) change(ctx context.Context, c *call, id string, change func(recor
 	if err != nil {
 		return answer{}, err
 	}
+	if err := c.looks.Take(0); err != nil { // before it is read
+		return answer{}, err
+	}
 	before := int64(0)
 	u, err := c.o.Users.UpdateUser(ctx, c.op, c.connection, id, want, func(u record.User) (record.User, error) {
 		before = u.Version
+		if err := c.looks.Take(patch.ReadValue * valuesIn(u.Attributes)); err != nil {
+			return u, err
+		}
 		r, err := change(u)
 		if err != nil {
 			return u, err
@@ -145,6 +151,19 @@ func (e users) change(ctx context.Context, c *call, id string, change func(recor
 	a, err := e.answer(ctx, c, u, http.StatusOK)
 	a.changed = u.Version != before
 	return a, err
+}
+
+// valuesIn is how many values attributes have that may have several.
+func valuesIn(attributes map[string]any) (n int) {
+	for _, v := range attributes {
+		switch v := v.(type) {
+		case []any:
+			n += len(v)
+		case map[string]any:
+			n += valuesIn(v)
+		}
+	}
+	return n
 }
 
 func (users) remove(ctx context.Context, c *call, id string) (answer, error) {

@@ -1,7 +1,9 @@
 package patch
 
 import (
+	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/scim/filter"
 	"github.com/gatehouse-io/gatehouse/internal/scim/resource"
@@ -9,11 +11,12 @@ import (
 
 // Apply applies steps to a resource, in order, and returns it changed; r itself stays as
 // it is. It fails with ErrTarget, with resource.ErrMutability for what has to stay, and
-// with what resource.Type.Check finds in the outcome.
-func Apply(t *resource.Type, r map[string]any, steps []Step) (map[string]any, error) {
+// with what resource.Type.Check finds in the outcome, and with ErrLooks where the request
+// has looked at too much.
+func Apply(t *resource.Type, r map[string]any, steps []Step, looks *Looks) (map[string]any, error) {
 	out := resource.Copy(r)
 	for _, s := range steps {
-		if err := s.apply(t, out); err != nil {
+		if err := s.apply(t, out, looks); err != nil {
 			return nil, err
 		}
 	}
@@ -43,7 +46,7 @@ func immutable(t *resource.Type, was, is map[string]any) error {
 	return nil
 }
 
-func (s Step) apply(t *resource.Type, r map[string]any) error {
+func (s Step) apply(t *resource.Type, r map[string]any, looks *Looks) error {
 	p := s.Path.Path
 	if p.Attribute == "" {
 		delete(r, p.URN)
@@ -58,7 +61,7 @@ func (s Step) apply(t *resource.Type, r map[string]any) error {
 	}
 	var err error
 	if a, _ := t.Attribute(filter.Path{URN: p.URN, Attribute: p.Attribute}); a.MultiValued() {
-		err = s.many(of)
+		err = s.many(of, looks)
 	} else {
 		err = s.one(of)
 	}
@@ -136,9 +139,12 @@ func (s Step) sub(object map[string]any) map[string]any {
 }
 
 // many changes an attribute with several values.
-func (s Step) many(of map[string]any) error {
+func (s Step) many(of map[string]any, looks *Looks) error {
 	name := s.Path.Path.Attribute
 	list, _ := of[name].([]any)
+	if err := looks.Take(s.looks(list)); err != nil {
+		return err
+	}
 	var touched map[int]bool
 	var err error
 	switch {
@@ -146,6 +152,9 @@ func (s Step) many(of map[string]any) error {
 		list, touched = s.list(list)
 	default:
 		list, touched, err = s.elements(list)
+		if err == nil {
+			err = looks.Take(changeValue * len(touched))
+		}
 	}
 	if err != nil {
 		return err
@@ -155,6 +164,14 @@ func (s Step) many(of map[string]any) error {
 		delete(of, name)
 	}
 	return nil
+}
+
+// looks is how many values the step looks at.
+func (s Step) looks(list []any) int {
+	if values, _ := s.Value.([]any); s.Op == Remove && s.Path.Where == nil {
+		return len(list) * max(1, len(values))
+	}
+	return len(list)
 }
 
 // list adds, replaces or removes whole values.
@@ -180,11 +197,13 @@ func (s Step) list(list []any) ([]any, map[int]bool) {
 		}
 		return rest, nil
 	case Add:
+		places := placesOf(list)
 		for _, v := range values {
-			at := indexOf(list, v)
-			if at < 0 {
+			is := placeOf(v)
+			at, ok := places[is]
+			if !ok {
 				at = len(list)
-				list = append(list, nil)
+				list, places[is] = append(list, nil), at
 			}
 			list[at] = merged(list[at], v)
 			touched[at] = true
@@ -216,19 +235,47 @@ func contains(values []any, e any) bool {
 	return false
 }
 
-// indexOf finds the element that v is: an equal one, or one of the same value and type.
-func indexOf(list []any, v any) int {
-	object, _ := v.(map[string]any)
-	for i, e := range list {
-		if same(e, v) {
-			return i
+// place is what an element is found by in its list: one of the same value and type is the
+// same one, and of what has no value an equal one.
+type place struct {
+	// value and typ are texts, as nearly all are.
+	value, typ string
+	// text is what else it is, in JSON.
+	text string
+}
+
+func placeOf(v any) place {
+	object, ok := v.(map[string]any)
+	if value := object["value"]; ok && value != nil {
+		value, plainly := value.(string)
+		typ, typed := object["type"].(string)
+		if plainly && typed && typ != "" {
+			return place{value: value, typ: typ}
 		}
-		element, _ := e.(map[string]any)
-		if value, ok := object["value"]; ok && element != nil && same(element["value"], value) && same(element["type"], object["type"]) {
-			return i
-		}
+		v = []any{plain(object["value"]), object["type"]}
 	}
-	return -1
+	text, err := json.Marshal(plain(v))
+	if err != nil {
+		return place{} // what came as JSON always encodes
+	}
+	return place{text: string(text)}
+}
+
+// plain is a value with its numbers of one Go type.
+func plain(v any) any {
+	if n, ok := filter.NumberOf(v); ok {
+		return n
+	}
+	return v
+}
+
+// placesOf are the places of a list; of what stands in it twice, the first.
+func placesOf(list []any) map[place]int {
+	places := make(map[place]int, len(list))
+	for i, e := range slices.Backward(list) {
+		places[placeOf(e)] = i
+	}
+	return places
 }
 
 // elements changes the elements that the path selects, or one that it describes.

@@ -3,6 +3,7 @@ package patch_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func change(t testing.TB, of *resource.Type, before, operations string) (string,
 	was := object(t, before)
 	was["active"] = true
 	is := resource.Copy(was)
-	after, err := patch.Apply(of, is, steps)
+	after, err := patch.Apply(of, is, steps, &patch.Looks{})
 	if err != nil {
 		return "", err
 	}
@@ -256,7 +257,7 @@ func TestABodyIsReadAsAResource(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		r, err := patch.Apply(u, map[string]any{"active": true}, steps)
+		r, err := patch.Apply(u, map[string]any{"active": true}, steps, &patch.Looks{})
 		delete(r, "active")
 		raw, _ := json.Marshal(r)
 		if err != nil || string(raw) != want {
@@ -275,7 +276,55 @@ func TestABodyIsReadAsAResource(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, steps, err)
 		}
 	}
-	if _, err := patch.Apply(u, map[string]any{"active": true}, nil); !errors.Is(err, resource.ErrValue) {
+	if _, err := patch.Apply(u, map[string]any{"active": true}, nil, &patch.Looks{}); !errors.Is(err, resource.ErrValue) {
 		t.Errorf("a user without a name: %v", err)
+	}
+}
+
+// TestStepsLookAtSoMuchAndNoMore has each kind of step that looks at every value of an
+// attribute come again and again.
+func TestStepsLookAtSoMuchAndNoMore(t *testing.T) {
+	u := userType(t)
+	values := func(n int) []any {
+		all := make([]any, n)
+		for i := range all {
+			all[i] = map[string]any{"value": fmt.Sprint(i), "type": "work"}
+		}
+		return all
+	}
+	text := func(v any) string {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	for what, operation := range map[string]string{
+		"selects none":     `{"op":"replace","path":"emails[type eq \"home\"].display","value":"h"}`,
+		"selects all":      `{"op":"replace","path":"emails[type eq \"work\"].display","value":"h"}`,
+		"looks at each":    `{"op":"add","path":"emails.display","value":"h"}`,
+		"adds one":         `{"op":"add","path":"emails","value":[{"value":"0","type":"work"}]}`,
+		"removes by value": `{"op":"remove","path":"emails","value":` + text(values(200)[100:]) + `}`,
+	} {
+		for n, want := range map[int]error{5000: patch.ErrLooks, 100: nil} {
+			if what == "removes by value" && want == nil {
+				n = 10
+			}
+			steps, err := patch.Parse(object(t, body(strings.Repeat(operation+",", 499)+operation)), u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			is := map[string]any{"userName": "a", "active": true, "emails": values(n)}
+			if _, err := patch.Apply(u, is, steps, &patch.Looks{}); !errors.Is(err, want) {
+				t.Errorf("%s, of %d values, 500 times: %v, want %v", what, n, err, want)
+			}
+		}
+	}
+	var looks patch.Looks
+	if err := looks.Take(10_000_000); err != nil {
+		t.Errorf("what is there cannot be looked at once: %v", err)
+	}
+	if err := looks.Take(0); !errors.Is(err, patch.ErrLooks) {
+		t.Errorf("what was looked at in vain is forgotten: %v", err)
 	}
 }

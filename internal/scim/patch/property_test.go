@@ -97,7 +97,7 @@ func TestAnyOperationsInAnyDialectEndAsTheModelDoes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v: %v", operations, err)
 			}
-			if r, err = patch.Apply(u, r, steps); err != nil {
+			if r, err = patch.Apply(u, r, steps, &patch.Looks{}); err != nil {
 				t.Fatalf("%v: %v", operations, err)
 			}
 			if got := of(t, r); !reflect.DeepEqual(got, m) {
@@ -132,7 +132,7 @@ func FuzzPatch(f *testing.F) {
 			return
 		}
 		before := map[string]any{"userName": "a", "active": true, "emails": []any{map[string]any{"type": "work", "value": "w"}}}
-		after, err := patch.Apply(u, before, steps)
+		after, err := patch.Apply(u, before, steps, &patch.Looks{})
 		if err != nil {
 			blame(t, err)
 			return
@@ -143,7 +143,7 @@ func FuzzPatch(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s leads to %v, which is refused: %v", text, after, err)
 		}
-		same, err := patch.Apply(u, map[string]any{}, again)
+		same, err := patch.Apply(u, map[string]any{}, again, &patch.Looks{})
 		if a, b := written(t, same), written(t, after); err != nil || a != b {
 			t.Fatalf("%s leads to %s, which would be %s (%v)", text, b, a, err)
 		}
