@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -14,9 +15,11 @@ const (
 	// ours is small and most of it garbage of requests, so that Go's 100 would spend a
 	// tenth of the time on collecting.
 	heapGrowth = 800
-	// heapExtra is by how much it may grow where that is less, such as while requests
-	// are worked on that are as large as they may be; but by as much as is in use.
-	heapExtra = 256 << 20
+	// heapExtra is by how much one with a mebibyte in use may grow, and one with more by as
+	// many times as much as the square root of that: what collecting takes grows with what
+	// is in use, and what lies about is memory that others could have (Kirisame, Shenoy and
+	// Panchekha, Optimal Heap Limits for Reducing Browser Memory Use, 2022, section 3).
+	heapExtra = 32 << 20
 	// heapPause is how often the heap is looked at.
 	heapPause = time.Second
 	// idleBytes is how little is allocated between two looks by a broker that nobody
@@ -78,11 +81,12 @@ func afterCollections(ctx context.Context, do func()) {
 	})
 }
 
-// growthOf is how far a heap may grow of which so many bytes are in use: in per cent, and
-// in whole hundreds, so that it does not change all the time.
+// growthOf is how far a heap may grow of which so many bytes are in use: in per cent, in
+// whole tens, so that it does not change all the time, and never less than Go's 100.
 func growthOf(live uint64) int {
-	const whole = 100
-	return whole * int(max(1, min(heapGrowth/whole, heapExtra/max(live, 1))))
+	mebibytes := max(float64(live), 1) / (1 << 20)
+	growth := 100 * heapExtra / (1 << 20) / math.Sqrt(mebibytes)
+	return max(100, min(heapGrowth, int(growth)/10*10))
 }
 
 func sampled(name string) uint64 {

@@ -83,7 +83,7 @@ func TestTheHeapIsLookedAtAfterEachCollection(t *testing.T) {
 }
 
 func TestALargeHeapGrowsLess(t *testing.T) {
-	for live, want := range map[uint64]int{0: heapGrowth, 20 << 20: heapGrowth, 32 << 20: 800, 80 << 20: 300, 200 << 20: 100, 4 << 30: 100} {
+	for live, want := range map[uint64]int{0: heapGrowth, 16 << 20: heapGrowth, 25 << 20: 640, 64 << 20: 400, 256 << 20: 200, 1 << 30: 100, 4 << 30: 100} {
 		if got := growthOf(live); got != want {
 			t.Errorf("%d MB: grows by %d %%, want %d", live>>20, got, want)
 		}

@@ -40,6 +40,16 @@ type App struct {
 	Version int64     `json:"version"`
 }
 
+// Stamp tells two readings of an app apart: every change of it makes a version, and an
+// app that comes after it under its name is another one.
+type Stamp struct {
+	ID      string
+	Version int64
+}
+
+// Stamp returns the app's.
+func (a *App) Stamp() Stamp { return Stamp{a.ID, a.Version} }
+
 // Secret is a client secret as it is kept.
 type Secret struct {
 	Hash    []byte    `json:"hash"` // SHA-256

@@ -14,8 +14,11 @@ import (
 
 // Store is what the registry reads of the catalog.
 type Store interface {
-	// Apps returns all apps and the generation of the set.
-	Apps(ctx context.Context) (apps []catalog.App, generation int64, err error)
+	// Stamps returns the stamp of every app, by the apps' names, and the generation of
+	// the set, which is not newer than they are.
+	Stamps(ctx context.Context) (all []catalog.Stamp, generation int64, err error)
+	// AppsByID calls each with every app of these internal ids that there is.
+	AppsByID(ctx context.Context, ids []string, each func(catalog.App)) error
 	// Generation returns the current generation alone.
 	Generation(ctx context.Context) (int64, error)
 }
@@ -43,7 +46,7 @@ type Options struct {
 }
 
 // Registry answers from a snapshot of the catalog, without a lock and without
-// the store. The snapshot is read again when the catalog's generation has moved
+// the store. The apps that changed are read again when the catalog's generation has moved
 // (Run), and before it answers after an app or client was revoked (Invalidate). When
 // nobody could tell for a minute whether it has moved, nothing is answered.
 type Registry struct {
@@ -87,7 +90,7 @@ func (r *Registry) Named(ctx context.Context, app string) (*Client, error) {
 // ClientOf returns the client, or service provider, of the app with this internal id, or
 // ErrClientNotFound.
 func (r *Registry) ClientOf(ctx context.Context, app string) (*Client, error) {
-	return r.find(ctx, func(s *snapshot) *Client { return s.byApp[app] })
+	return r.find(ctx, func(s *snapshot) *Client { return s.apps[app].client })
 }
 
 func (r *Registry) find(ctx context.Context, lookup func(*snapshot) *Client) (*Client, error) {
@@ -200,15 +203,45 @@ func (r *Registry) load(ctx context.Context, enough func(*snapshot) bool) error 
 	}
 	// Both are read before the facts, so that the facts are not older than they say.
 	rev, covers, now := r.o.Applied(), r.wanted.Load(), r.o.Now()
-	apps, generation, err := r.o.Store.Apps(ctx)
+	s, err := r.read(ctx, r.current.Load(), rev)
 	if err != nil {
 		return unavailable(err)
 	}
-	s := derive(apps, rev, r.o)
-	s.generation, s.covers = generation, covers
+	s.covers = covers
 	s.seen.Store(now.UnixNano())
 	r.current.Store(s)
 	return nil
+}
+
+// read makes the snapshot that follows before. Of the apps that did not change it has what
+// that one derived, and rev was applied before the others are read.
+func (r *Registry) read(ctx context.Context, before *snapshot, rev uint64) (*snapshot, error) {
+	stamps, generation, err := r.o.Store.Stamps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]derived{}
+	if before != nil && before.generation <= generation { // or the database is an older one, whose versions are others
+		known = before.apps
+	}
+	apps, changed := make(map[string]derived, len(stamps)), []string(nil)
+	for _, s := range stamps {
+		if d, ok := known[s.ID]; ok && d.version == s.Version {
+			apps[s.ID] = d
+		} else {
+			changed = append(changed, s.ID)
+		}
+	}
+	same := newSharer()
+	if err := r.o.Store.AppsByID(ctx, changed, func(a catalog.App) { apps[a.ID] = derive(&a, rev, r.o, same) }); err != nil {
+		return nil, err
+	}
+	s := newSnapshot(apps)
+	s.generation = generation
+	for _, stamp := range stamps {
+		s.add(apps[stamp.ID])
+	}
+	return s, nil
 }
 
 func unavailable(cause error) error {

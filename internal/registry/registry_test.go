@@ -2,9 +2,11 @@ package registry_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -27,11 +29,12 @@ type shelf struct {
 	generation int64
 	broken     error
 	reads      int
+	read       []string // the names of the apps that were read
 	// gate, when set, holds every reading until it is closed.
 	gate chan struct{}
 }
 
-func (s *shelf) Apps(ctx context.Context) ([]catalog.App, int64, error) {
+func (s *shelf) Stamps(ctx context.Context) ([]catalog.Stamp, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
@@ -42,7 +45,23 @@ func (s *shelf) Apps(ctx context.Context) ([]catalog.App, int64, error) {
 			return nil, 0, ctx.Err()
 		}
 	}
-	return slices.Clone(s.apps), s.generation, s.broken
+	stamps := make([]catalog.Stamp, len(s.apps))
+	for i := range s.apps {
+		stamps[i] = s.apps[i].Stamp()
+	}
+	return stamps, s.generation, s.broken
+}
+
+func (s *shelf) AppsByID(_ context.Context, ids []string, each func(catalog.App)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.apps {
+		if slices.Contains(ids, a.ID) {
+			s.read = append(s.read, a.Name)
+			each(a)
+		}
+	}
+	return s.broken
 }
 
 func (s *shelf) Generation(context.Context) (int64, error) {
@@ -173,7 +192,7 @@ func TestARevokedAppIsReadAgainBeforeItIsAnsweredFor(t *testing.T) {
 	if _, err := w.Client(t.Context(), "client-alpha"); err != nil {
 		t.Fatal(err)
 	}
-	w.shelf.set(func() { w.shelf.apps[0].Disabled = true })
+	w.shelf.set(func() { w.shelf.apps[0].Disabled, w.shelf.apps[0].Version = true, 2 })
 	w.Invalidate(revoke.Entry{Number: 3, Ref: identity.Person("somebody")})
 	if c, err := w.Client(t.Context(), "client-alpha"); err != nil || c.Disabled {
 		t.Errorf("another revocation made the registry read: %+v %v", c, err)
@@ -183,6 +202,7 @@ func TestARevokedAppIsReadAgainBeforeItIsAnsweredFor(t *testing.T) {
 		t.Errorf("the old facts are answered: %+v %v", c, err)
 	}
 	w.shelf.set(func() {
+		w.shelf.apps[0].Version = 3
 		w.shelf.apps[0].Agreements = catalog.Agreements{{Right: catalog.Right{Audience: "payroll", Scope: "read", Mode: catalog.ByItself}}}
 	})
 	w.Invalidate(revoke.Entry{Number: 5, Ref: identity.Call("client-alpha", "payroll")})
@@ -315,6 +335,126 @@ func TestRunFollowsTheGenerationAndReadsACatalogThatRestsOnce(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAppsThatDidNotChangeAreNotReadAgain(t *testing.T) {
+	w := newWorld(app("alpha"), app("beta"), app("gamma"))
+	w.shelf.generation = 10
+	titles := func() string {
+		t.Helper()
+		if err := w.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all, err := w.Clients(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text string
+		for _, c := range all {
+			audience, err := w.Audience(t.Context(), "api-"+c.Name)
+			if err != nil || audience.App != c.App {
+				t.Errorf("the API of %s: %+v, %v", c.Name, audience, err)
+			}
+			text += c.App + "=" + c.Title + " "
+		}
+		return text
+	}
+	for _, step := range []struct {
+		what       string
+		change     func()
+		want, read string
+	}{
+		{"at first", func() {}, "id-alpha=App alpha id-beta=App beta id-gamma=App gamma ", "[alpha beta gamma]"},
+		{"one that changed", func() {
+			w.shelf.apps[1].Manifest.Metadata.Title, w.shelf.apps[1].Version = "Beta", 1
+		}, "id-alpha=App alpha id-beta=Beta id-gamma=App gamma ", "[beta]"},
+		{"one that is gone", func() { w.shelf.apps = w.shelf.apps[:2] }, "id-alpha=App alpha id-beta=Beta ", "[]"},
+		{"another under its name, whose versions begin anew", func() {
+			w.shelf.apps[1] = app("beta")
+			w.shelf.apps[1].ID, w.shelf.apps[1].Version = "id-beta-2", 1
+		}, "id-alpha=App alpha id-beta-2=App beta ", "[beta]"},
+		{"an older database, whose version 1 may be another one", func() {
+			w.shelf.generation = 5
+			w.shelf.apps[1].Manifest.Metadata.Title = "Older"
+		}, "id-alpha=App alpha id-beta-2=Older ", "[alpha beta]"},
+	} {
+		w.shelf.read = nil
+		w.shelf.set(step.change)
+		if step.what == "an older database, whose version 1 may be another one" {
+			w.pass(time.Minute)
+		}
+		if got := titles(); got != step.want || fmt.Sprint(w.shelf.read) != step.read {
+			t.Errorf("%s: %s\nread %v, want %s", step.what, got, w.shelf.read, step.read)
+		}
+	}
+}
+
+func TestAppsShareWhatTheySayInTheSameWords(t *testing.T) {
+	other := app("beta")
+	other.Manifest.Spec.Entitlements[0].Groups = []string{"few"}
+	w := newWorld(app("alpha"), other, app("gamma"))
+	all, err := w.Clients(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if &all[0].GrantTypes[0] != &all[2].GrantTypes[0] || &all[0].Entitlements[0] != &all[2].Entitlements[0] {
+		t.Error("each has its own")
+	}
+	if fmt.Sprint(all[0].Entitlements, all[1].Entitlements, all[1].Scopes) != "[{user  false false [everybody]}] [{user  false false [few]}] [openid email]" {
+		t.Errorf("%+v", all[1])
+	}
+}
+
+// BenchmarkRegistry tells what a registry of many apps weighs: the bytes in use, and how
+// long a collection of garbage goes through them.
+func BenchmarkRegistry(b *testing.B) {
+	const apps = 100_000
+	s := &many{}
+	for range apps {
+		s.stamps = append(s.stamps, catalog.Stamp{ID: fmt.Sprint("id-", len(s.stamps)), Version: 1})
+	}
+	before := inUse()
+	r := registry.New(registry.Options{Store: s, Applied: func() uint64 { return 0 }, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err := r.Refresh(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	after := inUse()
+	for b.Loop() {
+		runtime.GC()
+	}
+	b.ReportMetric(float64(after-before)/apps, "bytes/app")
+	runtime.KeepAlive(r)
+}
+
+func inUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// many is a catalog of any number of apps that differ by their names, as a database gives
+// them: nothing of one is another's.
+type many struct{ stamps []catalog.Stamp }
+
+func (m *many) Generation(context.Context) (int64, error) { return 1, nil }
+
+func (m *many) Stamps(context.Context) ([]catalog.Stamp, int64, error) { return m.stamps, 1, nil }
+
+func (m *many) AppsByID(_ context.Context, ids []string, each func(catalog.App)) error {
+	for _, id := range ids {
+		body, err := json.Marshal(app(id))
+		if err != nil {
+			return err
+		}
+		a := catalog.App{Secrets: []catalog.Secret{{Hash: make([]byte, 32)}}, Version: 1}
+		if err := json.Unmarshal(body, &a); err != nil {
+			return err
+		}
+		a.ID = id
+		each(a)
+	}
+	return nil
 }
 
 func TestRefreshMakesAChangeKnownAtOnce(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 // snapshot is everything derived from one reading of the catalog. It is never
 // changed: a newer one replaces it.
 type snapshot struct {
+	apps      map[string]derived // by internal app id
 	clients   map[string]*Client // by client_id
 	providers map[string]*Client // by entity id
-	byApp     map[string]*Client // by internal app id
 	byName    map[string]*Client // by the app's name
 	audiences map[string]*Audience
 	all       []*Client
@@ -30,26 +30,30 @@ type snapshot struct {
 	covers uint64
 }
 
-// derive makes the snapshot of apps. rev was applied before they were read.
-func derive(apps []catalog.App, rev uint64, o Options) *snapshot {
-	s := &snapshot{
-		clients: map[string]*Client{}, providers: map[string]*Client{}, byApp: map[string]*Client{}, byName: map[string]*Client{},
-		audiences: map[string]*Audience{}, origins: map[string]bool{},
-	}
-	for i := range apps {
-		client := clientOf(&apps[i], rev, o)
-		if client != nil {
-			s.add(client)
-		}
-		if audience := audienceOf(&apps[i], client); audience != nil {
-			s.audiences[audience.Name] = audience
-		}
-	}
-	return s
+// derived is what comes of one version of an app; either is nil for an app that has none.
+type derived struct {
+	version  int64
+	client   *Client
+	audience *Audience
 }
 
-func (s *snapshot) add(c *Client) {
-	s.byApp[c.App], s.byName[c.Name] = c, c
+func newSnapshot(apps map[string]derived) *snapshot {
+	return &snapshot{
+		apps: apps, clients: map[string]*Client{}, providers: map[string]*Client{}, byName: map[string]*Client{},
+		audiences: map[string]*Audience{}, origins: map[string]bool{},
+	}
+}
+
+// add makes what was derived of an app findable.
+func (s *snapshot) add(d derived) {
+	if d.audience != nil {
+		s.audiences[d.audience.Name] = d.audience
+	}
+	c := d.client
+	if c == nil {
+		return
+	}
+	s.byName[c.Name] = c
 	s.all = append(s.all, c)
 	if c.SAML != nil {
 		s.providers[c.ID] = c
@@ -61,6 +65,14 @@ func (s *snapshot) add(c *Client) {
 			s.origins[u.Scheme+"://"+u.Host] = true
 		}
 	}
+}
+
+// derive makes what comes of an app. rev was applied before the app was read.
+func derive(a *catalog.App, rev uint64, o Options, same *sharer) derived {
+	client := clientOf(a, rev, o)
+	d := derived{a.Version, client, audienceOf(a, client)}
+	same.app(d)
+	return d
 }
 
 // clientOf derives the app's client or service provider, nil for an app that has none.

@@ -42,6 +42,41 @@ func (db *Store) Apps(ctx context.Context) ([]catalog.App, int64, error) {
 	return apps, generation, err
 }
 
+// atOnce is how many apps are read by one statement.
+const atOnce = 500
+
+// Stamps implements registry.Store.
+func (db *Store) Stamps(ctx context.Context) ([]catalog.Stamp, int64, error) {
+	generation, err := db.Generation(ctx) // first: as in Apps
+	if err != nil {
+		return nil, 0, err
+	}
+	stamps, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (s catalog.Stamp, err error) {
+		err = rows.Scan(&s.ID, &s.Version)
+		return s, err
+	}, `SELECT id, version FROM apps ORDER BY name`)
+	return stamps, generation, err
+}
+
+// AppsByID implements registry.Store.
+func (db *Store) AppsByID(ctx context.Context, ids []string, each func(catalog.App)) error {
+	for part := range slices.Chunk(ids, atOnce) {
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
+		}
+		apps, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
+			`SELECT body, secrets, agreements, version FROM apps WHERE id IN (`+sqldb.Numbered(1, len(args))+`)`, args...)
+		if err != nil {
+			return err
+		}
+		for _, a := range apps {
+			each(a)
+		}
+	}
+	return nil
+}
+
 // Generation implements catalog.Store.
 func (db *Store) Generation(ctx context.Context) (int64, error) {
 	var n int64

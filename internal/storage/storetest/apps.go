@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,57 @@ func putApp(t *testing.T, db *storage.DB, a catalog.App) {
 	t.Helper()
 	if _, err := db.ApplyApp(t.Context(), a.Name, func(*catalog.App) (catalog.App, []event.Event, error) { return a, nil, nil }); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// appsByID reads the stamps of apps, and some of the apps.
+func appsByID(t *testing.T, db *storage.DB) {
+	stamps := func() (of map[string]int64, order string, generation int64) {
+		t.Helper()
+		all, generation, err := db.Stamps(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		of = map[string]int64{}
+		for _, s := range all {
+			if of[s.ID] = s.Version; strings.HasPrefix(s.ID, "id-stamped-") {
+				order += strings.TrimPrefix(s.ID, "id-stamped-")
+			}
+		}
+		return of, order, generation
+	}
+	for _, name := range []string{"stamped-b", "stamped-a", "stamped-c"} {
+		putApp(t, db, listed(name, name, "team", "client-"+name, false, now))
+	}
+	before, order, generation := stamps()
+	if order != "abc" {
+		t.Errorf("in the order %s", order)
+	}
+	putApp(t, db, listed("stamped-b", "New", "team", "client-stamped-b", true, now))
+	if err := db.RemoveApp(t.Context(), "stamped-c", func(catalog.App) []event.Event { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	after, order, next := stamps()
+	if order != "ab" || after["id-stamped-a"] != before["id-stamped-a"] || after["id-stamped-b"] != before["id-stamped-b"]+1 || next != generation+2 {
+		t.Errorf("%s, of a %d then %d, of b %d then %d, generation %d then %d", order,
+			before["id-stamped-a"], after["id-stamped-a"], before["id-stamped-b"], after["id-stamped-b"], generation, next)
+	}
+	read := map[string]catalog.App{}
+	ids := []string{"id-stamped-c", "id-stamped-b"}
+	for i := range 700 { // more than one statement reads
+		ids = append(ids, fmt.Sprint("id-nobodys-", i))
+	}
+	if err := db.AppsByID(t.Context(), append(ids, "id-stamped-a"), func(a catalog.App) { read[a.Name] = a }); err != nil {
+		t.Fatal(err)
+	}
+	a, b := read["stamped-a"], read["stamped-b"]
+	if len(read) != 2 || a.Disabled || !b.Disabled || b.Title() != "New" || b.Stamp() != (catalog.Stamp{ID: "id-stamped-b", Version: after["id-stamped-b"]}) {
+		t.Errorf("read %+v", read)
+	}
+	for _, name := range []string{"stamped-a", "stamped-b"} {
+		if err := db.RemoveApp(t.Context(), name, func(catalog.App) []event.Event { return nil }); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
