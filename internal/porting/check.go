@@ -3,8 +3,8 @@ package porting
 import (
 	"context"
 	"errors"
-	"strings"
 
+	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -79,10 +79,10 @@ func tally(i *Import, l Staged) {
 }
 
 // stop ends an import that cannot go on: what was applied stays. What only does not
-// answer is tried again.
+// answer is tried again, but for a connection that is halted: its guard waits for somebody.
 func (s *Service) stop(ctx context.Context, i Import, why error) (Import, error) {
 	kind := fault.KindOf(why)
-	if kind == fault.Unavailable && !errors.Is(why, errHalted) || ctx.Err() != nil {
+	if kind == fault.Unavailable && !errors.Is(why, record.ErrHalted) || ctx.Err() != nil {
 		return i, why
 	}
 	stopped, err := s.o.Store.UpdateImport(ctx, i.ID, func(now Import) (Import, []event.Event, error) {
@@ -113,88 +113,6 @@ func (s *Service) plan(ctx context.Context, i *Import, lines []Staged) ([]Staged
 	case KindDirectory, KindEnd:
 	}
 	return nil, ErrKind
-}
-
-// people puts people into the directory, or says what would become of them.
-func (s *Service) people(ctx context.Context, i *Import, lines []Staged, dry bool) ([]Staged, error) {
-	settled := make([]Staged, len(lines))
-	put := Put{Roles: s.o.Roles(), Import: i.ID, By: i.actor(), Time: s.now(), Dry: dry}
-	records, err := s.owners(ctx, i, lines)
-	if err != nil {
-		return nil, err
-	}
-	var at []int
-	for n, l := range lines {
-		p, ok := l.Line.(Person)
-		settled[n] = l
-		if !ok {
-			return nil, ErrKind
-		}
-		p, err := s.known(ctx, p)
-		if fault.KindOf(err) == fault.Invalid {
-			settled[n].refuse(err)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		at = append(at, n)
-		put.People = append(put.People, Landing{Person: p, HasRecord: records[string(ownerKey(p.ID))].Number > 0, HoldDisable: i.holds(holdDisable)})
-	}
-	landed, err := s.o.People.PutPeople(ctx, put)
-	if err != nil {
-		return nil, err
-	}
-	for n, l := range landed {
-		to := &settled[at[n]]
-		if l.Err != nil {
-			to.refuse(l.Err)
-			continue
-		}
-		to.Outcome, to.Ref = l.Outcome, l.ID
-	}
-	return settled, nil
-}
-
-// owners tells which people of the lines have records in the file.
-func (s *Service) owners(ctx context.Context, i *Import, lines []Staged) (map[string]Named, error) {
-	var keys [][]byte
-	for _, l := range lines {
-		if p, ok := l.Line.(Person); ok && p.ID != "" {
-			keys = append(keys, ownerKey(p.ID))
-		}
-	}
-	return s.o.Store.NamedLines(ctx, i.ID, keys)
-}
-
-// known refuses a person of a connection that is not here, and says whether their
-// address is verified: where a connection of theirs has proved its domain.
-func (s *Service) known(ctx context.Context, p Person) (Person, error) {
-	_, domain, ok := strings.Cut(p.Profile.Email, "@")
-	p.Profile.EmailVerified = false
-	for n, id := range p.Identities {
-		known, err := s.o.Connections.Known(ctx, id.Connection)
-		if err != nil {
-			return p, err
-		}
-		if !known {
-			return p, ErrConnection.At(identityAt(n) + "/connection")
-		}
-		proved, err := s.o.Connections.Domains(ctx, id.Connection)
-		if err != nil {
-			return p, err
-		}
-		for _, d := range proved {
-			if ok && !strings.Contains(domain, "@") && strings.EqualFold(d, domain) {
-				p.Profile.EmailVerified = true
-			}
-		}
-	}
-	return p, nil
-}
-
-func (l *Staged) refuse(err error) {
-	l.Outcome, l.Trouble = LineOut, trouble(err)
 }
 
 // actor is who an import changes something as.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
@@ -30,6 +29,30 @@ func (p *part) refs() []string {
 	return all
 }
 
+// left are the lines that are not refused.
+func (p *part) left() []*Staged {
+	return slices.DeleteFunc(slices.Clone(p.lines), func(line *Staged) bool { return line.Outcome == LineOut })
+}
+
+// wantedOf reads the records that lines describe. A line that says what its connection
+// does not take is refused.
+func wantedOf[L, R any](p part, read func(L) (R, error)) (map[*Staged]R, error) {
+	all := map[*Staged]R{}
+	for _, line := range p.lines {
+		l, _ := line.Line.(L)
+		want, err := read(l)
+		switch {
+		case err == nil:
+			all[line] = want
+		case fault.KindOf(err) == fault.Invalid:
+			line.refuse(inAttributes(err))
+		default:
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // byConnection does something for the lines of each connection. Those of one that takes
 // no SCIM are refused.
 func (s *Service) byConnection(ctx context.Context, i *Import, lines []Staged, do func(context.Context, *Import, part) error) ([]Staged, error) {
@@ -48,7 +71,7 @@ func (s *Service) byConnection(ctx context.Context, i *Import, lines []Staged, d
 		p := parts[id]
 		var err error
 		if p.policy, err = s.policy(ctx, id); err != nil {
-			if k := fault.KindOf(err); k == fault.Internal || k == fault.Unavailable {
+			if endsBatch(err) {
 				return nil, err
 			}
 			for _, l := range p.lines {
@@ -94,148 +117,12 @@ func (s *Service) operation(i *Import, connection string) record.Operation {
 	}
 }
 
-// record is the user that a line describes, without the person.
-func (s *Service) user(ctx context.Context, l User) (record.User, error) {
-	return s.o.Connections.ReadUser(ctx, record.User{
-		Connection: l.Connection, ExternalID: l.ExternalID, UserName: l.UserName, Active: !l.Inactive, Attributes: l.Attributes,
-	})
-}
-
-// planUsers says what would become of the users of one connection.
-func (s *Service) planUsers(ctx context.Context, i *Import, p part) error {
-	var ids, externals, names []string
-	wanted := make([]record.User, len(p.lines))
-	for n, line := range p.lines {
-		l, _ := line.Line.(User)
-		var err error
-		if wanted[n], err = s.user(ctx, l); err != nil {
-			if fault.KindOf(err) != fault.Invalid {
-				return err
-			}
-			line.refuse(inAttributes(err))
-			continue
-		}
-		ids, externals, names = append(ids, l.ID), append(externals, l.ExternalID), append(names, l.UserName)
-	}
-	found, taken, err := s.o.Found.FindUsers(ctx, p.connection, ids, externals, names)
-	if err != nil {
-		return err
-	}
-	persons, err := s.persons(ctx, i, p.lines)
-	if err != nil {
-		return err
-	}
-	var touched []string
-	for n, line := range p.lines {
-		if line.Outcome == LineOut {
-			continue
-		}
-		l, _ := line.Line.(User)
-		person, err := persons(l.Person)
-		if err != nil {
-			line.refuse(err)
-			continue
-		}
-		planUser(line, wanted[n], person, found, taken)
-		shuts, err := s.shutsOut(ctx, line, person, found)
-		if err != nil {
-			return err
-		}
-		if shuts && i.holds(holdDisable) {
-			line.refuse(ErrFourEyes.At("/inactive"))
-			continue
-		}
-		if person != "" && line.Outcome != Unchanged {
-			touched = append(touched, person)
-		}
-		touched = append(touched, owned(line.Ref, found, line.Outcome)...)
-	}
-	return s.spare(ctx, p, touched, nil, func(line *Staged) []string {
-		l, _ := line.Line.(User)
-		person, _ := persons(l.Person)
-		return append(owned(line.Ref, found, line.Outcome), person)
-	})
-}
-
-// shutsOut reports whether a line keeps somebody out who may come in: over a record that
-// is active, or, as a new one does that is not, over a connection that has none of them.
-// Who has an external id may be somebody who has signed in with it.
-func (s *Service) shutsOut(ctx context.Context, line *Staged, person string, found []record.User) (bool, error) {
-	l, _ := line.Line.(User)
-	switch {
-	case !l.Inactive, line.Outcome != Create && line.Outcome != Change:
-		return false, nil
-	case line.Outcome == Change:
-		return slices.ContainsFunc(found, func(u record.User) bool { return u.ID == line.Ref && u.Active }), nil
-	case person == "":
-		return l.ExternalID != "", nil
-	}
-	_, err := s.o.People.Person(ctx, person)
-	if errors.Is(err, directory.ErrPersonNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// planUser compares one user with those that are there.
-func planUser(line *Staged, want record.User, person string, found []record.User, taken []string) {
-	l, _ := line.Line.(User)
-	is := func(by func(record.User) bool) *record.User {
-		if at := slices.IndexFunc(found, by); at >= 0 {
-			return &found[at]
-		}
-		return nil
-	}
-	byID := is(func(u record.User) bool { return u.ID == l.ID })
-	byExternal := is(func(u record.User) bool { return l.ExternalID != "" && u.ExternalID == l.ExternalID })
-	byName := is(func(u record.User) bool { return strings.EqualFold(u.UserName, l.UserName) })
-	old := byID
-	if old == nil {
-		old = byExternal
-	}
-	if old == nil && byName != nil && l.ExternalID == "" && byName.ExternalID == "" {
-		old = byName
-	}
-	switch {
-	case old == nil && byName != nil, old != nil && byName != nil && byName.ID != old.ID:
-		line.refuse(record.ErrTaken.At("/user_name"))
-	case old != nil && byExternal != nil && byExternal.ID != old.ID:
-		line.refuse(record.ErrTaken.At("/external_id"))
-	case old == nil:
-		line.Outcome, line.Ref = Create, freshID(l.ID, taken)
-	case person != "" && person != old.Person:
-		line.refuse(ErrTwoPeople.At("/person"))
-	default:
-		line.Outcome, line.Ref = Change, old.ID
-		if sameUser(*old, mergeUser(*old, want)) {
-			line.Outcome = Unchanged
-		}
-	}
-}
-
 // freshID is the id of a new record: that of the file, unless somebody has or had it.
 func freshID(id string, taken []string) string {
 	if IsID(id) && !slices.Contains(taken, id) {
 		return id
 	}
 	return identity.NewID()
-}
-
-// mergeUser is a user with what a file says of it. Who is not active here stays so.
-func mergeUser(old, want record.User) record.User {
-	next := old
-	next.UserName, next.Active = want.UserName, old.Active && want.Active
-	if want.ExternalID != "" {
-		next.ExternalID = want.ExternalID
-	}
-	if len(want.Attributes) > 0 {
-		next.Attributes = want.Attributes
-	}
-	return next
-}
-
-func sameUser(a, b record.User) bool {
-	return a.ExternalID == b.ExternalID && a.UserName == b.UserName && a.Active == b.Active && sameJSON(a.Attributes, b.Attributes)
 }
 
 func sameJSON(a, b map[string]any) bool {
@@ -245,54 +132,6 @@ func sameJSON(a, b map[string]any) bool {
 	was, err := json.Marshal(a)
 	is, other := json.Marshal(b)
 	return err == nil && other == nil && string(was) == string(is)
-}
-
-// owned is the person of a record that is changed.
-func owned(id string, found []record.User, o Outcome) []string {
-	for _, u := range found {
-		if u.ID == id && o == Change {
-			return []string{u.Person}
-		}
-	}
-	return nil
-}
-
-// persons tells who the people are here that users of the file name.
-func (s *Service) persons(ctx context.Context, i *Import, lines []*Staged) (func(id string) (string, error), error) {
-	var keys [][]byte
-	for _, line := range lines {
-		if l, ok := line.Line.(User); ok && l.Person != "" {
-			keys = append(keys, personKey(l.Person))
-		}
-	}
-	named, err := s.o.Store.NamedLines(ctx, i.ID, keys)
-	if err != nil {
-		return nil, err
-	}
-	there := map[string]bool{}
-	for _, line := range lines {
-		l, _ := line.Line.(User)
-		if _, inFile := named[string(personKey(l.Person))]; inFile || l.Person == "" {
-			continue
-		}
-		_, err := s.o.People.Person(ctx, l.Person)
-		if err != nil && !errors.Is(err, directory.ErrPersonNotFound) {
-			return nil, err
-		}
-		there[l.Person] = err == nil
-	}
-	return func(id string) (string, error) {
-		n, inFile := named[string(personKey(id))]
-		switch {
-		case id == "":
-			return "", nil
-		case inFile && !n.Refused && n.Ref != "":
-			return n.Ref, nil
-		case !inFile && there[id]:
-			return id, nil
-		}
-		return "", ErrReference.At("/person")
-	}, nil
 }
 
 // spare refuses lines that would change somebody, or a group, that is protected.
@@ -324,46 +163,6 @@ func inAttributes(err error) error {
 	return f.At("/attributes")
 }
 
-// applyUsers makes and changes users.
-func (s *Service) applyUsers(ctx context.Context, i *Import, p part) error {
-	persons, err := s.persons(ctx, i, p.lines)
-	if err != nil {
-		return err
-	}
-	// An id may have been taken since the file was checked, also by another line of it.
-	_, taken, err := s.o.Found.FindUsers(ctx, p.connection, p.refs(), nil, nil)
-	if err != nil {
-		return err
-	}
-	var news []record.New
-	var at []*Staged
-	for _, line := range p.lines {
-		l, _ := line.Line.(User)
-		want, err := s.user(ctx, l)
-		if err == nil {
-			want.Person, err = persons(l.Person)
-		}
-		if err == nil && line.Outcome == Change {
-			err = s.changeUser(ctx, i, line, want)
-		} else if err == nil {
-			want.ID = freshID(line.Ref, taken)
-			news, at = append(news, record.New{Operation: s.operation(i, p.connection), User: &want, Person: want.Person}), append(at, line)
-		}
-		if err := line.settle(err); err != nil {
-			return err
-		}
-	}
-	return s.make(ctx, p.connection, news, at)
-}
-
-func (s *Service) changeUser(ctx context.Context, i *Import, line *Staged, want record.User) error {
-	l, _ := line.Line.(User)
-	_, err := s.o.Records.UpdateUser(ctx, s.operation(i, l.Connection), l.Connection, line.Ref, 0, func(u record.User) (record.User, error) {
-		return mergeUser(u, want), nil
-	})
-	return err
-}
-
 // make makes records, and settles their lines.
 func (s *Service) make(ctx context.Context, connection string, news []record.New, lines []*Staged) error {
 	if len(news) == 0 {
@@ -388,23 +187,55 @@ func (s *Service) make(ctx context.Context, connection string, news []record.New
 	return nil
 }
 
-// errHalted stops an import that would take away more than the guard of a connection
-// lets go at once.
-var errHalted = record.ErrHalted
+// endsBatch reports whether an error is no fault of what a line says.
+func endsBatch(err error) bool {
+	kind := fault.KindOf(err)
+	return err != nil && (kind == fault.Internal || kind == fault.Unavailable)
+}
 
 // settle is what became of a line that was to be applied: a fault of its own refuses it,
 // any other ends the batch.
 func (l *Staged) settle(err error) error {
-	kind := fault.KindOf(err)
 	switch {
 	case err == nil:
 		if done, ok := map[Outcome]Outcome{Create: Created, Change: Changed}[l.Outcome]; ok {
 			l.Outcome = done
 		}
 		return nil
-	case kind == fault.Internal, kind == fault.Unavailable:
+	case endsBatch(err):
 		return fmt.Errorf("line %d: %w", l.Number, err)
 	}
 	l.refuse(err)
 	return nil
+}
+
+// each settles lines one by one. A fault of a line refuses it, any other ends the batch.
+func (s *Service) each(lines []Staged, do func(*Staged) error) ([]Staged, error) {
+	settled := make([]Staged, len(lines))
+	for n := range lines {
+		settled[n] = lines[n]
+		err := do(&settled[n])
+		switch {
+		case err == nil:
+		case endsBatch(err):
+			return nil, err
+		default:
+			settled[n].refuse(err)
+		}
+	}
+	return settled, nil
+}
+
+// slashed makes a JSON pointer of where a fault points.
+func slashed(err error) error {
+	f := fault.As(err)
+	if f.Pointer == "" || strings.HasPrefix(f.Pointer, "/") {
+		return err
+	}
+	return f.At("/" + strings.ReplaceAll(f.Pointer, ".", "/"))
+}
+
+// refuse leaves a line out of the import, for a fault of its own.
+func (l *Staged) refuse(err error) {
+	l.Outcome, l.Trouble = LineOut, trouble(err)
 }
