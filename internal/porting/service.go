@@ -62,6 +62,14 @@ type Found interface {
 	Protected(ctx context.Context, connection string, policy record.Policy, people, groups []string) (map[string]bool, error)
 }
 
+// Storage is what rows are kept in, and looked for: what a database has for this package.
+type Storage interface {
+	Store
+	People
+	Found
+	Directory
+}
+
 // Groups keeps the names of groups: directory.Service.
 type Groups interface {
 	Mapping(m directory.Mapping, actor identity.Actor) ([]event.Event, error)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
+	"github.com/gatehouse-io/gatehouse/internal/porting"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/storage/admins"
@@ -153,4 +154,4 @@ func (db *DB) Era() string { return db.db.Era() }
 func (db *DB) Records() record.Store { return db.records }
 
 // Imports are what imports and exports of the directory stand on.
-func (db *DB) Imports() *imports.Store { return &imports.Store{DB: db.db} }
+func (db *DB) Imports() porting.Storage { return &imports.Store{DB: db.db} }
