@@ -176,3 +176,48 @@ func TestTheScopesOfTheBrokerWaitForNobodyButAnAdministrator(t *testing.T) {
 		t.Errorf("control: an administrator agreed anew: %q", code)
 	}
 }
+
+// What an API's entitlements say of people holds however an app comes to a token for it:
+// also by the parameter resource of a sign-in (RFC 8707), and when it is refreshed.
+func TestASignInGetsNoTokenOfAnAPIForWhoMayNotUseIt(t *testing.T) {
+	a := newAttacker(t)
+	app := a.Facts().App("expense-bot")
+	a.manage(t, http.MethodPut, "/apps/expense-bot", a.manifest(t, "expense-bot", map[string]any{
+		"scopes": []any{map[string]any{"name": "openid"}, map[string]any{"name": "payroll.read"}},
+	}))
+	wanted := url.Values{"resource": {"payroll-api"}, "scope": {"openid payroll.read"}}
+	if params, _ := a.answer(t, a.signIn(t, "ada", "crm-dash"), wanted); params.Get("error") != "invalid_target" || params.Has("code") || params.Get("state") != "s" {
+		t.Errorf("ada is in no group that may use the payroll: %v", params)
+	}
+	params, _ := a.answer(t, a.signIn(t, "alice", "crm-dash"), wanted)
+	redeem := func(params url.Values) string {
+		return url.Values{
+			"grant_type": {"authorization_code"}, "code": {params.Get("code")}, "redirect_uri": {app.RedirectURIs[0]}, "code_verifier": {strings.Repeat("v", 43)},
+		}.Encode()
+	}
+	held, code := a.tokenAnswer(app.ClientID, app.Secret, redeem(params))
+	if code != "" || !a.takes(held.AccessToken) {
+		t.Fatalf("control: alice may: %q", code)
+	}
+	late, _ := a.answer(t, a.signIn(t, "alice", "crm-dash"), wanted)
+
+	payroll := a.manifest(t, "payroll-api", nil)
+	closed := bytes.Replace(payroll, []byte(`["finance","partners"]`), []byte(`["partners"]`), 1)
+	if bytes.Equal(closed, payroll) {
+		t.Fatalf("the manifest has other groups: %s", payroll)
+	}
+	a.manage(t, http.MethodPut, "/apps/payroll-api", closed)
+	if a.takes(held.AccessToken) {
+		t.Error("the token is good when alice may use the payroll no longer")
+	}
+	if _, code := a.refresh(app, held.RefreshToken, ""); code != "invalid_target" {
+		t.Errorf("and is refreshed: %q", code)
+	}
+	if _, code := a.tokenAnswer(app.ClientID, app.Secret, redeem(late)); code != "invalid_target" {
+		t.Errorf("and is had for a code of before: %q", code)
+	}
+	a.manage(t, http.MethodPut, "/apps/payroll-api", payroll)
+	if next, code := a.refresh(app, held.RefreshToken, ""); code != "" || !a.takes(next.AccessToken) {
+		t.Errorf("control: she may again: %q", code)
+	}
+}

@@ -99,9 +99,13 @@ func TestATokenIsActiveAsLongAsEveryAppOfItsLineIsThePersons(t *testing.T) {
 			t.Errorf("without %s: %v", app, err)
 		}
 	}
-	l.barred = []string{"app-ledger"}
-	if err := p.stillEntitled(t.Context(), token.Access{Person: "alice", Client: "payroll", Audience: "ledger"}); err != nil {
-		t.Errorf("an API is asked about when the token was exchanged for it: %v", err)
+	p.o.Issuer = "us"
+	l.barred = []string{"app-ledger", "app-us"}
+	if err := p.stillEntitled(t.Context(), token.Access{Person: "alice", Client: "payroll", Audience: "ledger"}); !errors.Is(err, errNotAllowed) {
+		t.Errorf("without the API that a sign-in was for: %v", err)
+	}
+	if err := p.stillEntitled(t.Context(), token.Access{Person: "alice", Client: "payroll", Audience: "us"}); err != nil {
+		t.Errorf("control: a token for the broker: %v", err)
 	}
 	l.barred = nil
 	a.Via[0].Client = "gone"

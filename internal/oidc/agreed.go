@@ -2,9 +2,11 @@ package oidc
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 )
@@ -32,4 +34,30 @@ func (p *Provider) api(ctx context.Context, c *registry.Client, name string) (*r
 func agreedNow(c *registry.Client, a *registry.Audience, mode catalog.Mode, scopes []string) []string {
 	agreed := c.Agreed(a, mode)
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !catalog.IdentityScope(s) && !slices.Contains(agreed, s) })
+}
+
+// reaches refuses a token for an API in the name of a person who may not use that one: an
+// app that asks for it when they sign in gets no further than one that exchanges their
+// token. An empty name is the broker itself, which everybody may use.
+func (p *Provider) reaches(ctx context.Context, person directory.Person, name string) error {
+	if name == "" {
+		return nil
+	}
+	api, err := p.o.Clients.Audience(ctx, name)
+	if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			err = oauthFault(fault.Invalid, "invalid_target", "the API is no longer there")
+		}
+		return err
+	}
+	err = p.allowed(ctx, person, serving(api))
+	if errors.Is(err, errNotAllowed) {
+		return fault.Wrap(err, fault.Invalid, "invalid_target", "the person may not use this API")
+	}
+	return err
+}
+
+// serving is the app that serves an API, as far as it decides in whose name that is called.
+func serving(api *registry.Audience) *registry.Client {
+	return &registry.Client{ID: api.Client, App: api.App, Entitlements: api.Entitlements}
 }

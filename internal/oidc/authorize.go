@@ -308,16 +308,28 @@ func (p *Provider) Resume(w http.ResponseWriter, r *http.Request, state []byte, 
 		return
 	}
 	code, err := p.issueCode(r, c, a, in)
-	if err != nil {
+	switch f := fault.As(err); {
+	case err == nil:
+		p.answer(w, r, a, url.Values{"code": {code}})
+	case f.Code == "invalid_target":
+		p.answerFailure(w, r, a, *refuse(f.Code, "%s", f.Detail))
+	default:
 		p.o.UI.Error(w, r, err)
-		return
 	}
-	p.answer(w, r, a, url.Values{"code": {code}})
 }
 
 func (p *Provider) issueCode(r *http.Request, c *registry.Client, a authorization, in identity.SignIn) (string, error) {
 	if c.Disabled || len(c.Missing) > 0 {
 		return "", fault.New(fault.Denied, "app_disabled", "this app is switched off or not complete")
+	}
+	if a.Audience != "" {
+		person, err := p.o.People.Usable(r.Context(), in.Person, in.Authentication.Connection)
+		if err == nil {
+			err = p.reaches(r.Context(), person, a.Audience)
+		}
+		if err != nil {
+			return "", err
+		}
 	}
 	secret, hash := newSecret()
 	now := p.o.Now().UTC().Truncate(time.Microsecond)

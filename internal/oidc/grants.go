@@ -81,7 +81,7 @@ func (p *Provider) redeem(req *tokenRequest, c grant.Code) (*tokenAnswer, grant.
 }
 
 // subjectUsable refuses a grant whose person, connection, session or entitlement
-// is gone, and notes who it is for the id_token. find finds the live session that
+// is gone, at the app or at the API that its tokens are for, and notes who it is for the id_token. find finds the live session that
 // the grant dies with; nil for none.
 func (p *Provider) subjectUsable(req *tokenRequest, s grant.Subject, grantID string, find func(context.Context, string) (session.Session, error)) error {
 	ctx := req.http.Context()
@@ -102,6 +102,9 @@ func (p *Provider) subjectUsable(req *tokenRequest, s grant.Subject, grantID str
 		return invalidGrant(errors.New("the person may no longer use the app"))
 	}
 	req.person, req.decision = person, d
+	if err := p.reaches(ctx, person, s.Audience); err != nil {
+		return err
+	}
 	if err := p.o.Revocations.Check(req.rev, identity.Grant(grantID), identity.Install(s.Person, s.App)); err != nil {
 		return revoked(err, "invalid_grant")
 	}

@@ -31,6 +31,7 @@ type world struct {
 	made    []grant.Code
 	revoked map[identity.Ref]bool
 	barred  bool // the person lost the app
+	shut    bool // the person may not use the API, which the app "payroll" serves
 	off     bool // the person is switched off
 	ended   bool // the session is over
 }
@@ -47,7 +48,10 @@ func (w *world) Usable(context.Context, string, string) (directory.Person, error
 	return directory.Person{ID: "alice"}, nil
 }
 
-func (w *world) Check(_ context.Context, _ directory.Person, _ *registry.Client) (entitlement.Decision, error) {
+func (w *world) Check(_ context.Context, _ directory.Person, c *registry.Client) (entitlement.Decision, error) {
+	if c.App == "payroll" {
+		return entitlement.Decision{Allowed: !w.shut}, nil
+	}
 	return entitlement.Decision{Allowed: !w.barred}, nil
 }
 
@@ -77,6 +81,16 @@ func (w *world) RotateRefresh(_ context.Context, _ []byte, _ identity.Actor, _ t
 // rooms are the world's sessions.
 type rooms struct{ Sessions }
 
+// apis are the world's APIs: one.
+type apis struct{ Clients }
+
+func (apis) Audience(_ context.Context, name string) (*registry.Audience, error) {
+	if name != "api" {
+		return nil, registry.ErrAudienceNotFound
+	}
+	return &registry.Audience{Name: name, App: "payroll"}, nil
+}
+
 // sequence is the world's revocations.
 type sequence struct{ *world }
 
@@ -94,7 +108,7 @@ func (s sequence) Check(_ uint64, refs ...identity.Ref) error {
 func newWorld() (*world, *Provider) {
 	w := &world{now: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC), revoked: map[identity.Ref]bool{}}
 	return w, &Provider{o: Options{
-		Era: "now", Grants: w, People: w, Entitlements: w, Revocations: sequence{w}, Sessions: rooms{}, Now: func() time.Time { return w.now },
+		Era: "now", Grants: w, People: w, Entitlements: w, Revocations: sequence{w}, Sessions: rooms{}, Clients: apis{}, Now: func() time.Time { return w.now },
 		Actor: func(*http.Request, identity.Ref) identity.Actor { return identity.Actor{} },
 	}}
 }
@@ -174,6 +188,32 @@ func TestAGrantEndsWithItsPersonSessionAppAndItself(t *testing.T) {
 		err := p.subjectUsable(w.request(nil), w.subject(), "grant", w.find)
 		if (err != nil) != (name != "") || (err != nil && fault.As(err).Code != "invalid_grant") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestATokenForAnAPIIsOnlyInTheNameOfWhoMayUseIt asks at every place where one is made.
+func TestATokenForAnAPIIsOnlyInTheNameOfWhoMayUseIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		audience string
+		spoil    func(*world)
+		want     string
+	}{
+		"may use it":            {"api", func(*world) {}, ""},
+		"may not":               {"api", func(w *world) { w.shut = true }, "invalid_target"},
+		"it is gone":            {"former", func(*world) {}, "invalid_target"},
+		"a token of the broker": {"", func(w *world) { w.shut = true }, ""},
+	} {
+		w, p := newWorld()
+		c.spoil(w)
+		subject := w.subject()
+		subject.Audience = c.audience
+		if err := p.subjectUsable(w.request(nil), subject, "grant", w.find); (err != nil) != (c.want != "") || err != nil && fault.As(err).Code != c.want {
+			t.Errorf("for a code or refresh token, %s: %v", name, err)
+		}
+		r := httptest.NewRequest(http.MethodGet, "/authorize", nil)
+		if _, err := p.issueCode(r, &registry.Client{ID: "expense", App: "app"}, authorization{Audience: c.audience}, identity.SignIn{Person: "alice"}); (err != nil) != (c.want != "") || err != nil && fault.As(err).Code != c.want {
+			t.Errorf("for a sign-in, %s: %v", name, err)
 		}
 	}
 }

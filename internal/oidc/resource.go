@@ -82,7 +82,7 @@ func (p *Provider) claimsOf(r *http.Request, a token.Access, scopes []string) (m
 }
 
 // stillEntitled decides anew whether the person may use every app of the token's line,
-// and the API that it was exchanged for. Nobody is refused by what was read a while ago.
+// and the API that it is for. Nobody is refused by what was read a while ago.
 func (p *Provider) stillEntitled(ctx context.Context, a token.Access) error {
 	if person, _, err := p.o.People.Recently(ctx, a.Person, a.Connection); err == nil && p.entitledAt(ctx, person, a) == nil {
 		return nil
@@ -108,14 +108,14 @@ func (p *Provider) entitledAt(ctx context.Context, person directory.Person, a to
 			return err
 		}
 	}
-	if len(a.Via) == 0 {
+	if a.Audience == p.o.Issuer {
 		return nil
 	}
 	api, err := p.o.Clients.Audience(ctx, a.Audience)
 	if err != nil {
 		return err
 	}
-	return p.allowed(ctx, person, &registry.Client{ID: api.Client, App: api.App, Entitlements: api.Entitlements})
+	return p.allowed(ctx, person, serving(api))
 }
 
 func (p *Provider) allowed(ctx context.Context, person directory.Person, c *registry.Client) error {
