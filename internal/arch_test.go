@@ -32,7 +32,7 @@ var nouns = map[string][]string{
 	"registry":    {"catalog", "directory"},
 	"entitlement": {"registry", "catalog", "directory"},
 	"claims":      {"entitlement", "registry", "catalog", "directory"},
-	"porting":     {"entitlement", "registry", "catalog", "directory"},
+	"porting":     {"admin", "entitlement", "registry", "catalog", "directory"},
 	"signal":      {"claims", "entitlement", "registry", "catalog", "directory", "grant", "session"},
 }
 

@@ -16,7 +16,7 @@ import (
 type directoryCommand struct {
 	Export  directoryExportCommand  `cmd:"" help:"Write people, subjects, groups, memberships, names of groups and assignments to standard output as JSON lines." api:"GET /directory"`
 	Import  directoryImportCommand  `cmd:"" help:"Say of each line of a file what would become of it, and with --apply do so." api:"POST /imports"`
-	Imports listing                 `cmd:"" help:"List the imports of the last 30 days, the newest first." api:"GET /imports" columns:"ID=id,STATE=state,FORMAT=format,LINES=lines,CREATED=created,FINISHED=finished,BY=by.id"`
+	Imports listing                 `cmd:"" help:"List the imports of the last 30 days, the newest first." api:"GET /imports" columns:"ID=id,STATE=state,FORMAT=format,LINES=lines,CREATED=created,FINISHED=finished,BY=by.id,WAITS=approval.change"`
 	Show    one                     `cmd:"" help:"Show an import: what becomes, or became, of its lines." api:"GET /imports/{}" set:"thing=The import's id."`
 	Faults  directoryFaultsCommand  `cmd:"" help:"List the lines of an import that are refused, each with where in it and why." api:"GET /imports/{}/faults" columns:"LINE=line,KIND=kind,WHERE=pointer,CODE=code,WHY=detail"`
 	Apply   directoryApplyCommand   `cmd:"" help:"Apply an import that was checked." api:"POST /imports/{}/apply"`

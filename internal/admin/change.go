@@ -20,12 +20,17 @@ var (
 	ErrChangeDecided = fault.New(fault.Conflict, "change_decided", "this change was decided on already, or its time is over")
 	// ErrOwnChange refuses whoever asked for it: a token counts as who made it.
 	ErrOwnChange = fault.New(fault.Denied, "change_own", "a change is approved by somebody else than who asked for it")
+	// ErrChangeWaits refuses to ask again for what was asked for already.
+	ErrChangeWaits = fault.New(fault.Conflict, "change_waits", "this was asked for already, and waits for a second person")
 	// ErrRequesterLost refuses a change whose asker may not make it any more.
 	ErrRequesterLost = fault.New(fault.Conflict, "change_requester", "who asked for this change may not make it any more: reject it")
 )
 
 // ChangeLife is how long a change waits for a second person.
 const ChangeLife = 72 * time.Hour
+
+// changesPage is how many changes are read at once where all that wait are looked at.
+const changesPage = 200
 
 // ChangeState is where a change is.
 type ChangeState string
@@ -171,6 +176,25 @@ func (s *Service) SearchChanges(ctx context.Context, q ChangeQuery) (page []Chan
 		next = page[limit-1].ID
 	}
 	return page, next, nil
+}
+
+// WaitingOf returns the changes that wait with an operation, newest first.
+func (s *Service) WaitingOf(ctx context.Context, operation string) ([]Change, error) {
+	var found []Change
+	for q := (ChangeQuery{Waiting: true, Limit: changesPage}); ; {
+		page, next, err := s.SearchChanges(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("read changes: %w", err)
+		}
+		for _, c := range page {
+			if c.Operation.Name == operation {
+				found = append(found, c)
+			}
+		}
+		if q.After = next; next == "" {
+			return found, nil
+		}
+	}
 }
 
 // Approve makes a change that waits, as who asked for it: once, whatever happens

@@ -10,15 +10,12 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
-// withdrawPage is how many changes are read at once.
-const withdrawPage = 200
-
 // Withdraw closes the changes that wait and that somebody asked for, in person or with a
 // token of theirs, who may come over no connection after the event; so do those who came
 // back since, of what they asked for before. It is for events by which people leave, and
 // again is no change.
 func (s *Service) Withdraw(ctx context.Context, e event.Event) error {
-	for q := (ChangeQuery{Waiting: true, Limit: withdrawPage}); ; {
+	for q := (ChangeQuery{Waiting: true, Limit: changesPage}); ; {
 		page, next, err := s.SearchChanges(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read changes: %w", err)

@@ -15,20 +15,25 @@ import (
 // admins and the id of the key.
 func two(t *testing.T) (b *broker, ada, grace, kid string) {
 	t.Helper()
-	b = start(t, "killKey")
-	for _, id := range []string{"ada", "grace"} {
+	b, ada, grace = admins(t, "killKey")
+	kid = regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(b.ask(t, http.MethodGet, "/keys", "").body)[1]
+	return b, ada, grace, kid
+}
+
+// admins returns a broker where the operations need four eyes, with tokens of two admins.
+func admins(t *testing.T, fourEyes ...string) (b *broker, ada, grace string) {
+	t.Helper()
+	b = start(t, fourEyes...)
+	make := func(id string) string {
 		b.person(t, id)
 		b.assign(t, id, admin.Admin)
-	}
-	make := func(id string) string {
 		p, err := b.db.Person(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b.tokenOf(t, b.principal(t, p), admin.NewToken{Name: id, Roles: []admin.Role{admin.Admin}})
 	}
-	kid = regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(b.ask(t, http.MethodGet, "/keys", "").body)[1]
-	return b, make("ada"), make("grace"), kid
+	return b, make("ada"), make("grace")
 }
 
 // killed reports whether the key is.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/porting"
@@ -21,14 +22,11 @@ type Porting interface {
 	List(ctx context.Context, after string, limit int) (page []porting.Import, next string, err error)
 	Faults(ctx context.Context, id string, after, limit int) (page []porting.Fault, next int, err error)
 	Apply(ctx context.Context, id string, o porting.Order) (porting.Import, error)
+	Applicable(ctx context.Context, id string, o porting.Order) error
 	Discard(ctx context.Context, id string, by identity.Actor) error
 	Exporting(ctx context.Context, connection string, by identity.Actor) error
 	Write(ctx context.Context, connection string, to io.Writer) error
 }
-
-// applyImport is the operation that four eyes are asked for before an import changes
-// anything.
-const applyImport = "applyImport"
 
 // toApply is how an import is to be applied.
 type toApply struct {
@@ -41,6 +39,16 @@ type receivedImport struct{ porting.Import }
 
 // Location is where the import is found.
 func (i receivedImport) Location() string { return "/imports/" + i.ID }
+
+// shownImport is an import as it is shown, with the change that waits for a second person
+// and is to apply it, if one does.
+type shownImport struct {
+	porting.Import
+	Approval *porting.Approval `json:"approval,omitempty"`
+}
+
+// Tagged is what the entity tag is of: that somebody asked changes nothing of the import.
+func (i shownImport) Tagged() any { return i.Import }
 
 func (a *API) importRoutes() []rest.Route {
 	const all, one = "/imports", "/imports/{id}"
@@ -66,21 +74,22 @@ func (a *API) importRoutes() []rest.Route {
 		},
 		{
 			ID: "listImports", Method: "GET", Path: all, Summary: "List the imports of the last 30 days, the newest first.", Right: admin.ReadPeople,
-			List: rest.ListOf(exampleImport, []string{"id", "state", "format", "lines", "looked", "created", "checked", "finished", "by.id"}, nil, func(r *http.Request, q rest.Query) ([]porting.Import, string, error) {
-				return a.o.Porting.List(r.Context(), q.After, q.Limit)
-			}),
+			List: rest.ListOf(exampleShownImport, []string{"id", "state", "format", "lines", "looked", "created", "checked", "finished", "by.id", "approval.change"}, nil, a.listImports),
 		},
-		{ID: "getImport", Method: "GET", Path: one, Summary: "Show an import: what becomes, or became, of its lines.", Right: admin.ReadPeople, Answer: exampleImport, Do: func(r *http.Request) (any, error) {
-			return a.o.Porting.Get(r.Context(), r.PathValue("id"))
-		}},
+		{
+			ID: "getImport", Method: "GET", Path: one, Summary: "Show an import: what becomes, or became, of its lines.",
+			About: "With approval, somebody asked to apply it, and a second person has to approve that change.",
+			Right: admin.ReadPeople, Answer: exampleShownImport, Do: a.getImport,
+		},
 		{
 			ID: "listImportFaults", Method: "GET", Path: one + "/faults", Summary: "List the lines of an import that are refused, each with where in it and why.", Right: admin.ReadPeople,
 			List: rest.ListOf(exampleFault, []string{"line", "kind", "pointer", "code", "detail"}, nil, a.listImportFaults),
 		},
 		{
-			ID: applyImport, Method: "POST", Path: one + "/apply", Of: one, Summary: "Apply an import that was checked.",
-			About: "What is not as it was when it was checked is refused, by the line. Of a large file ask for the import until its state is done.",
-			Right: admin.WritePeople, Body: toApply{SkipRefused: true}, Answer: exampleImport, Do: a.applyImport,
+			ID: porting.ApplyOperation, Method: "POST", Path: one + "/apply", Of: one, Summary: "Apply an import that was checked.",
+			About: "What is not as it was when it was checked is refused, by the line. Of a large file ask for the import until its state is done. " +
+				"Where it waits for a second person it is asked for once, and approved within 24 hours after it was checked.",
+			Right: admin.WritePeople, Body: toApply{SkipRefused: true}, Answer: exampleImport, Do: a.applyImport, Before: a.beforeApply,
 		},
 		{
 			ID: "discardImport", Method: "DELETE", Path: one, Summary: "Forget an import that is not being applied. What was applied of it stays.", Right: admin.WritePeople,
@@ -129,7 +138,7 @@ func Held(four interface {
 	Needed(operation string, by admin.Principal) bool
 }, by admin.Principal,
 ) []string {
-	if four.Needed(applyImport, by) {
+	if four.Needed(porting.ApplyOperation, by) {
 		return nil
 	}
 	return slices.DeleteFunc(porting.Held(), func(operation string) bool { return !four.Needed(operation, by) })
@@ -150,14 +159,77 @@ func (a *API) listImportFaults(r *http.Request, q rest.Query) ([]porting.Fault, 
 	return page, strconv.Itoa(next), nil
 }
 
-func (a *API) applyImport(r *http.Request) (any, error) {
+// order is what a request to apply an import orders.
+func (a *API) order(r *http.Request) (porting.Order, error) {
 	var body toApply
-	if err := httpx.UnmarshalJSON(rest.BodyOf(r), &body); err != nil {
+	err := httpx.UnmarshalJSON(rest.BodyOf(r), &body)
+	return porting.Order{SkipRefused: body.SkipRefused, Held: Held(a.o.Admin, rest.CallerOf(r).Principal), By: by(r)}, err
+}
+
+func (a *API) applyImport(r *http.Request) (any, error) {
+	order, err := a.order(r)
+	if err != nil {
 		return nil, err
 	}
-	return a.o.Porting.Apply(r.Context(), r.PathValue("id"), porting.Order{
-		SkipRefused: body.SkipRefused, Held: Held(a.o.Admin, rest.CallerOf(r).Principal), By: by(r),
-	})
+	return a.o.Porting.Apply(r.Context(), r.PathValue("id"), order)
+}
+
+// beforeApply refuses to ask a second person to apply what cannot be applied, or what
+// somebody asked to apply already.
+func (a *API) beforeApply(r *http.Request) error {
+	order, err := a.order(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if err := a.o.Porting.Applicable(r.Context(), id, order); err != nil {
+		return err
+	}
+	waiting, err := a.o.Admin.WaitingOf(r.Context(), porting.ApplyOperation)
+	if err != nil {
+		return err
+	}
+	if one := porting.ApprovalOf(porting.Import{ID: id}, waiting); one != nil {
+		return fault.New(fault.Conflict, admin.ErrChangeWaits.Code, "%s asked to apply this import already, and a second person has to approve change %s first", one.RequestedBy, one.Change)
+	}
+	return nil
+}
+
+func (a *API) getImport(r *http.Request) (any, error) {
+	i, err := a.o.Porting.Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	shown, err := a.withApproval(r, i)
+	if err != nil {
+		return nil, err
+	}
+	return shown[0], nil
+}
+
+func (a *API) listImports(r *http.Request, q rest.Query) ([]shownImport, string, error) {
+	page, next, err := a.o.Porting.List(r.Context(), q.After, q.Limit)
+	if err != nil {
+		return nil, "", err
+	}
+	shown, err := a.withApproval(r, page...)
+	return shown, next, err
+}
+
+// withApproval adds to imports what waits for a second person.
+func (a *API) withApproval(r *http.Request, page ...porting.Import) ([]shownImport, error) {
+	var waiting []admin.Change
+	if slices.ContainsFunc(page, func(i porting.Import) bool { return i.State == porting.Checked }) {
+		var err error
+		if waiting, err = a.o.Admin.WaitingOf(r.Context(), porting.ApplyOperation); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]shownImport, len(page))
+	for n, i := range page {
+		all[n] = shownImport{i, porting.ApprovalOf(i, waiting)}
+	}
+	return all, nil
 }
 
 const exampleLines = `{"kind":"directory","version":1}
@@ -172,6 +244,9 @@ var (
 		Lines:   1200, Looked: 1200, Version: 4, Counts: []porting.Count{{Kind: porting.KindPerson, Created: 1100, Changed: 12, Unchanged: 87, Refused: 1}},
 		Notes: []porting.Note{{Code: "realm_role", Count: 40, Examples: []string{"staff"}}},
 	}
+	exampleShownImport = shownImport{exampleImport, &porting.Approval{
+		Change: "01jdhk3m2n4p" + "z1x2c3v4b5n6m7a3", RequestedBy: exampleActor, Created: exampleTime, Expires: exampleTime.Add(porting.ApplyWithin),
+	}}
 	exampleFault = porting.Fault{Line: 17, Kind: porting.KindPerson, Trouble: porting.Trouble{
 		Code: porting.ErrTwoPeople.Code, Pointer: "/identities/1", Detail: porting.ErrTwoPeople.Detail,
 	}}

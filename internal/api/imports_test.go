@@ -116,3 +116,65 @@ func TestAnImportWaitsForASecondPersonOrDoesNotDoWhatWould(t *testing.T) {
 		t.Errorf("%+v %v", now, err)
 	}
 }
+
+// An import is asked for once, and not where it could not be applied: whoever approves is
+// not to find out.
+func TestAnImportThatWaitsIsNotAskedForAgain(t *testing.T) {
+	b, ada, grace := admins(t, porting.ApplyOperation)
+	_, i := b.lines(t, "", twoLines, "Authorization", ada)
+	apply := func(who, body string) asked {
+		return b.ask(t, http.MethodPost, "/imports/"+i.ID+"/apply", body, "Authorization", who)
+	}
+	shown := func() (s struct {
+		Approval *porting.Approval `json:"approval"`
+	}, tag string,
+	) {
+		a := b.ask(t, http.MethodGet, "/imports/"+i.ID, "")
+		if err := json.Unmarshal([]byte(a.body), &s); err != nil || a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return s, a.header.Get("ETag")
+	}
+	before, tag := shown()
+	if a := apply(ada, `{}`); a.status != http.StatusConflict || !strings.Contains(a.body, "import_refused_lines") {
+		t.Errorf("with refused lines: %d %s", a.status, a.body)
+	}
+	if a := apply(ada, `{"skip_refused":true,"when":"now"}`); a.status != http.StatusBadRequest {
+		t.Errorf("with what there is not: %d %s", a.status, a.body)
+	}
+	if a := apply(ada, `{"skip_refused":true}`); a.status != http.StatusAccepted {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	now, same := shown()
+	if before.Approval != nil || now.Approval == nil || tag == "" || tag != same {
+		t.Fatalf("%+v, then %+v; %s, then %s", before, now, tag, same)
+	}
+	if ends := i.Checked.Add(porting.ApplyWithin); !now.Approval.Expires.Equal(ends) {
+		t.Errorf("it is to be approved until %s, and applied until %s", now.Approval.Expires, ends)
+	}
+	if all, _ := b.ask(t, http.MethodGet, "/imports", "").items(t); len(all) != 1 || !strings.Contains(string(all[0]), now.Approval.Change) {
+		t.Errorf("the list does not say that it waits: %s", all)
+	}
+	for _, who := range []string{ada, grace} {
+		if a := apply(who, `{"skip_refused":true}`); a.status != http.StatusConflict || !strings.Contains(a.body, `"code":"change_waits"`) || !strings.Contains(a.body, now.Approval.Change) {
+			t.Errorf("asked for again: %d %s", a.status, a.body)
+		}
+	}
+	change := "/changes/" + now.Approval.Change
+	if a := b.ask(t, http.MethodPost, change+"/reject", "", "Authorization", grace); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if s, _ := shown(); s.Approval != nil {
+		t.Errorf("rejected, and it waits: %+v", s)
+	}
+	if a := apply(grace, `{"skip_refused":true}`); a.status != http.StatusAccepted {
+		t.Fatalf("after it was rejected: %d %s", a.status, a.body)
+	}
+	s, _ := shown()
+	if a := b.ask(t, http.MethodPost, "/changes/"+s.Approval.Change+"/approve", "", "Authorization", ada); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := apply(ada, `{}`); a.status != http.StatusConflict || !strings.Contains(a.body, "import_state") {
+		t.Errorf("what was applied is asked for: %d %s", a.status, a.body)
+	}
+}

@@ -46,7 +46,7 @@ func (p *parts) openConsole(management kit.Operations) (*console.Console, error)
 		},
 		People:     people.Options{Directory: p.db, Sessions: p.sessions, Participants: p.db.Participants, Grants: p.db},
 		Groups:     groups.Options{Directory: p.db, Connections: p.connections, Apps: p.apps, Clients: p.registry.Clients, Roles: p.admin, Entitlements: p.entitlements},
-		Imports:    imports.Options{Imports: p.porting, Directory: p.porting, Connections: p.connections},
+		Imports:    imports.Options{Imports: p.porting, Directory: p.porting, Waiting: p.admin.WaitingOf, Connections: p.connections},
 		Exchanges:  exchanges.Options{Apps: p.apps, Exchanges: p.exchanges},
 		Keyring:    keyring.Options{Keys: p.rings(), Due: p.rings().Due, Apps: p.apps},
 		Operations: operations.Options{Audit: p.db, AuditState: auditState, Outbox: p.outboxDesk(), Jobs: p.jobDesk(), Streams: p.signals.service},

@@ -299,15 +299,8 @@ type Order struct {
 func (s *Service) Apply(ctx context.Context, id string, o Order) (Import, error) {
 	now := s.now()
 	i, err := s.o.Store.UpdateImport(ctx, id, func(i Import) (Import, []event.Event, error) {
-		switch {
-		case i.State != Checked:
-			return i, nil, ErrState
-		case now.Sub(i.Checked) > ApplyWithin:
-			return i, nil, ErrExpired
-		case slices.ContainsFunc(o.Held, func(held string) bool { return !i.holds(held) }):
-			return i, nil, ErrHeld
-		case i.refused() > 0 && !o.SkipRefused:
-			return i, nil, ErrRefusedLines
+		if err := i.takes(o, now); err != nil {
+			return i, nil, err
 		}
 		i.State, i.SkipRefused, i.AppliedBy, i.After, i.Looked = Applying, o.SkipRefused, o.By, nil, i.Lines-i.todo()
 		return i, []event.Event{event.New(now, "import.applied", o.By, identity.Import(id), i.figures()...)}, nil
@@ -316,6 +309,30 @@ func (s *Service) Apply(ctx context.Context, id string, o Order) (Import, error)
 		return i, err
 	}
 	return s.soon(context.WithoutCancel(ctx), i, Applying, s.apply)
+}
+
+// Applicable fails as Apply would now, and changes nothing.
+func (s *Service) Applicable(ctx context.Context, id string, o Order) error {
+	i, err := s.o.Store.Import(ctx, id)
+	if err != nil {
+		return err
+	}
+	return i.takes(o, s.now())
+}
+
+// takes refuses an order that the import cannot be applied by.
+func (i *Import) takes(o Order, now time.Time) error {
+	switch {
+	case i.State != Checked:
+		return ErrState
+	case now.Sub(i.Checked) > ApplyWithin:
+		return ErrExpired
+	case slices.ContainsFunc(o.Held, func(held string) bool { return !i.holds(held) }):
+		return ErrHeld
+	case i.refused() > 0 && !o.SkipRefused:
+		return ErrRefusedLines
+	}
+	return nil
 }
 
 // Discard forgets an import that is not being applied. What was applied of it stays.

@@ -32,6 +32,16 @@ func (e *Engine) wait(r *http.Request, rt *Route) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if rt.Before != nil {
+		unlock, err := e.o.Lock(r.Context(), "wait:"+rt.ID+":"+strings.Join(rt.given(r), "/"))
+		if err != nil {
+			return answer{}, err
+		}
+		defer unlock()
+		if err := rt.Before(r); err != nil {
+			return answer{}, err
+		}
+	}
 	who := CallerOf(r)
 	what := admin.Operation{
 		Name: rt.ID, Values: map[string]string{}, Query: r.URL.RawQuery, Body: string(who.body), Media: r.Header.Get("Content-Type"),

@@ -48,6 +48,10 @@ type Route struct {
 	// waits for a second person: with its secrets encrypted, for Do to open. It refuses
 	// what Do would. Nil keeps the body as it is.
 	Hide func(*http.Request) ([]byte, error)
+	// Before refuses what is not to wait for a second person: what could not be done as it
+	// is, and what was asked for already. Those who ask for the same path are looked at one
+	// after the other. Nil refuses nothing.
+	Before func(*http.Request) error
 	// Decides says that it decides on a change that waits, and never waits itself.
 	Decides bool
 	// Hits tells what a destructive operation would hit, and makes the route that

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/kit"
+	"github.com/gatehouse-io/gatehouse/internal/porting"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
@@ -23,6 +24,7 @@ func operationText(name string) ui.Text {
 		"rotateKey": ui.T("Rotate a key"), "killKey": ui.T("Kill a key"), "assignRole": ui.T("Give a role"), "unassignRole": ui.T("Take a role away"),
 		"revokeToken": ui.T("Revoke an API token"), "nameAppOwner": ui.T("Name an app's owner"), "agreeToCaller": ui.T("Agree that an app calls an API"),
 		"withdrawFromCaller": ui.T("Agree no longer that an app calls an API"), "revoke": ui.T("Revoke tokens"), "undoScim": ui.T("Undo what a connection took away"), "resumeScim": ui.T("Resume a connection"),
+		"applyImport": ui.T("Apply an import"),
 	}[name]
 	if !ok {
 		return ui.Plain(name)
@@ -92,7 +94,7 @@ func (c *Console) showChange(v *kit.Visit) (kit.Answer, error) {
 	}
 	d := kit.Detail{
 		Tags: []ui.Tag{changeTag(one.State)},
-		Facts: kit.Known(append(c.changeFacts(one),
+		Facts: kit.Known(append(c.changeFacts(v, one),
 			kit.Says(ui.T("Asked for by"), c.Refs(v).Cell(one.RequestedBy.Ref)), kit.Code(ui.T("Address"), one.RequestedBy.Address),
 			kit.When(ui.T("Asked for"), one.Created), kit.When(ui.T("Expires"), one.Expires),
 			kit.Says(ui.T("Decided by"), c.decider(v, one)...), kit.When(ui.T("Decided"), one.Decided), kit.Code(ui.T("Failed with"), one.Failure),
@@ -132,10 +134,10 @@ func (c *Console) causeCell(v *kit.Visit, one admin.Change) kit.Cell {
 }
 
 // changeFacts are what the operation was asked with.
-func (c *Console) changeFacts(one admin.Change) []kit.Fact {
+func (c *Console) changeFacts(v *kit.Visit, one admin.Change) []kit.Fact {
 	facts := []kit.Fact{kit.Code(ui.T("Operation"), one.Operation.Name)}
 	for _, name := range slices.Sorted(maps.Keys(one.Operation.Values)) {
-		facts = append(facts, kit.Code(ui.Plain(name), one.Operation.Values[name]))
+		facts = append(facts, kit.Says(ui.Plain(name), c.valueCell(v, one.Operation.Name, name, one.Operation.Values[name])))
 	}
 	var body map[string]any
 	if json.Unmarshal([]byte(one.Operation.Body), &body) == nil {
@@ -178,6 +180,8 @@ func (c *Console) valueCell(v *kit.Visit, operation, name, value string) kit.Cel
 		return c.Refs(v).Cell(identity.Person(value))
 	case name == "id" && strings.Contains(operation, "Connection"):
 		return c.Refs(v).Cell(identity.Connection(value))
+	case name == "id" && operation == porting.ApplyOperation:
+		return kit.Cell{Text: value, Code: true, Href: c.Path(kit.Fill("/imports/{id}", value))}
 	case name == "id" && strings.Contains(operation, "Session"):
 		return c.Refs(v).Cell(identity.Session(value))
 	}

@@ -227,7 +227,7 @@ func (s *Stage) parts(g *ground) console.Options {
 		People:    people.Options{Directory: db, Sessions: s.Sessions, Participants: db.Participants, Grants: db},
 		Groups:    groups.Options{Directory: db, Connections: g.providers, Apps: s.Apps, Clients: g.clients.Clients, Roles: s.Admin, Entitlements: g.decides},
 		Exchanges: exchanges.Options{Apps: s.Apps, Exchanges: g.tree},
-		Imports:   imports.Options{Imports: s.Imports, Directory: s.Imports, Connections: g.providers},
+		Imports:   imports.Options{Imports: s.Imports, Directory: s.Imports, Waiting: s.Admin.WaitingOf, Connections: g.providers},
 		Keyring:   keyring.Options{Keys: g.ring, Due: g.ring.Due, Apps: s.Apps},
 		Operations: operations.Options{
 			Audit: db, AuditState: func(ctx context.Context) (audit.State, error) { return audit.ReadState(ctx, db) }, Outbox: g.outbox, Jobs: g.jobs, Streams: g.streams,

@@ -13,7 +13,7 @@ import (
 
 // show says how far an import is, and what becomes of its lines.
 func (c *Console) show(v *kit.Visit) (kit.Answer, error) {
-	i, err := c.o.Imports.Get(v.Context(), v.PathValue("id"))
+	i, err := c.look(v)
 	if err != nil {
 		return nil, err
 	}
@@ -22,9 +22,9 @@ func (c *Console) show(v *kit.Visit) (kit.Answer, error) {
 		return nil, err
 	}
 	d := kit.Detail{
-		Tags: []ui.Tag{stateTag(i.State)}, Lead: lead(i), Live: true, Progress: c.progress(i), Notices: c.warnings(v, i), Facts: facts, Offers: c.offers(v, i),
+		Tags: []ui.Tag{stateTag(i.State, i.approval)}, Lead: lead(i.Import), Live: true, Progress: c.progress(i.Import), Notices: c.warnings(v, i), Facts: facts, Offers: c.offers(v, i),
 	}
-	d.Blocks, err = kit.Blocks(v, i, c.countBlock, c.faultBlock, c.noteBlock)
+	d.Blocks, err = kit.Blocks(v, i.Import, c.countBlock, c.faultBlock, c.noteBlock)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (c *Console) progress(i porting.Import) *kit.Progress {
 }
 
 // warnings are what has to be read before anything else.
-func (c *Console) warnings(v *kit.Visit, i porting.Import) []ui.Notice {
+func (c *Console) warnings(v *kit.Visit, i seen) []ui.Notice {
 	var all []ui.Notice
 	if f := i.Fault; f != nil {
 		text := say(v, *f)
@@ -60,10 +60,13 @@ func (c *Console) warnings(v *kit.Visit, i porting.Import) []ui.Notice {
 	if i.State != porting.Checked {
 		return all
 	}
-	if expired(c.Now(), i) {
+	if expired(c.Now(), i.Import) {
 		return append(all, ui.Notice{Text: v.Say(porting.ErrExpired), Tone: ui.Warn})
 	}
-	if n := out(i); n > 0 && todo(i) > 0 {
+	if i.approval != nil {
+		return append(all, approvalNotice(v, i.approval))
+	}
+	if n := out(i.Import); n > 0 && todo(i.Import) > 0 {
 		all = append(all, ui.Notice{
 			Text: ui.N(n, "One line is refused. Put it right and import the file again, or apply all others.", "%d lines are refused. Put them right and import the file again, or apply all others."), Tone: ui.Warn,
 		})
@@ -74,11 +77,15 @@ func (c *Console) warnings(v *kit.Visit, i porting.Import) []ui.Notice {
 func expired(now time.Time, i porting.Import) bool { return now.Sub(i.Checked) > porting.ApplyWithin }
 
 // offers are what can be done with an import as it is.
-func (c *Console) offers(v *kit.Visit, i porting.Import) []kit.Offer {
+func (c *Console) offers(v *kit.Visit, i seen) []kit.Offer {
 	var all []kit.Offering
-	if i.State == porting.Checked && todo(i) > 0 && !expired(c.Now(), i) {
+	switch {
+	case i.State != porting.Checked || todo(i.Import) == 0 || expired(c.Now(), i.Import):
+	case i.approval != nil:
+		all = append(all, kit.Way(changePath, ui.T("Look at what waits"), "primary", i.approval.Change))
+	default:
 		text := ui.T("Apply it")
-		if out(i) > 0 {
+		if out(i.Import) > 0 {
 			text = ui.T("Apply all others")
 		}
 		all = append(all, kit.Way(applyPath, text, "primary check", i.ID))
@@ -90,7 +97,7 @@ func (c *Console) offers(v *kit.Visit, i porting.Import) []kit.Offer {
 }
 
 // facts are where an import comes from.
-func (c *Console) facts(v *kit.Visit, i porting.Import) ([]kit.Fact, error) {
+func (c *Console) facts(v *kit.Visit, i seen) ([]kit.Fact, error) {
 	connections, err := c.o.Connections.All(v.Context())
 	if err != nil {
 		return nil, err
@@ -100,7 +107,7 @@ func (c *Console) facts(v *kit.Visit, i porting.Import) ([]kit.Fact, error) {
 	if !i.AppliedBy.IsZero() {
 		facts = append(facts, kit.Says(ui.T("Applied by"), refs.Cell(i.AppliedBy.Ref)))
 	}
-	facts = append(facts, kit.When(ui.T("Over since"), i.Finished))
+	facts = append(append(facts, c.approvalFacts(v, i.approval)...), kit.When(ui.T("Over since"), i.Finished))
 	named := func(id string) kit.Cell {
 		if id == "" {
 			return kit.Cell{}

@@ -195,14 +195,50 @@ func TestAnImportByPagesWaitsForASecondPersonOrDoesNotDoWhatWould(t *testing.T) 
 	held.says(held.send(nil, mapping), "import_four_eyes")
 	waits := newWorld(t, "mapGroup", "applyImport")
 	path := waits.send(nil, mapping)
-	if _, done := waits.Confirm(path + "/apply"); !strings.HasSuffix(done.Header.Get("Location"), path+"?notice=waits") || named(held) != before || named(waits) != before {
+	if _, done := waits.Confirm(path + "/apply"); !strings.HasSuffix(done.Header.Get("Location"), path) || named(held) != before || named(waits) != before {
 		t.Errorf("%d %v", done.Status, done.Header)
 	}
-	waits.says(path, "To be applied")
+	waits.says(path, "Waits for approval")
 	free := newWorld(t)
 	if _, done := free.Confirm(free.send(nil, mapping) + "/apply"); done.Status != http.StatusSeeOther || named(free) != before+1 {
 		t.Errorf("control: %d %v", done.Status, done.Header)
 	}
+}
+
+// What waits is asked for once: the page says who asked, and leads to whoever approves.
+func TestAnImportThatWaitsSaysForWhomAndIsNotOfferedAgain(t *testing.T) {
+	w := newWorld(t, "applyImport")
+	path := w.send(nil, lines)
+	w.says(path, path+"/apply", "To be applied")
+	w.Confirm(path + "/apply")
+	change := regexp.MustCompile(`/changes/[0-9a-z]{28}`)
+	mine := w.says(path, "Waits for approval", "You asked to have this import applied", "To be approved until", "Asked for by", "/people/ada")
+	at := change.FindString(mine.Body)
+	if at == "" || strings.Contains(mine.Body, path+"/apply") {
+		t.Fatalf("%q %s", at, mine.Body)
+	}
+	w.says("/imports", "Waits for approval")
+	w.says(path+"?lang=de", "Wartet auf Freigabe", "Sie haben beantragt", "Freizugeben bis")
+	w.says(path+"/discard", "can only be rejected afterwards")
+	w.As("grace", admin.Admin)
+	w.says(path, "Somebody asked to have this import applied", at)
+	if again := w.Get(path + "/apply"); again.Status != http.StatusConflict || !strings.Contains(again.Body, "asked for already") {
+		t.Errorf("asked for again: %d %s", again.Status, again.Body)
+	}
+	w.says(at, "Apply an import", `href="/auth/admin`+path+`"`)
+	if _, done := w.Confirm(at + "/approve"); done.Status != http.StatusSeeOther {
+		t.Errorf("%d %s", done.Status, done.Body)
+	}
+	if page := w.says(path, "What became of it", "Applied by"); strings.Contains(page.Body, "Waits for approval") {
+		t.Error("it still waits")
+	}
+	if _, err := w.DB.Person(t.Context(), "kim"); err != nil {
+		t.Error(err)
+	}
+	other := w.send(nil, strings.ReplaceAll(lines, "kim", "lee"))
+	w.Confirm(other + "/apply")
+	w.Confirm(change.FindString(w.Get(other).Body) + "/reject")
+	w.says(other, other+"/apply", "To be applied")
 }
 
 func TestAnImportThatGoesOnSaysHowFarItIs(t *testing.T) {

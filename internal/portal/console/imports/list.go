@@ -13,6 +13,10 @@ import (
 // showImports lists the imports, and leads to a new one and to an export.
 func (c *Console) showImports(v *kit.Visit) (kit.Answer, error) {
 	refs := c.Refs(v)
+	waits, err := c.waits(v.Context())
+	if err != nil {
+		return nil, err
+	}
 	l := kit.List[porting.Import]{
 		Name: "imports", Path: c.Path(allPath), Caption: ui.T("The imports of the last 30 days, the latest first"),
 		Empty: ui.Empty{
@@ -24,7 +28,7 @@ func (c *Console) showImports(v *kit.Visit) (kit.Answer, error) {
 				return kit.Cell{Say: formatText(i.Format), Href: c.Path(kit.Fill(onePath, i.ID)), Raw: string(i.Format)}
 			}},
 			{Title: ui.T("State"), Name: "state", Cell: func(i porting.Import) kit.Cell {
-				return kit.Cell{Tags: []ui.Tag{stateTag(i.State)}, Raw: string(i.State)}
+				return kit.Cell{Tags: []ui.Tag{stateTag(i.State, waits(i))}, Raw: string(i.State)}
 			}},
 			{Title: ui.T("Lines"), Name: "lines", Cell: func(i porting.Import) kit.Cell { return kit.Count(int64(i.Lines)) }},
 			{Title: ui.T("Refused"), Name: "refused", Cell: func(i porting.Import) kit.Cell { return kit.Count(int64(out(i))) }},

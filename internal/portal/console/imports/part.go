@@ -33,6 +33,8 @@ type Options struct {
 		Exporting(ctx context.Context, connection string, by identity.Actor) error
 		Write(ctx context.Context, connection string, to io.Writer) error
 	}
+	// Waiting are the changes that wait with an operation: admin.Service.WaitingOf.
+	Waiting func(ctx context.Context, operation string) ([]admin.Change, error)
 	// Connections are the identity providers.
 	Connections interface {
 		All(ctx context.Context) ([]connection.Connection, error)

@@ -18,14 +18,17 @@ func formatText(f porting.Format) ui.Text {
 	return ui.T("JSON lines, as they are exported here")
 }
 
-// stateTag says how far an import is.
-func stateTag(s porting.State) ui.Tag {
+// stateTag says how far an import is, and whether it waits for a second person.
+func stateTag(s porting.State, approval *porting.Approval) ui.Tag {
 	switch s {
 	case porting.Reading:
 		return ui.Tag{Text: ui.T("Being read")}
 	case porting.Checking:
 		return ui.Tag{Text: ui.T("Being checked")}
 	case porting.Checked:
+		if approval != nil {
+			return ui.Tag{Text: ui.T("Waits for approval"), Tone: ui.Warn}
+		}
 		return ui.Tag{Text: ui.T("To be applied"), Tone: ui.Warn}
 	case porting.Applying:
 		return ui.Tag{Text: ui.T("Being applied")}
