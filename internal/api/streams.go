@@ -78,7 +78,7 @@ func (a *API) streamRoutes() []rest.Route {
 			List:  rest.ListOf(exampleSignal, []string{"id", "type", "cause", "state", "refusals", "reason", "issued", "settled"}, nil, a.listSignals),
 		},
 		{
-			ID: "pauseStream", Method: "POST", Path: one + "/pause", Of: one, Summary: "Hold what a stream is to deliver.", About: "The receiver is told. What it is to hear waits, within bounds.",
+			ID: "pauseStream", Method: "POST", Path: one + "/pause", Of: one, Summary: "Hold what a stream is to deliver.", About: "The receiver is told, and cannot undo it. What it is to hear waits, within bounds.",
 			Right: admin.WriteOperations, Do: a.switchStream(signal.Paused),
 		},
 		{
@@ -86,7 +86,7 @@ func (a *API) streamRoutes() []rest.Route {
 			Right: admin.WriteOperations, Do: a.switchStream(signal.Enabled),
 		},
 		{
-			ID: "disableStream", Method: "POST", Path: one + "/disable", Of: one, Summary: "Stop a stream and drop what waits in it.", About: "The receiver is told.",
+			ID: "disableStream", Method: "POST", Path: one + "/disable", Of: one, Summary: "Stop a stream and drop what waits in it.", About: "The receiver is told, and cannot undo it.",
 			Right: admin.WriteOperations, Do: a.switchStream(signal.Disabled), Hits: a.hitsStream("disableStream"),
 		},
 		{

@@ -162,11 +162,15 @@ func removed(at time.Time, gone Stream, actor identity.Actor, why string) event.
 	return event.New(at, "stream.removed", actor, identity.Stream(gone.ID), "client", gone.Client, "app", gone.App, "reason", why)
 }
 
-// SetStatus is a receiver's own switch of its stream (SSF 1.0, section 8.1.2.2).
+// SetStatus is a receiver's own switch of its stream (SSF 1.0, section 8.1.2.2). It fails
+// with ErrHeld for a status that an operator set.
 func (s *Service) SetStatus(ctx context.Context, c *registry.Client, id string, status Status, reason string, actor identity.Actor) (Stream, error) {
 	return s.switched(ctx, id, status, reason, actor, func(old Stream) error {
-		if !own(c, old) {
+		switch {
+		case !own(c, old):
 			return ErrNotFound
+		case old.Held && old.Status != status:
+			return ErrHeld
 		}
 		return nil
 	}, false)
@@ -174,7 +178,7 @@ func (s *Service) SetStatus(ctx context.Context, c *registry.Client, id string, 
 
 // switched gives a stream a status. When it was not the receiver who did, the receiver
 // is told before anything else is (SSF 1.0, section 8.1.5).
-func (s *Service) switched(ctx context.Context, id string, status Status, reason string, actor identity.Actor, may func(Stream) error, tell bool) (Stream, error) {
+func (s *Service) switched(ctx context.Context, id string, status Status, reason string, actor identity.Actor, may func(Stream) error, operator bool) (Stream, error) {
 	if status != Enabled && status != Paused && status != Disabled {
 		return Stream{}, ErrState
 	}
@@ -187,6 +191,9 @@ func (s *Service) switched(ctx context.Context, id string, status Status, reason
 		}
 		next := old
 		next.Status, next.Reason, next.Updated = status, reason, s.now()
+		if operator || status != old.Status {
+			next.Held = operator && status != Enabled
+		}
 		told := event.New(next.Updated, "stream.enabled", actor, identity.Stream(id), "client", next.Client, "app", next.App, "reason", reason)
 		switch status {
 		case Paused:
@@ -196,7 +203,7 @@ func (s *Service) switched(ctx context.Context, id string, status Status, reason
 		case Enabled:
 		}
 		c := Change{Stream: next, Events: []event.Event{told}, Drop: status == Disabled}
-		if tell && old.Status != status {
+		if operator && old.Status != status {
 			c.Sets = []Set{about(next, StreamUpdated, told, struct {
 				Status Status `json:"status"`
 				Reason string `json:"reason,omitempty"`

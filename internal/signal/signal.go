@@ -61,6 +61,7 @@ var (
 	ErrTooMany  = fault.New(fault.Conflict, "streams_too_many", "this client has as many streams as it may have: delete one")
 	ErrVerified = fault.New(fault.TooMany, "stream_verified", "this stream was verified a moment ago: see its min_verification_interval")
 	ErrDisabled = fault.New(fault.Invalid, "stream_disabled", "the stream is disabled: nothing is transmitted over it").At("stream_id")
+	ErrHeld     = fault.New(fault.Denied, "stream_held", "the status was set by an operator of the broker, who alone can change it")
 	ErrState    = fault.New(fault.Invalid, "stream_status_unknown", "the statuses are enabled, paused and disabled").At("status")
 	ErrCursor   = fault.New(fault.Invalid, "cursor_invalid", "this is no cursor that a page of this list gave: begin without one").At("after")
 	ErrRefused  = fault.New(fault.Denied, "set_refused", "the receiver refuses the event")
@@ -96,7 +97,9 @@ type Stream struct {
 	Authorization []byte `json:"-"`
 	Status        Status `json:"status"`
 	// Reason is why it has that status, by whoever gave it.
-	Reason  string    `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Held says that an operator paused or disabled it: its receiver cannot undo that.
+	Held    bool      `json:"held,omitempty"`
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Version int64     `json:"version"`

@@ -32,6 +32,14 @@ func streamTags(s signal.Stream) []ui.Tag {
 	return []ui.Tag{tag}
 }
 
+// held says that the receiver cannot undo the state.
+func held(s signal.Stream) kit.Fact {
+	if !s.Held {
+		return kit.Fact{}
+	}
+	return kit.Says(ui.T("Set by"), kit.Cell{Say: ui.T("an operator: the receiver cannot undo it")})
+}
+
 func methodText(s signal.Stream) ui.Text {
 	if s.Method == signal.Poll {
 		return ui.T("Polled")
@@ -88,7 +96,7 @@ func (c *Console) showStream(v *kit.Visit) (kit.Answer, error) {
 		Tags: streamTags(s), Lead: ui.T("The app or API hears on it at once of what concerns its people: sessions that were revoked, accounts, claims and credentials that changed."),
 		Facts: kit.Known(
 			kit.Is(ui.T("Description"), s.Description), kit.Says(ui.T("Delivery"), kit.Cell{Say: methodText(s)}), kit.Code(ui.T("Address of the receiver"), s.Endpoint),
-			kit.Each(ui.T("Carries"), shortTypes(s.DeliveredTypes()), true), kit.Is(ui.T("Reason for the state"), s.Reason),
+			kit.Each(ui.T("Carries"), shortTypes(s.DeliveredTypes()), true), kit.Is(ui.T("Reason for the state"), s.Reason), held(s),
 			kit.Says(ui.T("Waiting"), kit.Count(s.Waiting)), kit.When(ui.T("Oldest"), s.Oldest),
 			kit.Says(ui.T("Delivered"), kit.Count(s.Delivered)), kit.When(ui.T("Last delivered"), s.DeliveredAt),
 			kit.Says(ui.T("Dropped"), kit.Count(s.Dropped)), kit.Says(ui.T("Refused by the receiver"), kit.Count(s.Refused)),
