@@ -1,7 +1,9 @@
 package signal_test
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -74,12 +76,21 @@ func (s *shelf) waiting(stream string) (sets []signal.Set) {
 	return sets
 }
 
-func (s *shelf) ClaimStreams(_ context.Context, now time.Time, n int, lease time.Duration) (claimed []signal.Stream, err error) {
+func (s *shelf) ClaimStreams(_ context.Context, now time.Time, n, each int, lease time.Duration) (claimed []signal.Stream, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, one := range s.streams {
-		if len(claimed) < n && len(s.waiting(id)) > 0 && !now.Before(s.leased[id]) && !now.Before(one.Next) {
+	taken := map[string]int{}
+	for id, until := range s.leased {
+		if one := s.streams[id]; one != nil && now.Before(until) {
+			taken[one.Client]++
+		}
+	}
+	turns := slices.SortedFunc(maps.Keys(s.streams), func(a, b string) int { return cmp.Or(s.leased[a].Compare(s.leased[b]), cmp.Compare(a, b)) })
+	for _, id := range turns {
+		one := s.streams[id]
+		if len(claimed) < n && taken[one.Client] < each && len(s.waiting(id)) > 0 && !now.Before(s.leased[id]) && !now.Before(one.Next) {
 			s.leased[id] = now.Add(lease)
+			taken[one.Client]++
 			claim := *one
 			claim.Leased = now.Add(lease)
 			claimed = append(claimed, claim)
@@ -192,14 +203,14 @@ func (s *shelf) RequeueSet(_ context.Context, stream, id string) error {
 	return nil
 }
 
-func (s *shelf) ReleaseStream(_ context.Context, stream string, leased, next time.Time, failure string, _ time.Time) error {
+func (s *shelf) ReleaseStream(_ context.Context, stream string, leased, next time.Time, failure string, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.streams[stream]
 	if one == nil || !s.leased[stream].Equal(leased) {
 		return nil
 	}
-	delete(s.leased, stream)
+	s.leased[stream] = at
 	one.Next, one.Error = next, failure
 	if one.Failures++; failure == "" {
 		one.Failures = 0

@@ -75,7 +75,7 @@ func TestWhatADeadReplicaHeldIsPushedWithinALease(t *testing.T) {
 		o.receive("b", taken)
 		o.change("b", func(s *signal.Stream) { s.Next = time.Now().Add(time.Hour) }) // not due: the dead one takes a alone
 		o.put(t, setFor("a", "1"), setFor("b", "1"))
-		if claimed, err := o.ClaimStreams(t.Context(), time.Now(), 1, 20*time.Second); err != nil || len(claimed) != 1 || claimed[0].ID != "a" {
+		if claimed, err := o.ClaimStreams(t.Context(), time.Now(), 1, 1, 20*time.Second); err != nil || len(claimed) != 1 || claimed[0].ID != "a" {
 			t.Fatal(claimed, err)
 		}
 		time.Sleep(20*time.Second - time.Millisecond)

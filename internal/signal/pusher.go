@@ -28,7 +28,11 @@ const RefusedQueue = "refused-signals"
 
 // The pace of pushing.
 const (
-	pushers   = 8 // streams that are pushed to at once
+	// pushers is how many streams a replica pushes to at once, and pushersOfOne how many
+	// of one client all replicas do: slow receivers take turns, and nobody else's.
+	pushers      = 32
+	pushersOfOne = 4
+
 	pushPoll  = 500 * time.Millisecond
 	pushTime  = 10 * time.Second // for one SET
 	pushSlice = 15 * time.Second // for one stream, before others have their turn
@@ -193,7 +197,7 @@ func (p *Pusher) claim(ctx context.Context, group *sync.WaitGroup) error {
 	if free == 0 {
 		return nil
 	}
-	streams, err := p.o.Sender.o.Store.ClaimStreams(ctx, p.o.Sender.o.Now(), free, pushLease)
+	streams, err := p.o.Sender.o.Store.ClaimStreams(ctx, p.o.Sender.o.Now(), free, pushersOfOne, pushLease)
 	if err != nil {
 		return fmt.Errorf("claim streams: %w", err)
 	}

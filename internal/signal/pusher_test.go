@@ -114,6 +114,7 @@ func (o *office) push(t *testing.T) (stop func()) {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
+		time.Sleep(10 * time.Second) // until receivers have said what nobody waits for any more
 	})
 	return cancel
 }
@@ -248,6 +249,37 @@ func TestASlowReceiverHoldsUpNoOther(t *testing.T) {
 		time.Sleep(time.Minute)
 		if got := o.arrivals(); len(got) != 4 || o.pushed["delivered"] != 4 {
 			t.Errorf("each once, also over several turns: %v %v", got, o.pushed)
+		}
+	})
+}
+
+// A client may have ten streams, each to an address that takes its time and never fails.
+func TestAClientOfManySlowStreamsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		greedy := []string{"g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "g8", "g9"}
+		o := open(t, append(greedy, "quick")...)
+		for _, id := range greedy {
+			o.change(id, func(s *signal.Stream) { s.Client, s.App = "g0", "g0" })
+			o.receive(id, func(string) (int, string) { time.Sleep(9 * time.Second); return http.StatusAccepted, "" })
+			for i := range 20 {
+				o.put(t, setFor(id, fmt.Sprint(i)))
+			}
+		}
+		o.receive("quick", taken)
+		time.Sleep(time.Second)
+		if got := o.arrivals(); len(got) != 4 {
+			t.Errorf("of the client with many, %d are pushed to at once", len(got))
+		}
+		o.put(t, setFor("quick", "1"))
+		time.Sleep(time.Second)
+		if got := o.arrivals(); got[len(got)-1] != "quick/1" {
+			t.Errorf("another's waits for them: %v", got)
+		}
+		time.Sleep(2 * time.Minute)
+		for _, id := range greedy { // the control: its own all have their turns
+			if !slices.Contains(o.arrivals(), id+"/0") {
+				t.Errorf("%s has had no turn in two minutes", id)
+			}
 		}
 	})
 }

@@ -58,8 +58,9 @@ type Backlog interface {
 	QueueSets(ctx context.Context, sets []Set, most int) error
 	// ClaimStreams takes up to n streams of Push that have something to deliver, for
 	// lease: each goes to one caller only until it is released or its lease ends, which
-	// its Leased says.
-	ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]Stream, error)
+	// its Leased says. Those come first whose last turn was longest ago, and at most each
+	// of a client are leased at once.
+	ClaimStreams(ctx context.Context, now time.Time, n, each int, lease time.Duration) ([]Stream, error)
 	// HoldStream makes the lease that ends at leased end at until. It reports whether that
 	// was still the stream's: if not, its lease was over and somebody else may have it.
 	HoldStream(ctx context.Context, stream string, leased, until time.Time) (held bool, err error)

@@ -73,6 +73,10 @@ func (db *Store) CreateStream(ctx context.Context, s signal.Stream, most int, ev
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		t.Tell(events...)
 		var there int
+		// Two that are made at once are counted one after the other.
+		if err := t.QueryRowContext(ctx, `SELECT 1 FROM apps WHERE id = $1`+t.ForUpdate(), s.App).Scan(&there); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM signal_streams WHERE client = $1`, s.Client).Scan(&there); err != nil {
 			return err
 		}
@@ -216,15 +220,21 @@ func (db *Store) SearchStreams(ctx context.Context, q signal.Query) (streams []s
 	return cut, next, nil
 }
 
-// ClaimStreams implements signal.Backlog.
-func (db *Store) ClaimStreams(ctx context.Context, now time.Time, n int, lease time.Duration) ([]signal.Stream, error) {
+// ClaimStreams implements signal.Backlog. A lease that is over says when a stream had its
+// last turn.
+func (db *Store) ClaimStreams(ctx context.Context, now time.Time, n, each int, lease time.Duration) ([]signal.Stream, error) {
 	skip := ""
 	if db.Postgres() {
 		skip = ` FOR UPDATE SKIP LOCKED`
 	}
 	ids, err := sqldb.Collect(ctx, db.Write, sqldb.ScanID, `UPDATE signal_streams SET leased = $1 WHERE id IN (
-		SELECT id FROM signal_streams WHERE waiting > 0 AND method = $2 AND (status = 'enabled' OR control > 0) AND leased <= $3 AND due <= $3
-		ORDER BY due LIMIT $4`+skip+`) RETURNING id`, sqldb.Micros(now.Add(lease)), signal.Push, sqldb.Micros(now), n)
+		SELECT id FROM signal_streams WHERE leased <= $3 AND id IN (
+			SELECT id FROM (
+				SELECT s.id, row_number() OVER (PARTITION BY s.client ORDER BY s.leased, s.id) AS turn,
+					(SELECT count(*) FROM signal_streams o WHERE o.client = s.client AND o.leased > $3) AS taken
+				FROM signal_streams s WHERE s.waiting > 0 AND s.method = $2 AND (s.status = 'enabled' OR s.control > 0) AND s.leased <= $3 AND s.due <= $3
+			) due WHERE turn + taken <= $5)
+		ORDER BY leased, id LIMIT $4`+skip+`) RETURNING id`, sqldb.Micros(now.Add(lease)), signal.Push, sqldb.Micros(now), n, each)
 	if err != nil {
 		return nil, err
 	}
@@ -257,10 +267,10 @@ func (db *Store) HoldStream(ctx context.Context, stream string, leased, until ti
 func (db *Store) ReleaseStream(ctx context.Context, stream string, leased, next time.Time, failure string, at time.Time) error {
 	var err error
 	if failure == "" {
-		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1 AND leased = $3`,
-			stream, sqldb.Micros(next), sqldb.Micros(leased))
+		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = $4, due = $2, failures = 0, error = '', failed = 0 WHERE id = $1 AND leased = $3`,
+			stream, sqldb.Micros(next), sqldb.Micros(leased), sqldb.Micros(at))
 	} else {
-		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = 0, due = $2, failures = failures + 1, error = $3, failed = $4 WHERE id = $1 AND leased = $5`,
+		_, err = db.Write.ExecContext(ctx, `UPDATE signal_streams SET leased = $4, due = $2, failures = failures + 1, error = $3, failed = $4 WHERE id = $1 AND leased = $5`,
 			stream, sqldb.Micros(next), failure, sqldb.Micros(at), sqldb.Micros(leased))
 	}
 	return sqldb.Translate(err)

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/session"
@@ -249,7 +251,7 @@ func streamsClaimed(t *testing.T, db *storage.DB) {
 	s := newStream(t, db, "stream-claimed", "claimed")
 	claim := func(at time.Time) (ids []string) {
 		t.Helper()
-		streams, err := db.ClaimStreams(t.Context(), at, 100, time.Minute)
+		streams, err := db.ClaimStreams(t.Context(), at, 100, 1, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,6 +312,95 @@ func streamsClaimed(t *testing.T, db *storage.DB) {
 	}
 	if got := claim(now); len(got) != 1 {
 		t.Errorf("released: %v", got)
+	}
+}
+
+// streamsTakeTurns gives each client some leases at once, and each of its streams a turn.
+func streamsTakeTurns(t *testing.T, db *storage.DB) {
+	at := now.Add(24 * time.Hour) // when no other test's are due before these
+	first := newStream(t, db, "turn-1", "turns")
+	queueSets(t, db, 10, set(first.ID, 1))
+	for _, id := range []string{"turn-2", "turn-3", "turn-4"} {
+		s := first
+		s.ID = id
+		if err := db.CreateStream(t.Context(), s, 4, nil); err != nil {
+			t.Fatal(err)
+		}
+		queueSets(t, db, 10, set(s.ID, 1))
+	}
+	other := newStream(t, db, "turn-other", "turns-other")
+	queueSets(t, db, 10, set(other.ID, 1))
+	claim := func(n int) (ids []string) {
+		t.Helper()
+		streams, err := db.ClaimStreams(t.Context(), at, n, 2, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range streams {
+			if strings.HasPrefix(one.ID, "turn-") {
+				ids = append(ids, one.ID)
+			}
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	release := func(id string) {
+		t.Helper()
+		at = at.Add(time.Second)
+		if err := db.ReleaseStream(t.Context(), id, at.Add(time.Minute-time.Second), time.Time{}, "", at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := claim(100); !slices.Equal(got, []string{"turn-1", "turn-2", "turn-other"}) {
+		t.Fatalf("two of a client at once: %v", got)
+	}
+	if got := claim(100); got != nil {
+		t.Errorf("and no more of it: %v", got)
+	}
+	release("turn-1")
+	if got := claim(1); !slices.Equal(got, []string{"turn-3"}) {
+		t.Errorf("first whose last turn was longest ago: %v", got)
+	}
+	at = at.Add(time.Hour)
+	if got := claim(100); !slices.Equal(got, []string{"turn-1", "turn-4", "turn-other"}) {
+		t.Errorf("once all leases are over: %v", got)
+	}
+	for _, id := range []string{"turn-1", "turn-2", "turn-3", "turn-4", "turn-other"} {
+		if err := db.RemoveStream(t.Context(), id, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// streamsCounted makes many at once.
+func streamsCounted(t *testing.T, db *storage.DB) {
+	a := listed("stream-counted", "Counted", "counters", "counted", false, now)
+	putApp(t, db, a)
+	defer func() {
+		if err := db.RemoveApp(t.Context(), a.Name, func(catalog.App) []event.Event { return nil }); err != nil {
+			t.Error(err)
+		}
+	}()
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	made := 0
+	for i := range 12 {
+		group.Go(func() {
+			err := db.CreateStream(t.Context(), signal.Stream{
+				ID: fmt.Sprint("stream-counted-", i), Client: "counted", App: a.ID, Method: signal.Poll, Status: signal.Enabled, Created: now, Updated: now, Version: 1,
+			}, 3, nil)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				made++
+			} else if !errors.Is(err, signal.ErrTooMany) {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if all, err := db.StreamsOf(t.Context(), "counted"); err != nil || made != 3 || len(all) != 3 {
+		t.Errorf("of three that a client may have, %d were made and there are %d, %v", made, len(all), err)
 	}
 }
 

@@ -76,6 +76,8 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("signals are settled once and dropped by number and age", func(t *testing.T) { setsDelivered(t, db) })
 	t.Run("a stream holds signals while it is paused and none while it is disabled", func(t *testing.T) { streamsSwitched(t, db) })
 	t.Run("a stream is one pusher's until its lease ends", func(t *testing.T) { streamsClaimed(t, db) })
+	t.Run("the streams of a client take turns", func(t *testing.T) { streamsTakeTurns(t, db) })
+	t.Run("a client has no more streams than it may, also when they are made at once", func(t *testing.T) { streamsCounted(t, db) })
 	t.Run("whom signals are about is noted", func(t *testing.T) { subjectsNoted(t, db) })
 	t.Run("who is signed in to a client is a subject of its first stream", func(t *testing.T) { signedInAreSubjects(t, db) })
 	t.Run("of two who export the audit log one moves on", func(t *testing.T) { exported(t, db) })
