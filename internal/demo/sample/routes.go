@@ -59,16 +59,9 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, http.StatusBadRequest, err)
 		return
 	}
-	state := r.Form.Get("state")
-	a.mu.Lock()
-	try, known := a.attempts[state]
-	delete(a.attempts, state)
-	a.mu.Unlock()
-	// A form_post answer is a cross-site POST, which brings no Lax cookie.
-	c, err := r.Cookie(a.stateCookie())
-	mine := r.Method == http.MethodPost || (err == nil && c.Value == state)
+	try, known := a.attempted(r)
 	switch {
-	case !known || !mine:
+	case !known:
 		a.render(w, http.StatusBadRequest, view{Problem: "This answer belongs to no sign-in that was begun here."})
 		return
 	case r.Form.Get("iss") != a.o.Issuer:
@@ -79,6 +72,21 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.exchange(w, r, r.Form.Get("code"), try)
+}
+
+// attempted takes the attempt that an answer belongs to, which began in this browser. Also
+// a form_post brings its cookie: the broker of a demo is on another port, and so of the
+// same site. Without it, one person's answer would sign another one's browser in.
+func (a *App) attempted(r *http.Request) (attempt, bool) {
+	state := r.Form.Get("state")
+	if c, err := r.Cookie(a.stateCookie()); err != nil || c.Value != state {
+		return attempt{}, false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	try, known := a.attempts[state]
+	delete(a.attempts, state)
+	return try, known
 }
 
 func (a *App) exchange(w http.ResponseWriter, r *http.Request, code string, try attempt) {

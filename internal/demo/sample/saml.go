@@ -34,6 +34,7 @@ type SAMLApp struct {
 	mu       sync.Mutex
 	provider *samllib.ServiceProvider
 	attempts map[string]time.Time  // by the id of the request
+	used     map[string]time.Time  // by the id of the assertion
 	people   map[string]samlPerson // by cookie
 }
 
@@ -46,7 +47,7 @@ type samlPerson struct {
 
 // NewSAML returns an app that signs with the key of the certificate.
 func NewSAML(o Options, key *rsa.PrivateKey, certificate *x509.Certificate) *SAMLApp {
-	return &SAMLApp{o: o, key: key, certificate: certificate, attempts: map[string]time.Time{}, people: map[string]samlPerson{}}
+	return &SAMLApp{o: o, key: key, certificate: certificate, attempts: map[string]time.Time{}, used: map[string]time.Time{}, people: map[string]samlPerson{}}
 }
 
 // EntityID is the app's entity id, ACS and SLO are where it takes messages.
@@ -165,14 +166,9 @@ func (a *SAMLApp) login(w http.ResponseWriter, r *http.Request) {
 		req.IsPassive = &yes
 	}
 	a.mu.Lock()
-	now := a.o.Now()
-	a.attempts[req.ID] = now
-	for id, begun := range a.attempts {
-		if now.Sub(begun) > attemptLife {
-			delete(a.attempts, id)
-		}
-	}
+	note(a.attempts, req.ID, a.o.Now())
 	a.mu.Unlock()
+	a.setCookie(w, a.requestCookie(), req.ID)
 	// The library appends the relay state as it is.
 	target, err := req.Redirect(url.QueryEscape(rand.Text()), sp)
 	if err != nil {
@@ -182,8 +178,18 @@ func (a *SAMLApp) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, target.String(), http.StatusSeeOther)
 }
 
-// consume takes a response: to a request of this app, or to none, when the broker's
-// portal launched it.
+// note remembers an id for as long as a sign-in may take.
+func note(ids map[string]time.Time, id string, now time.Time) {
+	for known, at := range ids {
+		if now.Sub(at) > attemptLife {
+			delete(ids, known)
+		}
+	}
+	ids[id] = now
+}
+
+// consume takes a response: to a request that this browser brought to the broker, or to
+// none, when the broker's portal launched it. An assertion counts once.
 func (a *SAMLApp) consume(w http.ResponseWriter, r *http.Request) {
 	sp, err := a.discover(r.Context())
 	if err != nil {
@@ -195,11 +201,13 @@ func (a *SAMLApp) consume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	known := []string{""} // "" stands for a response that answers nothing
-	a.mu.Lock()
-	for id := range a.attempts {
-		known = append(known, id)
+	if c, err := r.Cookie(a.requestCookie()); err == nil {
+		a.mu.Lock()
+		if _, begun := a.attempts[c.Value]; begun {
+			known = append(known, c.Value)
+		}
+		a.mu.Unlock()
 	}
-	a.mu.Unlock()
 	assertion, err := sp.ParseResponse(r, known)
 	if err != nil {
 		a.render(w, http.StatusForbidden, view{Problem: "The broker's answer is refused: " + reason(err)})
@@ -215,11 +223,17 @@ func (a *SAMLApp) consume(w http.ResponseWriter, r *http.Request) {
 	cookie := rand.Text()
 	a.mu.Lock()
 	delete(a.attempts, assertion.Subject.SubjectConfirmations[0].SubjectConfirmationData.InResponseTo)
-	a.people[cookie] = who
+	_, again := a.used[assertion.ID]
+	note(a.used, assertion.ID, a.o.Now())
+	if !again {
+		a.people[cookie] = who
+	}
 	a.mu.Unlock()
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: the demo is plain http on loopback, where Secure would lose the cookie
-		Name: a.cookie(), Value: cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
+	if again {
+		a.render(w, http.StatusForbidden, view{Problem: "The broker's answer is refused: it was used before."})
+		return
+	}
+	a.setCookie(w, a.cookie(), cookie)
 	http.Redirect(w, r, a.o.BaseURL+"/", http.StatusSeeOther)
 }
 
@@ -257,3 +271,12 @@ func (a *SAMLApp) visitor(r *http.Request) (samlPerson, bool) {
 }
 
 func (a *SAMLApp) cookie() string { return a.o.Name + "-session" }
+
+// requestCookie binds a request to the browser that carries it.
+func (a *SAMLApp) requestCookie() string { return a.o.Name + "-request" }
+
+func (a *SAMLApp) setCookie(w http.ResponseWriter, name, value string) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: the demo is plain http on loopback, where Secure would lose the cookie
+		Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
