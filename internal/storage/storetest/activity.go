@@ -91,81 +91,99 @@ func countedRight(t *testing.T, db *storage.DB, at time.Time) {
 	}
 }
 
+// days counts tokens of one app in three days, hour by hour.
+type days struct {
+	*testing.T
+	db    *storage.DB
+	first time.Time
+	seal  int64
+}
+
+// hour is when an hour of the days begins.
+func (d *days) hour(n int) time.Time { return d.first.Add(time.Duration(n) * time.Hour) }
+
+// add counts n tokens in an hour.
+func (d *days) add(hour int, n int64) {
+	d.Helper()
+	d.seal++
+	if err := d.db.AddFigures(d.Context(), activity.Batch{Seal: d.seal, Tokens: []activity.Tokens{{Hour: d.hour(hour), App: "a", Client: "days", GrantType: "g", Count: n}}}); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// total sums up from one hour to another.
+func (d *days) total(from, to int) (sum int64) {
+	d.Helper()
+	all, err := d.db.TokenTotals(d.Context(), d.hour(from), d.hour(to))
+	if err != nil || len(all) > 1 {
+		d.Fatalf("%+v, %v", all, err)
+	}
+	for _, one := range all {
+		sum += one.Count
+	}
+	return sum
+}
+
+// right sees that every sum is that of the hours' numbers, with what one has beside.
+func (d *days) right(when string, extra int64, at int) {
+	d.Helper()
+	for _, s := range [][2]int{{0, 72}, {0, 24}, {24, 48}, {5, 70}, {5, 20}, {23, 25}, {30, 31}, {-100, 200}, {24, 24}, {48, 72}, {10, 48}, {24, 60}} {
+		want := int64(0)
+		for hour := max(s[0], 0); hour < min(s[1], 72); hour++ {
+			if want += int64(hour); hour == at {
+				want += extra
+			}
+		}
+		if got := d.total(s[0], s[1]); got != want {
+			d.Errorf("%s, hours %d to %d: %d, want %d", when, s[0], s[1], got, want)
+		}
+	}
+}
+
+// close closes the days that are over at a time, and returns how many those are.
+func (d *days) close(until time.Time) (n int) {
+	d.Helper()
+	for {
+		closed, err := d.db.CloseDay(d.Context(), until)
+		if err != nil {
+			d.Fatal(err)
+		}
+		if !closed {
+			return n
+		}
+		n++
+	}
+}
+
 // daysSummed sees that totals are the same over whole days and parts of them, before and
 // after days are closed, and with what is counted late.
 func daysSummed(t *testing.T, db *storage.DB) {
-	ctx, day := t.Context(), time.Date(2031, 5, 10, 0, 0, 0, 0, time.UTC)
-	seal, err := db.CountedSeal(ctx)
+	seal, err := db.CountedSeal(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	add := func(at time.Time, app string, n int64) {
-		t.Helper()
-		seal++
-		if err := db.AddFigures(ctx, activity.Batch{Seal: seal, Tokens: []activity.Tokens{{Hour: at.Truncate(time.Hour), App: app, Client: "days", GrantType: "g", Count: n}}}); err != nil {
-			t.Fatal(err)
-		}
+	d := &days{T: t, db: db, first: time.Date(2031, 5, 10, 0, 0, 0, 0, time.UTC), seal: seal}
+	for hour := range 72 { // the hour's number is the count
+		d.add(hour, int64(hour))
 	}
-	for hour := range 72 { // three days, and the hour's number is the count
-		add(day.Add(time.Duration(hour)*time.Hour), "a", int64(hour))
-	}
-	total := func(from, to int) (sum int64) {
-		t.Helper()
-		all, err := db.TokenTotals(ctx, day.Add(time.Duration(from)*time.Hour), day.Add(time.Duration(to)*time.Hour))
-		if err != nil || len(all) > 1 {
-			t.Fatalf("%+v, %v", all, err)
-		}
-		for _, one := range all {
-			sum += one.Count
-		}
-		return sum
-	}
-	spans := [][2]int{{0, 72}, {0, 24}, {24, 48}, {5, 70}, {5, 20}, {23, 25}, {30, 31}, {-100, 200}, {24, 24}, {48, 72}, {10, 48}, {24, 60}}
-	right := func(when string, extra int64, at int) {
-		t.Helper()
-		for _, s := range spans {
-			want := int64(0)
-			for hour := max(s[0], 0); hour < min(s[1], 72); hour++ {
-				if want += int64(hour); hour == at {
-					want += extra
-				}
-			}
-			if got := total(s[0], s[1]); got != want {
-				t.Errorf("%s, hours %d to %d: %d, want %d", when, s[0], s[1], got, want)
-			}
-		}
-	}
-	closeDays := func(until time.Time) (n int) {
-		t.Helper()
-		for {
-			closed, err := db.CloseDay(ctx, until)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !closed {
-				return n
-			}
-			n++
-		}
-	}
-	right("open", 0, 0)
-	closeDays(day) // what other tests left
-	if n := closeDays(day.Add(24*time.Hour - 1)); n != 0 {
+	d.right("open", 0, 0)
+	d.close(d.first) // what other tests left
+	if n := d.close(d.hour(24).Add(-1)); n != 0 {
 		t.Errorf("%d days are closed that are not over", n)
 	}
-	if n := closeDays(day.Add(48 * time.Hour)); n != 2 {
+	if n := d.close(d.hour(48)); n != 2 {
 		t.Errorf("%d days are closed, want 2", n)
 	}
-	right("two days closed", 0, 0)
-	add(day.Add(30*time.Hour), "a", 1000)
-	right("and one hour counted late", 1000, 30)
-	closeDays(day.Add(72 * time.Hour))
-	right("all closed", 1000, 30)
-	kept, whole := total(36, 72), total(24, 48)
-	if all, err := db.ForgetFigures(ctx, day.Add(36*time.Hour)); err != nil || !all {
+	d.right("two days closed", 0, 0)
+	d.add(30, 1000)
+	d.right("and one hour counted late", 1000, 30)
+	d.close(d.hour(72))
+	d.right("all closed", 1000, 30)
+	kept, whole := d.total(36, 72), d.total(24, 48)
+	if all, err := db.ForgetFigures(t.Context(), d.hour(36)); err != nil || !all {
 		t.Fatalf("%v %v", all, err)
 	}
-	if total(0, 24) != 0 || total(24, 48) != whole || total(36, 72) != kept || kept == 0 {
-		t.Errorf("after the first day and a half are forgotten: %d, %d, %d", total(0, 24), total(24, 48), total(36, 72))
+	if d.total(0, 24) != 0 || d.total(24, 48) != whole || d.total(36, 72) != kept || kept == 0 {
+		t.Errorf("after the first day and a half are forgotten: %d, %d, %d", d.total(0, 24), d.total(24, 48), d.total(36, 72))
 	}
 }

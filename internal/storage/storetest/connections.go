@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
-// record returns the stored connection with this id.
+// stored returns the stored connection with this id.
 func stored(t *testing.T, db *storage.DB, id string) (r connection.Record, ok bool) {
 	t.Helper()
 	all, err := db.Connections(t.Context())

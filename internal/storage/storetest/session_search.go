@@ -14,22 +14,23 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
-func sessionsFound(t *testing.T, db *storage.DB) {
-	const there = "sessions-found"
-	sam := enroll(t, db, there, "sam", directory.Profile{Email: "sam@found.example"}, now)
+// signedIn makes sessions over a connection, one of which is over and one ended: s1 to s3
+// are left, the first two of a person.
+func signedIn(t *testing.T, db *storage.DB, connection, person string) {
+	t.Helper()
 	for i, s := range []struct {
 		id, person string
 		apps       []string
 		expires    time.Duration
 	}{
-		{"s1", sam.ID, []string{"wiki", "mail"}, time.Hour},
-		{"s2", sam.ID, nil, time.Hour},
+		{"s1", person, []string{"wiki", "mail"}, time.Hour},
+		{"s2", person, nil, time.Hour},
 		{"s3", "gone", []string{"mail"}, time.Hour},
-		{"s4", sam.ID, []string{"mail"}, -time.Minute},
+		{"s4", person, []string{"mail"}, -time.Minute},
 		{"s5", "gone", []string{"mail"}, time.Hour},
 	} {
 		err := db.CreateSession(t.Context(), session.Session{
-			ID: s.id, SecretHash: []byte(s.id), Person: s.person, Authentication: identity.Authentication{Connection: there},
+			ID: s.id, SecretHash: []byte(s.id), Person: s.person, Authentication: identity.Authentication{Connection: connection},
 			Created: now.Add(time.Duration(i) * time.Second), LastSeen: now, IdleAfter: 2 * time.Hour, Expires: now.Add(s.expires),
 		}, nil)
 		for _, app := range s.apps {
@@ -43,6 +44,12 @@ func sessionsFound(t *testing.T, db *storage.DB) {
 	if err := db.Record(t.Context(), []event.Event{end}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func sessionsFound(t *testing.T, db *storage.DB) {
+	const there = "sessions-found"
+	sam := enroll(t, db, there, "sam", directory.Profile{Email: "sam@found.example"}, now)
+	signedIn(t, db, there, sam.ID)
 	for _, c := range []struct {
 		q    session.Query
 		want []string

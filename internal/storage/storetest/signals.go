@@ -44,7 +44,7 @@ func queueSets(t *testing.T, db *storage.DB, most int, sets ...signal.Set) {
 	}
 }
 
-// next returns the numbers of the SETs that are to be delivered.
+// nextOf returns the numbers of the SETs that are to be delivered.
 func nextOf(t *testing.T, db *storage.DB, stream string) (numbers []string) {
 	t.Helper()
 	sets, err := db.NextSets(t.Context(), stream, 100)
