@@ -83,9 +83,7 @@ func VerifyAudit(ctx context.Context, cfg config.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report, err := audit.Verify(ctx, db, func(kid string, head, signature []byte) error {
-		return verifiers.VerifyHead(ctx, kid, head, signature)
-	})
+	report, err := audit.Verify(ctx, db, verifiers.VerifyHead)
 	if err != nil {
 		return err
 	}

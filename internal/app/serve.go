@@ -126,9 +126,7 @@ func (p *parts) checkAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	checker := &audit.Checker{Log: p.db, Store: p.db, Now: p.now, Verify: func(kid string, head, signature []byte) error {
-		return verifiers.VerifyHead(ctx, kid, head, signature)
-	}}
+	checker := &audit.Checker{Log: p.db, Store: p.db, Now: p.now, Verify: verifiers.VerifyHead}
 	return checker.Run(ctx)
 }
 

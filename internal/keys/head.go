@@ -42,8 +42,8 @@ func LoadVerifiers(ctx context.Context, store Store) (*Verifiers, error) {
 }
 
 // VerifyHead fails with ErrKeyNotFound or ErrSignature unless the key signed
-// head. It implements audit.PublicKeys.
-func (v *Verifiers) VerifyHead(_ context.Context, kid string, head, signature []byte) error {
+// head. It is the Verify of an audit.Checker.
+func (v *Verifiers) VerifyHead(kid string, head, signature []byte) error {
 	key, ok := v.keys[kid]
 	if !ok {
 		return ErrKeyNotFound
