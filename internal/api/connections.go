@@ -44,7 +44,7 @@ type newConnection struct {
 	ClientSecret string `json:"client_secret,omitempty"`
 }
 
-// columns of the list of connections.
+// connectionColumns are what CSV has of a connection.
 var connectionColumns = []string{"id", "title", "type", "issuer", "domains", "enabled", "source", "created", "updated", "discovered", "failure"}
 
 func (a *API) connectionRoutes() []rest.Route {

@@ -44,7 +44,7 @@ func described(t *testing.T, b *broker) document {
 	return d
 }
 
-// resolver makes the schemas of the document ones of their own.
+// resolve reads a schema with those of the document that it refers to.
 func (d document) resolve(t *testing.T, schema json.RawMessage) *jsonschema.Resolved {
 	t.Helper()
 	whole := map[string]any{}

@@ -42,7 +42,7 @@ func ids(t *testing.T, a asked) string {
 	return strings.Join(all, " ")
 }
 
-// apps adds two apps of other teams and returns their internal ids.
+// twoApps adds two apps of other teams and returns their internal ids.
 func (b *broker) twoApps(t *testing.T) (own, other string) {
 	t.Helper()
 	for _, name := range []string{"own", "other"} {

@@ -11,7 +11,7 @@
 // metadata addresses after name resolution, at every redirect (so DNS rebinding
 // gains nothing), and bounds time and size.
 //
-// Middleware order, outermost first: Edge, telemetry.Middleware, Recover, the
-// mux. Nothing between telemetry.Middleware and the mux may copy the request,
-// or the route's pattern is lost to metrics.
+// Middleware order, outermost first: Edge, telemetry.Requests, Recover, the mux.
+// Nothing between telemetry.Requests and the mux may copy the request, or the
+// route's pattern is lost to metrics.
 package httpx

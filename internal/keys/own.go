@@ -11,8 +11,8 @@ import (
 	"filippo.io/bigmod"
 )
 
-// ownKey verifies ES256 signatures of a key whose private half is at hand, for a third of
-// what a stranger pays. A signature (r, s) over a digest e is valid when the point
+// ownKey verifies ES256 signatures of a key whose private half is at hand, for about a
+// quarter of what a stranger pays. A signature (r, s) over a digest e is valid when the point
 // e/s·G + r/s·Q has r as its x-coordinate (FIPS 186-5, section 6.4.2). Who knows d, with
 // Q = d·G, finds the same point as ((e + r·d)/s)·G: one multiplication of the base point,
 // for which there are tables, in the place of one of a point that can be any.

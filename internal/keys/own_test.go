@@ -88,8 +88,8 @@ func TestASignatureIsAsGoodWithThePrivateHalfAsWithThePublicOne(t *testing.T) {
 	}
 }
 
-// The point at infinity is no public key's, yet a stranger can name it: with r = -e/d the
-// scalar is 0, whatever s is.
+// The point at infinity has no coordinates. Only who knows d can name it: with r = -e/d
+// the scalar is 0, whatever s is.
 func TestASignatureThatComesToThePointAtInfinityIsRefused(t *testing.T) {
 	key := newP256(t)
 	input := []byte("what was not signed")

@@ -20,7 +20,8 @@ const (
 	VaultKeySize = 32
 	// sealVersion begins every sealed value; another layout takes another number.
 	sealVersion = 1
-	// A sealed value is: version (1 byte), key id (4), nonce (12), ciphertext, tag (16).
+	// keyIDSize and headerSize are of a sealed value, which is: version (1 byte), key id
+	// (4), nonce (12), ciphertext, tag (16).
 	keyIDSize  = 4
 	headerSize = 1 + keyIDSize
 )

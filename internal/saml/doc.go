@@ -2,7 +2,8 @@
 // profiles and metadata, OASIS 2005), and holds what both parts share.
 //
 // A document is never looked at before package xmlgate let it in, and then only the
-// bytes that it verified are: Inspect, InspectSubject, ReadLogout and ParseIDP take its Message.
+// bytes that it verified are: Inspect, InspectSubject, ReadLogoutRequest,
+// ReadLogoutResponse and ParseIDP take its Message.
 // Every check of theirs has a fault with a code of its own, saml_ and the name of the
 // check, and is noted with what was expected and what came; an envelope that nobody
 // signed can only refuse.

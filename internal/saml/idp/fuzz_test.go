@@ -29,7 +29,7 @@ const (
 	bySeed    = "alice-at-wiki"
 )
 
-// ways are how fuzzing sends a message, by number: at which service, by which binding,
+// way is how fuzzing sends a message, by number: at which service, by which binding,
 // and as what its bytes are taken. The last says whether the app signs.
 type way struct{ logout, post, whole, signs bool }
 

@@ -23,7 +23,7 @@ import (
 
 const mail = "https://mail.example/saml"
 
-// signedOut is a world with a person in two apps that sign what they send.
+// twoApps is a world with a person in two apps that sign what they send.
 func twoApps(t *testing.T) (*world, saml.KeyPair, saml.KeyPair) {
 	t.Helper()
 	w := newWorld(t)

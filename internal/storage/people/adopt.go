@@ -68,7 +68,7 @@ func adopt(ctx context.Context, t *sqldb.Tx, a adoption, key directory.Key, old 
 	return old, current, abandon(ctx, t, a)
 }
 
-// firstOf returns whose record a subject has that nobody owns. Its person is that one
+// firstOwner returns whose record a subject has that nobody owns. Its person is that one
 // unless another subject of the connection is theirs: an external id that went from one
 // to the other, as names do that are given anew, makes nobody of who had it before,
 // whose browsers are still signed in. The record goes to a person of its own then.

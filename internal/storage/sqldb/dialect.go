@@ -53,7 +53,7 @@ func IsDuplicate(err error) (detail string, ok bool) {
 	return "", false
 }
 
-// Marks returns the marks of some rows: "($1, $2), ($3, $4)". SQLite looks up a
+// marks returns the marks of some rows: "($1, $2), ($3, $4)". SQLite looks up a
 // mark with a number among all names of the statement, and only counts a plain one,
 // which many rows at once feel.
 func marks(driver string, rows, columns int) string {

@@ -90,7 +90,7 @@ func Cursor(parts ...string) string {
 }
 
 // ParseCursor returns the parts after the first, which must be order; ok is false
-// for what encodeCursor did not make of as many parts.
+// for what Cursor did not make of as many parts.
 func ParseCursor(cursor, order string, n int) (parts []string, ok bool) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || json.Unmarshal(text, &parts) != nil || len(parts) != n+1 || parts[0] != order {
