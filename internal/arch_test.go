@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -224,7 +227,7 @@ func TestPackagesImportOnlyWhatTheLayoutAllows(t *testing.T) {
 		for _, to := range ours(p.Imports) {
 			seen++
 			if !allowed(p.name(), to) {
-				t.Errorf("%s imports %s: DESIGN's import rules do not allow it", p.name(), to)
+				t.Errorf("%s imports %s: the layout does not allow it: see docs/architecture.md", p.name(), to)
 			}
 		}
 	}
@@ -267,6 +270,34 @@ func TestThePublicPackageStandsOnTheStandardLibraryAlone(t *testing.T) {
 	}
 	if seen == 0 {
 		t.Fatal("go list told of no import of verify at all")
+	}
+}
+
+// TestTheArchitecturePageNamesEveryPackage: that of a storey has a row there, and no row
+// is of a package that is gone.
+func TestTheArchitecturePageNamesEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, every, ok := strings.Cut(string(page), "\n## Every package\n")
+	if !ok {
+		t.Fatal("the page has no list of packages")
+	}
+	there := map[string]bool{}
+	for _, p := range packages(t) {
+		there[p.name()] = true
+	}
+	listed := map[string]bool{}
+	for _, named := range regexp.MustCompile("`([a-z/]+)`").FindAllStringSubmatch(every, -1) {
+		if listed[named[1]] = true; !there[named[1]] && named[1] != "internal/" {
+			t.Errorf("%s is named, and is not there", named[1])
+		}
+	}
+	for _, name := range slices.Concat(ground, slices.Collect(maps.Keys(nouns)), faces) {
+		if !listed[name] {
+			t.Errorf("%s is not named", name)
+		}
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package grant owns what a person or app was given and that can be taken back:
-// authorization codes, refresh token families, and consent.
+// authorization codes, refresh token families, consent, and the tree of exchanged
+// tokens (Node); and it tells how far a revocation is (Progress).
 //
 // A code and the refresh family that grows from it share one id, the grant id:
 // replaying the code, or any used refresh token, revokes the grant, and with it

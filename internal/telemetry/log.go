@@ -1,4 +1,4 @@
-// Package telemetry writes logs and metrics.
+// Package telemetry writes logs, metrics and, over OTLP, traces of requests.
 //
 // Log lines are JSON. A value whose key names a secret, and every text that looks
 // like one of our tokens, is replaced before it is written, whoever logged it.
