@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/netip"
-	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
@@ -43,9 +41,27 @@ type faces struct {
 	scim       *scim.Server
 }
 
+// openFaces makes what answers requests: sign-ins, the provider of tokens, pages.
 func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	p.gauges()
-	f, limits := &p.faces, p.openLimits()
+	limits := p.openLimits()
+	if err := p.openSignIns(limits); err != nil {
+		return err
+	}
+	if err := p.openProvider(limits); err != nil {
+		return err
+	}
+	p.faces.scim = p.openSCIM(limits)
+	if err := p.openSignalsFace(limits); err != nil {
+		return err
+	}
+	return p.openPages(limits)
+}
+
+// openSignIns makes what people come in by, and the apps that speak SAML, whose sign-ins
+// it takes up again.
+func (p *parts) openSignIns(l limits) (err error) {
+	f := &p.faces
 	brand, err := p.brand()
 	if err != nil {
 		return err
@@ -62,14 +78,14 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.connectors.configure(p.cfg.Connections)
 	f.login, err = login.New(login.Options{
 		Connections: f.connectors.all, Fresh: f.connectors.fresh, Traces: p.db, KeepTraces: p.cfg.SignInTraces.Keep, Cache: p.memory, Directory: p.people, Sessions: p.sessions, Consents: p.db, Apps: p.registry, Answers: p.owners.Answers,
-		Entitlements: p.entitlements, SignIns: limits.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
+		Entitlements: p.entitlements, SignIns: l.signIns, Applied: p.revocations.Applied, UI: f.ui, Issuer: p.cfg.Issuer, Prefix: p.issuer.Path,
 		Secure: p.secure(), Actor: httpx.Actor, Outcome: p.metrics.SignIn, Now: p.now, Log: p.log,
 	})
 	if err != nil {
 		return err
 	}
 	f.saml, err = upstream.NewSAMLEndpoints(upstream.SAMLEndpointOptions{
-		Connection: f.connectors.samlConnection, Sessions: p.sessions, Apps: f.leaveApps, Cache: p.memory, Limit: limits.signIns, Refused: f.login.Refused, Actor: httpx.Actor, UI: f.ui, Log: p.log,
+		Connection: f.connectors.samlConnection, Sessions: p.sessions, Apps: f.leaveApps, Cache: p.memory, Limit: l.signIns, Refused: f.login.Refused, Actor: httpx.Actor, UI: f.ui, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -77,13 +93,19 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.apps, err = idp.New(idp.Options{
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Authenticator: f.login, Apps: p.registry, People: p.people, Entitlements: p.entitlements,
 		Sessions: p.sessions, Participants: p.db, Memory: p.memory, Seen: p.memory, Revocations: p.revocations, Keys: p.saml, Onward: f.saml.Leave,
-		Limits: idp.Limits{Address: limits.provider.Address, Person: limits.provider.Person},
+		Limits: idp.Limits{Address: l.provider.Address, Person: l.provider.Person},
 		UI:     f.ui, Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})
 	if err != nil {
 		return err
 	}
 	f.login.SetResumer(identity.SAML, f.apps)
+	return nil
+}
+
+// openProvider makes the OpenID provider, with the exchange of tokens.
+func (p *parts) openProvider(l limits) (err error) {
+	f := &p.faces
 	abroad := subjects{f.connectors, p.people.ConnectionEnabled}
 	exchange := tokenexchange.New(tokenexchange.Options{
 		Issuer: p.cfg.Issuer, Verifier: p.verifier, Clients: p.registry, People: p.people, Entitlements: p.entitlements, Revocations: p.revocations,
@@ -93,7 +115,7 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 		Issuer: p.cfg.Issuer, Prefix: p.issuer.Path, Era: p.db.Era(), Authenticator: f.login, Clients: scimAudiences{p.registry, p.cfg.Issuer, p.connections}, People: p.people,
 		Entitlements: p.entitlements, Sessions: p.sessions, Fanout: p.db, Grants: p.db, Once: p.memory, Trail: p.trail, Queue: p.jobs,
 		Ring: p.ring, Vault: p.vault, Minter: p.minter, Verifier: p.verifier, Extensions: []oidc.Extension{exchange}, Revocations: p.revocations, Feed: p.revocations, UI: f.ui, HTTP: p.client,
-		Limits: limits.provider, Leave: f.apps.Leave, Note: p.signals.notebook.Note,
+		Limits: l.provider, Leave: f.apps.Leave, Note: p.signals.notebook.Note,
 		Actor: httpx.Actor, Issued: p.metrics.Issued, Now: p.now, Log: p.log,
 	})
 	if err != nil {
@@ -103,7 +125,12 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	f.explainer = tokenexchange.NewExplainer(tokenexchange.ExplainOptions{
 		Exchange: exchange, Admits: f.provider.Admits, Tokens: p.exchanges, Person: p.db.Person, Abroad: abroad, Now: p.now,
 	})
-	f.scim = p.openSCIM(limits)
+	return nil
+}
+
+// openPages makes the pages of people and administrators, and the API that those stand on.
+func (p *parts) openPages(l limits) (err error) {
+	f := &p.faces
 	f.portal, err = portal.New(portal.Options{
 		Sessions: p.sessions, People: p.people, Roles: p.admin, Connections: p.titles, Prefix: p.issuer.Path, Clients: p.registry, Grants: p.db, Exchanges: p.exchanges, Now: p.now, Entitlements: p.entitlements, Answers: p.owners.Answers, Explain: p.explainer.Explain,
 		SignIn: f.login.SignIn, Leave: f.apps.Leave, Actor: httpx.Actor, UI: f.ui,
@@ -111,13 +138,10 @@ func (p *parts) openFaces(_ context.Context, _ Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = p.openSignalsFace(limits); err != nil {
-		return err
-	}
 	if f.api, err = api.New(p.management()); err != nil {
 		return err
 	}
-	f.bearer = limits.api(f.api.Bearer)
+	f.bearer = l.api(f.api.Bearer)
 	f.console, err = p.openConsole(f.api)
 	return err
 }
@@ -210,71 +234,4 @@ func (p *parts) ready(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer) // the peer may have gone
-}
-
-// gauges are what is asked for when the metrics are read.
-func (p *parts) gauges() {
-	backlog := func(pick func(waiting int, oldest time.Duration) float64) func(context.Context) (float64, error) {
-		return func(ctx context.Context) (float64, error) {
-			waiting, oldest, err := p.db.OutboxBacklog(ctx, p.now())
-			return pick(waiting, oldest), err
-		}
-	}
-	p.metrics.Gauge("gatehouse_outbox_waiting", "Events that wait for their consequences.",
-		backlog(func(waiting int, _ time.Duration) float64 { return float64(waiting) }))
-	p.metrics.Gauge("gatehouse_outbox_oldest_seconds", "How long the oldest of them has waited.",
-		backlog(func(_ int, oldest time.Duration) float64 { return oldest.Seconds() }))
-	p.metrics.Gauge("gatehouse_apps_orphaned", "Apps whose owners have left.", func(ctx context.Context) (float64, error) {
-		n, err := p.owners.CountOrphaned(ctx)
-		return float64(n), err
-	})
-	p.metrics.Gauge("gatehouse_signals_waiting", "Shared signals that wait for their receivers, in all streams.", func(ctx context.Context) (float64, error) {
-		waiting, _, err := p.db.SignalBacklog(ctx)
-		return float64(waiting), err
-	})
-	p.metrics.Gauge("gatehouse_signals_failing_streams", "Streams of shared signals whose last push failed.", func(ctx context.Context) (float64, error) {
-		_, failing, err := p.db.SignalBacklog(ctx)
-		return float64(failing), err
-	})
-	p.metrics.Gauge("gatehouse_audit_unsealed", "Audit entries that no seal covers yet.", func(ctx context.Context) (float64, error) {
-		n, err := p.db.CountUnsealed(ctx)
-		return float64(n), err
-	})
-	p.metrics.Gauge("gatehouse_audit_unsealed_oldest_seconds", "How long the oldest of them has waited for a seal.", func(ctx context.Context) (float64, error) {
-		oldest, err := p.db.OldestUnsealed(ctx)
-		if err != nil || oldest.IsZero() {
-			return 0, err
-		}
-		return max(0, p.now().Sub(oldest).Seconds()), nil
-	})
-	p.metrics.Gauge("gatehouse_revocations_age_seconds", "How long ago the database told this replica of revocations last.", func(context.Context) (float64, error) {
-		return p.revocations.Age().Seconds(), nil
-	})
-	p.metrics.Gauge("gatehouse_signing_key_due_seconds", "How long until the next signing key is due for rotation; below zero, it is late.", func(context.Context) (float64, error) {
-		return p.rings().Due().Seconds(), nil
-	})
-	p.metrics.Gauge("gatehouse_idp_certificate_expiry_seconds",
-		"How long until the SAML certificates of the first identity provider have all run out, as far as this replica read them; +Inf without any.", p.certificatesEnd)
-	p.metrics.Gauge("gatehouse_clock_ahead_seconds", "How far the broker's time is ahead of the machine's clock, which was set back.", func(context.Context) (float64, error) {
-		return p.clock.ahead().Seconds(), nil
-	})
-	p.metrics.Gauge("gatehouse_revocations_applied", "The highest revocation number that this replica has applied.", func(context.Context) (float64, error) {
-		return float64(p.revocations.Applied()), nil
-	})
-}
-
-// forScrapers lets the configured networks read the metrics.
-func (p *parts) forScrapers(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, err := netip.ParseAddr(httpx.ClientAddress(r))
-		if err == nil {
-			for _, n := range p.cfg.Metrics.Allow {
-				if n.Contains(a) {
-					next.ServeHTTP(w, r)
-					return
-				}
-			}
-		}
-		http.NotFound(w, r)
-	})
 }
