@@ -102,26 +102,31 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 	}
 	now := s.now()
 	p, err := s.o.People.SignIn(ctx, key, func(old *Person) (Person, []event.Event, error) {
-		if old != nil && old.Disabled {
-			return Person{}, nil, ErrPersonDisabled
-		}
 		var p Person
-		var events []event.Event
-		if old == nil {
-			p = Person{ID: identity.NewID(), Created: now}
-			events = append(events, event.New(now, "person.created", actor, identity.Person(p.ID), "connection", a.Connection))
-		} else {
+		if old != nil {
 			p = *old
+		} else {
+			p = Person{ID: identity.NewID(), Created: now}
+		}
+		tell := func(typ string, pairs ...string) event.Event {
+			return event.New(now, typ, actor, identity.Person(p.ID), append([]string{"connection", a.Connection}, pairs...)...)
+		}
+		var events []event.Event
+		switch {
+		case old == nil:
+			events = append(events, tell("person.created"))
+		case old.Disabled:
+			return Person{}, nil, ErrPersonDisabled
 		}
 		if err := p.Over(a.Connection, by); err != nil {
 			return Person{}, nil, err
 		}
-		e := event.New(now, "person.signed_in", actor, identity.Person(p.ID), "connection", a.Connection)
+		e := tell("person.signed_in")
 		p.signedIn(a, in.Profile, in.Groups, e)
 		events = append(events, e)
 		if old != nil {
 			if fields := changedFields(*old, p, facts.names); len(fields) > 0 {
-				events = append(events, event.New(now, "person.changed", actor, identity.Person(p.ID), "connection", a.Connection, "fields", strings.Join(fields, " ")))
+				events = append(events, tell("person.changed", "fields", strings.Join(fields, " ")))
 			}
 		}
 		return p, events, nil
@@ -133,6 +138,7 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 	return p, nil
 }
 
+// signedIn notes a sign-in: e tells of it.
 func (p *Person) signedIn(a identity.Authentication, profile Profile, groups []string, e event.Event) {
 	now := e.Time
 	p.Profile, p.Updated = profile, now

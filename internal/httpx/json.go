@@ -71,12 +71,7 @@ var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 // value checks the next value. A nil type takes anything.
 func (s *strict) value(t reflect.Type, at string, depth int) error {
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t != nil && (t.Kind() == reflect.Interface || t == reflect.TypeFor[json.RawMessage]()) {
-		t = nil
-	}
+	t = target(t)
 	if depth > maxDepth {
 		return malformed(at, "it nests too deep")
 	}
@@ -91,17 +86,9 @@ func (s *strict) value(t reflect.Type, at string, depth int) error {
 		}
 		return s.array(t, at, depth)
 	case string:
-		if strings.ContainsRune(v, 0) {
-			return malformed(at, "a string has a NUL")
-		}
-		if t != nil && t == reflect.TypeFor[[]byte]() {
-			_, err = base64.StdEncoding.DecodeString(v)
-		}
-		if err != nil || t != nil && t.Kind() != reflect.String && t != reflect.TypeFor[[]byte]() && !reflect.PointerTo(t).Implements(textUnmarshaler) {
-			return malformed(at, "this is to be "+wanted(t))
-		}
+		return checkText(v, t, at)
 	case json.Number:
-		return s.number(v, t, at)
+		return checkNumber(v, t, at)
 	case bool:
 		if t != nil && t.Kind() != reflect.Bool {
 			return malformed(at, "this is to be "+wanted(t))
@@ -114,7 +101,37 @@ func (s *strict) value(t reflect.Type, at string, depth int) error {
 	return nil
 }
 
-func (s *strict) number(v json.Number, t reflect.Type, at string) error {
+// target is what a value is decoded into, nil where that takes anything.
+func target(t reflect.Type) reflect.Type {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t != nil && (t.Kind() == reflect.Interface || t == reflect.TypeFor[json.RawMessage]()) {
+		return nil
+	}
+	return t
+}
+
+func checkText(v string, t reflect.Type, at string) error {
+	if strings.ContainsRune(v, 0) {
+		return malformed(at, "a string has a NUL")
+	}
+	fits := t == nil
+	switch {
+	case fits:
+	case t == reflect.TypeFor[[]byte]():
+		_, err := base64.StdEncoding.DecodeString(v)
+		fits = err == nil
+	default:
+		fits = t.Kind() == reflect.String || reflect.PointerTo(t).Implements(textUnmarshaler)
+	}
+	if !fits {
+		return malformed(at, "this is to be "+wanted(t))
+	}
+	return nil
+}
+
+func checkNumber(v json.Number, t reflect.Type, at string) error {
 	if t == nil || t.Kind() == reflect.Float64 {
 		return nil
 	}

@@ -221,7 +221,6 @@ func (p *Provider) SessionsEnded(ctx context.Context, e event.Event) error {
 // lost, in every session that they take part in. It handles events that revoke an
 // identity.Install; the sessions go on.
 func (p *Provider) AccessLost(ctx context.Context, e event.Event) error {
-	now := p.o.Now()
 	var jobs []job.Job
 	for _, ref := range e.Revokes {
 		person, app, ok := identity.SplitInstall(ref)
@@ -233,40 +232,44 @@ func (p *Provider) AccessLost(ctx context.Context, e event.Event) error {
 			return err
 		}
 		for _, s := range sessions {
-			participants, err := p.o.Fanout.Participants(ctx, s.ID)
+			some, err := p.logouts(ctx, s.ID, e.ID+"/"+s.ID, func(one session.Participant) bool { return one.App == app })
 			if err != nil {
 				return err
 			}
-			for _, one := range participants {
-				if one.App != app {
-					continue
-				}
-				payload, err := json.Marshal(logoutJob{Session: s.ID, Client: one.Client})
-				if err != nil {
-					return fmt.Errorf("queue logout: %w", err)
-				}
-				jobs = append(jobs, job.Job{Queue: LogoutQueue, Key: e.ID + "/" + s.ID + "/" + one.Client, Payload: payload, RunAt: now, Deadline: now.Add(logoutTries)})
-			}
+			jobs = append(jobs, some...)
 		}
 	}
 	return p.o.Queue.Enqueue(ctx, jobs...)
 }
 
 func (p *Provider) queueLogouts(ctx context.Context, id string) error {
-	participants, err := p.o.Fanout.Participants(ctx, id)
+	jobs, err := p.logouts(ctx, id, id, func(session.Participant) bool { return true })
 	if err != nil {
 		return err
+	}
+	return p.o.Queue.Enqueue(ctx, jobs...)
+}
+
+// logouts are the jobs that tell clients of a session, those that are told, of its end;
+// key is what sets the jobs of one cause apart from those of others.
+func (p *Provider) logouts(ctx context.Context, id, key string, told func(session.Participant) bool) ([]job.Job, error) {
+	participants, err := p.o.Fanout.Participants(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	now := p.o.Now()
 	var jobs []job.Job
 	for _, one := range participants {
+		if !told(one) {
+			continue
+		}
 		payload, err := json.Marshal(logoutJob{Session: id, Client: one.Client})
 		if err != nil {
-			return fmt.Errorf("queue logout: %w", err)
+			return nil, fmt.Errorf("queue logout: %w", err)
 		}
-		jobs = append(jobs, job.Job{Queue: LogoutQueue, Key: id + "/" + one.Client, Payload: payload, RunAt: now, Deadline: now.Add(logoutTries)})
+		jobs = append(jobs, job.Job{Queue: LogoutQueue, Key: key + "/" + one.Client, Payload: payload, RunAt: now, Deadline: now.Add(logoutTries)})
 	}
-	return p.o.Queue.Enqueue(ctx, jobs...)
+	return jobs, nil
 }
 
 // logoutID is the jti of the logout token of a job: the same whenever it is sent, so that
