@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -172,5 +173,42 @@ func TestConsentIsGivenByThePersonInTheirOwnBrowser(t *testing.T) {
 	alice = a.signIn(t, "alice", "crm-dash")
 	if got := a.allow(alice, "openid"); !got.Has("code") {
 		t.Errorf("control: %v", got)
+	}
+}
+
+// What two APIs call the same is allowed at each by itself.
+func TestConsentIsForTheAPIThatWasNamed(t *testing.T) {
+	t.Parallel()
+	a := thirdParty(t)
+	ledger := bytes.Replace(a.manifest(t, "ledger-api", nil), []byte(`"ledger.read"`), []byte(`"ledger.read","payroll.read"`), 1)
+	a.manage(t, http.MethodPut, "/apps/ledger-api", ledger)
+	a.manage(t, http.MethodPut, "/apps/expense-bot", a.manifest(t, "expense-bot", map[string]any{
+		"scopes": []any{map[string]any{"name": "openid"}, map[string]any{"name": "payroll.read"}},
+	}))
+	alice := a.signIn(t, "alice", "crm-dash")
+	at := func(api string) url.Values { return url.Values{"scope": {"openid payroll.read"}, "resource": {api}} }
+	silently := func(api string) string {
+		ask := at(api)
+		ask.Set("prompt", "none")
+		params, _ := a.answer(t, alice, ask)
+		return params.Get("error")
+	}
+	page := a.consentPage(alice, at("payroll-api"))
+	if !strings.Contains(page.Text(), "At the API payroll-api, in your name") {
+		t.Errorf("the page does not say where: %s", page.Text())
+	}
+	if params, _ := a.consent(alice, page, "allow"); !params.Has("code") || silently("payroll-api") != "" {
+		t.Fatalf("control: %v, then %q", params, silently("payroll-api"))
+	}
+	for _, api := range []string{"ledger-api", ""} {
+		if code := silently(api); code != "consent_required" {
+			t.Errorf("at %q, too: %q", api, code)
+		}
+	}
+	if params, _ := a.consent(alice, a.consentPage(alice, at("ledger-api")), "allow"); !params.Has("code") || silently("ledger-api") != "" || silently("payroll-api") != "" {
+		t.Errorf("control, both: %v, %q, %q", params, silently("ledger-api"), silently("payroll-api"))
+	}
+	if text, _ := a.account(t, alice); !strings.Contains(text, "payroll.read") || strings.Contains(text, "#payroll.read") {
+		t.Errorf("the account says: %s", text)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // Access is what one app holds of a person: grants that it can refresh, and what
@@ -78,7 +80,10 @@ func Sum(app string, families []Family, consents []Consent, now time.Time) Acces
 	}
 	for _, c := range consents {
 		since(c.Given)
-		a.Scopes = append(a.Scopes, c.Scopes...)
+		for _, right := range c.Scopes {
+			_, scope := identity.SplitRight(right)
+			a.Scopes = append(a.Scopes, scope)
+		}
 	}
 	slices.Sort(a.Scopes)
 	a.Scopes = slices.Compact(a.Scopes)

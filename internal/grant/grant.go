@@ -104,8 +104,8 @@ type Rotation struct {
 // Consent is what a person allowed a third-party app.
 type Consent struct {
 	Person string    `json:"person"`
-	App    string    `json:"app"` // internal id: a reused client id inherits nothing
-	Scopes []string  `json:"scopes"`
+	App    string    `json:"app"`    // internal id: a reused client id inherits nothing
+	Scopes []string  `json:"scopes"` // those of an API as identity.Right
 	Given  time.Time `json:"given"`
 }
 

@@ -49,3 +49,17 @@ func TestWhatAPersonHasAtAnAppIsNamedByBoth(t *testing.T) {
 		t.Errorf("%v allocations for three", n)
 	}
 }
+
+func TestARightIsAScopeOfOneAPI(t *testing.T) {
+	for _, c := range []struct{ audience, scope, right string }{
+		{"", "payroll.read", "payroll.read"}, {"payroll-api", "payroll.read", "payroll-api#payroll.read"},
+		{"https://api.example/#v1", "read:all/x", "https://api.example/#v1#read:all/x"},
+	} {
+		if got := identity.Right(c.audience, c.scope); got != c.right {
+			t.Errorf("%q at %q: %q", c.scope, c.audience, got)
+		}
+		if audience, scope := identity.SplitRight(c.right); audience != c.audience || scope != c.scope {
+			t.Errorf("%q: %q %q", c.right, audience, scope)
+		}
+	}
+}

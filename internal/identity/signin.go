@@ -36,9 +36,11 @@ type SignInRequest struct {
 	App string `json:"app"`
 	// Client is the client_id (or entity id) the app uses.
 	Client string `json:"client"`
-	// Scopes are what the client asks for, already cut down to its release.
-	Scopes []string `json:"scopes,omitempty"`
-	Prompt Prompt   `json:"prompt,omitzero"`
+	// Scopes are what the client asks for, already cut down to its release. Audience is
+	// the API that those are for which say nothing of the person, empty for us.
+	Scopes   []string `json:"scopes,omitempty"`
+	Audience string   `json:"audience,omitempty"`
+	Prompt   Prompt   `json:"prompt,omitzero"`
 	// MaxAge is the oldest acceptable authentication; nil accepts any.
 	MaxAge *time.Duration `json:"max_age,omitempty"`
 	// ACR lists acceptable context classes, most wanted first (acr_values).

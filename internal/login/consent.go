@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
@@ -19,7 +20,7 @@ func (l *Login) askConsent(w http.ResponseWriter, r *http.Request, f flow, s ses
 		l.fail(w, r, f, err)
 		return
 	}
-	covered := ok && !slices.ContainsFunc(f.Request.Scopes, func(scope string) bool { return !slices.Contains(given.Scopes, scope) })
+	covered := ok && !slices.ContainsFunc(rights(f.Request), func(right string) bool { return !slices.Contains(given.Scopes, right) })
 	switch {
 	case covered && !f.Request.Prompt.Consent:
 		l.resume(w, r, f, l.success(f, s, f.Request.Scopes, c))
@@ -56,11 +57,37 @@ func (l *Login) consent(w http.ResponseWriter, r *http.Request) {
 		l.finish(w, r, f, failure("access_denied", "the person did not agree"))
 		return
 	}
-	given := grant.Consent{Person: s.Person, App: c.App, Scopes: f.Request.Scopes, Given: l.o.Now().UTC()}
+	before, _, err := l.o.Consents.Consent(r.Context(), s.Person, c.App)
+	if err != nil {
+		l.fail(w, r, f, err)
+		return
+	}
+	given := grant.Consent{Person: s.Person, App: c.App, Scopes: append(rights(f.Request), elsewhere(before, f.Request)...), Given: l.o.Now().UTC()}
 	e := event.New(l.o.Now(), "consent.given", l.o.Actor(r, identity.Person(s.Person)), identity.App(c.App))
 	if err := l.o.Consents.SaveConsent(r.Context(), given, []event.Event{e}); err != nil {
 		l.fail(w, r, f, err)
 		return
 	}
 	l.finish(w, r, f, l.success(f, s, f.Request.Scopes, c))
+}
+
+// rights are the scopes of a request as a person allows them: those of an API are for that
+// one alone, whatever another one calls the same.
+func rights(req identity.SignInRequest) []string {
+	all := slices.Clone(req.Scopes)
+	for i, scope := range all {
+		if !catalog.IdentityScope(scope) {
+			all[i] = identity.Right(req.Audience, scope)
+		}
+	}
+	return all
+}
+
+// elsewhere is what was allowed before at other APIs than that of the request, which says
+// nothing of them.
+func elsewhere(before grant.Consent, req identity.SignInRequest) []string {
+	return slices.DeleteFunc(slices.Clone(before.Scopes), func(right string) bool {
+		audience, _ := identity.SplitRight(right)
+		return audience == "" || audience == req.Audience
+	})
 }

@@ -40,7 +40,7 @@ func (p *pages) refused(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow
 func (p *pages) consent(w http.ResponseWriter, r *http.Request, u *ui.UI, f flow, email string, c *registry.Client) {
 	u.Render(w, r, http.StatusOK, ui.Page{
 		Title: ui.T("Let %s know who you are?", c.Title), Template: p.consentT, SignedIn: email, FormTargets: origins(c.RedirectURIs),
-		Data: map[string]any{"Flow": f.ID, "Email": email, "App": c, "Learns": learns(c, f.Request.Scopes)},
+		Data: map[string]any{"Flow": f.ID, "Email": email, "App": c, "Learns": learns(c, rights(f.Request))},
 	})
 }
 

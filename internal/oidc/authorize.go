@@ -167,7 +167,7 @@ func (p *Provider) check(r *http.Request, params url.Values, c *registry.Client,
 	if f := p.checkScope(r, params, c, a); f != nil {
 		return req, f
 	}
-	req.Scopes = a.Scopes
+	req.Scopes, req.Audience = a.Scopes, a.Audience
 	if f := checkPrompt(params, &req); f != nil {
 		return req, f
 	}

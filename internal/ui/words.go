@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/mileusna/useragent"
+
+	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
 // Device is a browser and where it runs, in words.
@@ -57,7 +59,8 @@ func (l Learns) KnownBy() Scope {
 }
 
 // scopes are the scopes of an app as people understand them, without openid, which
-// says only that they sign in. What an app made up itself is shown by its name.
+// says only that they sign in. What an app made up itself is shown by its name, and with
+// that of the API if it is an identity.Right there.
 func scopes(names []string) []Scope {
 	var all []Scope
 	for _, name := range names {
@@ -76,7 +79,12 @@ func scopes(names []string) []Scope {
 		case "offline_access":
 			all = append(all, Scope{"clock", T("Act for you while you are away"), T("Also while you are signed out, for up to 30 days")})
 		default:
-			all = append(all, Scope{"key", Plain(name), T("A right that the app made up itself")})
+			api, scope := identity.SplitRight(name)
+			note := T("A right that the app made up itself")
+			if api != "" {
+				note = T("At the API %s, in your name", api)
+			}
+			all = append(all, Scope{"key", Plain(scope), note})
 		}
 	}
 	return all

@@ -26,6 +26,9 @@ func TestScopesAreReadInWords(t *testing.T) {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}
+	if got := in(language.English, nil).say(scopes([]string{"https://pay.example/#1#payroll.read"})[0].Note); got != "At the API https://pay.example/#1, in your name" {
+		t.Errorf("a right at an API: %s", got)
+	}
 	if got := scopes([]string{"openid"}); len(got) != 0 {
 		t.Errorf("signing in alone: %+v", got)
 	}
