@@ -52,7 +52,8 @@ func TestWhatAPersonHasAtAnAppIsNamedByBoth(t *testing.T) {
 
 func TestARightIsAScopeOfOneAPI(t *testing.T) {
 	for _, c := range []struct{ audience, scope, right string }{
-		{"", "payroll.read", "payroll.read"}, {"payroll-api", "payroll.read", "payroll-api#payroll.read"},
+		{"", "payroll.read", "payroll.read"},
+		{"payroll-api", "payroll.read", "payroll-api#payroll.read"},
 		{"https://api.example/#v1", "read:all/x", "https://api.example/#v1#read:all/x"},
 	} {
 		if got := identity.Right(c.audience, c.scope); got != c.right {
