@@ -188,6 +188,9 @@ func (c *Console) ownerForm(v *kit.Visit, fields []ui.Field, filled bool, status
 		Action: back + "/owner", Back: back, Button: ui.T("Name them"), Fields: fields,
 		Lead: ui.T("Whom people turn to, until a release names other owners than the one before. An owner gets no right by it: teams have rights. The manifest stays as it is."),
 	}
+	if !filled {
+		fields[fieldPrimary].Value, fields[fieldSecondary].Value = now.Primary, now.Secondary
+	}
 	view := kit.View{Status: status, Title: ui.T("Who answers for %s", a.Title()), Crumbs: append(v.Crumbs(ui.T("Apps"), "/apps"), ui.Link{Text: ui.Plain(a.Title()), Href: back}), Template: "form"}
 	if filled {
 		next, err := c.o.Owners.Named(v.Context(), now.Name, naming(fields))

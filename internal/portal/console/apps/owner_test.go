@@ -54,7 +54,7 @@ func TestAnAdministratorNamesOwnersOfAnAppAndSeesFirstWhatChanges(t *testing.T) 
 	s.App("crm", "Customers", "sales")
 	s.Person("bob", "Bob")
 	const path = "/apps/crm/owner"
-	if page := s.Get(path); page.Status != http.StatusOK || strings.Contains(page.Body, `name="seen"`) {
+	if page := s.Get(path); page.Status != http.StatusOK || strings.Contains(page.Body, `name="seen"`) || !strings.Contains(page.Body, `value="a@acme.example"`) {
 		t.Fatalf("the form: %d %s", page.Status, page.Body)
 	}
 	preview := s.Get(path + "?primary=bob@acme.example&secondary=&reason=ticket+4711")

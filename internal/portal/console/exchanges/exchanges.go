@@ -35,8 +35,8 @@ func (c *Console) exchangeList(g grove) *kit.List[grant.Node] {
 		Columns: []kit.Column[grant.Node]{
 			{Title: ui.T("App"), Name: "client", Cell: g.holder},
 			{Title: ui.T("Person"), Name: "person", Cell: g.person},
-			{Title: ui.T("For the API"), Name: "audience", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: n.Audience, Code: true} }},
-			{Title: ui.T("Scopes"), Name: "scopes", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: kit.Joined(n.Scopes)} }},
+			{Title: ui.T("For the API"), Name: "audience", Cell: api},
+			{Name: "scopes", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: kit.Joined(n.Scopes)} }},
 			{Title: ui.T("Purpose"), Name: "purpose", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: n.Purpose} }},
 			{Title: ui.T("From"), Name: "parent_client", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: n.ParentClient} }},
 			{Title: ui.T("State"), Name: "state", Cell: g.state},
@@ -97,7 +97,7 @@ func (c *Console) showExchange(v *kit.Visit) (kit.Answer, error) {
 		Facts: kit.Known(
 			kit.Says(ui.T("Person"), g.person(n)), kit.Says(ui.T("App"), g.titles.Cell(n.App)), kit.Code(ui.T("Client"), n.Client), kit.Code(ui.T("For the API"), n.Audience),
 			kit.Each(ui.T("Scopes"), n.Scopes, true), kit.Is(ui.T("Purpose"), n.Purpose), kit.Is(ui.T("Mode"), n.Mode), kit.Each(ui.T("Acts for the person"), n.Actors, true),
-			kit.Code(ui.T("Exchanged for a token of"), n.ParentClient), kit.Code(ui.T("Ended by"), n.Ended), kit.When(ui.T("Issued"), n.Issued), kit.When(ui.T("Until"), n.Expires),
+			kit.Code(ui.T("Exchanged for a token of"), n.ParentClient), kit.Says(ui.T("Ended by"), g.ended(n)), kit.When(ui.T("Issued"), n.Issued), kit.When(ui.T("Until"), n.Expires),
 			kit.Code(ui.T("Token (jti)"), n.ID), kit.Code(ui.T("Session (sid)"), n.Session),
 		),
 		Blocks: []kit.Block{

@@ -36,6 +36,12 @@ func TestExchangedTokensAreShownAsTheyHangAndPruned(t *testing.T) {
 			}
 		}
 	}
+	if a := s.Get("/exchanges"); strings.Contains(a.Body, "<th scope=\"col\">Scopes") || !strings.Contains(a.Body, `<span class="also">read<`) {
+		t.Error("a token's scopes stand beside its API, and not in a column of their own")
+	}
+	if a := s.Get("/exchanges?format=csv"); !strings.Contains(a.Body, ",audience,scopes,") || !strings.Contains(a.Body, ",payroll-api,read,") {
+		t.Errorf("in a file they have one: %s", a.Body)
+	}
 	if a := s.Get("/exchanges?app=" + own.ID); strings.Contains(a.Body, "ledger-api") {
 		t.Error("a filter selects everything")
 	}

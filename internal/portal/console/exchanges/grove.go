@@ -85,19 +85,35 @@ func (g grove) state(n grant.Node) kit.Cell {
 	case !n.Live(g.c.Now()):
 		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Expired")}}}
 	case n.Ended != "":
-		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Ended early"), Tone: ui.Warn}}, Also: n.Ended}
+		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Ended early"), Tone: ui.Warn}}}
 	}
 	return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Good"), Tone: ui.Good}}}
 }
 
+// api is what a token is for: the API, and what it may do there.
+func api(n grant.Node) kit.Cell {
+	return kit.Cell{Text: n.Audience, Code: true, Also: kit.Joined(n.Scopes)}
+}
+
+// ended names what ended a token before its time. Its page is not for who sees but the
+// part of an app.
+func (g grove) ended(n grant.Node) kit.Cell {
+	kind, id, _ := strings.Cut(n.Ended, ":")
+	cell := g.names.Cell(identity.Ref{Kind: identity.Kind(kind), ID: id})
+	if g.app != nil {
+		cell.Href = ""
+	}
+	return cell
+}
+
 // nodeBlock is a table of nodes; depths are how far each hangs below the first.
 func (g grove) nodeBlock(b kit.Block, nodes []grant.Branch) kit.Block {
-	b.Heads = []ui.Text{ui.T("App"), ui.T("Person"), ui.T("For the API"), ui.T("Scopes"), ui.T("Purpose"), ui.T("State"), ui.T("Until")}
+	b.Heads = []ui.Text{ui.T("App"), ui.T("Person"), ui.T("For the API"), ui.T("Purpose"), ui.T("State"), ui.T("Until")}
 	for _, n := range nodes {
 		holder := g.holder(n.Node)
 		holder.Text = strings.Repeat("↳ ", n.Depth) + holder.Text
 		b.Rows = append(b.Rows, kit.Row{
-			Cells:  []kit.Cell{holder, g.person(n.Node), {Text: n.Audience, Code: true}, {Text: kit.Joined(n.Scopes)}, {Text: n.Purpose}, g.state(n.Node), {Time: n.Expires}},
+			Cells:  []kit.Cell{holder, g.person(n.Node), api(n.Node), {Text: n.Purpose}, g.state(n.Node), {Time: n.Expires}},
 			Offers: g.prune(n.Node, ui.T("End")),
 		})
 	}

@@ -94,10 +94,11 @@ func (c *Console) askRevoke(v *kit.Visit) (kit.Confirmation, error) {
 		people.Names = append(people.Names, kit.Cell{Text: name})
 	}
 	people.Count = max(people.Count, int64(len(people.Names)))
+	revoked := c.revoked(v, kind, id)
 	return kit.Confirmation{
-		Title: ui.T("Revoke every token of this?"), Button: ui.T("Revoke"), Back: "/revoke", State: string(kind) + ":" + id, Reason: true, Lead: revokeLead(kind),
+		Title: ui.T("Revoke every token of %s?", revoked.Text), Button: ui.T("Revoke"), Back: "/revoke", State: string(kind) + ":" + id, Reason: true, Lead: revokeLead(kind),
 		Hits: []kit.Hit{
-			kit.Hitting(kindText(kind), c.revoked(v, kind, id)), people,
+			kit.Hitting(kindText(kind), revoked), people,
 			{Label: ui.T("Sessions that end"), Count: p.Sessions},
 			{Label: ui.T("Grants that end, with their refresh tokens"), Count: p.Grants},
 			{Label: ui.T("Exchanged tokens that stop"), Count: p.Exchanged},

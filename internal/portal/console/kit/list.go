@@ -28,7 +28,8 @@ const NoticeParameter = "notice"
 
 // Column is one fact of the rows of a list.
 type Column[T any] struct {
-	// Title heads the column on the page, Name in a file.
+	// Title heads the column on the page, Name in a file. One without a title is in files
+	// alone: a cell of another says it on the page.
 	Title ui.Text
 	Name  string
 	// Sort is what the rows can be put in order by; empty for nothing.
@@ -176,9 +177,10 @@ func (l *List[T]) table(q Query, rows []T, next string) listView {
 		Filters: ui.Filters{Action: l.Path, Keep: map[string]string{}},
 	}
 	t.CSV, t.Lines = l.exports(q.Values)
+	shown := l.shown()
 	for _, item := range rows {
-		cells := make([]Cell, len(l.Columns))
-		for i, c := range l.Columns {
+		cells := make([]Cell, len(shown))
+		for i, c := range shown {
 			cells[i] = c.Cell(item)
 		}
 		one := Row{Cells: cells}
@@ -219,9 +221,15 @@ func (l *List[T]) Check(v *Visit) error {
 	return err
 }
 
+// shown are the columns of the page.
+func (l *List[T]) shown() []Column[T] {
+	return slices.DeleteFunc(slices.Clone(l.Columns), func(c Column[T]) bool { return c.Title.Empty() })
+}
+
 func (l *List[T]) headings(q Query) []ui.Heading {
-	all := make([]ui.Heading, len(l.Columns))
-	for i, c := range l.Columns {
+	shown := l.shown()
+	all := make([]ui.Heading, len(shown))
+	for i, c := range shown {
 		all[i] = ui.Heading{Text: c.Title}
 		if c.Sort == "" {
 			continue
