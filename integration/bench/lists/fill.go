@@ -57,6 +57,8 @@ type filler struct {
 	// sessions are ids, some of which the entries are about.
 	sessions []string
 	rare     string // the subject of few entries
+	imported string // the newest import
+	plain    bool   // that marks have no numbers
 	err      error
 }
 
@@ -67,14 +69,15 @@ func fill(ctx context.Context, o storage.Options, s sizes) (*filler, error) {
 		return nil, err
 	}
 	defer func() { _ = on.Close() }()
-	f := &filler{sizes: s, random: rand.New(rand.NewPCG(1, 2))}
+	f := &filler{sizes: s, random: rand.New(rand.NewPCG(1, 2)), plain: o.Driver == storage.SQLite}
 	if f.filled(ctx, on) {
 		return f, f.err
 	}
 	if f.tx, err = on.BeginTx(ctx, nil); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	for _, part := range []func(context.Context){f.addPeople, f.addApps, f.addMappings, f.addSessions, f.addGrants, f.addQueues, f.addEntries, f.addFigures} {
+	for _, part := range []func(context.Context){f.addPeople, f.addApps, f.addMappings, f.addSessions, f.addGrants, f.addQueues, f.addEntries, f.addFigures,
+		f.addRecords, f.addAssignments, f.addStreams, f.addImports, f.addTraces} {
 		if part(ctx); f.err != nil {
 			return nil, f.err
 		}
@@ -96,6 +99,8 @@ func (f *filler) filled(ctx context.Context, on *sql.DB) bool {
 		f.people, f.err = append(f.people, id), errors.Join(f.err, err)
 	}
 	f.rare = identity.Person(f.people[1]).String()
+	err := on.QueryRowContext(ctx, `SELECT max(id) FROM imports`).Scan(&f.imported)
+	f.err = errors.Join(f.err, err)
 	return true
 }
 
@@ -127,18 +132,21 @@ func (f *filler) derive(ctx context.Context, db *storage.DB, o storage.Options) 
 	if _, err := db.CountApps(ctx); err != nil { // which derives them
 		return err
 	}
+	if _, err := db.CountOrphaned(ctx); err != nil { // and their owners
+		return err
+	}
 	if err := (&activity.Counter{Store: db, Now: func() time.Time { return now }}).Run(ctx); err != nil {
 		return err
 	}
-	if o.Driver != storage.Postgres {
-		return nil
-	}
 	on, err := open(o)
-	if err == nil {
-		_, err = on.ExecContext(ctx, `VACUUM ANALYZE`) // what autovacuum does in its time
-		err = errors.Join(err, on.Close())
+	if err != nil {
+		return err
 	}
-	return err
+	_, err = on.ExecContext(ctx, orphan)
+	if err == nil && o.Driver == storage.Postgres {
+		_, err = on.ExecContext(ctx, `VACUUM ANALYZE`) // what autovacuum does in its time
+	}
+	return errors.Join(err, on.Close())
 }
 
 // rows inserts what row returns for 0 to n-1, many with one statement.
@@ -150,7 +158,11 @@ func (f *filler) rows(ctx context.Context, table string, n int, row func(i int) 
 			values := row(i)
 			text.WriteString(",(")
 			for j := range values {
-				text.WriteString(",$" + strconv.Itoa(len(args)+j+1))
+				if f.plain {
+					text.WriteString(",?") // a number is looked for among those of all marks
+				} else {
+					text.WriteString(",$" + strconv.Itoa(len(args)+j+1))
+				}
 			}
 			text.WriteString(")")
 			args = append(args, values...)
@@ -301,6 +313,10 @@ func (f *filler) entry(i int, at time.Time) event.Event {
 	via := identity.Actor{Ref: identity.Connection(connection(i)), Address: "192.0.2.1", Request: identity.NewID()}
 	person := identity.Person(f.pick(f.people))
 	switch n := f.random.IntN(1000); {
+	case n < 200:
+		return event.New(at, "token.issued", client, identity.Ref{Kind: identity.KindToken, ID: identity.NewOrderedID(at)},
+			"grant_type", "token-exchange", "app", fmt.Sprint("app-", n), "person", person.ID, "audience", fmt.Sprint("api-", n), "scope", "api.read", "grant", identity.NewID(),
+			"mode", "delegation", "connection", connection(i), "acting", client.ID, "life", "5m0s", "rev", "7", "parent", identity.NewOrderedID(at), "parent_grant", "g", "parent_client", "client-0")
 	case n < 600:
 		return event.New(at, "token.issued", client, identity.Ref{Kind: identity.KindToken, ID: identity.NewOrderedID(at)},
 			"grant_type", "authorization_code", "app", "app-1", "person", person.ID, "audience", "https://gate.corp.example", "scope", "openid email", "grant", identity.NewID())
