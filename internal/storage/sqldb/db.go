@@ -163,7 +163,7 @@ func Connect(o Options) (*DB, error) {
 			break
 		}
 		if db.Read, err = sqlitePool(o, readers); err == nil {
-			db.Write, err = sqlitePool(o, 1)
+			db.Write, err = sqlitePool(o, 1, sqliteWriting()...)
 		}
 	case Postgres:
 		var c *pgx.ConnConfig
@@ -180,8 +180,8 @@ func Connect(o Options) (*DB, error) {
 	return db, nil
 }
 
-func sqlitePool(o Options, connections int) (*Pool, error) {
-	on, err := sql.Open("sqlite", sqliteDSN(o.Dir))
+func sqlitePool(o Options, connections int, pragmas ...string) (*Pool, error) {
+	on, err := sql.Open("sqlite", sqliteDSN(o.Dir, pragmas...))
 	if err != nil {
 		return nil, err
 	}
@@ -202,10 +202,16 @@ func privateFile(dir string) error {
 }
 
 // sqliteDSN asks for what durability and several readers beside a writer need.
-func sqliteDSN(dir string) string {
-	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}, "_txlock": {"immediate"}}
+func sqliteDSN(dir string, pragmas ...string) string {
+	pragmas = append([]string{"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "foreign_keys(1)"}, pragmas...)
+	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	return "file:" + (&url.URL{Path: filepath.Join(dir, File)}).EscapedPath() + "?" + q.Encode()
 }
+
+// sqliteWriting is what the writer has more of: pages in memory, so that a change of many
+// rows writes each page once, and the log that they go to before they are written back,
+// where the same ones come again and again.
+func sqliteWriting() []string { return []string{"cache_size(-16000)", "wal_autocheckpoint(4000)"} }
 
 // connectTime is how long PostgreSQL may take to accept a connection, unless the
 // connection string says otherwise.

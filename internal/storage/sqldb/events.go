@@ -95,8 +95,12 @@ const insertAudit = `INSERT INTO audit (id, at, type, actor, subject, body, dige
 var auditInserts = map[string][7]string{SQLite: insertsOfAudit(SQLite), Postgres: insertsOfAudit(Postgres)}
 
 func insertsOfAudit(driver string) (all [7]string) {
+	insert := insertAudit
+	if driver == SQLite {
+		insert = orFail(insert)
+	}
 	for i := range all {
-		all[i] = insertAudit + marks(driver, 1<<i, auditColumns)
+		all[i] = insert + marks(driver, 1<<i, auditColumns)
 	}
 	return all
 }
