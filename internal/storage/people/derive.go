@@ -49,14 +49,24 @@ func derive(ctx context.Context, t *sqldb.Tx, old, p *directory.Person) error {
 	return SaveDerived(ctx, t, &d)
 }
 
+// Rows are the words and memberships that were gathered.
+func (d *Derivation) Rows() []sqldb.Rows {
+	return []sqldb.Rows{
+		{Insert: `INSERT INTO person_words (word, person) VALUES `, Rows: d.Words},
+		{Insert: `INSERT INTO memberships (person, connection, group_id) VALUES `, Rows: d.memberships},
+	}
+}
+
 // SaveDerived writes what was gathered.
 func SaveDerived(ctx context.Context, t *sqldb.Tx, d *Derivation) error {
-	if err := t.InsertRows(ctx, `INSERT INTO person_words (word, person) VALUES `, ``, d.Words); err != nil {
+	if err := t.InsertAll(ctx, d.Rows()...); err != nil {
 		return err
 	}
-	if err := t.InsertRows(ctx, `INSERT INTO memberships (person, connection, group_id) VALUES `, ``, d.memberships); err != nil {
-		return err
-	}
+	return SaveGroups(ctx, t, d)
+}
+
+// SaveGroups writes what was gathered of groups, after Rows.
+func SaveGroups(ctx context.Context, t *sqldb.Tx, d *Derivation) error {
 	return saveGroups(ctx, t, d.Groups)
 }
 

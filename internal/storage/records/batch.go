@@ -265,25 +265,19 @@ func (b *batch) ownPerson(ctx context.Context, u record.User, op record.Operatio
 	})
 }
 
-// write writes what was gathered, with few statements.
+// write writes what was gathered, at once.
 func (b *batch) write(ctx context.Context, known *knownUsers) error {
-	for _, of := range []struct {
-		insert, rest string
-		rows         [][]any
-	}{
-		{`INSERT INTO people (id, body, disabled, version, folded, updated, derived) VALUES `, ``, b.people},
-		{`INSERT INTO record_users (id, connection, person, external_id, user_name, name_key, active, body, created, updated, left_at, version) VALUES `, ``, b.users},
-		{index.Insert, ``, b.values},
-		{insertOperation, onOperation, b.operations},
-	} {
-		if err := b.t.InsertRows(ctx, of.insert, of.rest, of.rows); err != nil {
-			return err
-		}
+	err := b.t.InsertAll(ctx, append([]sqldb.Rows{
+		{Insert: `INSERT INTO people (id, body, disabled, version, folded, updated, derived) VALUES `, Rows: b.people},
+		{Insert: `INSERT INTO record_users (id, connection, person, external_id, user_name, name_key, active, body, created, updated, left_at, version) VALUES `, Rows: b.users},
+		{Insert: index.Insert, Rows: b.values},
+		{Insert: insertOperation, Rest: onOperation, Rows: b.operations},
+		{Insert: insertAbsence, Rows: b.absences},
+	}, b.derived.Rows()...)...)
+	if err == nil {
+		err = people.SaveGroups(ctx, b.t, &b.derived)
 	}
-	if err := absent(ctx, b.t, b.absences); err != nil {
-		return err
-	}
-	if err := people.SaveDerived(ctx, b.t, &b.derived); err != nil {
+	if err != nil {
 		return err
 	}
 	return settle(ctx, b.t, b.last, known.waiting, b.arrivals)

@@ -253,7 +253,7 @@ func leave(ctx context.Context, t *sqldb.Tx, op record.Operation, u record.User,
 	if err := apitokens.End(ctx, t, identity.Person(u.Person)); err != nil {
 		return err
 	}
-	if err := absent(ctx, t, [][]any{absence(op, u.ID)}); err != nil {
+	if err := t.InsertRows(ctx, insertAbsence, ``, [][]any{absence(op, u.ID)}); err != nil {
 		return err
 	}
 	if err := gone(ctx, t, op, 1, 0); err != nil {
@@ -266,9 +266,7 @@ func leave(ctx context.Context, t *sqldb.Tx, op record.Operation, u record.User,
 // absence is a row that says from when on a user is not active.
 func absence(op record.Operation, id string) []any { return []any{id, sqldb.Micros(op.Time), op.ID} }
 
-func absent(ctx context.Context, t *sqldb.Tx, rows [][]any) error {
-	return t.InsertRows(ctx, `INSERT INTO record_absences (record, since, opened) VALUES `, ``, rows)
-}
+const insertAbsence = `INSERT INTO record_absences (record, since, opened) VALUES `
 
 // DeleteUser implements record.UserStore.
 func (db Store) DeleteUser(ctx context.Context, op record.Operation, connection, id string, want record.Match) error {

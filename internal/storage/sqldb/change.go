@@ -15,6 +15,7 @@ import (
 // Tx is a change under way: the transaction and the events that tell of it.
 type Tx struct {
 	*sql.Tx
+	conn   *sql.Conn       // of PostgreSQL's, nil for SQLite
 	ctx    context.Context // the caller's, bounded: every statement runs by it
 	db     *DB
 	events []event.Event
@@ -85,12 +86,17 @@ func (db *DB) commit(ctx context.Context, do func(*Tx) error) (raised, queued bo
 	db.Write.prepareWanted(ctx)
 	ctx, cancel := context.WithTimeout(ctx, db.o.AnswerTime)
 	defer cancel()
-	sqlTx, err := db.begin(ctx)
+	sqlTx, conn, err := db.begin(ctx)
 	if err != nil {
 		return false, false, err
 	}
-	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
-	t := &Tx{Tx: sqlTx, ctx: ctx, db: db}
+	defer func() {
+		_ = sqlTx.Rollback() // after a commit it does nothing
+		if conn != nil {
+			_ = conn.Close() // back to the others
+		}
+	}()
+	t := &Tx{Tx: sqlTx, conn: conn, ctx: ctx, db: db}
 	ended := do(t)
 	if _, isKept := errors.AsType[*keptError](ended); ended != nil && !isKept {
 		return false, false, ended
@@ -104,16 +110,27 @@ func (db *DB) commit(ctx context.Context, do func(*Tx) error) (raised, queued bo
 	return raised, queued, ended
 }
 
-// begin begins a transaction. A connection that the database closed while it rested, as
-// when it was started anew, is not what it fails with: nothing was done by it yet.
-func (db *DB) begin(ctx context.Context) (*sql.Tx, error) {
-	for range writers {
+// begin begins a transaction, on a connection that many statements at once can be sent
+// over. One that the database closed while it rested, as when it was started anew, is not
+// what it fails with: nothing was done by it yet.
+func (db *DB) begin(ctx context.Context) (*sql.Tx, *sql.Conn, error) {
+	if !db.Postgres() {
 		began, err := db.Write.BeginTx(ctx, nil)
-		if _, none := errors.AsType[*pgconn.ConnectError](err); err == nil || none || !db.Postgres() || ctx.Err() != nil {
-			return began, err
+		return began, nil, err
+	}
+	for try := 0; ; try++ {
+		conn, err := db.Write.Conn(ctx)
+		if err == nil {
+			var began *sql.Tx
+			if began, err = conn.BeginTx(ctx, nil); err == nil {
+				return began, conn, nil
+			}
+			_ = conn.Close() // it does not answer
+		}
+		if _, none := errors.AsType[*pgconn.ConnectError](err); none || try == writers || ctx.Err() != nil {
+			return nil, nil, err
 		}
 	}
-	return db.Write.BeginTx(ctx, nil)
 }
 
 // Cause is when the change under way is made, and the event that tells of it, if one

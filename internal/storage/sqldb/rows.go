@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // Querier is a pool or a transaction.
@@ -89,4 +92,41 @@ func (t *Tx) InsertRows(ctx context.Context, insert, rest string, rows [][]any) 
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// Rows are rows of one table: see InsertRows.
+type Rows struct {
+	Insert, Rest string
+	Rows         [][]any
+}
+
+// InsertAll is InsertRows for several tables, in their order. PostgreSQL gets all with one
+// round trip.
+func (t *Tx) InsertAll(ctx context.Context, all ...Rows) error {
+	if t.conn == nil {
+		for _, of := range all {
+			if err := t.InsertRows(ctx, of.Insert, of.Rest, of.Rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var b pgx.Batch
+	for _, of := range all {
+		for rows := of.Rows; len(rows) > 0; {
+			text, args, n := t.Insertion(of.Insert, rows)
+			b.Queue(text+of.Rest, args...)
+			rows = rows[n:]
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return t.conn.Raw(func(on any) error {
+		c, ok := on.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("insert: the driver's connection is a %T", on)
+		}
+		return c.Conn().SendBatch(t.ctx, &b).Close()
+	})
 }
