@@ -126,12 +126,14 @@ func (db *Store) SearchNodes(ctx context.Context, q grant.NodeQuery, now time.Ti
 	return nodes, f.next, nil
 }
 
-// How many seals a search looks at at a time, and at most; and how much earlier than
-// an entry one may be committed that was made after it.
+// How many seals a search looks at at a time, and at most, and of how many the entries
+// are read for one page, a millisecond each; and how much earlier than an entry one may be
+// committed that was made after it.
 const (
-	someSeals = 200
-	mostSeals = 20_000
-	lateEntry = time.Minute
+	someSeals  = 200
+	mostSeals  = 20_000
+	mostOpened = 20
+	lateEntry  = time.Minute
 )
 
 // find finds a page from a place on.
@@ -143,7 +145,7 @@ func (f *nodeFinder) find(ctx context.Context, at nodeCursor) error {
 	} else if err := f.uncounted(ctx, at); err != nil {
 		return err
 	}
-	for looked := 0; f.next == ""; {
+	for looked, opened := 0, 0; f.next == ""; {
 		seals, err := f.seals(ctx, at.lo)
 		if err != nil {
 			return err
@@ -158,6 +160,10 @@ func (f *nodeFinder) find(ctx context.Context, at nodeCursor) error {
 			}
 			if err := f.sealed(ctx, at); err != nil || f.next != "" {
 				return err
+			}
+			if opened++; opened >= mostOpened && f.from == "" { // what is live is told of as a whole
+				f.next = nodeCursor{lo: at.lo, hi: at.hi}.String() // nothing is left of this seal
+				return nil
 			}
 		}
 		if len(seals) < someSeals {

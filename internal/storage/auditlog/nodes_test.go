@@ -2,6 +2,7 @@ package auditlog
 
 import (
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,5 +54,49 @@ func TestASearchThatFindsLittleStopsAndGoesOn(t *testing.T) {
 	}
 	if live, next, err := db.SearchNodes(t.Context(), grant.NodeQuery{Person: "nora", Live: true, Limit: 1}, now.Add(time.Hour)); err != nil || len(live) != 0 || next != "" {
 		t.Errorf("what lives is not behind all that was: %v, %q, %v", live, next, err)
+	}
+}
+
+// TestAPageReadsTheEntriesOfFewSeals has a node of somebody's in each of more seals than are
+// read for a page: it is short, and those behind it have the rest.
+func TestAPageReadsTheEntriesOfFewSeals(t *testing.T) {
+	const seals = 3*mostOpened + 1
+	now := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
+	opened, err := sqldb.Open(t.Context(), sqldb.Options{Driver: sqldb.SQLite, Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = opened.Close() })
+	db := &Store{opened}
+	var want []string
+	for i := range seals {
+		at := now.Add(time.Duration(i-seals) * time.Minute)
+		token := identity.Ref{Kind: identity.KindToken, ID: identity.NewOrderedID(at)}
+		issued := event.New(at, "token.issued", identity.Actor{Ref: identity.Client("c")}, token, "mode", "delegation", "person", "nora", "life", "1m0s")
+		if err := db.Append(t.Context(), []event.Event{issued}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Write.ExecContext(t.Context(), `UPDATE audit SET seal = $1 WHERE seal = 0`, i+1); err != nil {
+			t.Fatal(err)
+		}
+		facts := activity.Exchanged{Newest: issued.ID, Facts: []uint64{grant.NodeFact{Name: "person", Value: "nora"}.Hash()}}
+		if err := db.AddFigures(t.Context(), activity.Batch{Seal: int64(i + 1), Exchanged: facts}); err != nil {
+			t.Fatal(err)
+		}
+		want = append([]string{token.ID}, want...)
+	}
+	var got []string
+	for after, pages := "", 0; pages == 0 || after != ""; pages++ {
+		page, next, err := db.SearchNodes(t.Context(), grant.NodeQuery{Person: "nora", After: after}, now)
+		if err != nil || len(page) > mostOpened {
+			t.Fatalf("page %d has %d nodes, %v", pages, len(page), err)
+		}
+		for _, n := range page {
+			got = append(got, n.ID)
+		}
+		after = next
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d nodes are found, want %d, the newest first", len(got), len(want))
 	}
 }
