@@ -51,7 +51,7 @@ func measure(h *host, s sizes, engine string) error {
 		if engine != "" && engine != driver {
 			continue
 		}
-		o := storage.Options{Driver: driver, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+		o := storage.Options{Driver: driver, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), AnswerTime: time.Minute}
 		o.DSN, o.Dir = s.dsn, s.dir
 		switch {
 		case driver == storage.Postgres && s.dsn == "":
