@@ -76,8 +76,10 @@ func fill(ctx context.Context, o storage.Options, s sizes) (*filler, error) {
 	if f.tx, err = on.BeginTx(ctx, nil); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	for _, part := range []func(context.Context){f.addPeople, f.addApps, f.addMappings, f.addSessions, f.addGrants, f.addQueues, f.addEntries, f.addFigures,
-		f.addRecords, f.addAssignments, f.addStreams, f.addImports, f.addTraces} {
+	for _, part := range []func(context.Context){
+		f.addPeople, f.addApps, f.addMappings, f.addSessions, f.addGrants, f.addQueues, f.addEntries, f.addFigures,
+		f.addRecords, f.addAssignments, f.addStreams, f.addImports, f.addTraces,
+	} {
 		if part(ctx); f.err != nil {
 			return nil, f.err
 		}

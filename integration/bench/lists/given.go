@@ -156,7 +156,8 @@ func (f *filler) importLists(db *storage.DB) []list {
 			page, err := store.Imports(ctx, "", 100)
 			return len(page), err
 		}},
-		{"lines that an import refused", faults(0)}, {"lines that an import refused, in the middle", faults(f.sizes.people / 2)},
+		{"lines that an import refused", faults(0)},
+		{"lines that an import refused, in the middle", faults(f.sizes.people / 2)},
 	}
 }
 

@@ -32,8 +32,10 @@ func counted[Q, T any](q Q, search func(context.Context, Q) ([]T, string, error)
 
 func (f *filler) lists(db *storage.DB) []list {
 	var all []list
-	for _, part := range [][]list{f.peopleLists(db), groupLists(db), appLists(db), f.useLists(db), queueLists(db), f.auditLists(db), figureLists(db),
-		f.recordLists(db), assignmentLists(f, db), ownerLists(db), f.exchangeLists(db), streamLists(db), f.importLists(db), traceLists(db)} {
+	for _, part := range [][]list{
+		f.peopleLists(db), groupLists(db), appLists(db), f.useLists(db), queueLists(db), f.auditLists(db), figureLists(db),
+		f.recordLists(db), assignmentLists(f, db), ownerLists(db), f.exchangeLists(db), streamLists(db), f.importLists(db), traceLists(db),
+	} {
 		all = append(all, part...)
 	}
 	return all

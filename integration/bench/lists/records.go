@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
@@ -213,7 +212,3 @@ func (f *filler) deskLists(db *storage.DB) (all []list) {
 			return len(tokens), err
 		}})
 }
-
-// scans are the lists that read more than their page, which is bounded by time: what a
-// filter begins with is found by an index, and what stands in the middle is not.
-func scans(name string) bool { return strings.HasPrefix(name, "SCIM users, changed") }
