@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -306,5 +307,23 @@ func TestUserinfoTellsNothingOfSomebodyWhoLostTheGroup(t *testing.T) {
 	a.unmap("all-employees")
 	if status := a.userinfo(held); status != http.StatusUnauthorized {
 		t.Errorf("out of the group: %d", status)
+	}
+}
+
+// A code is a minute old at most when it is redeemed. What was revoked in that minute is
+// not begun anew by the refresh token that comes with it.
+func TestACodeFromBeforeARevocationIsWorthNothing(t *testing.T) {
+	a := newAttacker(t)
+	b := a.signIn(t, "alice", "crm-dash")
+	for _, what := range []string{"client/" + a.Facts().App("expense-bot").ClientID, "app/expense-bot"} {
+		redeem := a.code(b)
+		a.manage(t, http.MethodPost, "/revocations/"+what, []byte(`{"reason":"its secret was seen"}`))
+		var refused *oauth2.RetrieveError
+		if _, err := redeem(); !errors.As(err, &refused) || refused.ErrorCode != "invalid_grant" {
+			t.Errorf("%s: %v", what, err)
+		}
+		if held, err := a.code(b)(); err != nil || held.RefreshToken == "" || a.userinfo(held) != http.StatusOK {
+			t.Errorf("%s, control: a code from after it: %v", what, err)
+		}
 	}
 }

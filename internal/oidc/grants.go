@@ -68,6 +68,11 @@ func (p *Provider) redeem(req *tokenRequest, c grant.Code) (*tokenAnswer, grant.
 	if err != nil {
 		return nil, r, err
 	}
+	// What was revoked since the code was issued is not begun anew by a refresh token,
+	// whose facts are read again.
+	if err := p.o.Revocations.Check(req.minted.Rev, req.minted.Refs()...); err != nil {
+		return nil, r, revoked(err, "invalid_grant")
+	}
 	r.Events = append(r.Events, issued)
 	if slices.Contains(req.client.GrantTypes, "refresh_token") {
 		text, hash := newSecret()
