@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 )
@@ -210,5 +212,48 @@ func TestConsentIsForTheAPIThatWasNamed(t *testing.T) {
 	}
 	if text, _ := a.account(t, alice); !strings.Contains(text, "payroll.read") || strings.Contains(text, "#payroll.read") {
 		t.Errorf("the account says: %s", text)
+	}
+}
+
+// An app without refresh tokens holds nothing but what it was given last.
+func TestWithdrawnConsentEndsWhatWasIssuedByIt(t *testing.T) {
+	t.Parallel()
+	a := thirdParty(t)
+	app := a.Facts().App("expense-bot")
+	a.manage(t, http.MethodPut, "/apps/expense-bot", a.manifest(t, "expense-bot", map[string]any{
+		"grantTypes": []string{"authorization_code"}, "scopes": []any{map[string]any{"name": "openid"}},
+	}))
+	alice, bob := a.signIn(t, "alice", "crm-dash"), a.signIn(t, "bob", "crm-dash")
+	redeem := func(params url.Values) (access, code string) {
+		held, code := a.tokenAnswer(app.ClientID, app.Secret, url.Values{
+			"grant_type": {"authorization_code"}, "code": {params.Get("code")}, "redirect_uri": {app.RedirectURIs[0]}, "code_verifier": {strings.Repeat("v", 43)},
+		}.Encode())
+		return held.AccessToken, code
+	}
+	good := func(access string) bool { return a.userinfo(&oauth2.Token{AccessToken: access}) == http.StatusOK }
+	held, _ := redeem(a.allow(alice, "openid"))
+	others, _ := redeem(a.allow(bob, "openid"))
+	late, _ := a.answer(t, alice, nil)
+	if !good(held) || !good(others) || !late.Has("code") {
+		t.Fatalf("control: %q %q %v", held, others, late)
+	}
+	account, err := alice.Get(t.Context(), a.Issuer()+"/account")
+	if err == nil {
+		_, err = alice.Submit(t.Context(), account, "withdraw", nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if good(held) {
+		t.Error("the token is good after the consent was withdrawn")
+	}
+	if access, code := redeem(late); code != "invalid_grant" {
+		t.Errorf("a code of before is redeemed: %q, good: %v", code, good(access))
+	}
+	if !good(others) {
+		t.Error("control: somebody else's is not")
+	}
+	if again, code := redeem(a.allow(alice, "openid")); code != "" || !good(again) {
+		t.Errorf("control: allowed anew: %q", code)
 	}
 }

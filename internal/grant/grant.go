@@ -137,7 +137,7 @@ type Store interface {
 	Consents(ctx context.Context, person string) ([]Consent, error)
 	// Withdraw takes from the app what it holds of the person: in one transaction
 	// it ends every family (event "grant.revoked" each) and removes the consent
-	// ("consent.withdrawn").
+	// ("consent.withdrawn", revoking all that the app had of the person by it).
 	Withdraw(ctx context.Context, person, app string, actor identity.Actor, now time.Time) error
 	// SearchAccess returns a page of what the apps that q selects hold at now, by app
 	// and person, and the cursor of the page after it, empty at the end. It fails

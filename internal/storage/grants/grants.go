@@ -246,7 +246,8 @@ func (db *Store) Withdraw(ctx context.Context, person, app string, actor identit
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		t.Tell(event.New(now, "consent.withdrawn", actor, identity.App(app), "person", person))
+		// What it holds without a refresh token is of no family.
+		t.Tell(event.New(now, "consent.withdrawn", actor, identity.App(app), "person", person).Revoking(identity.Install(person, app)))
 		return nil
 	})
 }

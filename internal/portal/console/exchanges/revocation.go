@@ -43,6 +43,7 @@ func revocationText(event string) ui.Text {
 		"app.withdrawn":       ui.T("An API agreed to the app no longer"),
 		"access.lost":         ui.T("The person lost a role in the app"),
 		"client.revoked":      ui.T("Every token of the client was revoked"),
+		"consent.withdrawn":   ui.T("The person took back what they allowed the app"),
 		"install.revoked":     ui.T("What the app holds of the person was revoked"),
 		"session.ended":       ui.T("The session ended"),
 		"grant.revoked":       ui.T("The grant was revoked"),
