@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 
@@ -24,7 +22,6 @@ import (
 // The limits of a mapping.
 const (
 	costLimit = 10_000
-	maxText   = 256
 	maxGroups = 2000
 )
 
@@ -142,7 +139,7 @@ func external(v any) (string, error) {
 	case nil:
 		return "", nil
 	case string:
-		if len(id) <= maxText && id == clean(id) {
+		if len(id) <= directory.MaxText && id == clean(id) {
 			return id, nil
 		}
 	}
@@ -209,21 +206,10 @@ func (r *Rules) vouched(address, verified any) bool {
 
 func isTrue(v any) bool { return v == true || v == "true" }
 
-// clean returns v as text without control characters, cut to maxText bytes;
-// anything but a string is empty.
+// clean returns v as text that may be kept; anything but a string is empty.
 func clean(v any) string {
 	s, _ := v.(string)
-	s = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) || c == utf8.RuneError || unicode.Is(unicode.Bidi_Control, c) {
-			return -1
-		}
-		return c
-	}, s)
-	for len(s) > maxText {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return strings.TrimSpace(s)
+	return directory.Clean(s)
 }
 
 // Domain returns the lower-case domain of an e-mail address, empty for what is

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 )
 
@@ -116,7 +117,7 @@ func TestHostileTextIsCutToWhatMayBeShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, _, err := r.Map(assertion(map[string]any{"name": "a\x00b\u202ec\n" + strings.Repeat("é", 500)}))
-	if err != nil || !strings.HasPrefix(p.Name, "abcé") || len(p.Name) > maxText {
+	if err != nil || !strings.HasPrefix(p.Name, "abcé") || len(p.Name) > directory.MaxText {
 		t.Errorf("got %q, %v", p.Name, err)
 	}
 	for _, bad := range []any{[]any{1}, []any{""}, []any{"a\nb"}, 7} {

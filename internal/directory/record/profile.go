@@ -1,19 +1,15 @@
 package record
 
 import (
+	"cmp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 )
 
 // Enterprise is the URN of the enterprise extension of users (RFC 7643, section 4.3).
 const Enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-
-// maxText is how many bytes of a value a profile has.
-const maxText = 256
 
 // Profile is what a person's profile is made of from their record: userName; name, of
 // which formatted counts, or else displayName; the address of emails that is primary,
@@ -25,9 +21,9 @@ func (u User) Profile(domains []string) directory.Profile {
 	name, _ := u.Attributes["name"].(map[string]any)
 	enterprise, _ := u.Attributes[Enterprise].(map[string]any)
 	p := directory.Profile{
-		Username: clean(u.UserName), GivenName: text(name, "givenName"), FamilyName: text(name, "familyName"), Email: u.email(),
-		Department: text(enterprise, "department"), Name: first(text(name, "formatted"), text(u.Attributes, "displayName")),
-		Locale: first(text(u.Attributes, "locale"), text(u.Attributes, "preferredLanguage")),
+		Username: directory.Clean(u.UserName), GivenName: text(name, "givenName"), FamilyName: text(name, "familyName"), Email: u.email(),
+		Department: text(enterprise, "department"), Name: cmp.Or(text(name, "formatted"), text(u.Attributes, "displayName")),
+		Locale: cmp.Or(text(u.Attributes, "locale"), text(u.Attributes, "preferredLanguage")),
 	}
 	if p.Name == "" {
 		p.Name = strings.TrimSpace(p.GivenName + " " + p.FamilyName)
@@ -65,32 +61,7 @@ func (u User) Manager() (id, name string) {
 	return text(manager, "value"), text(manager, "displayName")
 }
 
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
-}
-
 func text(of map[string]any, name string) string {
 	s, _ := of[name].(string)
-	return clean(s)
-}
-
-// clean is text that may stand in a page, a token or a log: without control and
-// invisible characters, cut to maxText bytes.
-func clean(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) || c == utf8.RuneError || unicode.Is(unicode.Bidi_Control, c) {
-			return -1
-		}
-		return c
-	}, s)
-	for len(s) > maxText {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return strings.TrimSpace(s)
+	return directory.Clean(s)
 }
