@@ -133,9 +133,33 @@ func appWhere(q catalog.Query, column string, number, down bool) (*sqldb.Where, 
 
 // knowApps writes the rows of apps that a broker wrote which knew nothing of them.
 func (db *Store) knowApps(ctx context.Context) error {
-	const known = `SELECT (SELECT number FROM counters WHERE name = 'app_facts') = (SELECT number FROM counters WHERE name = 'apps')`
+	return db.know(ctx, derived{
+		table:   `app_facts`,
+		missing: `LEFT JOIN app_facts f ON f.name = a.name AND f.app = a.id AND f.version = a.version WHERE f.name IS NULL`,
+		strays:  `name NOT IN (SELECT name FROM apps)`,
+		save: func(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
+			o, err := saveAppOwner(ctx, t, a)
+			if err != nil {
+				return err
+			}
+			return saveAppFacts(ctx, t, a, o)
+		},
+	})
+}
+
+// derived is a table of rows that are made of apps.
+type derived struct {
+	table string // and the counter that says how far it is
+	// missing ends a query of apps a that have no row, and strays are rows without an app.
+	missing, strays string
+	save            func(ctx context.Context, t *sqldb.Tx, a catalog.App) error
+}
+
+// know writes the rows that are missing in a table, and deletes those that stray.
+func (db *Store) know(ctx context.Context, d derived) error {
 	var all bool
-	if err := db.Read.QueryRowContext(ctx, known).Scan(&all); err != nil || all {
+	err := db.Read.QueryRowContext(ctx, `SELECT (SELECT number FROM counters WHERE name = $1) = (SELECT number FROM counters WHERE name = 'apps')`, d.table).Scan(&all)
+	if err != nil || all {
 		return sqldb.Translate(err)
 	}
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
@@ -144,18 +168,15 @@ func (db *Store) knowApps(ctx context.Context) error {
 			return err
 		}
 		missing, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
-			`SELECT a.body, a.secrets, a.agreements, a.version FROM apps a LEFT JOIN app_facts f ON f.name = a.name AND f.app = a.id AND f.version = a.version WHERE f.name IS NULL`)
+			`SELECT a.body, a.secrets, a.agreements, a.version FROM apps a `+d.missing)
 		for i := 0; err == nil && i < len(missing); i++ {
-			var o ownership.Ownership
-			if o, err = saveAppOwner(ctx, t, missing[i]); err == nil {
-				err = saveAppFacts(ctx, t, missing[i], o)
-			}
+			err = d.save(ctx, t, missing[i])
 		}
 		if err == nil {
-			_, err = t.ExecContext(ctx, `DELETE FROM app_facts WHERE name NOT IN (SELECT name FROM apps)`)
+			_, err = t.ExecContext(ctx, `DELETE FROM `+d.table+` WHERE `+d.strays)
 		}
 		if err == nil {
-			_, err = t.ExecContext(ctx, `UPDATE counters SET number = (SELECT number FROM counters WHERE name = 'apps') WHERE name = 'app_facts'`)
+			_, err = t.ExecContext(ctx, `UPDATE counters SET number = (SELECT number FROM counters WHERE name = 'apps') WHERE name = $1`, d.table)
 		}
 		return err
 	})

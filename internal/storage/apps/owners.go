@@ -12,7 +12,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
 	"github.com/gatehouse-io/gatehouse/internal/event"
-	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -68,28 +67,14 @@ func putOwnership(ctx context.Context, t *sqldb.Tx, o ownership.Ownership, versi
 
 // knowOwners writes the rows of apps that a broker wrote which knew nothing of them.
 func (db *Store) knowOwners(ctx context.Context) error {
-	const known = `SELECT (SELECT number FROM counters WHERE name = 'app_owners') = (SELECT number FROM counters WHERE name = 'apps')`
-	var all bool
-	if err := db.Read.QueryRowContext(ctx, known).Scan(&all); err != nil || all {
-		return sqldb.Translate(err)
-	}
-	return db.Transact(ctx, func(t *sqldb.Tx) error {
-		// Whoever changes an app begins with this row.
-		if _, err := t.ExecContext(ctx, `UPDATE counters SET number = number WHERE name = 'apps'`); err != nil {
+	return db.know(ctx, derived{
+		table:   `app_owners`,
+		missing: `LEFT JOIN app_owners o ON o.app = a.id AND o.turned = a.version WHERE o.app IS NULL`,
+		strays:  `app NOT IN (SELECT id FROM apps)`,
+		save: func(ctx context.Context, t *sqldb.Tx, a catalog.App) error {
+			_, err := saveAppOwner(ctx, t, a)
 			return err
-		}
-		missing, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
-			`SELECT a.body, a.secrets, a.agreements, a.version FROM apps a LEFT JOIN app_owners o ON o.app = a.id AND o.turned = a.version WHERE o.app IS NULL`)
-		for i := 0; err == nil && i < len(missing); i++ {
-			_, err = saveAppOwner(ctx, t, missing[i])
-		}
-		if err == nil {
-			_, err = t.ExecContext(ctx, `DELETE FROM app_owners WHERE app NOT IN (SELECT id FROM apps)`)
-		}
-		if err == nil {
-			_, err = t.ExecContext(ctx, `UPDATE counters SET number = (SELECT number FROM counters WHERE name = 'apps') WHERE name = 'app_owners'`)
-		}
-		return err
+		},
 	})
 }
 

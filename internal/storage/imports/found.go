@@ -63,12 +63,20 @@ func idsOf(ids []string) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
 }
 
-// FindUsers implements porting.Found.
-func (db *Store) FindUsers(ctx context.Context, connection string, ids, externals, names []string) ([]record.User, []string, error) {
-	f := finder{connection, db.Read}
-	const from = `SELECT ` + records.UserColumns + ` FROM record_users r WHERE r.connection = $1 AND r.deleted = 0 AND `
-	scan := func(rows *sql.Rows) (record.User, error) { return records.ScanUser(rows.Scan) }
-	all, err := in(ctx, f, scan, from+`r.id IN (`, idsOf(ids))
+// kind is how records of one kind are kept.
+type kind[T any] struct {
+	table, columns string
+	named          string // a condition that ends with the column of names
+	scan           func(scan func(...any) error, also ...any) (T, error)
+	id             func(T) string
+}
+
+// find returns those records of a connection that have one of the ids, external ids or
+// names, and which of the ids any record of the kind has, or had.
+func find[T any](ctx context.Context, f finder, k kind[T], ids, externals, names []string) (all []T, taken []string, err error) {
+	from := `SELECT ` + k.columns + ` FROM ` + k.table + ` r WHERE r.connection = $1 AND r.deleted = 0 AND `
+	scan := func(rows *sql.Rows) (T, error) { return k.scan(rows.Scan) }
+	byID, err := in(ctx, f, scan, from+`r.id IN (`, idsOf(ids))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,33 +84,26 @@ func (db *Store) FindUsers(ctx context.Context, connection string, ids, external
 	if err != nil {
 		return nil, nil, err
 	}
-	byName, err := in(ctx, f, scan, from+`r.name_key IN (`, filled(names, records.NameKey))
+	byName, err := in(ctx, f, scan, from+k.named+` IN (`, filled(names, records.NameKey))
 	if err != nil {
 		return nil, nil, err
 	}
-	taken, err := in(ctx, f, sqldb.ScanID, `SELECT id FROM record_users WHERE $1 <> '' AND id IN (`, idsOf(ids))
-	return unlike(slices.Concat(all, byExternal, byName), func(u record.User) string { return u.ID }), taken, err
+	taken, err = in(ctx, f, sqldb.ScanID, `SELECT id FROM `+k.table+` WHERE $1 <> '' AND id IN (`, idsOf(ids))
+	return unlike(slices.Concat(byID, byExternal, byName), k.id), taken, err
+}
+
+// FindUsers implements porting.Found.
+func (db *Store) FindUsers(ctx context.Context, connection string, ids, externals, names []string) ([]record.User, []string, error) {
+	return find(ctx, finder{connection, db.Read}, kind[record.User]{
+		table: `record_users`, columns: records.UserColumns, named: `r.name_key`, scan: records.ScanUser, id: func(u record.User) string { return u.ID },
+	}, ids, externals, names)
 }
 
 // FindGroups implements porting.Found.
 func (db *Store) FindGroups(ctx context.Context, connection string, ids, externals, names []string) ([]record.Group, []string, error) {
-	f := finder{connection, db.Read}
-	const from = `SELECT ` + records.GroupColumns + ` FROM record_groups r WHERE r.connection = $1 AND r.deleted = 0 AND `
-	scan := func(rows *sql.Rows) (record.Group, error) { return records.ScanGroup(rows.Scan) }
-	all, err := in(ctx, f, scan, from+`r.id IN (`, idsOf(ids))
-	if err != nil {
-		return nil, nil, err
-	}
-	byExternal, err := in(ctx, f, scan, from+`length(r.external_id) > 0 AND r.external_id IN (`, filled(externals, asBytes))
-	if err != nil {
-		return nil, nil, err
-	}
-	byName, err := in(ctx, f, scan, from+`length(r.external_id) = 0 AND r.display_key IN (`, filled(names, records.NameKey))
-	if err != nil {
-		return nil, nil, err
-	}
-	taken, err := in(ctx, f, sqldb.ScanID, `SELECT id FROM record_groups WHERE $1 <> '' AND id IN (`, idsOf(ids))
-	return unlike(slices.Concat(all, byExternal, byName), func(g record.Group) string { return g.ID }), taken, err
+	return find(ctx, finder{connection, db.Read}, kind[record.Group]{
+		table: `record_groups`, columns: records.GroupColumns, named: `length(r.external_id) = 0 AND r.display_key`, scan: records.ScanGroup, id: func(g record.Group) string { return g.ID },
+	}, ids, externals, names)
 }
 
 // unlike keeps one of each id.
