@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/gatehouse-io/gatehouse/internal/demo/browser"
 )
 
@@ -70,4 +72,15 @@ func TestASampleAppTakesAnAnswerOfItsOwnBrowserAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAFormPostBringsItsCookieInABrowser: Chromium takes two ports of an address for one site.
+func TestAFormPostBringsItsCookieInABrowser(t *testing.T) {
+	t.Parallel()
+	s := startDemo(t, tempDir(t), nil)
+	alice, w := s.Facts().Person("alice"), chromium(t)
+	w.do("sign in", chromedp.Navigate(s.Facts().App("expense-bot").URL+"login?response_mode=form_post"), chromedp.WaitVisible(chromedp.CSS(`input[name="username"]`)),
+		chromedp.SendKeys(chromedp.CSS(`input[name="username"]`), alice.Username), chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), alice.Password),
+		chromedp.Click(chromedp.CSS("button")), chromedp.WaitVisible(chromedp.CSS("#who")))
+	w.reads("#who", alice.Email)
 }
