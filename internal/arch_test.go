@@ -52,7 +52,7 @@ var stored = map[string][]string{
 	"storage/grants":      {"storage/sessions"},
 	"storage/access":      {"storage/queues"},
 	"storage/people":      {"storage/access", "storage/apitokens"},
-	"storage/apps":        {"storage/access", "storage/apitokens"},
+	"storage/apps":        {"storage/access", "storage/apitokens", "storage/connections"},
 	"storage/assignments": {"storage/people", "storage/access", "storage/queues"},
 	"storage/admins":      {"storage/people", "storage/access"},
 	"storage/records":     {"storage/records/index", "storage/admins", "storage/people", "storage/access", "storage/apitokens"},

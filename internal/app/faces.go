@@ -106,7 +106,7 @@ func (p *parts) openSignIns(l limits) (err error) {
 // openProvider makes the OpenID provider, with the exchange of tokens.
 func (p *parts) openProvider(l limits) (err error) {
 	f := &p.faces
-	abroad := subjects{f.connectors, p.people.ConnectionEnabled}
+	abroad := subjects{f.connectors, p.people.ConnectionEnabled, p.meant}
 	exchange := tokenexchange.New(tokenexchange.Options{
 		Issuer: p.cfg.Issuer, Verifier: p.verifier, Clients: p.registry, People: p.people, Entitlements: p.entitlements, Revocations: p.revocations,
 		Foreign: tokenexchange.Foreign{Verifier: abroad, Owners: p.people, Revocations: p.db},

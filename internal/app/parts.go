@@ -203,6 +203,9 @@ func (p *parts) openStores(ctx context.Context, _ Options) (err error) {
 	})
 	p.saml = keys.NewRing(samlRing(p.cfg, p.db.SAMLKeys(), p.vault, p.now, p.log))
 	p.connections = connection.New(connection.Options{Store: p.db, Sealer: p.vault, Configured: configured(p.cfg.Connections), Read: reading(p.now), Now: p.now})
+	if err := p.db.NameClients(ctx, named(p.cfg.Connections)); err != nil {
+		return err
+	}
 	p.people = directory.NewService(directory.Options{
 		People: p.db, Groups: p.db, Connections: p.db, Known: p.connections.Known, Provisioning: p.provisioning, Spared: p.spared, Applied: p.revocations.Applied, Now: p.now,
 	})

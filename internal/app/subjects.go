@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/gatehouse-io/gatehouse/config"
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/login"
 	"github.com/gatehouse-io/gatehouse/internal/policy"
+	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/upstream"
 )
 
@@ -43,6 +45,32 @@ func exchangeSettings(e config.Exchange) *connection.Exchange {
 type subjects struct {
 	connectors *connectors
 	enabled    func(ctx context.Context, connection string) (bool, error)
+	// meant reports whether who has the client_id is who the connection means by it.
+	meant func(ctx context.Context, connection, client string) (bool, error)
+}
+
+// meant reports whether the app that has a client_id is the one that a connection means
+// which lets it bring its provider's tokens: one that was given up since means who had it.
+func (p *parts) meant(ctx context.Context, connection, client string) (bool, error) {
+	app, err := p.db.LapsedClient(ctx, connection, client)
+	if err != nil || app == "" {
+		return err == nil, err
+	}
+	c, err := p.registry.Client(ctx, client)
+	if errors.Is(err, registry.ErrClientNotFound) {
+		return false, nil
+	}
+	return err == nil && c.App == app, err
+}
+
+// named are the client ids that the connections of the configuration let bring their
+// provider's tokens, by connection.
+func named(all []config.Connection) map[string][]string {
+	clients := map[string][]string{}
+	for _, c := range all {
+		clients[c.ID] = slices.Sorted(maps.Keys(c.Exchange.Clients))
+	}
+	return clients
 }
 
 // The refusals of what no connection takes.
@@ -101,16 +129,29 @@ func (s subjects) Assume(ctx context.Context, client, id, kind string) (as strin
 		if kind = cmp.Or(kind, upstream.KindJWT); kind == upstream.KindAssertion {
 			return kind, t, policy.ErrSubjectType
 		}
-		t, err = s.assumeToken(ctx, client, kind, asked)
+		if err = s.means(ctx, id, client); err == nil {
+			t, err = s.assumeToken(ctx, client, kind, asked)
+		}
 	case *upstream.SAML:
 		if kind = cmp.Or(kind, upstream.KindAssertion); kind != upstream.KindAssertion {
 			return kind, t, policy.ErrSubjectType
 		}
-		t, err = s.assumeAssertion(ctx, client, asked)
+		if err = s.means(ctx, id, client); err == nil {
+			t, err = s.assumeAssertion(ctx, client, asked)
+		}
 	default: // no connection has its issuer as long as its settings are wrong
 		err = identity.Refuse(errNoConnection, "settings", "a connection that can be used", "one whose settings are wrong")
 	}
 	return kind, t, err
+}
+
+// means refuses a client that has the client_id of another app than the connection meant.
+func (s subjects) means(ctx context.Context, connection, client string) error {
+	meant, err := s.meant(ctx, connection, client)
+	if err == nil && !meant {
+		err = identity.Refuse(errNoConnection, "client", "the app that had this client_id when exchange.clients named it", "another app, which has it since: take it out there, and name it anew")
+	}
+	return err
 }
 
 // assumeToken asks the connection that would take the provider's tokens, which another
@@ -145,7 +186,7 @@ func (s subjects) assumeAssertion(ctx context.Context, client string, asked *ups
 
 // issuing is the connection whose tokens, of this issuer, the client may bring.
 func (s subjects) issuing(ctx context.Context, client, issuer string) (*upstream.Connection, error) {
-	found, err := taking(ctx, s, func(c *upstream.Connection) bool { return c.Subjects().May(client) && c.Issues(issuer) })
+	found, err := taking(ctx, s, client, func(c *upstream.Connection) bool { return c.Subjects().May(client) && c.Issues(issuer) })
 	switch {
 	case err != nil:
 		return nil, err
@@ -160,7 +201,7 @@ func (s subjects) issuing(ctx context.Context, client, issuer string) (*upstream
 // asserting are the connections whose assertions the client may bring: one of an issuer,
 // and all for want of one.
 func (s subjects) asserting(ctx context.Context, client, issuer string) ([]*upstream.SAML, error) {
-	found, err := taking(ctx, s, func(c *upstream.SAML) bool { return c.Subjects().May(client) && (issuer == "" || c.Issues(issuer)) })
+	found, err := taking(ctx, s, client, func(c *upstream.SAML) bool { return c.Subjects().May(client) && (issuer == "" || c.Issues(issuer)) })
 	switch {
 	case err != nil:
 		return nil, err
@@ -184,8 +225,9 @@ func worst(all []error) error {
 }
 
 // taking are the connections of a protocol that a question picks. Those that are
-// switched off take nothing, and nobody asks their provider for anything.
-func taking[C any](ctx context.Context, s subjects, pick func(C) bool) ([]C, error) {
+// switched off take nothing, and nobody asks their provider for anything; so do those
+// that mean another app by the client's id.
+func taking[C any](ctx context.Context, s subjects, client string, pick func(C) bool) ([]C, error) {
 	all, err := s.connectors.all(ctx)
 	if err != nil {
 		return nil, err
@@ -195,6 +237,11 @@ func taking[C any](ctx context.Context, s subjects, pick func(C) bool) ([]C, err
 	for _, one := range all {
 		c, ok := one.Connector.(C)
 		if !ok || !pick(c) {
+			continue
+		}
+		if meant, err := s.meant(ctx, one.ID, client); err != nil {
+			return nil, err
+		} else if !meant {
 			continue
 		}
 		on, err := s.enabled(ctx, one.ID)

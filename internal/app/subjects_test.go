@@ -33,7 +33,7 @@ func TestWhatIsAssumedOfATokenIsWhatBecomesOfOne(t *testing.T) {
 	if err := p.people.SetConnectionDisabled(t.Context(), "off", true, identity.System("test")); err != nil {
 		t.Fatal(err)
 	}
-	s := subjects{p.faces.connectors, p.people.ConnectionEnabled}
+	s := subjects{p.faces.connectors, p.people.ConnectionEnabled, p.meant}
 	token := func(issuer string) string {
 		part := base64.RawURLEncoding.EncodeToString
 		return part([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + part(fmt.Appendf(nil, `{"iss":%q}`, issuer)) + "."
@@ -72,7 +72,7 @@ func TestWhatIsAssumedOfATokenIsWhatBecomesOfOne(t *testing.T) {
 
 func TestWhatAProviderMakesIsCalledAsItSpeaks(t *testing.T) {
 	p := assembledWith(t, abroad)
-	s := subjects{p.faces.connectors, p.people.ConnectionEnabled}
+	s := subjects{p.faces.connectors, p.people.ConnectionEnabled, p.meant}
 	for name, c := range map[string]struct {
 		client, connection, kind string
 		as                       string

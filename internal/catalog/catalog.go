@@ -33,6 +33,9 @@ type App struct {
 	Disabled bool `json:"disabled,omitempty"`
 	// Agreements are what the sides of APIs agreed that the app gets.
 	Agreements Agreements `json:"agreements,omitempty"`
+	// Lapsed are the client ids in spec.identity.oidc.mayAct that an app gave up since they
+	// were named there, with the internal id of that app: it alone is meant still.
+	Lapsed map[string]string `json:"lapsed,omitempty"`
 	// Secrets are the live client secrets, newest first.
 	Secrets []Secret  `json:"-"`
 	Created time.Time `json:"created"`

@@ -193,6 +193,7 @@ func (s *Service) next(current *App, m Manifest, digest string) (next App, secre
 		return App{}, "", err
 	}
 	next = *current
+	next.Lapsed = current.stillLapsed(m)
 	next.Manifest, next.Digest, next.Updated = m, digest, now
 	switch client := m.Spec.Identity.OIDC; {
 	case !client.usesSecret():

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -56,11 +57,33 @@ func TestWhoLosesAnAppIsSignedOutOfItAlone(t *testing.T) {
 		}
 	}
 	var told logoutJob
-	if len(f.jobs) != 1 || json.Unmarshal(f.jobs[0].Payload, &told) != nil || told != (logoutJob{"laptop", "app-b"}) || f.jobs[0].Queue != LogoutQueue {
+	if len(f.jobs) != 1 || json.Unmarshal(f.jobs[0].Payload, &told) != nil || told != (logoutJob{"laptop", "app-b", "b"}) || f.jobs[0].Queue != LogoutQueue {
 		t.Errorf("%+v", f.jobs)
 	}
 	if err := p.AccessLost(t.Context(), lost(identity.Install("alice", "a"))); err != nil || len(f.jobs) != 3 || f.jobs[1].Key == f.jobs[2].Key {
 		t.Errorf("an app in two sessions: %v %+v", err, f.jobs)
+	}
+}
+
+// heirs have client ids that other apps had before.
+type heirs struct{ Clients }
+
+func (heirs) Client(_ context.Context, id string) (*registry.Client, error) {
+	return &registry.Client{ID: id, App: "heir"}, nil
+}
+
+// Whoever has the client_id of an app that is gone hears of nobody who was signed in to it.
+func TestALogoutIsNotToldToWhoHasTheClientIDSince(t *testing.T) {
+	_, p := newWorld()
+	p.o.Clients = heirs{}
+	for app, want := range map[string]string{"b": "another one has its client_id", "heir": "no address", "": "no address"} {
+		payload, err := json.Marshal(logoutJob{Session: "laptop", Client: "app-b", App: app})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.DeliverLogout(t.Context(), job.Job{Queue: LogoutQueue, Payload: payload}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("of %q: %v", app, err)
+		}
 	}
 }
 

@@ -194,8 +194,10 @@ func (p *Provider) signedOut(w http.ResponseWriter, r *http.Request, back string
 	p.o.UI.Render(w, r, http.StatusOK, ui.Page{Title: ui.T("You are signed out"), Template: p.pages.done})
 }
 
-// logoutJob is one client to tell of the end of one session.
-type logoutJob struct{ Session, Client string }
+// logoutJob is one client to tell of the end of one session. App is the internal id of the
+// app that took part in it: whoever has its client_id since hears of nobody. It is empty
+// in what an older broker queued.
+type logoutJob struct{ Session, Client, App string }
 
 // SessionsEnded queues a back-channel logout for every client of every session
 // that the event ended. It handles events that revoke sessions.
@@ -263,7 +265,7 @@ func (p *Provider) logouts(ctx context.Context, id, key string, told func(sessio
 		if !told(one) {
 			continue
 		}
-		payload, err := json.Marshal(logoutJob{Session: id, Client: one.Client})
+		payload, err := json.Marshal(logoutJob{Session: id, Client: one.Client, App: one.App})
 		if err != nil {
 			return nil, fmt.Errorf("queue logout: %w", err)
 		}
@@ -301,6 +303,8 @@ func (p *Provider) DeliverLogout(ctx context.Context, j job.Job) error {
 		return job.Needless("there is no such client any more, or the app speaks SAML")
 	case err != nil:
 		return err
+	case l.App != "" && c.App != l.App:
+		return job.Needless("the app is gone, and another one has its client_id")
 	case c.BackchannelLogoutURI == "":
 		return job.Needless("the app has no address for back-channel logout")
 	}

@@ -39,6 +39,28 @@ func TestWhatAClientMayExchangeIsDerivedFromItsApp(t *testing.T) {
 	}
 }
 
+// A name in mayAct means whoever has it, and of one that was given up whoever had it.
+func TestAClientTrustsWhoWasMeantByTheClientID(t *testing.T) {
+	plain, lapsed := app("plain"), app("lapsed")
+	plain.Manifest.Spec.Identity.OIDC.MayAct, lapsed.Manifest.Spec.Identity.OIDC.MayAct = []string{"client-trading"}, []string{"client-trading"}
+	lapsed.Lapsed = map[string]string{"client-trading": "id-before"}
+	w := newWorld(plain, lapsed)
+	for id, want := range map[string]map[string]bool{
+		"client-plain":  {"id-before": true, "id-since": true},
+		"client-lapsed": {"id-before": true, "id-since": false},
+	} {
+		c, err := w.Client(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for app, trusts := range want {
+			if c.Trusts(&registry.Client{ID: "client-trading", App: app}) != trusts || c.Trusts(&registry.Client{ID: "client-other", App: app}) {
+				t.Errorf("%s trusts %s: want %v", id, app, trusts)
+			}
+		}
+	}
+}
+
 // TestWhatAClientGetsOfAnAPIWasAgreedTo looks at what is derived, which every grant asks.
 func TestWhatAClientGetsOfAnAPIWasAgreedTo(t *testing.T) {
 	payroll, crm := app("payroll"), app("crm")

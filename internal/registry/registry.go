@@ -64,6 +64,9 @@ type Client struct {
 	// MayAct are the client ids that may exchange the tokens of people who are signed
 	// in to the client, besides itself.
 	MayAct []string
+	// lapsed are those of MayAct that mean an app which gave the client_id up, by its
+	// internal id.
+	lapsed map[string]string
 	// Exchanges are what the client may exchange tokens for.
 	Exchanges []Exchange
 	// Agreements are what the sides of APIs agreed that the client gets: see Agreed.
@@ -121,6 +124,13 @@ type IdentityProvider struct {
 // Refs names the client in tokens and revocations.
 func (c *Client) Refs() []identity.Ref {
 	return []identity.Ref{identity.App(c.App), identity.Client(c.ID)}
+}
+
+// Trusts reports whether another client may exchange the tokens of people who are signed in
+// to this one: MayAct names its client_id, and means the app that has it now.
+func (c *Client) Trusts(other *Client) bool {
+	meant := c.lapsed[other.ID]
+	return slices.Contains(c.MayAct, other.ID) && (meant == "" || meant == other.App)
 }
 
 // Exchange is what a client may exchange a person's token for: tokens for one API

@@ -102,7 +102,7 @@ func (c *Client) oauth(a *catalog.App, o *catalog.OIDC) {
 	if c.SigningAlg == "" {
 		c.SigningAlg = defaultAlgorithm
 	}
-	c.MayAct, c.Agreements = o.MayAct, a.Agreements
+	c.MayAct, c.lapsed, c.Agreements = o.MayAct, a.Lapsed, a.Agreements
 	for _, s := range o.Scopes {
 		if !catalog.BrokersScope(s.Name) || a.Agreements.To(catalog.Right{Scope: s.Name, Mode: catalog.ByItself}, "") {
 			c.Scopes = append(c.Scopes, s.Name)

@@ -46,7 +46,7 @@ func (e *exchange) held(ctx context.Context) error {
 			return unlessUnavailable(err, denied())
 		}
 		e.rev = min(e.rev, owner.Rev)
-		if !slices.Contains(owner.MayAct, e.caller.ID) {
+		if !owner.Trusts(e.caller) {
 			return denied()
 		}
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/storage/apitokens"
+	"github.com/gatehouse-io/gatehouse/internal/storage/connections"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -109,9 +110,36 @@ func (db *Store) ApplyApp(ctx context.Context, name string, change func(*catalog
 		if err := saveApp(ctx, t, next); err != nil {
 			return err
 		}
-		return released(ctx, t, old, &next)
+		if err := released(ctx, t, old, &next); err != nil || old == nil {
+			return err
+		}
+		return freed(ctx, t, old, &next)
 	})
 	return next, err
+}
+
+// freed keeps what others said of the client_id and the audience that an app gives up from
+// meaning whoever has them next. next is nil for an app that is removed.
+func freed(ctx context.Context, t *sqldb.Tx, old, next *catalog.App) error {
+	client, audience := old.ClientID(), old.Audience()
+	if next != nil && next.ClientID() == client && next.Audience() == audience {
+		return nil
+	}
+	apps, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
+		`SELECT body, secrets, agreements, version FROM apps WHERE id <> $1 ORDER BY name`, old.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range catalog.Freed(append(apps, *old), old, next) {
+		a.Version++
+		if err := saveApp(ctx, t, a); err != nil {
+			return err
+		}
+	}
+	if client == "" || next != nil && next.ClientID() == client {
+		return nil
+	}
+	return connections.GiveUp(ctx, t, client, old.ID)
 }
 
 // countApps advances the generation, and with it the counters of those that app_groups
@@ -257,6 +285,9 @@ func (db *Store) RemoveApp(ctx context.Context, name string, events func(catalog
 		if err == nil {
 			_, err = t.ExecContext(ctx, `DELETE FROM app_owners WHERE app = $1`, a.ID)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return freed(ctx, t, &a, nil)
 	})
 }

@@ -72,6 +72,9 @@ func putConnection(ctx context.Context, t *sqldb.Tx, c connection.Change) error 
 	id := c.Record.Settings.ID
 	_, err = t.ExecContext(ctx, `INSERT INTO connections (id, body, secret, version) VALUES ($1, $2, $3, 1)
 		ON CONFLICT (id) DO UPDATE SET body = excluded.body, secret = excluded.secret, version = connections.version + 1`, id, string(body), c.Record.Secret)
+	if err == nil && !c.Keep { // that only notes a connection of the configuration
+		err = name(ctx, t, id, named(c.Record))
+	}
 	switch {
 	case err != nil:
 	case !c.Record.Removed.IsZero() && c.Keep:

@@ -127,9 +127,11 @@ func (db *Store) Join(ctx context.Context, p session.Participant) error {
 }
 
 // Join has an app take part in a session, in the transaction that gives it a code; one
-// that does already goes on.
+// that does already goes on. Where another app had the client_id when it took part, that
+// one is told nothing of the session any more.
 func Join(ctx context.Context, t *sqldb.Tx, p session.Participant) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO participants (session, client, app, first) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+	_, err := t.ExecContext(ctx, `INSERT INTO participants (session, client, app, first) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (session, client) DO UPDATE SET app = excluded.app, first = excluded.first WHERE participants.app <> excluded.app`,
 		p.Session, p.Client, p.App, sqldb.Micros(p.First))
 	return err
 }

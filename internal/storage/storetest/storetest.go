@@ -49,6 +49,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("groups are found by words and filters, in every order", func(t *testing.T) { groupsFound(t, db) })
 	t.Run("apps are found by everything at once, in every order", func(t *testing.T) { appsFound(t, db) })
 	t.Run("apps are told apart by their versions and read by their ids", func(t *testing.T) { appsByID(t, db) })
+	t.Run("whoever gets a client_id or an audience that was given up is not meant by what others said of it", func(t *testing.T) { appsFreed(t, db) })
 	t.Run("sessions are found across people", func(t *testing.T) { sessionsFound(t, db) })
 	t.Run("what apps hold is found across people", func(t *testing.T) { accessFound(t, db) })
 	t.Run("who has a role is found by assignment and group", func(t *testing.T) { holdersFound(t, db) })

@@ -107,7 +107,7 @@ func (c *Console) appFacts(a catalog.App) []kit.Fact {
 	if r := m.Spec.Identity.Resource; r != nil {
 		facts = append(facts, kit.Code(ui.T("Serves the API"), r.Audience), kit.Each(ui.T("Scopes of the API"), r.Scopes, true))
 	}
-	facts = append(facts, exchangeFacts(m.Spec.Identity)...)
+	facts = append(facts, exchangeFacts(a)...)
 	return kit.Known(append(facts, kit.Code(ui.T("Digest"), a.Digest), kit.When(ui.T("Added"), a.Created), kit.When(ui.T("Changed"), a.Updated))...)
 }
 

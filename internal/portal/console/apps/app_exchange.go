@@ -8,7 +8,8 @@ import (
 
 // exchangeFacts say what an app may exchange people's tokens for, and who besides
 // itself may exchange those of its own people.
-func exchangeFacts(id catalog.Identity) []kit.Fact {
+func exchangeFacts(app catalog.App) []kit.Fact {
+	id := app.Manifest.Spec.Identity
 	f := kit.Fact{Label: ui.T("May exchange tokens for")}
 	for _, e := range id.TokenExchange {
 		mode := ui.T("Delegation")
@@ -19,7 +20,15 @@ func exchangeFacts(id catalog.Identity) []kit.Fact {
 	}
 	facts := []kit.Fact{f}
 	if o := id.OIDC; o != nil {
-		facts = append(facts, kit.Each(ui.T("May exchange its tokens"), o.MayAct, true))
+		trusted := kit.Fact{Label: ui.T("May exchange its tokens")}
+		for _, client := range o.MayAct {
+			cell := kit.Cell{Text: client, Code: true}
+			if _, lapsed := app.Lapsed[client]; lapsed {
+				cell.Tags = []ui.Tag{{Text: ui.T("Given up since: take it out and name it anew"), Tone: ui.Warn}}
+			}
+			trusted.Values = append(trusted.Values, cell)
+		}
+		facts = append(facts, trusted)
 	}
 	return facts
 }
