@@ -37,7 +37,7 @@ func (c *Console) exchangeList(g grove) *kit.List[grant.Node] {
 			{Title: ui.T("Person"), Name: "person", Cell: g.person},
 			{Title: ui.T("For the API"), Name: "audience", Cell: api},
 			{Name: "scopes", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: kit.Joined(n.Scopes)} }},
-			{Title: ui.T("Purpose"), Name: "purpose", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: n.Purpose} }},
+			{Title: ui.T("Purpose"), Name: "purpose", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: n.Purpose, Free: true} }},
 			{Title: ui.T("From"), Name: "parent_client", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Text: n.ParentClient} }},
 			{Title: ui.T("State"), Name: "state", Cell: g.state},
 			{Title: ui.T("Issued"), Name: "issued", Cell: func(n grant.Node) kit.Cell { return kit.Cell{Time: n.Issued} }},

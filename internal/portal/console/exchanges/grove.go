@@ -113,7 +113,7 @@ func (g grove) nodeBlock(b kit.Block, nodes []grant.Branch) kit.Block {
 		holder := g.holder(n.Node)
 		holder.Text = strings.Repeat("↳ ", n.Depth) + holder.Text
 		b.Rows = append(b.Rows, kit.Row{
-			Cells:  []kit.Cell{holder, g.person(n.Node), api(n.Node), {Text: n.Purpose}, g.state(n.Node), {Time: n.Expires}},
+			Cells:  []kit.Cell{holder, g.person(n.Node), api(n.Node), {Text: n.Purpose, Free: true}, g.state(n.Node), {Time: n.Expires}},
 			Offers: g.prune(n.Node, ui.T("End")),
 		})
 	}

@@ -23,8 +23,9 @@ type Cell struct {
 	// Number is shown when Counted says that it is one.
 	Number  int64
 	Counted bool
-	// Code shows the text in the type of identifiers.
-	Code bool
+	// Code shows the text in the type of identifiers; Free is whatever somebody wrote, a
+	// long word of which is broken rather than that it keeps other columns out of sight.
+	Code, Free bool
 	Tags []ui.Tag
 }
 
