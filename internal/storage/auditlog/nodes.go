@@ -221,12 +221,14 @@ func (f *nodeFinder) sealed(ctx context.Context, at nodeCursor) error {
 func (f *nodeFinder) read(ctx context.Context, at nodeCursor, condition string, args ...any) ([]foundNode, error) {
 	var w sqldb.Where
 	w.Add(condition, args...)
-	w.Add(`id < ?`, at.id)
+	id := `id || ''` // the seal is what finds them: by their ids, it would be all that there are
 	if f.from != "" {
+		id = `id`
 		w.Add(`id >= ?`, f.from)
 	}
+	w.Add(id+` < ?`, at.id)
 	f.bindFacts(&w)
-	return sqldb.List(ctx, f.db.DB, scanNode, `SELECT body FROM audit`+w.String()+` ORDER BY id DESC LIMIT `+strconv.Itoa(f.limit-len(f.found)+1), w.Args...)
+	return sqldb.List(ctx, f.db.DB, scanNode, `SELECT body FROM audit`+w.String()+` ORDER BY `+id+` DESC LIMIT `+strconv.Itoa(f.limit-len(f.found)+1), w.Args...)
 }
 
 // exchangedSeal is a seal with the facts of its nodes.
