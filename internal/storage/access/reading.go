@@ -130,7 +130,7 @@ func ReadAssignment(scan func(...any) error) (a entitlement.Assignment, err erro
 
 // Reassign makes the person's row have their assignments again.
 func Reassign(ctx context.Context, t *sqldb.Tx, p *directory.Person) error {
-	all, err := sqldb.Collect(ctx, t, ScanAssignment, SelectAssignment+`person = $1 AND ended = 0 ORDER BY id`, p.ID)
+	all, err := sqldb.Collect(ctx, t, ScanAssignment, SelectAssignment+`person <> '' AND person = $1 AND ended = 0 ORDER BY id`, p.ID)
 	p.Assigned = nil
 	for i := range all {
 		p.Assigned = append(p.Assigned, all[i].Assigned())

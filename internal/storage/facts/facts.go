@@ -46,7 +46,9 @@ func (db *Store) access() *access.Store { return &access.Store{DB: db.DB} }
 // assignmentsAt reads the assignments that could have given the person a role.
 func (db *Store) assignmentsAt(ctx context.Context, f *entitlement.Facts) error {
 	at := f.Standing.At
-	all, err := sqldb.Collect(ctx, db.Read, access.ScanAssignment, access.SelectAssignment+`app = $1 AND (kind <> 'person' OR person = $2) AND created <= $3 ORDER BY id`, f.App, f.Person.ID, sqldb.Micros(at))
+	all, err := sqldb.Collect(ctx, db.Read, access.ScanAssignment, `SELECT body FROM (
+		SELECT id, body FROM assignments WHERE app = $1 AND kind <> 'person' AND created <= $3
+		UNION ALL SELECT id, body FROM assignments WHERE person <> '' AND person = $2 AND app = $1 AND created <= $3) a ORDER BY id`, f.App, f.Person.ID, sqldb.Micros(at))
 	f.Person.Assigned = nil
 	for _, a := range all {
 		a = a.At(at)
