@@ -20,7 +20,7 @@ import (
 // are looked for in each.
 var grows = []string{
 	"people", "person_words", "identities", "memberships", "sessions", "participants", "families", "consents", "outbox", "jobs", "audit", "issued_tokens", "seals",
-	"signin_hours", "token_hours", "token_days",
+	"signin_hours", "token_hours", "token_days", "assignments", "record_users", "record_values", "record_members", "app_owners", "signal_streams",
 }
 
 // counts are the lists that are numbers: of what is live, which an index has alone.
@@ -154,7 +154,7 @@ func (e *explainer) sqlite(query string, args []any) {
 
 // tableOf resolves the aliases that the queries use.
 func tableOf(name string) string {
-	if table, ok := map[string]string{"p": "people", "s": "sessions", "m": "memberships", "f": "families", "c": "consents", "a": "audit"}[name]; ok {
+	if table, ok := map[string]string{"p": "people", "s": "sessions", "m": "memberships", "f": "families", "c": "consents", "a": "audit", "r": "record_users", "v": "record_values", "e": "record_values"}[name]; ok {
 		return table
 	}
 	return name
