@@ -108,7 +108,9 @@ func (f *filler) addOperations(ctx context.Context) {
 	})
 }
 
-// recordLists are what SCIM clients page through, and what the console shows of them.
+// recordLists are what SCIM clients page through, and what the console shows of them. Not
+// among them is an order that no index has, such as that of the last change: it reads all
+// records and is bounded by time alone, since its index would cost each change more than it is worth.
 func (f *filler) recordLists(db *storage.DB) (all []list) {
 	user, errUser := resource.NewUser()
 	group, errGroup := resource.NewGroup()
@@ -124,8 +126,7 @@ func (f *filler) recordLists(db *storage.DB) (all []list) {
 	store := db.Records()
 	for name, q := range map[string]record.Query{
 		"SCIM users": {}, "SCIM users, in the middle": {Start: f.sizes.people / 2}, "SCIM users, by name": {SortBy: filter.Path{Attribute: "userName"}},
-		"SCIM users, changed last first": {SortBy: filter.Path{Attribute: "meta", Sub: "lastModified"}, Descending: true},
-		"SCIM users, by their id":        {Filter: f.filter(user, `id eq "record-7"`)}, "SCIM users, a user name": {Filter: f.filter(user, `userName eq "USER.77@acme.example"`)},
+		"SCIM users, by their id": {Filter: f.filter(user, `id eq "record-7"`)}, "SCIM users, a user name": {Filter: f.filter(user, `userName eq "USER.77@acme.example"`)},
 		"SCIM users, an external id": {Filter: f.filter(user, `externalId eq "external-77"`)}, "SCIM users, an address": {Filter: f.filter(user, `emails[type eq "work" and value eq "user.77@acme.example"]`)},
 		"SCIM users, user names that begin": {Filter: f.filter(user, `userName sw "user.77"`)}, "SCIM users, a title": {Filter: f.filter(user, `title eq "Engineer 7"`)},
 		"SCIM users, a department": {Filter: f.filter(user, record.Enterprise+`:department eq "Department 7"`)}, "SCIM users, who left": {Filter: f.filter(user, `active eq false`)},
