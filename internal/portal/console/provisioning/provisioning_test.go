@@ -14,6 +14,8 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/api/rest"
+	"github.com/gatehouse-io/gatehouse/internal/catalog/ownership"
+	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/portal/console/consoletest"
@@ -308,4 +310,38 @@ func TestAPersonWhoseRecordWasDeletedOrWhoseManagerIsUnknownHasAPage(t *testing.
 	w.shows("/people/"+gone.Person, "Deleted")
 	w.Person("plain", "Plain")
 	w.shows("/people/plain", "No connection pushed this person.")
+}
+
+// Who is switched off where they work is told from who is disabled here, also on the page of
+// an app that they answer for.
+func TestWhoHasLeftIsSaidToWhereverTheyAreNamed(t *testing.T) {
+	w := newWorld(t)
+	w.As("ada", admin.Admin)
+	u := w.user("zoe", "")
+	p, err := w.People.SignIn(t.Context(), directory.Arrival{
+		Authentication: identity.Authentication{Connection: "acme", Subject: "e-zoe"}, ExternalID: "e-zoe", Profile: directory.Profile{Email: "zoe@acme.example", EmailVerified: true},
+	}, identity.System("test"))
+	if err != nil || p.ID != u.Person {
+		t.Fatalf("%s signs in as %s: %v", u.Person, p.ID, err)
+	}
+	w.App("crm", "Customers", "sales")
+	if _, err := w.Owners.Name(t.Context(), "crm", ownership.Naming{Primary: "zoe@acme.example"}, identity.System("test")); err != nil {
+		t.Fatal(err)
+	}
+	group := w.group("Staff", u.ID)
+	pages := map[string]string{"/people": "Has left", "/people/" + u.Person: "Has left", "/groups/acme/" + group.ID: "Has left", "/apps/crm": "has left"}
+	for page, says := range pages {
+		if a := w.Get(page); a.Status != http.StatusOK || strings.Contains(a.Body, says) {
+			t.Errorf("control: %s (%d): %s", page, a.Status, a.Body)
+		}
+	}
+	if err := errors.Join(w.off(u), w.Owners.Check(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	for page, says := range pages {
+		w.shows(page, says)
+	}
+	if a := w.Get("/people?disabled=true"); strings.Contains(a.Body, "zoe") {
+		t.Errorf("nobody disabled them here: %s", a.Body)
+	}
 }
