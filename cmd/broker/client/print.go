@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -69,7 +70,8 @@ func first(item map[string]any, members string) (text string) {
 	return text
 }
 
-// PrintFacts writes one thing, a fact a line; what has nothing to tell is Done.
+// PrintFacts writes one thing, a fact a line, and behind them each list of things as a
+// table; what has nothing to tell is Done.
 func PrintFacts(w io.Writer, answer []byte) error {
 	if len(bytes.TrimSpace(answer)) == 0 {
 		answer = []byte(`"Done."`)
@@ -80,9 +82,61 @@ func PrintFacts(w io.Writer, answer []byte) error {
 	}
 	var out bytes.Buffer
 	table := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
-	facts(table, "", v)
+	lists := facts(table, "", v)
 	_ = table.Flush()
+	for _, l := range lists {
+		if out.Len() > 0 {
+			_, _ = fmt.Fprintln(&out)
+		}
+		l.print(&out)
+	}
 	return flush(w, &out)
+}
+
+// things is a list of things under a name, which is printed as a table of its own.
+type things struct {
+	name string
+	list []any
+}
+
+// print writes a line for each thing, and a column for each member that says anything of
+// one of them.
+func (t things) print(out *bytes.Buffer) {
+	_, _ = fmt.Fprintln(out, strings.ToUpper(t.name))
+	titles := map[string]bool{}
+	rows := make([]map[string]string, len(t.list))
+	for i, one := range t.list {
+		rows[i] = map[string]string{}
+		flat(rows[i], "", one)
+		for title, text := range rows[i] {
+			titles[title] = titles[title] || text != "-"
+		}
+	}
+	maps.DeleteFunc(titles, func(_ string, said bool) bool { return !said })
+	columns := slices.Sorted(maps.Keys(titles))
+	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "  "+strings.ToUpper(strings.Join(columns, "\t")))
+	for _, row := range rows {
+		cells := make([]string, len(columns))
+		for i, title := range columns {
+			cells[i] = cmp.Or(row[title], "-")
+		}
+		_, _ = fmt.Fprintln(table, "  "+strings.Join(cells, "\t"))
+	}
+	_ = table.Flush()
+}
+
+// flat gathers the texts of a thing by the names of its members, dots between those of
+// nested ones.
+func flat(into map[string]string, name string, v any) {
+	members, nested := v.(map[string]any)
+	if !nested {
+		into[name] = cell(v, nil)
+		return
+	}
+	for k, one := range members {
+		flat(into, strings.TrimPrefix(name+"."+k, "."), one)
+	}
 }
 
 // PrintDone writes what the answer to a change says first: its own plain members,
@@ -101,28 +155,27 @@ func PrintDone(w io.Writer, answer []byte) error {
 	return PrintFacts(w, said)
 }
 
-func facts(w io.Writer, name string, v any) {
+// facts writes what is a line, and returns the lists that are a table each.
+func facts(w io.Writer, name string, v any) (lists []things) {
 	join := func(part string) string { return strings.TrimPrefix(name+"."+part, ".") }
 	switch v := v.(type) {
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			facts(w, join(k), v[k])
+			lists = append(lists, facts(w, join(k), v[k])...)
 		}
 	case []any:
-		if simple(v) {
-			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, cell(v, nil))
-			return
+		if !simple(v) {
+			return []things{{name, v}}
 		}
-		for i, one := range v {
-			facts(w, join(fmt.Sprint(i)), one)
-		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, cell(v, nil))
 	default:
 		if name == "" {
 			_, _ = fmt.Fprintln(w, cell(v, nil))
-			return
+			return nil
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, cell(v, nil))
 	}
+	return lists
 }
 
 // simple reports whether a list has no lists and objects in it.

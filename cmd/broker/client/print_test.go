@@ -14,3 +14,15 @@ func TestAColumnHasTheMembersOfEveryThingInAList(t *testing.T) {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
+
+func TestAListWithinAThingIsATable(t *testing.T) {
+	var out strings.Builder
+	answer := []byte(`{"id":"r1","by":{"kind":"person","id":"ada"},"tags":["a","b"],"consequences":[` +
+		`{"name":"logout","state":"done","done":2,"of":{"app":"desk"},"error":""},{"name":"signals\u001b","state":"waiting","error":""}],"empty":[]}`)
+	err := PrintFacts(&out, answer)
+	want := "by.id    ada\nby.kind  person\nempty    -\nid       r1\ntags     a,b\n\n" +
+		"CONSEQUENCES\n  DONE  NAME     OF.APP  STATE\n  2     logout   desk    done\n  -     signals  -       waiting\n"
+	if err != nil || out.String() != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, out.String(), want)
+	}
+}

@@ -129,7 +129,24 @@ func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
 	if v.Who.May(admin.ReadAudit) {
 		d.Offers = []kit.Offer{{Text: ui.T("Entry in the audit log"), Href: c.EntryPath(r.ID), Icon: "audit"}}
 	}
-	return kit.View{Title: ui.T("A revocation"), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), "/exchanges"), Template: "detail", Data: d}, nil
+	return kit.View{Title: ui.T("A revocation"), Crumbs: c.revocationCrumbs(v, r), Template: "detail", Data: d}, nil
+}
+
+// revocationCrumbs lead to what was revoked, and to what else revoked everything of a person.
+func (c *Console) revocationCrumbs(v *kit.Visit, r revocation) []ui.Link {
+	of := c.Refs(v).Cell(r.Subject)
+	switch {
+	case r.Subject.Kind == identity.KindPerson:
+		return append(c.personCrumbs(v, r.Subject.ID), ui.Link{Text: ui.T("Revocations"), Href: c.Path(kit.Fill("/people/{id}/revocations", r.Subject.ID))})
+	case of.Href != "" && of.Text != "":
+		return []ui.Link{{Text: ui.Plain(of.Text), Href: of.Href}}
+	}
+	return nil
+}
+
+// personCrumbs lead to a person.
+func (c *Console) personCrumbs(v *kit.Visit, id string) []ui.Link {
+	return append(v.Crumbs(ui.T("People"), "/people"), ui.Link{Text: ui.Plain(c.Refs(v).Cell(identity.Person(id)).Text), Href: c.PersonPath(id)})
 }
 
 // followsBlock lists each consequence with how far it is, and what can be done about one
@@ -242,6 +259,5 @@ func (c *Console) showRevocations(v *kit.Visit) (kit.Answer, error) {
 		},
 	}
 	person := c.Refs(v).Cell(identity.Person(id))
-	crumbs := append(v.Crumbs(ui.T("People"), "/people"), ui.Link{Text: ui.Plain(person.Text), Href: c.PersonPath(id)})
-	return list.Show(v, ui.T("What ended everything of %s", person.Text), kit.Around{Crumbs: crumbs})
+	return list.Show(v, ui.T("What ended everything of %s", person.Text), kit.Around{Crumbs: c.personCrumbs(v, id)})
 }

@@ -43,6 +43,11 @@ func TestEachConsequenceOfARevocationIsShownAndTriedAgain(t *testing.T) {
 	if a := s.Get(path); a.Status != http.StatusOK || !strings.Contains(a.Body, "Under way") || strings.Contains(a.Body, path+"/retry") {
 		t.Fatalf("at once: %d %s", a.Status, a.Body)
 	}
+	for page, names := range map[string]string{path: "Revocations", path + "?lang=de": "Widerrufe"} {
+		if a := s.Get(page); !strings.Contains(a.Body, `/people/alice/revocations">`+names) || !strings.Contains(a.Body, `/people/alice">Alice Moreau`) {
+			t.Errorf("%s does not lead back to what it is one of: %s", page, a.Body)
+		}
+	}
 	later := time.Now().Add(time.Hour)
 	if err := s.DB.Outbox().Retry(t.Context(), id, later, "the receiver answers 503", []string{grant.LogoutOfApps, grant.OwnersSucceed, grant.RequestsWithdraw}); err != nil {
 		t.Fatal(err)
