@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"testing"
 	"time"
 
@@ -21,13 +20,26 @@ func (w *world) only(t *testing.T) porting.Import {
 	return all[0]
 }
 
+// awaited is a file that says whenever more of it is waited for.
+type awaited struct {
+	io.Reader
+	waits chan struct{}
+}
+
+// Read implements io.Reader.
+func (a awaited) Read(p []byte) (int, error) {
+	a.waits <- struct{}{}
+	return a.Reader.Read(p)
+}
+
 func TestAFileThatStopsComingIsRefusedAndOneThatComesSlowlyIsNot(t *testing.T) {
 	directories(t, func(t *testing.T, open func(*testing.T) *world) {
 		w := open(t)
 		in, out := io.Pipe()
-		ended := make(chan error, 1)
+		file, ended := awaited{in, make(chan struct{}, 16)}, make(chan error, 1)
 		go func() {
-			_, err := w.Receive(t.Context(), porting.New{Format: porting.Gatehouse, By: by}, in)
+			_, err := w.Receive(t.Context(), porting.New{Format: porting.Gatehouse, By: by}, file)
+			_ = in.Close()
 			ended <- err
 		}()
 		send := func(text string) {
@@ -43,13 +55,13 @@ func TestAFileThatStopsComingIsRefusedAndOneThatComesSlowlyIsNot(t *testing.T) {
 			}
 			return w.only(t).State
 		}
+		<-file.waits
 		send(`{"kind":"directory","version":1}`)
-		for n := range 4 { // each is waited for by the next
+		<-file.waits
+		for n := range 4 {
 			w.now.Add(int64(time.Minute))
 			send(fmt.Sprintf(`{"kind":"person","id":"p%d","identities":[{"connection":"acme","subject":"p%d"}]}`, n, n))
-			for w.only(t).Read.Before(w.clock()) {
-				runtime.Gosched() // until whoever reads has told
-			}
+			<-file.waits // whoever reads has told that it comes
 			if got := state(); got != porting.Reading {
 				t.Fatalf("control: while it comes, it is %s", got)
 			}
