@@ -166,12 +166,12 @@ func (p *parts) management() api.Options {
 
 // progress tells how far the consequences of a revocation are.
 func (p *parts) progress(ctx context.Context, id string) (grant.Progress, error) {
-	return p.db.Progress(ctx, id, oidc.LogoutQueue)
+	return p.db.Progress(ctx, id, grant.LogoutQueue)
 }
 
 // consequences lists what an event leads to.
 func (p *parts) consequences(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
-	return p.db.Consequences(ctx, e.ID, oidc.LogoutQueue, p.outbox.Handlers(e))
+	return p.db.Consequences(ctx, e.ID, grant.LogoutQueue, p.outbox.Handlers(e))
 }
 
 // titles are what people call the connections, by id.

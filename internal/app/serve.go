@@ -19,7 +19,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
-	"github.com/gatehouse-io/gatehouse/internal/oidc"
 	"github.com/gatehouse-io/gatehouse/internal/scim"
 	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
@@ -90,7 +89,7 @@ func (b *Broker) work(ctx context.Context) {
 	for _, typ := range leavingEvents {
 		p.outbox.Handle(typ, grant.RequestsWithdraw, p.admin.Withdraw)
 	}
-	p.jobs.Handle(oidc.LogoutQueue, p.faces.provider.DeliverLogout)
+	p.jobs.Handle(grant.LogoutQueue, p.faces.provider.DeliverLogout)
 	p.jobs.Handle(entitlement.EndQueue, p.assignments.Expire)
 	p.jobs.Handle(access.SweepQueue, p.db.SweepAccess)
 	p.signals.tell(p)

@@ -105,6 +105,10 @@ const (
 	RequestsWithdraw = "requests"
 )
 
+// LogoutQueue is the queue of the jobs that tell apps of the end of a session, which
+// LogoutOfApps is made of.
+const LogoutQueue = "backchannel-logout"
+
 // Consequence is one thing that a revocation leads to.
 type Consequence struct {
 	Name  string           `json:"name"`

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +19,13 @@ type Query struct {
 	State event.State
 	// Queue selects the jobs of one queue.
 	Queue string
+	// Client selects what a client was to be told: of logouts, and by streams of its own.
+	Client string
+	// Stream selects the signals that the receiver of a stream refused.
+	Stream string
+	// Cause selects what an event that revoked something led to: the logouts of apps and
+	// the signals that were refused.
+	Cause string
 	// Limit is how many jobs a page has, 1 to 1000; 0 means 100.
 	Limit int
 	// After is the cursor of the page before, empty for the first.
@@ -94,6 +102,31 @@ func (d *Desk) Retry(ctx context.Context, id string, actor identity.Actor) error
 		return fmt.Errorf("retry job %s: %w", id, err)
 	}
 	return nil
+}
+
+// RetryAll has every job tried again that q selects and that was given up, as Retry does,
+// and returns how many those were. It goes on past those that somebody else settles
+// meanwhile.
+func (d *Desk) RetryAll(ctx context.Context, q Query, actor identity.Actor) (retried int, err error) {
+	q.State, q.Limit = event.Buried, 0
+	for {
+		page, next, err := d.Queue.SearchJobs(ctx, q)
+		if err != nil {
+			return retried, fmt.Errorf("retry jobs: %w", err)
+		}
+		for _, one := range page {
+			switch err := d.Retry(ctx, one.ID, actor); {
+			case err == nil:
+				retried++
+			case !errors.Is(err, event.ErrQueuedDone) && !errors.Is(err, event.ErrQueuedNotFound):
+				return retried, err
+			}
+		}
+		if next == "" {
+			return retried, nil
+		}
+		q.After = next
+	}
 }
 
 // Discard gives a job up: it is not tried again.

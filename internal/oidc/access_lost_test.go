@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -57,7 +58,7 @@ func TestWhoLosesAnAppIsSignedOutOfItAlone(t *testing.T) {
 		}
 	}
 	var told logoutJob
-	if len(f.jobs) != 1 || json.Unmarshal(f.jobs[0].Payload, &told) != nil || told != (logoutJob{"laptop", "app-b", "b"}) || f.jobs[0].Queue != LogoutQueue {
+	if len(f.jobs) != 1 || json.Unmarshal(f.jobs[0].Payload, &told) != nil || told != (logoutJob{"laptop", "app-b", "b"}) || f.jobs[0].Queue != grant.LogoutQueue {
 		t.Errorf("%+v", f.jobs)
 	}
 	if err := p.AccessLost(t.Context(), lost(identity.Install("alice", "a"))); err != nil || len(f.jobs) != 3 || f.jobs[1].Key == f.jobs[2].Key {
@@ -81,7 +82,7 @@ func TestALogoutIsNotToldToWhoHasTheClientIDSince(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.DeliverLogout(t.Context(), job.Job{Queue: LogoutQueue, Payload: payload}); err == nil || !strings.Contains(err.Error(), want) {
+		if err := p.DeliverLogout(t.Context(), job.Job{Queue: grant.LogoutQueue, Payload: payload}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("of %q: %v", app, err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/fault"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
@@ -25,9 +26,6 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/token"
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
-
-// LogoutQueue is the queue of back-channel logouts.
-const LogoutQueue = "backchannel-logout"
 
 // How long a logout token is good, and how long its delivery is tried.
 const (
@@ -269,7 +267,7 @@ func (p *Provider) logouts(ctx context.Context, id, key string, told func(sessio
 		if err != nil {
 			return nil, fmt.Errorf("queue logout: %w", err)
 		}
-		jobs = append(jobs, job.Job{Queue: LogoutQueue, Key: key + "/" + one.Client, Payload: payload, RunAt: now, Deadline: now.Add(logoutTries)})
+		jobs = append(jobs, job.Job{Queue: grant.LogoutQueue, Key: key + "/" + one.Client, Payload: payload, RunAt: now, Deadline: now.Add(logoutTries)})
 	}
 	return jobs, nil
 }

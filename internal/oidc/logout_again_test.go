@@ -3,13 +3,14 @@ package oidc
 import (
 	"testing"
 
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 )
 
 // A process may die between an app's answer and the note of it: the app is told again, and
 // knows that it heard this before.
 func TestALogoutTokenThatIsSentAgainHasTheSameID(t *testing.T) {
-	first := job.Job{Queue: LogoutQueue, Key: "session/client", Attempt: 1}
+	first := job.Job{Queue: grant.LogoutQueue, Key: "session/client", Attempt: 1}
 	id := logoutID(first)
 	with := func(change func(*job.Job)) string { j := first; change(&j); return logoutID(j) }
 	if len(id) < 20 || with(func(j *job.Job) { j.Attempt = 2 }) != id ||

@@ -123,14 +123,16 @@ func (s *Sender) SetAside(ctx context.Context, stream, set, reason string) error
 	return s.o.Jobs.Enqueue(ctx, job.Job{Queue: RefusedQueue, Key: key, Payload: payload, RunAt: now, Deadline: now})
 }
 
-// Refused is the handler of RefusedQueue. The first try says why the SET is there, and
-// buries the job; any other is a person's, and has the SET wait for delivery again.
+// Refused is the handler of RefusedQueue. A job whose time is over says why the SET is
+// there, and is buried; one that has time got it from a person, and has the SET wait for
+// delivery again. On a stream that is disabled nothing waits: it is tried until its time is
+// over.
 func (s *Sender) Refused(ctx context.Context, j job.Job) error {
 	var r refusedJob
 	if err := json.Unmarshal(j.Payload, &r); err != nil {
 		return fmt.Errorf("read a refused event: %w", err)
 	}
-	if j.Attempt <= 1 {
+	if !s.o.Now().Before(j.Deadline) {
 		return fmt.Errorf("%w: %s", ErrRefused, r.Reason)
 	}
 	err := s.o.Store.RequeueSet(ctx, r.Stream, r.Set)

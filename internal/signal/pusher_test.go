@@ -217,7 +217,7 @@ func TestASignalThatIsRefusedIsSetAsideAndTheNextGoesOn(t *testing.T) {
 			t.Errorf("the first try buries it, with the reason: %v", err)
 		}
 		o.receive("a", taken)
-		j.Attempt = 2
+		j.Deadline = time.Now().Add(time.Hour) // which a person gives it
 		if err := o.sender.Refused(t.Context(), j); err != nil {
 			t.Errorf("a person's try: %v", err)
 		}

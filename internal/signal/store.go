@@ -76,7 +76,8 @@ type Backlog interface {
 	ReleaseStream(ctx context.Context, stream string, leased, next time.Time, failure string, at time.Time) error
 	// RefuseSet counts a refusal of a SET that waits, and returns how many there were.
 	RefuseSet(ctx context.Context, stream, id, reason string) (refusals int, err error)
-	// RequeueSet lets a SET that was refused wait again, behind all others.
+	// RequeueSet lets a SET that was refused wait again, behind all others. It fails with
+	// ErrNotFound, and with ErrDisabled while the stream is disabled.
 	RequeueSet(ctx context.Context, stream, id string) error
 	// DropSets drops up to limit SETs that were issued before and still wait, and
 	// returns how many it dropped.

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/job"
+	"github.com/gatehouse-io/gatehouse/internal/signal"
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
@@ -91,6 +93,28 @@ func (o outbox) SearchQueue(ctx context.Context, q event.QueueQuery) (events []e
 	return events, next, nil
 }
 
+// about selects jobs by whom they were to tell, and of what. The key of a logout ends with
+// the client, and begins with the session that ended or with the event that took an app from
+// somebody; that of a signal begins with its stream and its id.
+func about(w *sqldb.Where, q job.Query) {
+	if q.Client != "" {
+		w.Add(`(queue || '' = ? AND substr(dedup, length(dedup) - length(CAST(? AS TEXT))) = '/' || CAST(? AS TEXT)
+			OR queue || '' = ? AND EXISTS (SELECT 1 FROM signal_streams s WHERE s.client = ? AND dedup >= s.id || '/' AND dedup < s.id || '0'))`,
+			grant.LogoutQueue, q.Client, q.Client, signal.RefusedQueue, q.Client)
+	}
+	if q.Stream != "" {
+		w.Add(`queue || '' = ? AND dedup >= ? AND dedup < ?`, signal.RefusedQueue, q.Stream+"/", q.Stream+"0")
+	}
+	if q.Cause != "" {
+		w.Add(`id IN (
+			SELECT j.id FROM sessions s CROSS JOIN jobs j WHERE s.ended <> 0 AND s.ended_by = ? AND j.queue = ? AND j.dedup >= s.id || '/' AND j.dedup < s.id || '0'
+			UNION ALL SELECT j.id FROM jobs j WHERE j.queue = ? AND j.dedup >= ? AND j.dedup < ?
+			UNION ALL SELECT j.id FROM signal_sets x CROSS JOIN jobs j WHERE x.event = ? AND x.state = 'refused' AND j.queue = ?
+				AND j.dedup >= x.stream || '/' || x.id || '/' AND j.dedup < x.stream || '/' || x.id || '0')`,
+			q.Cause, grant.LogoutQueue, grant.LogoutQueue, q.Cause+"/", q.Cause+"0", q.Cause, signal.RefusedQueue)
+	}
+}
+
 // SearchJobs implements job.Queue.
 func (j jobs) SearchJobs(ctx context.Context, q job.Query) (list []job.Queued, next string, err error) {
 	w, err := queueWhere(q.ID, q.State, q.After)
@@ -100,6 +124,7 @@ func (j jobs) SearchJobs(ctx context.Context, q job.Query) (list []job.Queued, n
 	if q.Queue != "" {
 		w.Add(`queue || '' = ?`, q.Queue) // the order is that of another index
 	}
+	about(w, q)
 	limit := sqldb.Limit(q.Limit)
 	list, err = sqldb.List(ctx, j.db.DB, func(rows *sql.Rows) (job.Queued, error) {
 		var one job.Queued

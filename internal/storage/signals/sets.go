@@ -173,6 +173,13 @@ func (db *Store) RequeueSet(ctx context.Context, stream, id string) error {
 		if err := lockStream(ctx, t, stream); err != nil {
 			return err
 		}
+		var status signal.Status
+		if err := t.QueryRowContext(ctx, `SELECT status FROM signal_streams WHERE id = $1`, stream).Scan(&status); err != nil {
+			return err
+		}
+		if status == signal.Disabled {
+			return signal.ErrDisabled
+		}
 		err := sqldb.OneRow(signal.ErrNotFound)(t.ExecContext(ctx, `UPDATE signal_sets SET state = 'waiting', refusals = 0, settled = 0,
 			seq = (SELECT last + 1 FROM signal_streams WHERE id = $1) WHERE stream = $1 AND id = $2 AND state = 'refused'`, stream, id))
 		if err != nil {

@@ -60,6 +60,7 @@ func Run(t *testing.T, db *storage.DB) {
 	t.Run("exchanged tokens are found by what they have to do with", func(t *testing.T) { nodesFound(t, db) })
 	t.Run("events in the outbox are looked after", func(t *testing.T) { outboxTended(t, db) })
 	t.Run("jobs are looked after", func(t *testing.T) { jobsTended(t, db) })
+	t.Run("what was given up is found by whom it was to tell and of what, and tried again", func(t *testing.T) { untoldRetried(t, db) })
 	t.Run("a job is one caller's until its lease ends", func(t *testing.T) { jobLease(t, db) })
 	t.Run("of several decisions on a change one counts", func(t *testing.T) { decidedOnce(t, db) })
 	t.Run("changes that wait are listed", func(t *testing.T) { waitingChanges(t, db) })

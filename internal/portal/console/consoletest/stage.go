@@ -57,7 +57,7 @@ import (
 const Prefix = "/auth"
 
 // Told is the queue of the jobs that tell apps of the end of a session, in tests.
-const Told = "told"
+const Told = grant.LogoutQueue
 
 // issuer is where the broker is to be found in tests, without the prefix.
 const issuer = "https://login.example"
