@@ -33,7 +33,7 @@ type commands struct {
 	Session    sessionCommand    `cmd:"" help:"Browser sessions."`
 	Grant      grantCommand      `cmd:"" help:"What apps hold in people's names."`
 	Exchange   exchangeCommand   `cmd:"" help:"Tokens that came out of exchanges."`
-	Revocation one               `cmd:"" help:"Show a revocation, and how far each of its consequences is: sessions, grants, back-channel logout, signals, ownership, requests." api:"GET /revocations/{}" set:"thing=The revocation's id: broker person revocations lists those of a person."`
+	Revocation revocationCommand `cmd:"" help:"Show a revocation, and how far its consequences are, or try again what failed."`
 	Revoke     revokeCommand     `cmd:"" help:"Revoke every token of a person, connection, app, client, session or grant, or a person's at an app, at once." api:"POST /revocations/{}/{}"`
 	Explain    explainCommand    `cmd:"" help:"Why something is granted or refused."`
 	Keys       keysCommand       `cmd:"" help:"Signing keys."`

@@ -121,7 +121,10 @@ type jobCommand struct {
 
 type jobListCommand struct {
 	queueListCommand
-	Queue string `help:"Only jobs of this queue." query:"queue"`
+	Queue      string `help:"Only jobs of this queue." query:"queue"`
+	Client     string `help:"Only what the client with this client_id was to be told." query:"client"`
+	Stream     string `help:"Only signals that the receiver of this stream refused." query:"stream"`
+	Revocation string `help:"Only what this revocation led to." query:"revocation"`
 }
 
 type figuresCommand struct {

@@ -22,6 +22,11 @@ func (c *exchangePruneCommand) Run(k *kong.Context) error { return c.run(c.conne
 // Run prunes the node.
 func (c *appPruneCommand) Run(k *kong.Context) error { return c.run(c.connected, request(k)) }
 
+type revocationCommand struct {
+	Show  one `cmd:"" default:"withargs" help:"Show a revocation, and how far each of its consequences is: sessions, grants, back-channel logout, signals, ownership, requests." api:"GET /revocations/{}" set:"thing=The revocation's id: broker person revocations lists those of a person."`
+	Retry one `cmd:"" help:"Try again what a revocation leads to and failed, or was given up." api:"POST /revocations/{}/retry" set:"thing=The revocation's id."`
+}
+
 type revokeCommand struct {
 	connected
 	risky

@@ -6,6 +6,7 @@ type signalsCommand struct {
 	Events  signalsOfCommand   `cmd:"" help:"List the newest signals of a stream, and what became of them." api:"GET /streams/{}/signals" columns:"ID=id,TYPE=type,STATE=state,ISSUED=issued,SETTLED=settled,REFUSALS=refusals,REASON=reason"`
 	Pause   one                `cmd:"" help:"Hold what a stream is to deliver." api:"POST /streams/{}/pause" set:"thing=The stream's id."`
 	Resume  one                `cmd:"" help:"Deliver what waits in a stream, and what comes." api:"POST /streams/{}/enable" set:"thing=The stream's id."`
+	Retry   one                `cmd:"" help:"Deliver again what the receiver of a stream refused." api:"POST /streams/{}/retry" set:"thing=The stream's id."`
 	Disable ending             `cmd:"" help:"Stop a stream and drop what waits in it." api:"POST /streams/{}/disable" set:"thing=The stream's id."`
 	Remove  ending             `cmd:"" help:"Remove a stream and all that waits in it." api:"DELETE /streams/{}" set:"thing=The stream's id."`
 }

@@ -41,8 +41,11 @@ func (a *API) queueRoutes() []rest.Route {
 		},
 		{
 			ID: "listJobs", Method: "GET", Path: "/jobs", Summary: "List the jobs that are not done, oldest first.", Right: admin.ReadOperations,
-			Query: []rest.Param{state, rest.Text("queue", "Only jobs of this queue.")},
-			List:  rest.ListOf(exampleJob, []string{"id", "queue", "key", "state", "attempts", "reason", "due", "deadline", "created"}, nil, a.listJobs),
+			Query: []rest.Param{
+				state, rest.Text("queue", "Only jobs of this queue."), rest.Text("client", "Only what the client with this client_id was to be told: logouts, and signals that its streams refused."),
+				rest.Text("stream", "Only signals that the receiver of this stream refused."), rest.Text("revocation", "Only what this revocation led to: logouts of apps, and signals that were refused."),
+			},
+			List: rest.ListOf(exampleJob, []string{"id", "queue", "key", "state", "attempts", "reason", "due", "deadline", "created"}, nil, a.listJobs),
 		},
 		{ID: "getJob", Method: "GET", Path: jobs, Summary: "Show a job.", Right: admin.ReadOperations, Answer: exampleJob, Do: func(r *http.Request) (any, error) {
 			return a.o.Jobs.Find(r.Context(), r.PathValue("id"))
@@ -52,6 +55,11 @@ func (a *API) queueRoutes() []rest.Route {
 			Do: func(r *http.Request) (any, error) {
 				return nothing(a.o.Jobs.Retry(r.Context(), r.PathValue("id"), by(r)))
 			},
+		},
+		{
+			ID: "retryAppDeliveries", Method: "POST", Path: "/apps/{name}/deliveries/retry", Summary: "Try again what an app could not be told.",
+			About: "Logouts that were given up, and signals that its streams refused. GET /jobs with client lists them.",
+			Right: admin.WriteOperations, Answer: retried{2}, Do: a.retryApp,
 		},
 		{
 			ID: "discardJob", Method: "POST", Path: jobs + "/discard", Of: jobs, Summary: "Give a job up: it is not tried again.", Right: admin.WriteOperations, Hits: a.hitsJob,
@@ -67,7 +75,9 @@ func (a *API) listOutbox(r *http.Request, q rest.Query) ([]event.Queued, string,
 }
 
 func (a *API) listJobs(r *http.Request, q rest.Query) ([]job.Queued, string, error) {
-	return a.o.Jobs.Search(r.Context(), job.Query{State: event.State(q.Get("state")), Queue: q.Get("queue"), Limit: q.Limit, After: q.After})
+	return a.o.Jobs.Search(r.Context(), job.Query{
+		State: event.State(q.Get("state")), Queue: q.Get("queue"), Client: q.Get("client"), Stream: q.Get("stream"), Cause: q.Get("revocation"), Limit: q.Limit, After: q.After,
+	})
 }
 
 func (a *API) hitsEvent(r *http.Request) (any, error) {

@@ -58,6 +58,11 @@ func (a *API) revocationRoutes() []rest.Route {
 			Right: admin.ReadSessions, Answer: exampleRevocation, Do: a.revocation,
 		},
 		{
+			ID: "retryRevocation", Method: "POST", Path: "/revocations/{id}/retry", Of: "/revocations/{id}", Summary: "Try again what a revocation leads to and failed, or was given up.",
+			About: "Only what is not done is tried: logouts of apps, signals that were refused, and what waits for its next try. GET /jobs with revocation lists what was given up.",
+			Right: admin.WriteOperations, Answer: retried{3}, Do: a.retryRevocation,
+		},
+		{
 			ID: "listPersonRevocations", Method: "GET", Path: "/people/{id}/revocations", Summary: "List what revoked everything of a person, newest first, with its consequences.",
 			About: "Why a person is out (person.left, person.disabled), what ended with it, and who was told: sessions, grants, back-channel logouts, signals, ownership of apps, open requests.",
 			Right: admin.ReadSessions, List: rest.ListOf(exampleRevocation, []string{"id", "type", "time", "by.kind", "by.id", "reason", "consequences"}, nil, a.revocationsOf),
@@ -173,14 +178,20 @@ func (a *API) revocationsOf(r *http.Request, q rest.Query) ([]revocation, string
 }
 
 func (a *API) revocation(r *http.Request) (any, error) {
+	e, err := a.revoking(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.revocationOf(r.Context(), e)
+}
+
+// revoking finds the event that the path names, which revoked something.
+func (a *API) revoking(r *http.Request) (event.Event, error) {
 	entry, err := a.o.Audit.Entry(r.Context(), r.PathValue("id"))
 	if errors.Is(err, audit.ErrEntryNotFound) || err == nil && len(entry.Revokes) == 0 {
 		err = grant.ErrRevocationNotFound
 	}
-	if err != nil {
-		return nil, err
-	}
-	return a.revocationOf(r.Context(), entry.Event)
+	return entry.Event, err
 }
 
 func (a *API) hitsRevoke(r *http.Request) (any, error) {

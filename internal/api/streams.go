@@ -86,6 +86,10 @@ func (a *API) streamRoutes() []rest.Route {
 			Right: admin.WriteOperations, Do: a.switchStream(signal.Enabled),
 		},
 		{
+			ID: "retryStream", Method: "POST", Path: one + "/retry", Of: one, Summary: "Deliver again what the receiver of a stream refused.",
+			About: "It waits behind what waits already. GET /jobs with stream lists it.", Right: admin.WriteOperations, Answer: retried{2}, Do: a.retryStream,
+		},
+		{
 			ID: "disableStream", Method: "POST", Path: one + "/disable", Of: one, Summary: "Stop a stream and drop what waits in it.", About: "The receiver is told, and cannot undo it.",
 			Right: admin.WriteOperations, Do: a.switchStream(signal.Disabled), Hits: a.hitsStream("disableStream"),
 		},

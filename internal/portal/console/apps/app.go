@@ -32,8 +32,16 @@ func (c *Console) showApp(v *kit.Visit) (kit.Answer, error) {
 		Lead: ui.Plain(a.Manifest.Metadata.Description), Tags: []ui.Tag{names.AppTag(a)}, Facts: kit.Known(append(facts, c.appFacts(a)...)...), Offers: c.appOffers(v, a),
 		Notices: append(missing(a), ownerless(owner)...),
 	}
-	d.Blocks, err = kit.Blocks(v, a, c.appGroups, c.callersBlock, c.pendingBlock, c.appHolders, c.appAudit)
+	d.Blocks, err = kit.Blocks(v, a, c.appUntold, c.appGroups, c.callersBlock, c.pendingBlock, c.appHolders, c.appAudit)
 	return kit.View{Title: ui.Plain(a.Title()), Crumbs: v.Crumbs(ui.T("Apps"), "/apps"), Template: "detail", Data: d}, err
+}
+
+// appUntold lists what the app could not be told.
+func (c *Console) appUntold(v *kit.Visit, a catalog.App) (kit.Block, error) {
+	if a.ClientID() == "" {
+		return kit.Block{}, nil
+	}
+	return c.Untold(v, url.Values{"client": {a.ClientID()}}, "/apps/{name}/deliveries/retry", a.Name)
 }
 
 func (c *Console) appAudit(v *kit.Visit, a catalog.App) (kit.Block, error) {

@@ -55,6 +55,7 @@ func (c *Console) rules() []kit.Rule {
 		{Path: one, Right: admin.ReadApps, Show: c.showApp},
 		{Path: one + "/disable", Right: admin.SwitchApps, Owned: true, Ask: c.askDisableApp, Operation: "disableApp", Then: one, Notice: "app-disabled"},
 		{Path: one + "/enable", Right: admin.SwitchApps, Owned: true, Operation: "enableApp", Then: one, Notice: "app-enabled"},
+		{Path: one + "/deliveries/retry", Right: admin.WriteOperations, Operation: "retryAppDeliveries", Then: one, Notice: "app-retried"},
 		{Path: one + "/remove", Right: admin.WriteApps, Owned: true, Ask: c.askRemoveApp, Operation: "removeApp", Then: "/apps", Notice: "app-removed"},
 		{Path: one + "/secret", Right: admin.WriteApps, Owned: true, Ask: c.askSecret, Act: c.newSecret},
 		{Path: one + "/owner", Right: admin.WriteApps, Show: c.showOwner, Act: c.nameOwner},

@@ -74,6 +74,7 @@ func notices() map[string]ui.Text {
 		"caller-agreed":    ui.T("Agreed: the app gets it from now on."),
 		"caller-withdrawn": ui.T("Withdrawn: what the app got of it is revoked."),
 		"owner-named":      ui.T("From now on they answer for the app."),
+		"app-retried":      ui.T("What the app could not be told is tried again at once."),
 		"app-applied":      ui.T("The manifest is in force."),
 	}
 }

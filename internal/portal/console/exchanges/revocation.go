@@ -122,6 +122,13 @@ func (c *Console) showRevocation(v *kit.Visit) (kit.Answer, error) {
 		),
 		Blocks: []kit.Block{followsBlock(v, r)},
 	}
+	untold, err := c.Untold(v, url.Values{"revocation": {r.ID}}, "/revocations/{id}/retry", r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !untold.Title.Empty() {
+		d.Blocks = append(d.Blocks, untold)
+	}
 	delete(r.Data, "reason") // which stands above
 	if len(r.Data) > 0 {
 		d.Blocks = append(d.Blocks, dataBlock(r))
@@ -150,7 +157,7 @@ func (c *Console) personCrumbs(v *kit.Visit, id string) []ui.Link {
 }
 
 // followsBlock lists each consequence with how far it is, and what can be done about one
-// that failed: the event is tried again, or the jobs that were given up are.
+// that failed.
 func followsBlock(v *kit.Visit, r revocation) kit.Block {
 	b := kit.Block{
 		ID: "follows", Title: ui.T("What follows from it"), Note: ui.T("None waits for another that fails, and only what is not done is tried again."),
@@ -163,24 +170,12 @@ func followsBlock(v *kit.Visit, r revocation) kit.Block {
 		if one.Untold > 0 {
 			row.Cells[5].Say = ui.N(int(one.Untold), "One more cannot be told: it has no address for that.", "%d more cannot be told: they have no address for that.")
 		}
-		switch {
-		case one.Reason != "" && one.State != grant.ConsequenceDone:
+		if one.Reason != "" && one.State != grant.ConsequenceDone {
 			row.Offers = v.Offers(kit.Way("/revocations/{id}/retry", ui.T("Try again now"), "primary refresh", r.ID))
-		case one.Name == grant.LogoutOfApps && one.Failed > 0:
-			row.Offers = jobsGivenUp(v)
 		}
 		b.Rows = append(b.Rows, row)
 	}
 	return b
-}
-
-// jobsGivenUp leads to the jobs that are not tried any more.
-func jobsGivenUp(v *kit.Visit) []kit.Offer {
-	all := v.Offers(kit.Way("/operations/jobs", ui.T("Look at what was given up"), " queue"))
-	for i := range all {
-		all[i].Href += "?state=buried"
-	}
-	return all
 }
 
 // dataBlock are the further facts of a revocation.

@@ -61,13 +61,13 @@ func TestEachConsequenceOfARevocationIsShownAndTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := s.Get(path)
-	for _, text := range []string{"Failed, and tried again", "the receiver answers 503", "Sessions that ended", "Apps told of the logout", "One more cannot be told", "Signals to receivers", "/operations/jobs?state=buried"} {
+	for _, text := range []string{"Failed, and tried again", "the receiver answers 503", "Sessions that ended", "Apps told of the logout", "One more cannot be told", "Signals to receivers", "Not told, and given up", "/operations/jobs/lost/retry"} {
 		if !strings.Contains(a.Body, text) {
 			t.Errorf("the page does not say %q: %s", text, a.Body)
 		}
 	}
-	if n := strings.Count(a.Body, `action="`+consoletest.Prefix+"/admin"+path+`/retry"`); n != 1 {
-		t.Errorf("%d consequences can be tried again: only the signals are not done", n)
+	if n := strings.Count(a.Body, `action="`+consoletest.Prefix+"/admin"+path+`/retry"`); n != 2 {
+		t.Errorf("%d ways to try it again: of the signals, and of what was given up", n)
 	}
 	for _, who := range []string{"rita", "otto"} {
 		s.Who = who
@@ -85,6 +85,12 @@ func TestEachConsequenceOfARevocationIsShownAndTriedAgain(t *testing.T) {
 	due, err := s.DB.Outbox().Claim(t.Context(), time.Now(), 10, time.Minute)
 	if err != nil || len(due) != 1 || due[0].Event.ID != id {
 		t.Errorf("what is due: %v %v", due, err)
+	}
+	if due, err := queue.Claim(t.Context(), time.Now(), 10, time.Minute); err != nil || len(due) != 1 || due[0].ID != "lost" {
+		t.Errorf("the job that was given up, and no other: %+v %v", due, err)
+	}
+	if a := s.Get(path); strings.Contains(a.Body, "Not told, and given up") {
+		t.Error("what is tried again is not given up any more")
 	}
 }
 

@@ -17,7 +17,7 @@ func (c *Console) revokeRules() []kit.Rule {
 		{Path: "/revoke", Right: admin.EndSessions, Show: c.showRevoke},
 		{Path: "/revoke/{kind}/{id}", Right: admin.EndSessions, Ask: c.askRevoke, Act: c.revoke},
 		{Path: "/revocations/{id}", Right: admin.ReadSessions, Show: c.showRevocation},
-		{Path: "/revocations/{id}/retry", Right: admin.WriteOperations, Operation: "retryEvent", Then: "/revocations/{id}", Notice: "revocation-retried"},
+		{Path: "/revocations/{id}/retry", Right: admin.WriteOperations, Operation: "retryRevocation", Then: "/revocations/{id}", Notice: "revocation-retried"},
 		{Path: "/people/{id}/revocations", Right: admin.ReadSessions, Show: c.showRevocations},
 	}
 }

@@ -108,7 +108,13 @@ func (c *Console) jobList() *kit.List[job.Queued] {
 		Name: "jobs", Path: c.Path("/operations/jobs"),
 		Caption: ui.T("Jobs that are not settled, oldest first"),
 		Empty:   ui.Empty{Icon: "check", Title: ui.T("Nothing waits."), Text: ui.T("Every job is done.")},
-		Filters: []kit.Filter{stateFilter(), {Name: "queue", Label: ui.T("Queue"), Type: "text"}},
+		Filters: []kit.Filter{
+			stateFilter(),
+			{Name: "queue", Label: ui.T("Queue"), Type: "text"},
+			{Name: "client", Label: ui.T("Client"), Type: "text"},
+			{Name: "stream", Label: ui.T("Stream"), Type: "text"},
+			{Name: "revocation", Label: ui.T("Revocation"), Type: "text"},
+		},
 		Columns: []kit.Column[job.Queued]{
 			{Title: ui.T("Job"), Name: "queue", Cell: func(q job.Queued) kit.Cell {
 				return kit.Cell{Text: q.Queue, Also: kit.Clip(q.Key, 48), Href: c.Path(kit.Fill("/operations/jobs/{id}", q.ID))}
@@ -120,7 +126,10 @@ func (c *Console) jobList() *kit.List[job.Queued] {
 			{Title: ui.T("Given up at"), Name: "deadline", Cell: func(q job.Queued) kit.Cell { return kit.Cell{Time: q.Deadline} }},
 		},
 		Fetch: func(ctx context.Context, q kit.Query) ([]job.Queued, string, error) {
-			return c.o.Jobs.Search(ctx, job.Query{State: event.State(q.Get("state")), Queue: strings.TrimSpace(q.Get("queue")), Limit: q.Limit, After: q.After})
+			text := func(name string) string { return strings.TrimSpace(q.Get(name)) }
+			return c.o.Jobs.Search(ctx, job.Query{
+				State: event.State(q.Get("state")), Queue: text("queue"), Client: text("client"), Stream: text("stream"), Cause: text("revocation"), Limit: q.Limit, After: q.After,
+			})
 		},
 	}
 }
@@ -150,6 +159,7 @@ func (c *Console) rules() []kit.Rule {
 		{Path: stream, Right: admin.ReadOperations, Show: c.showStream},
 		{Path: stream + "/pause", Right: admin.WriteOperations, Operation: "pauseStream", Then: stream, Notice: "stream-paused"},
 		{Path: stream + "/enable", Right: admin.WriteOperations, Operation: "enableStream", Then: stream, Notice: "stream-enabled"},
+		{Path: stream + "/retry", Right: admin.WriteOperations, Operation: "retryStream", Then: stream, Notice: "stream-retried"},
 		{Path: stream + "/disable", Right: admin.WriteOperations, Ask: c.askDisableStream, Operation: "disableStream", Then: stream, Notice: "stream-disabled"},
 		{Path: stream + "/remove", Right: admin.WriteOperations, Ask: c.askRemoveStream, Operation: "removeStream", Then: "/operations/streams", Notice: "stream-removed"},
 	}

@@ -62,6 +62,7 @@ func notices() map[string]ui.Text {
 		"stream-paused":   ui.T("The stream is paused: what its receiver is to hear waits."),
 		"stream-enabled":  ui.T("The stream delivers again, and begins with what waits."),
 		"stream-disabled": ui.T("The stream is disabled: its receiver hears nothing."),
+		"stream-retried":  ui.T("What the receiver refused is tried again at once, and waits behind what waits."),
 		"stream-removed":  ui.T("The stream is removed, with all that waited in it."),
 	}
 }

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"context"
+	"net/url"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/admin"
@@ -119,7 +120,10 @@ func (c *Console) showStream(v *kit.Visit) (kit.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Blocks = []kit.Block{c.signalBlock(sets)}
+	d.Blocks, err = kit.Blocks(v, s, c.streamUntold, func(*kit.Visit, signal.Stream) (kit.Block, error) { return c.signalBlock(sets), nil })
+	if err != nil {
+		return nil, err
+	}
 	return kit.View{Title: ui.T("Signals for %s", s.Client), Crumbs: v.Crumbs(ui.T("Operations"), "/operations/streams"), Template: "detail", Data: d}, nil
 }
 
@@ -145,10 +149,19 @@ func signalTag(s signal.SetState) ui.Tag {
 	return ui.Tag{Text: ui.T("Waiting")}
 }
 
+// streamUntold lists what the receiver refused. A stream that is disabled takes none of it.
+func (c *Console) streamUntold(v *kit.Visit, s signal.Stream) (kit.Block, error) {
+	b, err := c.Untold(v, url.Values{"stream": {s.ID}}, "/operations/streams/{id}/retry", s.ID)
+	if s.Status == signal.Disabled {
+		b.Offers = nil
+	}
+	return b, err
+}
+
 // signalBlock lists signals, with the entry of the audit log that each tells of.
 func (c *Console) signalBlock(sets []signal.Set) kit.Block {
 	b := kit.Block{
-		ID: "signals", Title: ui.T("Newest signals"), Note: ui.T("What the receiver refuses is set aside among the jobs, where it can be tried again."),
+		ID: "signals", Title: ui.T("Newest signals"), Note: ui.T("What the receiver refuses five times is set aside, and the next goes on."),
 		Heads: []ui.Text{ui.T("Signal"), ui.T("State"), ui.T("Issued"), ui.T("Settled"), ui.T("Why")}, Empty: ui.T("Nothing has concerned this receiver yet."),
 	}
 	for _, s := range sets {
