@@ -73,6 +73,20 @@ func (r *drill) start() {
 		r.t.Fatal(err)
 	}
 	r.broker = broker
+	// As a load balancer would: a start that took longer than what was read of revocations at
+	// its beginning counts is not ready before it has looked again, and says so.
+	eventually(r.t, "the broker is ready", func() bool {
+		req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.Issuer()+"/readyz", nil)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
 }
 
 func (r *drill) stop() {
