@@ -61,7 +61,11 @@ func TestTheReadmeShowsWhatThePagesLookLike(t *testing.T) {
 	take("my-apps-phone-dark.png", dark(phone))
 	w.do("open the account", chromedp.Navigate(a.Facts().Account))
 	take("account-dark.png", dark(desktop))
-	w.do("open the administration", chromedp.Navigate(a.Issuer()+"/admin"))
+	eventually(t, "the audit log is verified", func() bool {
+		w.do("open the administration", chromedp.Navigate(a.Issuer()+"/admin"))
+		whole, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool](`document.querySelector('.stats').innerText.includes('Whole')`))
+		return err == nil && whole
+	})
 	take("administration-dark.png", dark(desktop))
 	w.do("open another company's app", chromedp.Navigate(a.Facts().App("hr-feedback").URL+"login"))
 	take("consent-phone.png", phone)
