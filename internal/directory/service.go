@@ -108,25 +108,22 @@ func (s *Service) SignIn(ctx context.Context, in Arrival, actor identity.Actor) 
 		} else {
 			p = Person{ID: identity.NewID(), Created: now}
 		}
-		tell := func(typ string, pairs ...string) event.Event {
-			return event.New(now, typ, actor, identity.Person(p.ID), append([]string{"connection", a.Connection}, pairs...)...)
-		}
-		var events []event.Event
+		subject, events := identity.Person(p.ID), []event.Event(nil)
 		switch {
 		case old == nil:
-			events = append(events, tell("person.created"))
+			events = append(events, event.New(now, "person.created", actor, subject, "connection", a.Connection))
 		case old.Disabled:
 			return Person{}, nil, ErrPersonDisabled
 		}
 		if err := p.Over(a.Connection, by); err != nil {
 			return Person{}, nil, err
 		}
-		e := tell("person.signed_in")
+		e := event.New(now, "person.signed_in", actor, subject, "connection", a.Connection)
 		p.signedIn(a, in.Profile, in.Groups, e)
 		events = append(events, e)
 		if old != nil {
 			if fields := changedFields(*old, p, facts.names); len(fields) > 0 {
-				events = append(events, tell("person.changed", "fields", strings.Join(fields, " ")))
+				events = append(events, event.New(now, "person.changed", actor, subject, "connection", a.Connection, "fields", strings.Join(fields, " ")))
 			}
 		}
 		return p, events, nil
