@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 	// many times as much as the square root of that: what collecting takes grows with what
 	// is in use, and what lies about is memory that others could have (Kirisame, Shenoy and
 	// Panchekha, Optimal Heap Limits for Reducing Browser Memory Use, 2022, section 3).
-	heapExtra = 32 << 20
+	heapExtra = 48 << 20
 	// heapPause is how often the heap is looked at.
 	heapPause = time.Second
 	// idleBytes is how little is allocated between two looks by a broker that nobody
@@ -41,8 +43,10 @@ type heap struct {
 }
 
 // tendHeap sets how the heap grows, unless GOGC does, and looks after it until ctx
-// ends.
+// ends. Where memory is limited, as in a container, the heap keeps below that, unless
+// GOMEMLIMIT says what it keeps to.
 func tendHeap(ctx context.Context) {
+	limitMemory(memlimit.FromCgroup)
 	if os.Getenv("GOGC") != "" {
 		return
 	}
@@ -67,6 +71,12 @@ func tendHeap(ctx context.Context) {
 			}
 		}
 	}()
+}
+
+// limitMemory has collections come as often as it takes to keep to nine tenths of a limit:
+// the rest is for what is not Go's. Where none can be told, there is none.
+func limitMemory(of memlimit.Provider) {
+	_, _ = memlimit.Set(memlimit.WithProvider(of))
 }
 
 // afterCollections runs do after each collection until ctx ends: within a second, a heap

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"math"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"testing"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
 )
@@ -82,8 +86,32 @@ func TestTheHeapIsLookedAtAfterEachCollection(t *testing.T) {
 	}
 }
 
+func TestTheHeapKeepsBelowALimitOfTheMachine(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	for _, c := range []struct {
+		what  string
+		limit memlimit.Provider
+		want  int64
+	}{
+		{"nobody can tell: as before", func() (uint64, error) { return 0, errors.New("no cgroups here") }, 7 << 30},
+		{"a container's", memlimit.Limit(1000 << 20), 900 << 20},
+		{"none", func() (uint64, error) { return 0, memlimit.ErrNoLimit }, math.MaxInt64},
+	} {
+		debug.SetMemoryLimit(7 << 30)
+		if limitMemory(c.limit); debug.SetMemoryLimit(-1) != c.want {
+			t.Errorf("%s: %d, want %d", c.what, debug.SetMemoryLimit(-1), c.want)
+		}
+	}
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	debug.SetMemoryLimit(7 << 30)
+	if limitMemory(memlimit.Limit(1000 << 20)); debug.SetMemoryLimit(-1) != 7<<30 {
+		t.Error("what GOMEMLIMIT says does not stand")
+	}
+}
+
 func TestALargeHeapGrowsLess(t *testing.T) {
-	for live, want := range map[uint64]int{0: heapGrowth, 16 << 20: heapGrowth, 25 << 20: 640, 64 << 20: 400, 256 << 20: 200, 1 << 30: 100, 4 << 30: 100} {
+	for live, want := range map[uint64]int{0: heapGrowth, 36 << 20: heapGrowth, 64 << 20: 600, 144 << 20: 400, 576 << 20: 200, 4 << 30: 100, 1 << 40: 100} {
 		if got := growthOf(live); got != want {
 			t.Errorf("%d MB: grows by %d %%, want %d", live>>20, got, want)
 		}

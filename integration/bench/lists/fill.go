@@ -32,6 +32,7 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 // What the rows are spread over.
 const (
 	clients     = 200
+	exchangers  = 20
 	sealSize    = 1000
 	queued      = 20_000
 	statementOf = 400 // rows of one INSERT
@@ -315,9 +316,11 @@ func (f *filler) entry(i int, at time.Time) event.Event {
 	via := identity.Actor{Ref: identity.Connection(connection(i)), Address: "192.0.2.1", Request: identity.NewID()}
 	person := identity.Person(f.pick(f.people))
 	switch n := f.random.IntN(1000); {
-	case n < 200:
+	case n < 200: // few apps exchange
+		by := f.random.IntN(exchangers)
+		client.ID = fmt.Sprint("client-", by)
 		return event.New(at, "token.issued", client, identity.Ref{Kind: identity.KindToken, ID: identity.NewOrderedID(at)},
-			"grant_type", "token-exchange", "app", fmt.Sprint("app-", n), "person", person.ID, "audience", fmt.Sprint("api-", n), "scope", "api.read", "grant", identity.NewID(),
+			"grant_type", "token-exchange", "app", fmt.Sprint("app-", by), "person", person.ID, "audience", fmt.Sprint("api-", n), "scope", "api.read", "grant", identity.NewID(),
 			"mode", "delegation", "connection", connection(i), "acting", client.ID, "life", "5m0s", "rev", "7", "parent", identity.NewOrderedID(at), "parent_grant", "g", "parent_client", "client-0")
 	case n < 600:
 		return event.New(at, "token.issued", client, identity.Ref{Kind: identity.KindToken, ID: identity.NewOrderedID(at)},

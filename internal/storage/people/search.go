@@ -61,10 +61,11 @@ func conditions(q directory.Query) []Condition {
 	return all
 }
 
-// either is met by those who meet one of two.
+// either is met by those who meet one of two. PostgreSQL would make a table of all who
+// meet the second for an EXISTS, however few are asked for.
 func either(a, b Condition) Condition {
 	return Condition{
-		a.People + ` UNION ALL ` + b.People, `SELECT CASE WHEN EXISTS (` + a.Meets + `) OR EXISTS (` + b.Meets + `) THEN 1 END`, slices.Concat(a.Args, b.Args),
+		a.People + ` UNION ALL ` + b.People, `SELECT CASE WHEN (` + a.Meets + `) IS NOT NULL OR (` + b.Meets + `) IS NOT NULL THEN 1 END`, slices.Concat(a.Args, b.Args),
 	}
 }
 
