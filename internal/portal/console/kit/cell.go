@@ -26,7 +26,7 @@ type Cell struct {
 	// Code shows the text in the type of identifiers; Free is whatever somebody wrote, a
 	// long word of which is broken rather than that it keeps other columns out of sight.
 	Code, Free bool
-	Tags []ui.Tag
+	Tags       []ui.Tag
 }
 
 // plain is the cell in a file: English, and a time as in RFC 3339.
