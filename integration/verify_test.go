@@ -357,13 +357,21 @@ func TestAnAPIFollowsWhicheverReplicaAnswers(t *testing.T) {
 	defer func() { cancel(); <-done }()
 	a := &attacker{t: t, client: &http.Client{}, stage: &stage{Demo: c.Demo}}
 	app := a.Facts().App("nightly-report")
+	asks := url.Values{"grant_type": {"client_credentials"}, "resource": {api.Audience}, "scope": {"payroll.read"}}.Encode()
+	for at := range c.direct {
+		c.at.Store(int32(at))
+		eventually(t, "the replica knows the app", func() bool {
+			_, code := a.tokenAnswer(app.ClientID, app.Secret, asks)
+			return code == ""
+		})
+	}
 	for _, redis := range []bool{true, false} {
 		if !redis {
 			c.redis.Stop()
 		}
 		for range 4 {
 			eventually(t, "the API is ready", func() bool { return v.Ready(ctx) == nil })
-			held, code := a.tokenAnswer(app.ClientID, app.Secret, url.Values{"grant_type": {"client_credentials"}, "resource": {api.Audience}, "scope": {"payroll.read"}}.Encode())
+			held, code := a.tokenAnswer(app.ClientID, app.Secret, asks)
 			if code != "" {
 				t.Fatal(code)
 			}

@@ -123,6 +123,9 @@ func (e *explainer) explain(query string, args []any) {
 	}
 }
 
+// unsealed is an index that may be read whole: it has the entries of a second or two.
+const unsealed = "audit_unsealed"
+
 // sqlite refuses a scan of a table, and one of an index that is sorted thereafter.
 func (e *explainer) sqlite(query string, args []any) {
 	rows, err := e.on.QueryContext(context.Background(), `EXPLAIN QUERY PLAN `+query, args...)
@@ -139,6 +142,7 @@ func (e *explainer) sqlite(query string, args []any) {
 		}
 		words := strings.Fields(step)
 		switch {
+		case strings.Contains(step, unsealed):
 		case words[0] == "SCAN" && slices.Contains(grows, tableOf(words[1])) && !strings.Contains(step, "INDEX"):
 			e.fault(step, query)
 		case words[0] == "SCAN" && slices.Contains(grows, tableOf(words[1])):
@@ -164,6 +168,7 @@ func tableOf(name string) string {
 type node struct {
 	Type      string `json:"Node Type"`
 	Relation  string `json:"Relation Name"`
+	Index     string `json:"Index Name"`
 	Condition string `json:"Index Cond"`
 	Plans     []node `json:"Plans"`
 }
@@ -190,7 +195,7 @@ func (e *explainer) walk(n node, limited bool, query string) {
 		limited = n.Type == "Incremental Sort" && limited
 	case "Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan":
 		whole := n.Type == "Seq Scan" || strings.HasPrefix(n.Type, "Index") && n.Condition == "" && !limited
-		if whole && slices.Contains(grows, n.Relation) {
+		if whole && n.Index != unsealed && slices.Contains(grows, n.Relation) {
 			e.fault(n.Type+" of "+n.Relation, query)
 		}
 	}
