@@ -31,7 +31,7 @@ func Kind(r Request) string {
 	return r.vendor() + ": " + what
 }
 
-// collections are what the paths of collections stand for.
+// noun is what the path of a collection stands for, deep of something within it.
 func noun(path string) (name string, deep, ok bool) {
 	first, rest, deep := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {

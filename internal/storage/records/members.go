@@ -349,7 +349,7 @@ func closeAll(ctx context.Context, t *sqldb.Tx, op record.Operation, id string) 
 	return nil
 }
 
-// walkDown walks down from a group as walkUp does up.
+// walkDown walks down from a group as access.WalkUp does up.
 const walkDown = `WITH RECURSIVE down (id, depth) AS (SELECT CAST($1 AS TEXT), 1 UNION SELECT m.member, down.depth + 1 FROM down
 		JOIN record_members m ON m.group_id = down.id AND m.until = 0 AND m.kind = 'group' WHERE down.depth <= $2) `
 
