@@ -138,10 +138,12 @@ func (w *window) links() []string {
 func TestAPageWithFaultsIsSeen(t *testing.T) {
 	t.Parallel()
 	w := chromium(t)
+	w.on(screens()[0])
 	for name, c := range map[string]struct{ html, script string }{
 		"text that is too pale":     {`<h1>A</h1><p style="color:silver;background:white">pale</p>`, axeRun},
 		"a field without a label":   {`<h1>A</h1><input>`, axeRun},
 		"a page that is too wide":   {`<h1>A</h1><div style="width:3000px">wide</div>`, layoutRun},
+		"a column out of sight":     {`<h1>A</h1><div class="table" style="overflow-x:auto"><p style="width:3000px">wide</p></div>`, layoutRun},
 		"markup of a stranger":      {`<h1>A</h1><b data-hostile>b</b>`, layoutRun},
 		"a button behind no key":    {`<h1>A</h1><button tabindex="-1">go</button>`, keyboardRun + "; walk.begin(), walk.step(), walk.end()"},
 		"a page without a headline": {`<p>A</p>`, layoutRun},

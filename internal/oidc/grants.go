@@ -86,8 +86,8 @@ func (p *Provider) redeem(req *tokenRequest, c grant.Code) (*tokenAnswer, grant.
 }
 
 // subjectUsable refuses a grant whose person, connection, session or entitlement
-// is gone, at the app or at the API that its tokens are for, and notes who it is for the id_token. find finds the live session that
-// the grant dies with; nil for none.
+// is gone, at the app or at the API that its tokens are for, and notes who it is for the
+// id_token. find finds the live session that the grant dies with; nil for none.
 func (p *Provider) subjectUsable(req *tokenRequest, s grant.Subject, grantID string, find func(context.Context, string) (session.Session, error)) error {
 	ctx := req.http.Context()
 	person, err := p.o.People.Usable(ctx, s.Person, s.Connection)
