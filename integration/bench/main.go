@@ -16,11 +16,17 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 )
+
+// collectRarely is by how many percent the heap of the load generator grows before it
+// is collected: it has few megabytes, and would be all the time, on the cores that the
+// broker runs on.
+const collectRarely = 2000
 
 // Row is one line of bench.json.
 type Row struct {
@@ -70,6 +76,7 @@ func main() {
 		fail(serveEcho(*echo))
 		return
 	}
+	debug.SetGCPercent(collectRarely)
 	wanted, err := regexp.Compile(*run)
 	fail(err)
 	b := &bench{workers: *workers, length: *length, rounds: *rounds, binary: *binary, places: places(*apps, *people)}

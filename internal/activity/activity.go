@@ -120,6 +120,9 @@ type Fact struct {
 type Counter struct {
 	Store Store
 	Now   func() time.Time
+	// Rest is called between two seals with how long the first took, so that others can
+	// write; an error ends the run. Nil is for no rest.
+	Rest func(ctx context.Context, took time.Duration) error
 }
 
 // Run counts what was sealed since the run before, and forgets what is too old.
@@ -129,16 +132,8 @@ func (c *Counter) Run(ctx context.Context) error {
 		return fmt.Errorf("count activity: %w", err)
 	}
 	oldest := c.Now().Add(-Keep)
-	for n := last + 1; ; n++ {
-		s := newSum(oldest)
-		ok, err := c.Store.Facts(ctx, n, s.add)
-		if err != nil {
-			return fmt.Errorf("count activity: %w", err)
-		}
-		if !ok {
-			break
-		}
-		if err := c.Store.AddFigures(ctx, s.batch(n)); err != nil {
+	for n, more := last+1, true; more; n++ {
+		if more, err = c.count(ctx, n, oldest); err != nil {
 			return fmt.Errorf("count activity: %w", err)
 		}
 	}
@@ -152,4 +147,16 @@ func (c *Counter) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// count counts a seal, and what is not older, if there is that seal.
+func (c *Counter) count(ctx context.Context, seal int64, oldest time.Time) (ok bool, err error) {
+	began, s := time.Now(), newSum(oldest)
+	if ok, err = c.Store.Facts(ctx, seal, s.add); err != nil || !ok {
+		return false, err
+	}
+	if err := c.Store.AddFigures(ctx, s.batch(seal)); err != nil || c.Rest == nil {
+		return true, err
+	}
+	return true, c.Rest(ctx, time.Since(began))
 }

@@ -18,8 +18,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/entitlement"
 	"github.com/gatehouse-io/gatehouse/internal/grant"
 	"github.com/gatehouse-io/gatehouse/internal/httpx"
+	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/scim"
+	"github.com/gatehouse-io/gatehouse/internal/storage"
 	"github.com/gatehouse-io/gatehouse/internal/storage/access"
 	"github.com/gatehouse-io/gatehouse/internal/telemetry"
 )
@@ -93,10 +95,14 @@ func (b *Broker) work(ctx context.Context) {
 	p.jobs.Handle(entitlement.EndQueue, p.assignments.Expire)
 	p.jobs.Handle(access.SweepQueue, p.db.SweepAccess)
 	p.signals.tell(p)
-	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now}
+	var rest func(context.Context, time.Duration) error
+	if p.cfg.Database.Driver == storage.SQLite { // it has one writer, which tokens wait for
+		rest = job.Rest
+	}
+	sealer := &audit.Sealer{Store: p.db, Signer: p.ring, Now: p.now, Rest: rest}
 	p.jobs.Every("audit-seal", sealEvery, func(ctx context.Context) error { _, err := sealer.Seal(ctx); return err })
 	p.follow()
-	counter := &activity.Counter{Store: p.db, Now: p.now}
+	counter := &activity.Counter{Store: p.db, Now: p.now, Rest: rest}
 	p.jobs.Every("activity", countEvery, counter.Run)
 	p.jobs.Every("audit-check", checkEvery, p.checkAudit)
 	p.jobs.Every("signing-keys", keysEvery, p.ring.Advance)

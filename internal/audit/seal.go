@@ -20,7 +20,7 @@ import (
 )
 
 // sealBatch is how many entries one seal covers at most. Whoever records something
-// while a seal is written waits for it, where there is one writer.
+// while a seal is written waits for it, where there is one writer: see Sealer.Rest.
 const sealBatch = 250
 
 // Signer signs the head of the chain.
@@ -36,11 +36,15 @@ type Sealer struct {
 	Store  Store
 	Signer Signer
 	Now    func() time.Time
+	// Rest is called between two seals with how long the first took, so that others can
+	// write; an error ends the sealing. Nil is for no rest.
+	Rest func(ctx context.Context, took time.Duration) error
 }
 
 // Seal chains everything that is not sealed and returns how many entries it was.
 func (s *Sealer) Seal(ctx context.Context) (sealed int, err error) {
 	for {
+		began := time.Now()
 		n, err := s.one(ctx)
 		if err != nil {
 			return sealed, err
@@ -48,6 +52,11 @@ func (s *Sealer) Seal(ctx context.Context) (sealed int, err error) {
 		sealed += n
 		if n < sealBatch {
 			return sealed, nil
+		}
+		if s.Rest != nil {
+			if err := s.Rest(ctx, time.Since(began)); err != nil {
+				return sealed, fmt.Errorf("seal: %w", err)
+			}
 		}
 	}
 }

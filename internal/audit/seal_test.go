@@ -212,6 +212,32 @@ func (b *behind) LastSeal(context.Context) (s audit.Seal, ok bool, err error) {
 	return s, len(b.seals) > 0, nil
 }
 
+// TestASealerRestsBetweenSeals: it rests after each seal that others follow, and an
+// error ends the sealing, with what is sealed by then.
+func TestASealerRestsBetweenSeals(t *testing.T) {
+	b := newBook(t, 0, 1)
+	if err := b.Append(t.Context(), manyEvents(1100)); err != nil {
+		t.Fatal(err)
+	}
+	rests, enough := 0, errors.New("no more today")
+	sealer := b.sealer()
+	sealer.Rest = func(context.Context, time.Duration) error {
+		if rests++; rests == 2 {
+			return enough
+		}
+		return nil
+	}
+	if n, err := sealer.Seal(t.Context()); n != 500 || !errors.Is(err, enough) {
+		t.Fatalf("sealed %d, %v", n, err)
+	}
+	if n, err := sealer.Seal(t.Context()); n != 600 || err != nil || rests != 4 {
+		t.Fatalf("sealed %d and rested %d times, %v", n, rests, err)
+	}
+	if r, err := audit.Verify(t.Context(), b, b.check); err != nil || r.Seals != 5 || r.Unsealed != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestAnExportHasEveryEntryOnALine(t *testing.T) {
 	b := newBook(t, 12, 5)
 	var out bytes.Buffer

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -56,6 +58,15 @@ func activityExact(t *testing.T, db *storage.DB) {
 		t.Fatal(err)
 	}
 	countedRight(t, db, at)
+	happened(t, db, at.Add(24*time.Hour))
+	tired := errors.New("no more today")
+	counter.Rest = func(context.Context, time.Duration) error { return tired }
+	before, _ := db.CountedSeal(ctx)
+	err := counter.Run(ctx)
+	if after, _ := db.CountedSeal(ctx); !errors.Is(err, tired) || after != before+1 {
+		t.Errorf("who may not go on counted from seal %d to %d, %v", before, after, err)
+	}
+	counter.Rest = nil
 	counter.Now = func() time.Time { return at.Add(activity.Keep + 90*time.Minute) }
 	if err := counter.Run(ctx); err != nil {
 		t.Fatal(err)
