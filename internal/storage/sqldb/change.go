@@ -86,6 +86,10 @@ func (db *DB) commit(ctx context.Context, do func(*Tx) error) (raised, queued bo
 	db.Write.prepareWanted(ctx)
 	ctx, cancel := context.WithTimeout(ctx, db.o.AnswerTime)
 	defer cancel()
+	if err := db.turn.take(ctx); err != nil {
+		return false, false, err
+	}
+	defer db.turn.pass()
 	sqlTx, conn, err := db.begin(ctx)
 	if err != nil {
 		return false, false, err
@@ -108,6 +112,29 @@ func (db *DB) commit(ctx context.Context, do func(*Tx) error) (raised, queued bo
 		return false, false, err
 	}
 	return raised, queued, ended
+}
+
+// turn is whose change it is: at one connection database/sql lets anybody of those who
+// wait go next, and some wait for many others. Nil is for no order.
+type turn chan struct{}
+
+// take waits until all who came before have passed the turn on, or ctx ends.
+func (t turn) take(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	select {
+	case t <- struct{}{}: // senders go on in the order in which they came
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) pass() {
+	if t != nil {
+		<-t
+	}
 }
 
 // begin begins a transaction, on a connection that many statements at once can be sent

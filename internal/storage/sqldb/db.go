@@ -91,6 +91,7 @@ type DB struct {
 	// here instead of failing.
 	Read, Write *Pool
 
+	turn   turn // of SQLite's writers
 	outbox map[string]bool
 	era    string
 }
@@ -163,6 +164,7 @@ func Connect(o Options) (*DB, error) {
 		if err = privateFile(o.Dir); err != nil {
 			break
 		}
+		db.turn = make(turn, 1)
 		if db.Read, err = sqlitePool(o, readers); err == nil {
 			db.Write, err = sqlitePool(o, 1, sqliteWriting()...)
 		}
