@@ -50,13 +50,14 @@ func (c claims) clashes(m Manifest) []clash {
 	}
 	me := App{Name: m.Metadata.Name, Manifest: m}
 	var found []clash
-	if own := strings.TrimSuffix(c.issuer, "/"); me.ClientID() == own || strings.HasPrefix(me.ClientID(), own+"/saml/") {
+	own := strings.TrimSuffix(c.issuer, "/")
+	if me.ClientID() == own || strings.HasPrefix(me.ClientID(), own+"/saml/") {
 		found = append(found, clash{atClient, ErrEntityIDReserved})
 	}
 	if other := c.other(me.ClientID(), me.Name); other != "" {
 		found = append(found, clash{atClient, taken(clientTaken, other)})
 	}
-	if a := me.Audience(); a != "" && strings.TrimSuffix(a, "/") == strings.TrimSuffix(c.issuer, "/") {
+	if a := me.Audience(); a != "" && strings.HasPrefix(a+"/", own+"/") { // below it is such as SCIM
 		found = append(found, clash{atAudience, ErrAudienceReserved})
 	}
 	if other := c.other(me.Audience(), me.Name); other != "" {

@@ -18,7 +18,7 @@ import (
 
 // The refusals of a change.
 var (
-	// ErrAudienceReserved is returned for the broker's own audience.
+	// ErrAudienceReserved is returned for the broker's own audience, and for any below it.
 	ErrAudienceReserved = fault.New(fault.Conflict, "audience_reserved", "this audience is the broker's own")
 	// ErrEntityIDReserved is returned for the entity id of the broker's own SAML.
 	ErrEntityIDReserved = fault.New(fault.Conflict, "entity_id_reserved", "this entity id is one of the broker's own")

@@ -307,6 +307,7 @@ func TestNamesThatCouldBeMistakenAreRefused(t *testing.T) {
 		"audience is a client":       {api("beta", "beta", "alpha-client"), catalog.ErrAudienceTaken},
 		"audience is the broker":     {api("beta", "beta", "https://login.example"), catalog.ErrAudienceReserved},
 		"audience is nearly the one": {api("beta", "beta", "https://login.example/"), catalog.ErrAudienceReserved},
+		"audience is a part of it":   {api("beta", "beta", "https://login.example/scim/v2/acme"), catalog.ErrAudienceReserved},
 	} {
 		if _, _, err := s.Apply(t.Context(), c.m, operator); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
