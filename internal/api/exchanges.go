@@ -21,16 +21,23 @@ const (
 // nodeState says whether a token is good.
 type nodeState string
 
+// standing is how a token is now.
+type standing struct {
+	State nodeState `json:"state"`
+	// EndedBy is the kind:id of what ended a token that has not expired.
+	EndedBy string `json:"ended,omitempty"`
+}
+
 // exchanged is a node of the exchange tree.
 type exchanged struct {
 	grant.Node
-	State nodeState `json:"state"`
+	standing
 }
 
 // exchangedBranch is a node that hangs from another.
 type exchangedBranch struct {
 	grant.Branch
-	State nodeState `json:"state"`
+	standing
 }
 
 // exchangeDetail is a node in its place.
@@ -103,14 +110,14 @@ func (a *API) within(r *http.Request) (*grant.AppNodes, error) {
 	return &part, err
 }
 
-func (a *API) state(n grant.Node) nodeState {
+func (a *API) standing(n grant.Node) standing {
 	switch {
 	case !n.Live(a.o.Now()):
-		return nodeExpired
-	case n.Ended != "":
-		return nodeEnded
+		return standing{State: nodeExpired}
+	case !n.Ended.IsZero():
+		return standing{nodeEnded, n.Ended.String()}
 	}
-	return nodeLive
+	return standing{State: nodeLive}
 }
 
 func (a *API) listExchanges(r *http.Request, q rest.Query) ([]exchanged, string, error) {
@@ -128,7 +135,7 @@ func (a *API) listExchanges(r *http.Request, q rest.Query) ([]exchanged, string,
 	})
 	all := make([]exchanged, len(page))
 	for i, n := range page {
-		all[i] = exchanged{n, a.state(n)}
+		all[i] = exchanged{n, a.standing(n)}
 	}
 	return all, next, err
 }
@@ -152,20 +159,20 @@ func (a *API) exchange(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := exchangeDetail{exchanged: exchanged{n, a.state(n)}, Line: []exchanged{}, Hanging: []exchangedBranch{}}
+	d := exchangeDetail{exchanged: exchanged{n, a.standing(n)}, Line: []exchanged{}, Hanging: []exchangedBranch{}}
 	line, err := a.o.Exchanges.Line(r.Context(), n)
 	if err != nil {
 		return nil, err
 	}
 	for _, up := range line {
 		if part == nil || part.Has(up) {
-			d.Line = append(d.Line, exchanged{up, a.state(up)})
+			d.Line = append(d.Line, exchanged{up, a.standing(up)})
 		}
 	}
 	hanging, err := a.o.Exchanges.Below(r.Context(), n)
 	for _, b := range hanging {
 		if part == nil || part.Has(b.Node) {
-			d.Hanging = append(d.Hanging, exchangedBranch{b, a.state(b.Node)})
+			d.Hanging = append(d.Hanging, exchangedBranch{b, a.standing(b.Node)})
 		}
 	}
 	d.Elsewhere = len(line) + len(hanging) - len(d.Line) - len(d.Hanging)
@@ -218,7 +225,7 @@ var exampleExchange = exchangeDetail{
 			Audience: "payroll-api", Scopes: []string{"payroll.read"}, Mode: catalog.ModeDelegation, Actors: []string{"microapp-travel-desk"}, Purpose: "book a trip",
 			Issued: exampleTime, Expires: exampleTime.Add(2 * time.Minute),
 		},
-		State: nodeLive,
+		standing: standing{State: nodeLive},
 	},
 	Line: []exchanged{}, Hanging: []exchangedBranch{},
 }

@@ -65,9 +65,9 @@ type Node struct {
 	ParentApp  string `json:"-"`
 	Key        string `json:"-"` // the kid that signed it
 	ActorGrant string `json:"-"`
-	// Ended is the kind:id of what ended the token before its time, empty while it is
-	// good. It is told by Tree.Live and Tree.Node, and of tokens that have not expired.
-	Ended string `json:"ended,omitempty"`
+	// Ended is what ended the token before its time, zero while it is good. Tree.Search and
+	// Tree.Node tell it, of tokens that have not expired.
+	Ended identity.Ref `json:"-"`
 }
 
 // Exchanged reports whether the token came out of an exchange.

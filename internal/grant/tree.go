@@ -63,7 +63,7 @@ func (t *Tree) Live(ctx context.Context, q NodeQuery) (nodes []Node, more bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	return slices.DeleteFunc(page, func(n Node) bool { return n.Ended != "" }), next != "", nil
+	return slices.DeleteFunc(page, func(n Node) bool { return !n.Ended.IsZero() }), next != "", nil
 }
 
 // Node returns one issued token, with what ended it. It fails with ErrNodeNotFound.
@@ -208,17 +208,17 @@ func (t *Tree) judge(ctx context.Context, nodes []Node) error {
 	return nil
 }
 
-// raised returns the first of refs that was raised above rev, "" for none.
-func (t *Tree) raised(rev uint64, refs []identity.Ref) (string, error) {
+// raised returns the first of refs that was raised above rev, zero for none.
+func (t *Tree) raised(rev uint64, refs []identity.Ref) (identity.Ref, error) {
 	for _, ref := range refs {
 		switch err := t.o.Revocations.CheckStored(rev, ref); {
 		case errors.Is(err, revoke.ErrRevoked):
-			return ref.String(), nil
+			return ref, nil
 		case err != nil:
-			return "", fmt.Errorf("is an exchange good: %w", err)
+			return identity.Ref{}, fmt.Errorf("is an exchange good: %w", err)
 		}
 	}
-	return "", nil
+	return identity.Ref{}, nil
 }
 
 // Prune ends a node and all that hangs from it, in one transaction: whatever is
@@ -229,7 +229,7 @@ func (t *Tree) Prune(ctx context.Context, n Node, actor identity.Actor, reason s
 	switch {
 	case !n.Exchanged():
 		return errNoNode
-	case !n.Live(now) || n.Ended != "":
+	case !n.Live(now) || !n.Ended.IsZero():
 		return ErrNodeOver
 	}
 	e := event.New(now, "exchange.pruned", actor, identity.Grant(n.Grant), "person", n.Person, "app", n.App, "client", n.Client, "audience", n.Audience, "reason", reason)

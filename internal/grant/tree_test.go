@@ -85,8 +85,9 @@ func TestAWithdrawnAgreementEndsWhatGrewFromIt(t *testing.T) {
 	g.grow("second", "payroll", "first")
 	g.grow("other", "travel", "root")
 	g.head++
-	g.raised[identity.Call("client-travel", "api-first")] = g.head
-	for id, want := range map[string]string{"first": "call:client-travel/api-first", "second": "call:client-travel/api-first", "other": ""} {
+	call := identity.Call("client-travel", "api-first")
+	g.raised[call] = g.head
+	for id, want := range map[string]identity.Ref{"first": call, "second": call, "other": {}} {
 		if n, err := tree.Node(t.Context(), id); err != nil || n.Ended != want {
 			t.Errorf("%s: ended by %q, want %q: %v", id, n.Ended, want, err)
 		}
@@ -140,7 +141,7 @@ func TestPruningANodeTakesAllThatHangsFromIt(t *testing.T) {
 	if got := live(t, tree, grant.NodeQuery{Person: "alice"}); got != "mint pay -bank" {
 		t.Errorf("after: %s", got)
 	}
-	if n, err = tree.Node(t.Context(), "vault"); err != nil || n.Ended != "grant:ledger" {
+	if n, err = tree.Node(t.Context(), "vault"); err != nil || n.Ended != identity.Grant("ledger") {
 		t.Errorf("%+v, %v", n, err)
 	}
 	if err := tree.Prune(t.Context(), n, identity.Actor{}, ""); !errors.Is(err, grant.ErrNodeOver) {
@@ -157,17 +158,17 @@ func TestANodeIsOverWithWhateverEndsItsLine(t *testing.T) {
 		g, tree := newGrove()
 		_ = g.Record(t.Context(), []event.Event{{Revokes: []identity.Ref{ref}}})
 		n, err := tree.Node(t.Context(), "vault")
-		if err != nil || n.Ended != ref.String() {
+		if err != nil || n.Ended != ref {
 			t.Errorf("%s: %q, %v", ref, n.Ended, err)
 		}
 		g.grow("later", "ledger", "ledger") // made after it
-		if n, err = tree.Node(t.Context(), "later"); err != nil || n.Ended != "" {
+		if n, err = tree.Node(t.Context(), "later"); err != nil || !n.Ended.IsZero() {
 			t.Errorf("made after %s: %q, %v", ref, n.Ended, err)
 		}
 	}
 	g, tree := newGrove()
 	g.nodes = slices.DeleteFunc(g.nodes, func(n grant.Node) bool { return n.ID == "root" })
-	if n, err := tree.Node(t.Context(), "vault"); err != nil || n.Ended != "" {
+	if n, err := tree.Node(t.Context(), "vault"); err != nil || !n.Ended.IsZero() {
 		t.Errorf("control: %q, %v", n.Ended, err)
 	}
 	line, err := tree.Line(t.Context(), g.nodes[slices.IndexFunc(g.nodes, func(n grant.Node) bool { return n.ID == "vault" })])

@@ -53,7 +53,7 @@ func (p *Portal) stateOf(n grant.Node) ui.Tag {
 	switch {
 	case !n.Live(p.o.Now()):
 		return ui.Tag{Text: ui.T("Over")}
-	case n.Ended != "":
+	case !n.Ended.IsZero():
 		return ui.Tag{Text: ui.T("Ended early"), Tone: ui.Warn}
 	}
 	return ui.Tag{Text: ui.T("Good"), Tone: ui.Good}

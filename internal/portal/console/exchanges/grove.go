@@ -51,7 +51,7 @@ func (g grove) has(n grant.Node) bool { return g.part == nil || n.Exchanged() &&
 
 // prune is the way to end a node; nothing for one that is over.
 func (g grove) prune(n grant.Node, text ui.Text) []kit.Offer {
-	if !n.Exchanged() || !n.Live(g.c.Now()) || n.Ended != "" {
+	if !n.Exchanged() || !n.Live(g.c.Now()) || !n.Ended.IsZero() {
 		return nil
 	}
 	if g.app == nil {
@@ -84,7 +84,7 @@ func (g grove) state(n grant.Node) kit.Cell {
 	switch {
 	case !n.Live(g.c.Now()):
 		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Expired")}}}
-	case n.Ended != "":
+	case !n.Ended.IsZero():
 		return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Ended early"), Tone: ui.Warn}}}
 	}
 	return kit.Cell{Tags: []ui.Tag{{Text: ui.T("Good"), Tone: ui.Good}}}
@@ -98,8 +98,7 @@ func api(n grant.Node) kit.Cell {
 // ended names what ended a token before its time. Its page is not for who sees but the
 // part of an app.
 func (g grove) ended(n grant.Node) kit.Cell {
-	kind, id, _ := strings.Cut(n.Ended, ":")
-	cell := g.names.Cell(identity.Ref{Kind: identity.Kind(kind), ID: id})
+	cell := g.names.Cell(n.Ended)
 	if g.app != nil {
 		cell.Href = ""
 	}
