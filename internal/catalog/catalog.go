@@ -64,16 +64,13 @@ type Secret struct {
 type Store interface {
 	// App returns the app with this name, or ErrAppNotFound.
 	App(ctx context.Context, name string) (App, error)
-	// Apps returns all apps by name, and the generation of the set: a number
-	// that grows with every change of any app.
-	Apps(ctx context.Context) (apps []App, generation int64, err error)
+	// Apps returns all apps by name.
+	Apps(ctx context.Context) ([]App, error)
 	// SearchApps returns a page of the apps that q selects, and the cursor of the page
 	// after it, empty at the end. It fails with ErrCursor or ErrSort.
 	SearchApps(ctx context.Context, q Query) (page []App, next string, err error)
 	// CountApps returns how many apps there are in each state.
 	CountApps(ctx context.Context) (map[State]int64, error)
-	// Generation returns the current generation alone.
-	Generation(ctx context.Context) (int64, error)
 	// ApplyApp creates or changes the app in one transaction; change gets nil
 	// when there is none. It fails with ErrClientIDTaken,
 	// ErrEntityIDTaken or ErrAudienceTaken.

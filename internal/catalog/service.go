@@ -83,10 +83,7 @@ func NewService(o Options) *Service {
 func (s *Service) App(ctx context.Context, name string) (App, error) { return s.o.Store.App(ctx, name) }
 
 // Apps returns all apps by name.
-func (s *Service) Apps(ctx context.Context) ([]App, error) {
-	apps, _, err := s.o.Store.Apps(ctx)
-	return apps, err
-}
+func (s *Service) Apps(ctx context.Context) ([]App, error) { return s.o.Store.Apps(ctx) }
 
 // Apply makes the app what its manifest says, for an administrator, who agrees to what
 // it newly asks of APIs. The same manifest again changes nothing and tells of no event.

@@ -15,7 +15,8 @@ import (
 // Store is what the registry reads of the catalog.
 type Store interface {
 	// Stamps returns the stamp of every app, by the apps' names, and the generation of
-	// the set, which is not newer than they are.
+	// the set, which is not newer than they are: a number that grows with every change of
+	// any app.
 	Stamps(ctx context.Context) (all []catalog.Stamp, generation int64, err error)
 	// AppsByID calls each with every app of these internal ids that there is.
 	AppsByID(ctx context.Context, ids []string, each func(catalog.App)) error

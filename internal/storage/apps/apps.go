@@ -31,16 +31,14 @@ func (db *Store) App(ctx context.Context, name string) (catalog.App, error) {
 }
 
 // Apps implements catalog.Store.
-func (db *Store) Apps(ctx context.Context) ([]catalog.App, int64, error) {
-	// The generation is read first: apps that are newer than it are read again,
-	// apps that are older than it would never be.
-	generation, err := db.Generation(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	apps, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
-		`SELECT body, secrets, agreements, version FROM apps ORDER BY name`)
-	return apps, generation, err
+func (db *Store) Apps(ctx context.Context) ([]catalog.App, error) {
+	return scanApps(ctx, db.Read, `ORDER BY name`)
+}
+
+// scanApps reads the apps a that the rest of a query selects.
+func scanApps(ctx context.Context, from sqldb.Querier, rest string, args ...any) ([]catalog.App, error) {
+	return sqldb.Collect(ctx, from, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
+		`SELECT a.body, a.secrets, a.agreements, a.version FROM apps a `+rest, args...)
 }
 
 // atOnce is how many apps are read by one statement.
@@ -48,7 +46,9 @@ const atOnce = 500
 
 // Stamps implements registry.Store.
 func (db *Store) Stamps(ctx context.Context) ([]catalog.Stamp, int64, error) {
-	generation, err := db.Generation(ctx) // first: as in Apps
+	// The generation is read first: apps that are newer than it are read again,
+	// apps that are older than it would never be.
+	generation, err := db.Generation(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -66,8 +66,7 @@ func (db *Store) AppsByID(ctx context.Context, ids []string, each func(catalog.A
 		for i, id := range part {
 			args[i] = id
 		}
-		apps, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
-			`SELECT body, secrets, agreements, version FROM apps WHERE id IN (`+sqldb.Numbered(1, len(args))+`)`, args...)
+		apps, err := scanApps(ctx, db.Read, `WHERE id IN (`+sqldb.Numbered(1, len(args))+`)`, args...)
 		if err != nil {
 			return err
 		}
@@ -78,7 +77,7 @@ func (db *Store) AppsByID(ctx context.Context, ids []string, each func(catalog.A
 	return nil
 }
 
-// Generation implements catalog.Store.
+// Generation implements registry.Store.
 func (db *Store) Generation(ctx context.Context) (int64, error) {
 	var n int64
 	err := db.Read.QueryRowContext(ctx, `SELECT number FROM counters WHERE name = 'apps'`).Scan(&n)
@@ -125,8 +124,7 @@ func freed(ctx context.Context, t *sqldb.Tx, old, next *catalog.App) error {
 	if next != nil && next.ClientID() == client && next.Audience() == audience {
 		return nil
 	}
-	apps, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
-		`SELECT body, secrets, agreements, version FROM apps WHERE id <> $1 ORDER BY name`, old.ID)
+	apps, err := scanApps(ctx, t, `WHERE id <> $1 ORDER BY name`, old.ID)
 	if err != nil {
 		return err
 	}
@@ -206,7 +204,7 @@ func (db *Store) DeriveApps(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		apps, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) }, `SELECT body, secrets, agreements, version FROM apps ORDER BY name`)
+		apps, err := scanApps(ctx, t, `ORDER BY name`)
 		for i := 0; err == nil && i < len(apps); i++ {
 			err = deriveApp(ctx, t, &apps[i])
 		}

@@ -167,8 +167,7 @@ func (db *Store) know(ctx context.Context, d derived) error {
 		if _, err := t.ExecContext(ctx, `UPDATE counters SET number = number WHERE name = 'apps'`); err != nil {
 			return err
 		}
-		missing, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (catalog.App, error) { return access.ScanApp(rows.Scan) },
-			`SELECT a.body, a.secrets, a.agreements, a.version FROM apps a `+d.missing)
+		missing, err := scanApps(ctx, t, d.missing)
 		for i := 0; err == nil && i < len(missing); i++ {
 			err = d.save(ctx, t, missing[i])
 		}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
-	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
@@ -164,99 +163,5 @@ func allFound(t *testing.T, db *storage.DB) {
 	}
 	if _, _, err := db.SearchApps(t.Context(), catalog.Query{After: next, Sort: catalog.ByTitle}); !errors.Is(err, catalog.ErrCursor) {
 		t.Errorf("a cursor of another order: %v", err)
-	}
-}
-
-// appsFreed gives a client_id and an audience up: what others said of them meant the app
-// that had them.
-func appsFreed(t *testing.T, db *storage.DB) {
-	trusting := listed("freed-trusting", "Trusting", "team", "client-freed-trusting", false, now)
-	trusting.Manifest.Spec.Identity.OIDC.MayAct = []string{"client-freed-first", "client-freed-other"}
-	waiting := listed("freed-waiting", "Waiting", "team", "client-freed-waiting", false, now)
-	waiting.Manifest.Spec.Identity.TokenExchange = []catalog.Exchange{{Audience: "freed-api", Scopes: []string{"read"}, Mode: catalog.ModeDelegation}}
-	waiting.Agreements = catalog.Agreements{{Right: catalog.Right{Audience: "freed-api", Scope: "read", Mode: catalog.ByDelegation}, By: "operator:local"}}
-	first := listed("freed-first", "First", "team", "client-freed-first", false, now)
-	first.Manifest.Spec.Identity.Resource = &catalog.Resource{Audience: "freed-api", Scopes: []string{"read"}}
-	for _, a := range []catalog.App{trusting, waiting, first} {
-		putApp(t, db, a)
-	}
-	named := map[string][]string{"freed-a": {"client-freed-first", "client-freed-other"}, "freed-b": {"client-freed-first"}}
-	name := func() {
-		t.Helper()
-		if err := db.NameClients(t.Context(), named); err != nil {
-			t.Fatal(err)
-		}
-	}
-	says := func(when, connection, meant, lapsed, api string) {
-		t.Helper()
-		of, err := db.LapsedClient(t.Context(), connection, "client-freed-first")
-		if err != nil || of != meant {
-			t.Errorf("%s: %s means %q, %v", when, connection, of, err)
-		}
-		a, err := db.App(t.Context(), "freed-trusting")
-		if err != nil || a.Lapsed["client-freed-first"] != lapsed || a.Lapsed["client-freed-other"] != "" {
-			t.Errorf("%s: lapsed %v, %v", when, a.Lapsed, err)
-		}
-		b, err := db.App(t.Context(), "freed-waiting")
-		if err != nil || len(b.Agreements) != 1 || b.Agreements[0].API != api {
-			t.Errorf("%s: agreed %+v, %v", when, b.Agreements, err)
-		}
-	}
-	store := func(keep bool, r connection.Record) {
-		t.Helper()
-		err := db.ChangeConnections(t.Context(), func([]connection.Record) (connection.Change, error) {
-			return connection.Change{Record: r, Keep: keep}, nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	stored := connection.Record{Connection: connection.Connection{Settings: connection.Settings{
-		ID: "freed-c", Exchange: &connection.Exchange{Clients: map[string][]string{"client-freed-first": {"*"}}},
-	}}}
-	name()
-	store(true, connection.Record{Connection: connection.Connection{Settings: connection.Settings{ID: "freed-a"}}, Removed: now})
-	store(false, stored)
-	says("control: named", "freed-a", "", "", "")
-	kept := first
-	kept.Manifest.Metadata.Title = "Still first"
-	putApp(t, db, kept)
-	says("control: another release", "freed-a", "", "", "")
-	_, before, err := db.Apps(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.RemoveApp(t.Context(), "freed-first", func(catalog.App) []event.Event { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	says("removed", "freed-a", "id-freed-first", "id-freed-first", "id-freed-first")
-	says("removed", "freed-c", "id-freed-first", "id-freed-first", "id-freed-first")
-	if a, generation, err := db.Apps(t.Context()); err != nil || generation == before || len(a) == 0 {
-		t.Errorf("whoever derives from apps does not hear of it: %d, %d, %v", before, generation, err)
-	}
-	heir := listed("freed-heir", "Heir", "team", "client-freed-first", false, now)
-	heir.Manifest.Spec.Identity.Resource = &catalog.Resource{Audience: "freed-api", Scopes: []string{"read"}}
-	putApp(t, db, heir)
-	name()
-	says("another has it, and a start", "freed-b", "id-freed-first", "id-freed-first", "id-freed-first")
-	heir.Manifest.Spec.Identity.OIDC.ClientID, heir.Manifest.Spec.Identity.Resource = "client-freed-heir", nil
-	putApp(t, db, heir)
-	says("the other gives it up, too", "freed-a", "id-freed-first", "id-freed-first", "id-freed-first")
-	delete(named, "freed-a")
-	named["freed-b"] = nil
-	name()
-	named["freed-b"] = []string{"client-freed-first"}
-	name()
-	says("named anew", "freed-b", "", "id-freed-first", "id-freed-first")
-	stored.Settings.Title = "Renamed"
-	store(false, stored)
-	says("another name of its own", "freed-c", "id-freed-first", "id-freed-first", "id-freed-first")
-	stored.Removed = now
-	store(false, stored)
-	says("a connection that is gone", "freed-c", "", "id-freed-first", "id-freed-first")
-	for _, name := range []string{"freed-trusting", "freed-waiting", "freed-heir"} {
-		if err := db.RemoveApp(t.Context(), name, func(catalog.App) []event.Event { return nil }); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
