@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -14,9 +15,39 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage"
 )
 
-// untoldRetried gives up logouts of two clients and signals of a stream, and tries them
-// again by whom they were to tell, and by what they were to tell of.
+// untold is what was given up of a revocation: logouts of two clients, and signals of a
+// stream.
+type untold struct {
+	desk   job.Desk
+	stream signal.Stream
+	// of is a SET that tells of the revocation, and other one that does not.
+	of, other signal.Set
+	cause     string // the revocation
+}
+
+// untoldRetried tries again what was given up, by whom it was to tell, and by what it was
+// to tell of.
 func untoldRetried(t *testing.T, db *storage.DB) {
+	u := gaveUp(t, db)
+	u.found(t)
+	u.retried(t)
+	requeuedUnlessDisabled(t, db, u.stream, u.of.ID)
+	if err := db.RemoveStream(t.Context(), u.stream.ID, nil); err != nil {
+		t.Error(err)
+	}
+	for i := range untoldJobs {
+		if err := u.desk.Discard(t.Context(), fmt.Sprint("untold-", i+1), actor); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// untoldJobs is how many jobs gaveUp makes, untold-1 and so on.
+const untoldJobs = 8
+
+// gaveUp ends a session, and gives up to tell of it.
+func gaveUp(t *testing.T, db *storage.DB) untold {
+	t.Helper()
 	ctx, s := t.Context(), subject(t, db)
 	e, err := grant.Revocation(now, []identity.Ref{identity.Session(s.Session)}, actor, "lost device")
 	if err == nil {
@@ -26,39 +57,42 @@ func untoldRetried(t *testing.T, db *storage.DB) {
 		t.Fatal(err)
 	}
 	stream := newStream(t, db, "untold-stream", "untold-api")
-	of, other := set(stream.ID, 1), set(stream.ID, 2)
-	of.Event = e.ID
-	queueSets(t, db, 10, of, other)
-	if _, err := db.SettleSets(ctx, stream.ID, []string{of.ID, other.ID}, signal.SetRefused, "no", now); err != nil {
+	u := untold{
+		desk: job.Desk{Queue: db.JobQueue(), Now: func() time.Time { return now }}, stream: stream, of: set(stream.ID, 1), other: set(stream.ID, 2), cause: e.ID,
+	}
+	u.of.Event = e.ID
+	queueSets(t, db, 10, u.of, u.other)
+	if _, err := db.SettleSets(ctx, stream.ID, []string{u.of.ID, u.other.ID}, signal.SetRefused, "no", now); err != nil {
 		t.Fatal(err)
 	}
-	jobs := db.Jobs()
-	add := func(id, queue, key string, buried bool) {
-		t.Helper()
-		err := jobs.Enqueue(ctx, []job.Job{{ID: id, Queue: queue, Key: key, Payload: []byte("p"), RunAt: now.Add(time.Hour), Deadline: now.Add(2 * time.Hour)}})
-		if buried {
-			err = errors.Join(err, jobs.Bury(ctx, id, "given up"))
+	for i, one := range [untoldJobs]struct {
+		queue, key string
+		waits      bool
+	}{
+		{queue: grant.LogoutQueue, key: s.Session + "/untold-app"},
+		{queue: grant.LogoutQueue, key: s.Session + "/untold-api"},
+		{queue: grant.LogoutQueue, key: e.ID + "/else/untold-app"},
+		{queue: grant.LogoutQueue, key: s.Session + "/waits", waits: true},
+		{queue: grant.LogoutQueue, key: "another/un-untold-app"},
+		{queue: signal.RefusedQueue, key: stream.ID + "/" + u.of.ID + "/1"},
+		{queue: signal.RefusedQueue, key: stream.ID + "/" + u.other.ID + "/1"},
+		{queue: "something", key: "x/untold-app"},
+	} {
+		id := fmt.Sprint("untold-", i+1)
+		err := db.Jobs().Enqueue(ctx, []job.Job{{ID: id, Queue: one.queue, Key: one.key, Payload: []byte("p"), RunAt: now.Add(time.Hour), Deadline: now.Add(2 * time.Hour)}})
+		if err == nil && !one.waits {
+			err = db.Jobs().Bury(ctx, id, "given up")
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	add("untold-1", grant.LogoutQueue, s.Session+"/untold-app", true)
-	add("untold-2", grant.LogoutQueue, s.Session+"/untold-api", true)
-	add("untold-3", grant.LogoutQueue, e.ID+"/else/untold-app", true)
-	add("untold-4", grant.LogoutQueue, s.Session+"/waits", false)
-	add("untold-5", grant.LogoutQueue, "another/un-untold-app", true)
-	add("untold-6", signal.RefusedQueue, stream.ID+"/"+of.ID+"/1", true)
-	add("untold-7", signal.RefusedQueue, stream.ID+"/"+other.ID+"/1", true)
-	add("untold-8", "something", "x/untold-app", true)
-	desk := job.Desk{Queue: db.JobQueue(), Now: func() time.Time { return now }}
-	find := func(q job.Query) []string {
-		q.State = event.Buried
-		return pages(t, func(after string) ([]job.Queued, string, error) {
-			q.After, q.Limit = after, 1
-			return desk.Search(ctx, q)
-		}, func(j job.Queued) string { return j.ID[len("untold-"):] }, nil)
-	}
+	return u
+}
+
+// found finds what was given up by everything that it is found by.
+func (u untold) found(t *testing.T) {
+	t.Helper()
 	for _, c := range []struct {
 		q    job.Query
 		want []string
@@ -67,37 +101,42 @@ func untoldRetried(t *testing.T, db *storage.DB) {
 		{job.Query{Client: "untold-api"}, []string{"2", "6", "7"}},
 		{job.Query{Client: "untold-%"}, nil},
 		{job.Query{Client: "untold-api", Queue: grant.LogoutQueue}, []string{"2"}},
-		{job.Query{Stream: stream.ID}, []string{"6", "7"}},
+		{job.Query{Stream: u.stream.ID}, []string{"6", "7"}},
 		{job.Query{Stream: "untold"}, nil},
-		{job.Query{Cause: e.ID}, []string{"1", "2", "3", "6"}},
-		{job.Query{Cause: e.ID, Client: "untold-api"}, []string{"2", "6"}},
+		{job.Query{Cause: u.cause}, []string{"1", "2", "3", "6"}},
+		{job.Query{Cause: u.cause, Client: "untold-api"}, []string{"2", "6"}},
 		{job.Query{Cause: "none"}, nil},
 	} {
-		if got := find(c.q); !slices.Equal(got, c.want) {
+		c.q.State = event.Buried
+		got := pages(t, func(after string) ([]job.Queued, string, error) {
+			c.q.After, c.q.Limit = after, 1
+			return u.desk.Search(t.Context(), c.q)
+		}, func(j job.Queued) string { return j.ID[len("untold-"):] }, nil)
+		if !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %v, want %v", c.q, got, c.want)
 		}
 	}
-	retry := func(q job.Query, want int) {
-		t.Helper()
-		if n, err := desk.RetryAll(ctx, q, actor); err != nil || n != want {
-			t.Errorf("%+v: %d tried again, want %d, %v", q, n, want, err)
+}
+
+// retried tries all of it again but what nobody asks for.
+func (u untold) retried(t *testing.T) {
+	t.Helper()
+	for _, c := range []struct {
+		q    job.Query
+		want int
+	}{
+		{job.Query{Cause: u.cause, Client: "untold-app"}, 2},
+		{job.Query{Cause: u.cause}, 2},
+		{job.Query{Cause: u.cause}, 0},
+		{job.Query{Stream: u.stream.ID}, 1},
+	} {
+		if n, err := u.desk.RetryAll(t.Context(), c.q, actor); err != nil || n != c.want {
+			t.Errorf("%+v: %d tried again, want %d, %v", c.q, n, c.want, err)
 		}
 	}
-	retry(job.Query{Cause: e.ID, Client: "untold-app"}, 2)
-	retry(job.Query{Cause: e.ID}, 2)
-	retry(job.Query{Cause: e.ID}, 0)
-	retry(job.Query{Stream: stream.ID}, 1)
-	if page, _, err := desk.Search(ctx, job.Query{State: event.Buried, Queue: grant.LogoutQueue}); err != nil || len(page) != 1 || page[0].ID != "untold-5" {
+	page, _, err := u.desk.Search(t.Context(), job.Query{State: event.Buried, Queue: grant.LogoutQueue})
+	if err != nil || len(page) != 1 || page[0].ID != "untold-5" {
 		t.Errorf("what nobody asked for stays given up: %+v, %v", page, err)
-	}
-	requeuedUnlessDisabled(t, db, stream, of.ID)
-	if err := db.RemoveStream(ctx, stream.ID, nil); err != nil {
-		t.Error(err)
-	}
-	for _, id := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
-		if err := desk.Discard(ctx, "untold-"+id, actor); err != nil {
-			t.Error(err)
-		}
 	}
 }
 
