@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/event"
 	"github.com/gatehouse-io/gatehouse/internal/job"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
@@ -54,6 +55,13 @@ func (s *shelf) StreamsOf(_ context.Context, client string) (all []signal.Stream
 		}
 	}
 	return all, nil
+}
+
+func (s *shelf) RemoveStream(_ context.Context, id string, _ []event.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.streams, id)
+	return nil
 }
 
 func (s *shelf) QueueSets(_ context.Context, sets []signal.Set, _ int) error {
@@ -260,7 +268,7 @@ func (c clients) Audience(_ context.Context, name string) (*registry.Audience, e
 	if c[name] == nil {
 		return nil, registry.ErrAudienceNotFound
 	}
-	return &registry.Audience{Name: name, Client: name}, nil
+	return &registry.Audience{Name: name, Client: name, App: name}, nil
 }
 
 // scribe writes tokens that are their jti.

@@ -79,15 +79,15 @@ func (n *Notebook) Note(ctx context.Context, a token.Access) error {
 	}
 	var fresh []Subject
 	now := n.o.Now()
-	add := func(receiver, via string) {
-		s := Subject{Receiver: receiver, Person: a.Person, Session: a.Session, Via: via, Connection: a.Connection}
+	add := func(receiver, app, via string) {
+		s := Subject{Receiver: receiver, App: app, Person: a.Person, Session: a.Session, Via: via, Connection: a.Connection}
 		if receivers[receiver] && !n.fresh(s, now) {
 			s.Seen = now
 			fresh = append(fresh, s)
 		}
 	}
 	if a.Person != "" {
-		add(a.Client, a.Client)
+		add(a.Client, a.App, a.Client)
 	}
 	if a.Audience != n.o.Issuer {
 		api, err := n.o.Audiences.Audience(ctx, a.Audience)
@@ -96,9 +96,9 @@ func (n *Notebook) Note(ctx context.Context, a token.Access) error {
 		case err != nil:
 			return fmt.Errorf("note a token: %w", err)
 		default:
-			add(api.Client, a.Client)
+			add(api.Client, api.App, a.Client)
 			for _, link := range a.Via {
-				add(api.Client, link.Client)
+				add(api.Client, api.App, link.Client)
 			}
 		}
 	}

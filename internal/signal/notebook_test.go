@@ -23,14 +23,14 @@ func TestWhomATokenIsAboutIsNotedForWhoHasAStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range store.subjects[before:] {
-			if s.Seen != now || s.Connection != a.Connection {
+			if s.Seen != now || s.Connection != a.Connection || s.App != s.Receiver {
 				t.Errorf("%+v", s)
 			}
 			fresh = append(fresh, s.Receiver+" hears of "+s.Person+s.Session+" via "+s.Via)
 		}
 		return fresh
 	}
-	own := token.Access{Client: "bot", Audience: issuer, Person: "alice", Session: "1", Connection: "acme"}
+	own := token.Access{Client: "bot", App: "bot", Audience: issuer, Person: "alice", Session: "1", Connection: "acme"}
 	if got := note(own); got != nil {
 		t.Errorf("before it is known who has a stream: %v", got)
 	}
@@ -58,5 +58,21 @@ func TestWhomATokenIsAboutIsNotedForWhoHasAStream(t *testing.T) {
 	now = now.Add(25 * time.Hour)
 	if got := note(own); len(got) != 1 {
 		t.Errorf("a day later it is noted again: %v", got)
+	}
+}
+
+func TestWhoIsKnownToAnAppIsNotedAnewForWhoHasItsClientIDNext(t *testing.T) {
+	store := newShelf(streamTo("bot"))
+	n := signal.NewNotebook(signal.NotebookOptions{Issuer: issuer, Store: store, Audiences: clients{}, Now: func() time.Time { return now }})
+	if err := n.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, app := range []string{"bot", "bot", "heir"} {
+		if err := n.Note(t.Context(), token.Access{Client: "bot", App: app, Audience: issuer, Person: "alice", Session: "1", Connection: "acme"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := store.subjects; len(got) != 2 || got[0].App != "bot" || got[1].App != "heir" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -169,6 +169,9 @@ type Set struct {
 // is for. Person, Session and Connection are empty for a client's own token.
 type Subject struct {
 	Receiver, Person, Session, Via, Connection string
+	// App is the internal id of the receiver's app at that time: whoever has its client_id
+	// next does not hear of its people.
+	App string
 	// Seen is when a token was issued last, give or take a day.
 	Seen time.Time
 }

@@ -31,8 +31,8 @@ type Change struct {
 
 // Streams keeps streams.
 type Streams interface {
-	// CreateStream stores a new stream; when the client has most already, it fails with
-	// ErrTooMany. The people who are signed in to the client become its subjects.
+	// CreateStream stores a new stream; when the app has most already as this client, it
+	// fails with ErrTooMany. The people who are signed in to the client become its subjects.
 	CreateStream(ctx context.Context, s Stream, most int, events []event.Event) error
 	// Stream returns the stream with this id, or ErrNotFound.
 	Stream(ctx context.Context, id string) (Stream, error)
@@ -40,8 +40,8 @@ type Streams interface {
 	StreamsOf(ctx context.Context, client string) ([]Stream, error)
 	// UpdateStream changes a stream in one transaction. It fails with ErrNotFound.
 	UpdateStream(ctx context.Context, id string, change func(Stream) (Change, error)) (Stream, error)
-	// RemoveStream removes a stream and its SETs, or fails with ErrNotFound. With the
-	// last stream of a client go its subjects.
+	// RemoveStream removes a stream and its SETs, or fails with ErrNotFound. Whom it heard
+	// of stays noted for the app's other streams, and for the next.
 	RemoveStream(ctx context.Context, id string, events []event.Event) error
 	// SearchStreams returns a page of the streams that q selects, newest first, and the
 	// cursor of the page after it, empty at the end. It fails with ErrCursor.

@@ -104,7 +104,9 @@ func (t *Teller) Handle(ctx context.Context, e event.Event) error {
 	case "client.secret_created":
 		err = t.secretMade(ctx, e)
 	case "app.removed":
-		err = t.forget(ctx, e)
+		err = t.forget(ctx, e, e.Data["client"], "the app was removed")
+	case "app.applied":
+		err = t.renamed(ctx, e)
 	}
 	if err != nil {
 		return fmt.Errorf("tell of %s: %w", e.Type, err)
@@ -304,9 +306,23 @@ func (t *Teller) secretMade(ctx context.Context, e event.Event) error {
 	})
 }
 
-// forget removes the streams of an app that is gone.
-func (t *Teller) forget(ctx context.Context, e event.Event) error {
-	streams, err := t.o.Store.StreamsOf(ctx, e.Data["client"])
+// renamed removes the streams of an app under the client_id that it gave up: whom they
+// are for is nobody any more, and the app cannot reach them.
+func (t *Teller) renamed(ctx context.Context, e event.Event) error {
+	for _, ref := range e.Revokes {
+		if ref.Kind != identity.KindClient || ref.ID == e.Data["client"] {
+			continue
+		}
+		if err := t.forget(ctx, e, ref.ID, "the app gave its client_id up"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget removes the streams that the app which an event is about had as a client.
+func (t *Teller) forget(ctx context.Context, e event.Event, client, why string) error {
+	streams, err := t.o.Store.StreamsOf(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -314,7 +330,7 @@ func (t *Teller) forget(ctx context.Context, e event.Event) error {
 		if s.App != e.Subject.ID {
 			continue
 		}
-		gone := removed(e.Time, s, e.Actor, "the app was removed")
+		gone := removed(e.Time, s, e.Actor, why)
 		if err := t.o.Store.RemoveStream(ctx, s.ID, []event.Event{gone}); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
@@ -342,6 +358,9 @@ func (t *Teller) spread(ctx context.Context, like Subject, what say) error {
 				known[of.Receiver] = streams
 			}
 			for _, to := range streams {
+				if to.App != of.App {
+					continue // of an app that had the client_id before, or has it since
+				}
 				switch set, err := what(ctx, to, of); {
 				case err != nil:
 					return err

@@ -24,7 +24,7 @@ var now = time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
 // town is what a teller asks: everybody is called Alice and is in one group.
 type town struct {
 	consented []string
-	left      bool
+	left, out bool // out may not use the app
 	moved     []string
 }
 
@@ -57,8 +57,8 @@ func (t town) Consent(context.Context, string, string) (grant.Consent, bool, err
 	return grant.Consent{Scopes: t.consented}, true, nil
 }
 
-func (town) Check(context.Context, directory.Person, *registry.Client) (entitlement.Decision, error) {
-	return entitlement.Decision{Groups: []string{"sales"}, Roles: []string{"user"}}, nil
+func (t town) Check(context.Context, directory.Person, *registry.Client) (entitlement.Decision, error) {
+	return entitlement.Decision{Allowed: !t.out, Groups: []string{"sales"}, Roles: []string{"user"}}, nil
 }
 
 func newTeller(store *shelf, apps clients, there town) *signal.Teller {
@@ -78,8 +78,8 @@ func TestNoStreamHearsOfWhomItDoesNotConcern(t *testing.T) {
 			store.streams[id], apps[id] = &s, &registry.Client{ID: id, App: id, Scopes: []string{"openid", "email"}}
 		}
 		store.subjects = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) signal.Subject {
-			person := name.Draw(t, "person")
-			return signal.Subject{Receiver: name.Draw(t, "receiver"), Person: "p-" + person, Session: "s-" + person + name.Draw(t, "session"), Via: name.Draw(t, "via"), Connection: "c-" + name.Draw(t, "connection")}
+			person, receiver := name.Draw(t, "person"), name.Draw(t, "receiver")
+			return signal.Subject{Receiver: receiver, App: rapid.SampledFrom([]string{receiver, receiver, "gone"}).Draw(t, "its app"), Person: "p-" + person, Session: "s-" + person + name.Draw(t, "session"), Via: name.Draw(t, "via"), Connection: "c-" + name.Draw(t, "connection")}
 		}), 0, 12).Draw(t, "subjects")
 		person, session, app, connection := "p-"+name.Draw(t, "of"), "s-"+name.Draw(t, "of")+name.Draw(t, "its"), name.Draw(t, "app"), "c-"+name.Draw(t, "at")
 		ref := rapid.SampledFrom([]identity.Ref{
@@ -121,7 +121,7 @@ func concerns(subjects []signal.Subject, set *signal.Set) bool {
 		return false
 	}
 	for _, s := range subjects {
-		if s.Receiver == set.Stream && (named.Sub == "" || named.Sub == s.Person) && (named.User == nil || named.User.Sub == s.Person) &&
+		if s.Receiver == set.Stream && s.App == set.Stream && (named.Sub == "" || named.Sub == s.Person) && (named.User == nil || named.User.Sub == s.Person) &&
 			(named.Session == nil || named.Session.ID == s.Session) && (named.Application == nil || named.Application.ID == s.Via) {
 			return true
 		}
@@ -143,7 +143,7 @@ func TestAnAppIsToldOfNoClaimThatItDoesNotGet(t *testing.T) {
 		"nothing that was allowed": {registry.Client{Scopes: []string{"profile", "email"}, ThirdParty: true}, nil, ``},
 	} {
 		store := newShelf(streamTo("bot"), streamTo("payroll"))
-		store.subjects = []signal.Subject{{Receiver: "bot", Person: "alice", Session: "s", Via: "bot"}, {Receiver: "payroll", Person: "alice", Session: "s", Via: "bot"}}
+		store.subjects = []signal.Subject{{Receiver: "bot", App: "bot", Person: "alice", Session: "s", Via: "bot"}, {Receiver: "payroll", App: "payroll", Person: "alice", Session: "s", Via: "bot"}}
 		c.client.ID, c.client.App = "bot", "bot"
 		if err := newTeller(store, clients{"bot": &c.client, "payroll": {ID: "payroll", App: "payroll", Scopes: []string{"email"}}}, town{consented: c.consented}).Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
@@ -162,6 +162,52 @@ func TestAnAppIsToldOfNoClaimThatItDoesNotGet(t *testing.T) {
 	}
 }
 
+// An app gave its client_id up, and another has it and a stream: of the people of the one
+// before, neither its sessions nor their new addresses are for it.
+func TestWhoHasAClientIDNextHearsOfNobodyWhomItsFormerAppKnew(t *testing.T) {
+	heir := streamTo("bot")
+	heir.ID, heir.App = "heir-stream", "heir"
+	for what, e := range map[string]event.Event{
+		"a session":   event.New(now, "session.ended", identity.System("test"), identity.Session("s")).Revoking(identity.Session("s")),
+		"a new claim": event.New(now, "person.changed", identity.System("test"), identity.Person("alice"), "fields", "email"),
+	} {
+		for app, want := range map[string]string{"bot": "bot", "heir": "heir-stream"} {
+			store := newShelf(streamTo("bot"), heir)
+			store.subjects = []signal.Subject{{Receiver: "bot", App: app, Person: "alice", Session: "s", Via: "bot"}}
+			if err := newTeller(store, clients{"bot": {ID: "bot", App: "heir", Scopes: []string{"email"}}}, town{}).Handle(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			if len(store.sets) != 1 || store.sets[0].Stream != want {
+				t.Errorf("%s of the people of %s: %d signals", what, app, len(store.sets))
+			}
+		}
+	}
+}
+
+func TestAStreamGoesWithTheClientIDThatItsAppGivesUp(t *testing.T) {
+	heir := streamTo("bot")
+	heir.ID, heir.App = "heir-stream", "heir"
+	app := identity.App("bot")
+	for what, c := range map[string]struct {
+		e    event.Event
+		kept bool
+	}{
+		"control: a release that keeps it":     {event.New(now, "app.applied", identity.System("test"), app, "client", "bot").Revoking(identity.Call("bot", "payroll")), true},
+		"control: one that loses a scope":      {event.New(now, "app.applied", identity.System("test"), app, "client", "bot").Revoking(identity.Client("bot")), true},
+		"control: another app's, which had it": {event.New(now, "app.applied", identity.System("test"), identity.App("third"), "client", "x").Revoking(identity.Client("bot")), true},
+		"a release that gives it up":           {event.New(now, "app.applied", identity.System("test"), app, "client", "robot").Revoking(identity.Client("bot")), false},
+		"a removed app":                        {event.New(now, "app.removed", identity.System("test"), app, "client", "bot").Revoking(identity.Client("bot")), false},
+	} {
+		store := newShelf(streamTo("bot"), heir)
+		if err := newTeller(store, clients{"bot": {ID: "bot", App: "heir"}}, town{}).Handle(t.Context(), c.e); err != nil {
+			t.Fatal(err)
+		}
+		if _, kept := store.streams["bot"]; kept != c.kept || store.streams["heir-stream"] == nil {
+			t.Errorf("%s: kept %v", what, kept)
+		}
+	}
+}
+
 func TestASignalSaysWhoBeganItAndWhy(t *testing.T) {
 	for what, c := range map[string]struct {
 		actor  identity.Actor
@@ -175,7 +221,7 @@ func TestASignalSaysWhoBeganItAndWhy(t *testing.T) {
 		"the broker":    {identity.System("sessions"), "", "system: The session ended."},
 	} {
 		store := newShelf(streamTo("bot"))
-		store.subjects = []signal.Subject{{Receiver: "bot", Person: "alice", Session: "s", Via: "bot"}}
+		store.subjects = []signal.Subject{{Receiver: "bot", App: "bot", Person: "alice", Session: "s", Via: "bot"}}
 		e := event.New(now, "session.ended", c.actor, identity.Session("s"), "person", "alice", "reason", c.reason).Revoking(identity.Session("s"))
 		if err := newTeller(store, clients{}, town{}).Handle(t.Context(), e); err != nil || len(store.sets) != 1 {
 			t.Fatalf("%s: %v %v", what, store.sets, err)
@@ -206,7 +252,7 @@ func TestWhoLeavesEveryConnectionHasNoAccount(t *testing.T) {
 		"and returned, and left again":           {"person.returned", true, ""},
 	} {
 		store := newShelf(streamTo("bot"))
-		store.subjects = []signal.Subject{{Receiver: "bot", Person: "alice", Session: "s", Via: "bot"}}
+		store.subjects = []signal.Subject{{Receiver: "bot", App: "bot", Person: "alice", Session: "s", Via: "bot"}}
 		e := event.New(now, c.typ, identity.System("test"), identity.Person("alice"))
 		if c.typ == "person.left" {
 			e = e.Revoking(identity.Person("alice"))
@@ -234,7 +280,7 @@ func TestEverybodyWhomAConnectionMovesIsToldOf(t *testing.T) {
 	for i := range 450 {
 		id := fmt.Sprintf("p-%03d", i)
 		there.moved = append(there.moved, id)
-		store.subjects = append(store.subjects, signal.Subject{Receiver: "bot", Person: id, Session: "s-" + id, Via: "bot"})
+		store.subjects = append(store.subjects, signal.Subject{Receiver: "bot", App: "bot", Person: id, Session: "s-" + id, Via: "bot"})
 	}
 	e := event.New(now, "group.members_changed", identity.System("test"), identity.Ref{Kind: identity.KindGroup, ID: "acme/g1"}, "operation", "o")
 	for range 2 { // again is no change

@@ -242,9 +242,9 @@ func (db *Store) RecentSets(ctx context.Context, stream string, limit int) ([]si
 func (db *Store) NoteSubjects(ctx context.Context, subjects []signal.Subject) error {
 	return db.Transact(ctx, func(t *sqldb.Tx) error {
 		for _, s := range subjects {
-			_, err := t.ExecContext(ctx, `INSERT INTO signal_subjects (receiver, person, session, via, connection, seen) VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (receiver, person, session, via) DO UPDATE SET seen = excluded.seen WHERE signal_subjects.seen < excluded.seen`,
-				s.Receiver, s.Person, s.Session, s.Via, s.Connection, sqldb.Micros(s.Seen))
+			_, err := t.ExecContext(ctx, `INSERT INTO signal_subjects (receiver, app, person, session, via, connection, seen) VALUES ($1, $2, $3, $4, $5, $6, $7)
+				ON CONFLICT (receiver, person, session, via) DO UPDATE SET app = excluded.app, seen = excluded.seen WHERE signal_subjects.seen < excluded.seen OR signal_subjects.app <> excluded.app`,
+				s.Receiver, s.App, s.Person, s.Session, s.Via, s.Connection, sqldb.Micros(s.Seen))
 			if err != nil {
 				return err
 			}
@@ -267,10 +267,10 @@ func (db *Store) SubjectsWith(ctx context.Context, about signal.Subject, after *
 	if after != nil {
 		w.Add(`(receiver, person, session, via) > (?, ?, ?, ?)`, after.Receiver, after.Person, after.Session, after.Via)
 	}
-	query := `SELECT receiver, person, session, via, connection, seen FROM signal_subjects` + w.String() + w.Bind(` ORDER BY receiver, person, session, via LIMIT ?`, limit)
+	query := `SELECT receiver, app, person, session, via, connection, seen FROM signal_subjects` + w.String() + w.Bind(` ORDER BY receiver, person, session, via LIMIT ?`, limit)
 	return sqldb.List(ctx, db.DB, func(rows *sql.Rows) (s signal.Subject, err error) {
 		var seen int64
-		err = rows.Scan(&s.Receiver, &s.Person, &s.Session, &s.Via, &s.Connection, &seen)
+		err = rows.Scan(&s.Receiver, &s.App, &s.Person, &s.Session, &s.Via, &s.Connection, &seen)
 		s.Seen = sqldb.FromMicros(seen)
 		return s, err
 	}, query, w.Args...)

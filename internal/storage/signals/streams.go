@@ -77,7 +77,7 @@ func (db *Store) CreateStream(ctx context.Context, s signal.Stream, most int, ev
 		if err := t.QueryRowContext(ctx, `SELECT 1 FROM apps WHERE id = $1`+t.ForUpdate(), s.App).Scan(&there); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM signal_streams WHERE client = $1`, s.Client).Scan(&there); err != nil {
+		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM signal_streams WHERE client = $1 AND app = $2`, s.Client, s.App).Scan(&there); err != nil {
 			return err
 		}
 		if there >= most {
@@ -95,12 +95,13 @@ func (db *Store) CreateStream(ctx context.Context, s signal.Stream, most int, ev
 // noteSignedIn makes subjects of the people who are signed in to the client already.
 func noteSignedIn(ctx context.Context, t *sqldb.Tx, s signal.Stream) error {
 	for _, statement := range []string{
-		`INSERT INTO signal_subjects (receiver, person, session, via, connection, seen)
-			SELECT p.client, s.person, s.id, p.client, s.connection, CAST($3 AS BIGINT) FROM participants p JOIN sessions s ON s.id = p.session
-			WHERE p.app = $1 AND p.client = $2 AND s.ended = 0 ON CONFLICT DO NOTHING`,
-		`INSERT INTO signal_subjects (receiver, person, session, via, connection, seen)
-			SELECT client, person, session, client, connection, CAST($3 AS BIGINT) FROM families
-			WHERE app = $1 AND client = $2 AND ended = 0 ON CONFLICT DO NOTHING`,
+		`INSERT INTO signal_subjects (receiver, app, person, session, via, connection, seen)
+			SELECT p.client, p.app, s.person, s.id, p.client, s.connection, CAST($3 AS BIGINT) FROM participants p JOIN sessions s ON s.id = p.session
+			WHERE p.app = $1 AND p.client = $2 AND s.ended = 0 ON CONFLICT (receiver, person, session, via) DO UPDATE SET app = excluded.app`,
+		`INSERT INTO signal_subjects (receiver, app, person, session, via, connection, seen)
+			SELECT client, app, person, session, client, min(connection), CAST($3 AS BIGINT) FROM families
+			WHERE app = $1 AND client = $2 AND ended = 0 GROUP BY client, app, person, session
+			ON CONFLICT (receiver, person, session, via) DO UPDATE SET app = excluded.app`,
 	} {
 		if _, err := t.ExecContext(ctx, statement, s.App, s.Client, sqldb.Micros(s.Created)); err != nil {
 			return err

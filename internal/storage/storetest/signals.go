@@ -402,6 +402,10 @@ func streamsCounted(t *testing.T, db *storage.DB) {
 	if all, err := db.StreamsOf(t.Context(), "counted"); err != nil || made != 3 || len(all) != 3 {
 		t.Errorf("of three that a client may have, %d were made and there are %d, %v", made, len(all), err)
 	}
+	heir := signal.Stream{ID: "stream-counted-heir", Client: "counted", App: "counted-heir", Method: signal.Poll, Status: signal.Enabled, Created: now, Updated: now, Version: 1}
+	if err := db.CreateStream(t.Context(), heir, 3, nil); err != nil {
+		t.Errorf("the streams of an app that had the client_id before count for who has it now: %v", err)
+	}
 }
 
 // streamHeld holds a stream whose lease began after a minute and ends after two, and
@@ -443,7 +447,7 @@ func subjectsNoted(t *testing.T, db *storage.DB) {
 			t.Fatal(err)
 		}
 	}
-	one := signal.Subject{Receiver: "noted", Person: "p1", Session: "noted-s1", Via: "app", Connection: "noted-c", Seen: now}
+	one := signal.Subject{Receiver: "noted", App: "noted-app", Person: "p1", Session: "noted-s1", Via: "app", Connection: "noted-c", Seen: now}
 	again, own := one, signal.Subject{Receiver: "noted", Via: "nightly", Seen: now}
 	again.Seen = now.Add(time.Hour)
 	two := signal.Subject{Receiver: "noted", Person: "p2", Session: "noted-s2", Via: "app", Connection: "noted-c", Seen: now}
@@ -478,8 +482,14 @@ func subjectsNoted(t *testing.T, db *storage.DB) {
 		}
 	}
 	page, err := db.SubjectsWith(t.Context(), signal.Subject{Session: "noted-s1"}, nil, 10)
-	if err != nil || len(page) != 1 || !page[0].Seen.Equal(again.Seen) {
+	if err != nil || len(page) != 1 || page[0] != again {
 		t.Errorf("seen anew: %+v %v", page, err)
+	}
+	heir := one
+	heir.App = "noted-heir"
+	note(heir)
+	if page, err = db.SubjectsWith(t.Context(), signal.Subject{Session: "noted-s1"}, nil, 10); err != nil || len(page) != 1 || page[0] != heir {
+		t.Errorf("by who has the client_id since: %+v %v", page, err)
 	}
 }
 
@@ -492,7 +502,7 @@ func signedInAreSubjects(t *testing.T, db *storage.DB) {
 	}
 	newStream(t, db, "stream-seeded", "seeded")
 	got, err := db.SubjectsWith(t.Context(), signal.Subject{Session: s.Session}, nil, 10)
-	want := signal.Subject{Receiver: "seeded", Person: s.Person, Session: s.Session, Via: "seeded", Connection: s.Connection, Seen: now}
+	want := signal.Subject{Receiver: "seeded", App: "seeded-app", Person: s.Person, Session: s.Session, Via: "seeded", Connection: s.Connection, Seen: now}
 	if err != nil || len(got) != 1 || got[0] != want {
 		t.Errorf("%+v %v, want %+v", got, err, want)
 	}
