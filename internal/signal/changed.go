@@ -109,7 +109,7 @@ func (t *Teller) claims(ctx context.Context, to Stream, p directory.Person, name
 		scopes = slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !slices.Contains(consent.Scopes, s) })
 	}
 	d, err := t.o.Entitlements.Check(ctx, p, c)
-	if err != nil {
+	if err != nil || !d.Allowed { // who may not use the app any more has no token with claims
 		return nil, err
 	}
 	// A claim without a value is left out of tokens, and told of as empty.

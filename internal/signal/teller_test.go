@@ -162,6 +162,23 @@ func TestAnAppIsToldOfNoClaimThatItDoesNotGet(t *testing.T) {
 	}
 }
 
+func TestWhoMayNotUseAnAppAnyMoreIsNotToldOfThere(t *testing.T) {
+	e := event.New(now, "person.changed", identity.System("test"), identity.Person("alice"), "fields", "email")
+	for what, c := range map[string]struct {
+		out  bool
+		want int
+	}{"control: may use it": {false, 1}, "may not": {true, 0}} {
+		store := newShelf(streamTo("bot"))
+		store.subjects = []signal.Subject{{Receiver: "bot", App: "bot", Person: "alice", Session: "s", Via: "bot"}}
+		if err := newTeller(store, clients{"bot": {ID: "bot", App: "bot", Scopes: []string{"email"}}}, town{out: c.out}).Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if len(store.sets) != c.want {
+			t.Errorf("%s: %d signals", what, len(store.sets))
+		}
+	}
+}
+
 // An app gave its client_id up, and another has it and a stream: of the people of the one
 // before, neither its sessions nor their new addresses are for it.
 func TestWhoHasAClientIDNextHearsOfNobodyWhomItsFormerAppKnew(t *testing.T) {
