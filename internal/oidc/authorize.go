@@ -216,7 +216,10 @@ func isChallenge(s string) bool {
 }
 
 func (p *Provider) checkScope(r *http.Request, params url.Values, c *registry.Client, a *authorization) *identity.Failure {
-	a.Scopes = strings.Fields(params.Get("scope"))
+	var err error
+	if a.Scopes, err = Scopes(params.Get("scope")); err != nil {
+		return refuse(errScopeMalformed.Code, "%s", errScopeMalformed.Detail)
+	}
 	slices.Sort(a.Scopes)
 	a.Scopes = slices.Compact(a.Scopes)
 	for _, s := range a.Scopes {

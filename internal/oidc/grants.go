@@ -168,12 +168,11 @@ func (p *Provider) fitsFamily(req *tokenRequest, f grant.Family) error {
 	case req.form.Has("resource") && req.form.Get("resource") != f.Subject.Audience:
 		return oauthFault(fault.Invalid, "invalid_target", "the refresh token is for another resource")
 	}
-	for _, s := range strings.Fields(req.form.Get("scope")) {
-		if !slices.Contains(f.Subject.Scopes, s) {
-			return oauthFault(fault.Invalid, "invalid_scope", "scope asks for more than was granted")
-		}
+	asked, err := Scopes(req.form.Get("scope"))
+	if slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(f.Subject.Scopes, s) }) {
+		return oauthFault(fault.Invalid, "invalid_scope", "scope asks for more than was granted")
 	}
-	return nil
+	return err
 }
 
 // scopesNow cuts what was granted down to what is asked for and to what the
@@ -244,7 +243,10 @@ func (p *Provider) clientGrant(req *tokenRequest) (*tokenAnswer, error) {
 	if req.client.Method == registry.AuthNone {
 		return nil, oauthFault(fault.Invalid, "unauthorized_client", "a client without credentials gets no token of its own")
 	}
-	scopes := strings.Fields(req.form.Get("scope"))
+	scopes, err := Scopes(req.form.Get("scope"))
+	if err != nil {
+		return nil, err
+	}
 	s := grant.Subject{App: req.client.App, Client: req.client.ID, Audience: req.form.Get("resource"), Rev: req.rev}
 	offered, agreed := ownScopes, req.client.Scopes
 	if s.Audience != "" {

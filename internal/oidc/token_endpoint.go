@@ -246,6 +246,10 @@ func (p *Provider) oauthError(w http.ResponseWriter, r *http.Request, err error)
 	case errors.Is(err, httpx.ErrMethod):
 		code, status = "invalid_request", http.StatusMethodNotAllowed
 		w.Header().Set("Allow", "POST")
+	case errors.Is(err, httpx.ErrRepeated) && (f.Pointer == "audience" || f.Pointer == "resource"):
+		// They may come more than once (RFC 8693, section 2.1; RFC 8707, section 2), for who
+		// makes tokens for several. We make none.
+		code, detail = "invalid_target", "a token is for one API: "+f.Pointer+" must not be sent twice"
 	case !oauthCodes[code]:
 		code = "invalid_request"
 		if f.Pointer != "" {

@@ -18,7 +18,11 @@ import (
 // the manifest or the API does not name, or that the API's side has not agreed to, refuses
 // the request, rather than to be left out.
 func (e *exchange) scopes(context.Context) error {
-	asked, agreed := strings.Fields(e.asked.scope), e.caller.Agreed(e.api, catalog.Mode(e.decision.Mode))
+	agreed := e.caller.Agreed(e.api, catalog.Mode(e.decision.Mode))
+	asked, err := oidc.Scopes(e.asked.scope)
+	if err != nil {
+		return refuse("scope_malformed", codeScope, fault.As(err).Detail)
+	}
 	offered := slices.DeleteFunc(slices.Clone(e.policy.Scopes), func(s string) bool { return !slices.Contains(e.api.Scopes, s) })
 	if len(asked) == 0 {
 		asked = slices.DeleteFunc(slices.Clone(offered), func(s string) bool { return !slices.Contains(agreed, s) })

@@ -28,6 +28,7 @@ var remedy = map[string][]policy.Remedy{
 	"invalid_client":       {policy.ClientOwner.Changes("spec"), policy.Administrator.Changes("app enable")},
 	"client_not_found":     {policy.ClientOwner.Changes("spec.identity.oidc.clientId")},
 	"audience_unknown":     {policy.APIOwner.Changes("spec.identity.resource.audience"), policy.ClientOwner.Changes("spec.identity.tokenExchange.audience")},
+	"scope_malformed":      {policy.Caller.Changes("scope")},
 	"scope_denied":         {policy.ClientOwner.Changes("spec.identity.tokenExchange.scopes"), policy.Caller.Changes("scope")},
 	"scope_unknown":        {policy.APIOwner.Changes("spec.identity.resource.scopes"), policy.Caller.Changes("scope")},
 	"scope_not_agreed":     {policy.APIOwner.Changes("app agree"), policy.Administrator.Changes("app agree")},

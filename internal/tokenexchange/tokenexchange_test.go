@@ -62,6 +62,33 @@ func TestWithoutScopeAClientGetsWhatItsManifestAndTheAPIName(t *testing.T) {
 	}
 }
 
+// A request may name several APIs (RFC 8693, section 2.1); a token is for one, so that it
+// is the target that is refused. Any other parameter that comes twice is a malformed request.
+func TestSeveralTargetsAreRefusedAsSuch(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(url.Values)
+		code   string
+	}{
+		"control: one":       {func(url.Values) {}, ""},
+		"two audiences":      {func(f url.Values) { f.Add("audience", "ledger") }, "invalid_target"},
+		"one audience twice": {func(f url.Values) { f.Add("audience", "payroll") }, "invalid_target"},
+		"two resources":      {func(f url.Values) { f["resource"] = []string{"payroll", "ledger"} }, "invalid_target"},
+		"two subjects":       {func(f url.Values) { f.Add("subject_token", f.Get("subject_token")) }, "invalid_request"},
+		"two types requested": {func(f url.Values) {
+			f["requested_token_type"] = []string{tokenexchange.TypeAccess, tokenexchange.TypeAccess}
+		}, "invalid_request"},
+	} {
+		w := newWorld(t)
+		form := url.Values{
+			"grant_type": {catalog.GrantExchange}, "subject_token": {w.mint(w.signedIn("desk"))}, "subject_token_type": {tokenexchange.TypeAccess}, "audience": {"payroll"},
+		}
+		c.change(form)
+		if status, s := w.post(t, "desk", "/token", form); s.Error != c.code || (s.Access == "") != (c.code != "") || (status == http.StatusOK) != (c.code == "") {
+			t.Errorf("%s: %d %q", name, status, s.Error)
+		}
+	}
+}
+
 // TestEverythingElseIsRefusedByName changes one thing of a request that is good.
 func TestEverythingElseIsRefusedByName(t *testing.T) {
 	const refresh = "urn:ietf:params:oauth:token-type:refresh_token"
@@ -89,6 +116,8 @@ func TestEverythingElseIsRefusedByName(t *testing.T) {
 		"an audience unnamed":     {func(_ *world, f url.Values) { f.Set("audience", "ledger") }, "invalid_target", "audience_denied"},
 		"the broker as audience":  {func(_ *world, f url.Values) { f.Set("audience", issuer) }, "invalid_target", "audience_denied"},
 		"an audience gone":        {func(w *world, _ url.Values) { delete(w.audiences, "payroll") }, "invalid_target", "audience_unknown"},
+		"a scope of white space":  {func(_ *world, f url.Values) { f.Set("scope", "\u00a0") }, "invalid_scope", "scope_malformed"},
+		"scopes and a tab":        {func(_ *world, f url.Values) { f.Set("scope", "payroll.read\tpayroll.read") }, "invalid_scope", "scope_malformed"},
 		"a wider scope":           {func(_ *world, f url.Values) { f.Set("scope", "payroll.read payroll.admin") }, "invalid_scope", "scope_denied"},
 		"a scope of another API":  {func(_ *world, f url.Values) { f.Set("scope", "ledger.read") }, "invalid_scope", "scope_denied"},
 		"a scope of the subject":  {func(_ *world, f url.Values) { f.Set("scope", "openid") }, "invalid_scope", "scope_denied"},

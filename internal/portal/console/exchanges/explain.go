@@ -264,6 +264,8 @@ func ruleText(rule string) ui.Text {
 		return ui.T("The token was exchanged as often as is allowed.")
 	case "loop":
 		return ui.T("The line has been at this API or client before.")
+	case "scope_malformed":
+		return ui.T("What is asked for is no list of scopes: words with spaces between them.")
 	case "scope_denied":
 		return ui.T("The manifest of the app does not name one of the scopes.")
 	case "scope_unknown":
