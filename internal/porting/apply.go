@@ -24,7 +24,7 @@ func (s *Service) apply(ctx context.Context, i Import) (Import, error) {
 		return s.stop(ctx, i, err)
 	}
 	for n, l := range settled {
-		retally(&i, lines[n].Outcome, l)
+		i.retally(lines[n].Outcome, l)
 	}
 	i.After, i.Looked = lines[len(lines)-1].Place, i.Looked+len(lines)
 	if err := s.o.Store.SettleLines(ctx, i, settled); err != nil {
@@ -58,26 +58,16 @@ func (s *Service) do(ctx context.Context, i *Import, lines []Staged) ([]Staged, 
 	case KindMembership:
 		return s.byConnection(ctx, i, lines, s.applyMembers)
 	case KindMapping:
-		return s.applyMappings(ctx, i, lines)
+		names, err := s.namesGiven(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		return names.apply(ctx, lines)
 	case KindAssignment:
-		return s.applyAssignments(ctx, i, lines)
+		return s.rolesGiven(i).apply(ctx, lines)
 	case KindDirectory, KindEnd:
 	}
 	return nil, ErrKind
-}
-
-// retally moves a line that was to be applied, and was refused, in the counts.
-func retally(i *Import, was Outcome, l Staged) {
-	if l.Outcome != LineOut {
-		return
-	}
-	c := count(i, l.Kind)
-	c.Refused++
-	if was == Create {
-		c.Created--
-	} else {
-		c.Changed--
-	}
 }
 
 // finish ends an import of which every line was looked at.

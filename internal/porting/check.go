@@ -3,6 +3,7 @@ package porting
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
 	"github.com/gatehouse-io/gatehouse/internal/event"
@@ -42,7 +43,7 @@ func (s *Service) check(ctx context.Context, i Import) (Import, error) {
 		return s.stop(ctx, i, err)
 	}
 	for _, l := range settled {
-		tally(&i, l)
+		i.tally(l)
 	}
 	i.After, i.Looked = lines[len(lines)-1].Place, i.Looked+len(lines)
 	if err := s.o.Store.SettleLines(ctx, i, settled); err != nil {
@@ -60,22 +61,6 @@ func sameKind(lines []Staged) []Staged {
 		}
 	}
 	return lines
-}
-
-// tally counts a line that was checked.
-func tally(i *Import, l Staged) {
-	c := count(i, l.Kind)
-	switch l.Outcome {
-	case Create:
-		c.Created++
-	case Change:
-		c.Changed++
-	case Unchanged:
-		c.Unchanged++
-	case LineOut:
-		c.Refused++
-	case Unlooked, Created, Changed:
-	}
 }
 
 // stop ends an import that cannot go on: what was applied stays. What only does not
@@ -107,9 +92,13 @@ func (s *Service) plan(ctx context.Context, i *Import, lines []Staged) ([]Staged
 	case KindMembership:
 		return s.byConnection(ctx, i, lines, s.planMembers)
 	case KindMapping:
-		return s.planMappings(ctx, i, lines)
+		names, err := s.namesGiven(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		return names.plan(ctx, i, lines)
 	case KindAssignment:
-		return s.planAssignments(ctx, i, lines)
+		return s.rolesGiven(i).plan(ctx, i, lines)
 	case KindDirectory, KindEnd:
 	}
 	return nil, ErrKind
@@ -124,10 +113,5 @@ func (i *Import) actor() identity.Actor {
 }
 
 func (i *Import) holds(operation string) bool {
-	for _, held := range i.Options.Held {
-		if held == operation {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(i.Options.Held, operation)
 }

@@ -79,16 +79,6 @@ type Options struct {
 	Held []string `json:"held,omitempty"`
 }
 
-// Count is what becomes of the lines of one kind: before they are applied what would,
-// after it what did.
-type Count struct {
-	Kind      Kind `json:"kind"`
-	Created   int  `json:"created"`
-	Changed   int  `json:"changed"`
-	Unchanged int  `json:"unchanged"`
-	Refused   int  `json:"refused"`
-}
-
 // Trouble is a fault as it is kept and shown.
 type Trouble struct {
 	Code string `json:"code"`

@@ -7,33 +7,31 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/directory"
 )
 
-// planMappings says what would become of names.
-func (s *Service) planMappings(ctx context.Context, i *Import, lines []Staged) ([]Staged, error) {
+// namesGiven is how mappings are taken. The names that groups have here are read once.
+func (s *Service) namesGiven(ctx context.Context, i *Import) (given[directory.Mapping], error) {
 	have, err := s.o.Directory.Mappings(ctx)
 	if err != nil {
-		return nil, err
+		return given[directory.Mapping]{}, err
 	}
-	return s.each(lines, func(l *Staged) error {
-		m, err := s.mapping(ctx, i, l.Line)
-		if err == nil {
-			_, err = s.o.Groups.Mapping(m, i.actor())
-		}
-		if err != nil {
-			return slashed(err)
-		}
-		there, err := s.named(m, have)
-		switch {
-		case err != nil:
-			return err
-		case there:
-			l.Outcome = Unchanged
-		case i.holds(holdMapping):
-			return ErrFourEyes
-		default:
-			l.Outcome = Create
-		}
-		return nil
-	})
+	return given[directory.Mapping]{
+		held: holdMapping,
+		as:   func(ctx context.Context, line Line) (directory.Mapping, error) { return s.mapping(ctx, i, line) },
+		there: func(_ context.Context, m directory.Mapping) (bool, error) {
+			if _, err := s.o.Groups.Mapping(m, i.actor()); err != nil {
+				return false, err
+			}
+			return s.named(m, have)
+		},
+		// Others may have given it a name since the file was checked.
+		give: func(ctx context.Context, m directory.Mapping) error {
+			there, err := s.named(m, have)
+			if err != nil || there {
+				return err
+			}
+			have = append(have, m)
+			return s.o.Groups.Map(ctx, m, i.actor())
+		},
+	}, nil
 }
 
 // named reports whether a group has its name already, and refuses to take one away, or to
@@ -71,23 +69,4 @@ func (s *Service) mapping(ctx context.Context, i *Import, line Line) (directory.
 		m.Group.ID = n.Ref
 	}
 	return m, err
-}
-
-// applyMappings gives groups their names. Others may have given them names since.
-func (s *Service) applyMappings(ctx context.Context, i *Import, lines []Staged) ([]Staged, error) {
-	have, err := s.o.Directory.Mappings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.each(lines, func(l *Staged) error {
-		m, err := s.mapping(ctx, i, l.Line)
-		there := false
-		if err == nil {
-			there, err = s.named(m, have)
-		}
-		if err == nil && !there {
-			have, err = append(have, m), s.o.Groups.Map(ctx, m, i.actor())
-		}
-		return l.settle(err)
-	})
 }

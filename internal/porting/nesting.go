@@ -1,10 +1,6 @@
 package porting
 
-import (
-	"strconv"
-
-	"github.com/gatehouse-io/gatehouse/internal/directory/record"
-)
+import "github.com/gatehouse-io/gatehouse/internal/directory/record"
 
 // nesting is which groups a file has within which: from a group to those above it, and
 // to those below.
@@ -58,19 +54,4 @@ func (n *nesting) reach(by map[string][]string, from, to string) (longest int, m
 		level = next
 	}
 	return longest, met
-}
-
-func identityAt(i int) string { return "/identities/" + strconv.Itoa(i) }
-
-// figures are the counts as an audit entry has them.
-func (i *Import) figures() []string {
-	var all []string
-	for _, c := range i.Counts {
-		for name, n := range map[string]int{"created": c.Created, "changed": c.Changed, "refused": c.Refused} {
-			if n > 0 {
-				all = append(all, string(c.Kind)+"_"+name, strconv.Itoa(n))
-			}
-		}
-	}
-	return all
 }

@@ -2,6 +2,7 @@ package porting
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
@@ -22,7 +23,7 @@ func (s *Service) people(ctx context.Context, i *Import, lines []Staged, dry boo
 		if !ok {
 			return nil, ErrKind
 		}
-		p, err := s.known(ctx, p)
+		p, err := s.vouched(ctx, p)
 		if fault.KindOf(err) == fault.Invalid {
 			settled[n].refuse(err)
 			continue
@@ -59,9 +60,9 @@ func (s *Service) owners(ctx context.Context, i *Import, lines []Staged) (map[st
 	return s.o.Store.NamedLines(ctx, i.ID, keys)
 }
 
-// known refuses a person of a connection that is not here, and says whether their
+// vouched refuses a person of a connection that is not here, and says whether their
 // address is verified: where a connection of theirs has proved its domain.
-func (s *Service) known(ctx context.Context, p Person) (Person, error) {
+func (s *Service) vouched(ctx context.Context, p Person) (Person, error) {
 	_, domain, ok := strings.Cut(p.Profile.Email, "@")
 	p.Profile.EmailVerified = false
 	for n, id := range p.Identities {
@@ -84,3 +85,5 @@ func (s *Service) known(ctx context.Context, p Person) (Person, error) {
 	}
 	return p, nil
 }
+
+func identityAt(i int) string { return "/identities/" + strconv.Itoa(i) }

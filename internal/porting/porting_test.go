@@ -525,6 +525,20 @@ func TestAnAssignmentIsForWhomItWasAsTheyAreKnownHere(t *testing.T) {
 	}
 }
 
+func TestAnAssignmentThatIsOverBeforeItIsAppliedIsRefusedWhereItSaysSo(t *testing.T) {
+	w := open(t, sqlite(t))
+	i := w.receive(t, porting.New{}, file(
+		`{"kind":"assignment","app":"expense-bot","role":"approver","whom":{"attribute":{"name":"department","values":["Sales"]}},"until":"`+began.Add(time.Hour).Format(time.RFC3339)+`","reason":"for an hour"}`,
+		`{"kind":"assignment","app":"expense-bot","role":"user","whom":{"attribute":{"name":"department","values":["Sales"]}},"reason":"all of sales"}`,
+	))
+	w.now.Add(int64(2 * time.Hour))
+	done := w.apply(t, i, false)
+	if got := w.faults(t, done); !slices.Equal(got, []string{"2 /until assignment_until"}) {
+		t.Errorf("%s %v", done.State, got)
+	}
+	counts(t, done, map[porting.Kind][4]int{porting.KindAssignment: {1, 0, 0, 1}})
+}
+
 // wanted is a fault, and where it is to point.
 type wanted struct {
 	err *fault.Error

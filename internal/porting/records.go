@@ -210,7 +210,7 @@ func (l *Staged) settle(err error) error {
 }
 
 // each settles lines one by one. A fault of a line refuses it, any other ends the batch.
-func (s *Service) each(lines []Staged, do func(*Staged) error) ([]Staged, error) {
+func each(lines []Staged, do func(*Staged) error) ([]Staged, error) {
 	settled := make([]Staged, len(lines))
 	for n := range lines {
 		settled[n] = lines[n]
