@@ -85,29 +85,49 @@ func (s *Service) shutsOut(ctx context.Context, line *Staged, person string, fou
 	return err == nil, err
 }
 
-// planUser compares one user with those that are there.
-func planUser(line *Staged, want record.User, person string, found []record.User, taken []string) {
-	l, _ := line.Line.(User)
+// alike are the users which have the id, the external id or the name that a line has; nil
+// for none.
+type alike struct{ byID, byExternal, byName *record.User }
+
+// likeUsers finds those that are like a line.
+func likeUsers(l User, found []record.User) alike {
 	is := func(by func(record.User) bool) *record.User {
 		if at := slices.IndexFunc(found, by); at >= 0 {
 			return &found[at]
 		}
 		return nil
 	}
-	byID := is(func(u record.User) bool { return u.ID == l.ID })
-	byExternal := is(func(u record.User) bool { return l.ExternalID != "" && u.ExternalID == l.ExternalID })
-	byName := is(func(u record.User) bool { return strings.EqualFold(u.UserName, l.UserName) })
-	old := byID
-	if old == nil {
-		old = byExternal
+	return alike{
+		byID:       is(func(u record.User) bool { return u.ID == l.ID }),
+		byExternal: is(func(u record.User) bool { return l.ExternalID != "" && u.ExternalID == l.ExternalID }),
+		byName:     is(func(u record.User) bool { return strings.EqualFold(u.UserName, l.UserName) }),
 	}
-	if old == nil && byName != nil && l.ExternalID == "" && byName.ExternalID == "" {
-		old = byName
-	}
+}
+
+// described is the user that the line describes, nil for a new one. A name alone is enough
+// where neither of the two has an external id.
+func (a alike) described(l User) *record.User {
 	switch {
-	case old == nil && byName != nil, old != nil && byName != nil && byName.ID != old.ID:
+	case a.byID != nil:
+		return a.byID
+	case a.byExternal != nil:
+		return a.byExternal
+	case a.byName != nil && l.ExternalID == "" && a.byName.ExternalID == "":
+		return a.byName
+	}
+	return nil
+}
+
+// planUser compares one user with those that are there.
+func planUser(line *Staged, want record.User, person string, found []record.User, taken []string) {
+	l, _ := line.Line.(User)
+	like := likeUsers(l, found)
+	old := like.described(l)
+	another := func(u *record.User) bool { return u != nil && (old == nil || u.ID != old.ID) }
+	switch {
+	case another(like.byName):
 		line.refuse(record.ErrTaken.At("/user_name"))
-	case old != nil && byExternal != nil && byExternal.ID != old.ID:
+	case another(like.byExternal):
 		line.refuse(record.ErrTaken.At("/external_id"))
 	case old == nil:
 		line.Outcome, line.Ref = Create, freshID(l.ID, taken)
@@ -150,27 +170,23 @@ func owned(id string, found []record.User, o Outcome) []string {
 
 // persons tells who the people are here that users of the file name.
 func (s *Service) persons(ctx context.Context, i *Import, lines []*Staged) (func(id string) (string, error), error) {
+	var ids []string
 	var keys [][]byte
 	for _, line := range lines {
 		if l, ok := line.Line.(User); ok && l.Person != "" {
-			keys = append(keys, personKey(l.Person))
+			ids, keys = append(ids, l.Person), append(keys, personKey(l.Person))
 		}
 	}
 	named, err := s.o.Store.NamedLines(ctx, i.ID, keys)
 	if err != nil {
 		return nil, err
 	}
-	there := map[string]bool{}
-	for _, line := range lines {
-		l, _ := line.Line.(User)
-		if _, inFile := named[string(personKey(l.Person))]; inFile || l.Person == "" {
-			continue
-		}
-		_, err := s.o.People.Person(ctx, l.Person)
-		if err != nil && !errors.Is(err, directory.ErrPersonNotFound) {
-			return nil, err
-		}
-		there[l.Person] = err == nil
+	there, err := s.known(ctx, slices.DeleteFunc(ids, func(id string) bool {
+		_, inFile := named[string(personKey(id))]
+		return inFile
+	}))
+	if err != nil {
+		return nil, err
 	}
 	return func(id string) (string, error) {
 		n, inFile := named[string(personKey(id))]
@@ -184,6 +200,19 @@ func (s *Service) persons(ctx context.Context, i *Import, lines []*Staged) (func
 		}
 		return "", ErrReference.At("/person")
 	}, nil
+}
+
+// known tells which of the ids are those of people here.
+func (s *Service) known(ctx context.Context, ids []string) (map[string]bool, error) {
+	there := map[string]bool{}
+	for _, id := range ids {
+		_, err := s.o.People.Person(ctx, id)
+		if err != nil && !errors.Is(err, directory.ErrPersonNotFound) {
+			return nil, err
+		}
+		there[id] = err == nil
+	}
+	return there, nil
 }
 
 // applyUsers makes and changes users.
