@@ -66,12 +66,14 @@ type Progress struct {
 	// Sessions ended by it.
 	Sessions int `json:"sessions"`
 	// Told, Waiting and Failed are how many logouts of apps were delivered, are still
-	// tried, and were given up. Untold are those of apps that cannot be told: they have no
+	// tried, and were given up; of those that were, Discarded by a person, so that nothing
+	// tries them again. Untold are those of apps that cannot be told: they have no
 	// address for it, or are no longer there.
-	Told    int `json:"told"`
-	Waiting int `json:"waiting"`
-	Failed  int `json:"failed"`
-	Untold  int `json:"untold"`
+	Told      int `json:"told"`
+	Waiting   int `json:"waiting"`
+	Failed    int `json:"failed"`
+	Discarded int `json:"discarded"`
+	Untold    int `json:"untold"`
 }
 
 // Done reports whether nothing more will happen by itself.
@@ -118,6 +120,8 @@ type Consequence struct {
 	Done    int64 `json:"done"`
 	Waiting int64 `json:"waiting"`
 	Failed  int64 `json:"failed"`
+	// Discarded counts those of Failed that a person gave up: see Progress.
+	Discarded int64 `json:"discarded,omitempty"`
 	// Untold counts apps that cannot be told of a logout: see Progress.
 	Untold int64 `json:"untold,omitempty"`
 	// Reason is why the last attempt failed.

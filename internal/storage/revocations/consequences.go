@@ -82,7 +82,7 @@ func (db *Store) count(ctx context.Context, c *grant.Consequence, id, queue stri
 	switch c.Name {
 	case grant.LogoutOfApps:
 		p, err := db.Progress(ctx, id, queue)
-		c.Done, c.Waiting, c.Failed, c.Untold = int64(p.Told), int64(p.Waiting), int64(p.Failed), int64(p.Untold)
+		c.Done, c.Waiting, c.Failed, c.Discarded, c.Untold = int64(p.Told), int64(p.Waiting), int64(p.Failed), int64(p.Discarded), int64(p.Untold)
 		return err
 	case grant.SharedSignals:
 		_, err := sqldb.Collect(ctx, db.Read, func(rows *sql.Rows) (none struct{}, err error) {

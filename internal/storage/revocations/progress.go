@@ -41,8 +41,10 @@ func (db *Store) Progress(ctx context.Context, id, queue string) (p grant.Progre
 			}
 		case event.Waiting, event.Retrying:
 			p.Waiting += n
-		case event.Buried, event.Discarded:
+		case event.Buried:
 			p.Failed += n
+		case event.Discarded:
+			p.Failed, p.Discarded = p.Failed+n, p.Discarded+n
 		}
 		return none, err
 	}, `SELECT state, reason <> '' AS needless, count(*) FROM (

@@ -48,6 +48,11 @@ func revocationFollowed(t *testing.T, db *storage.DB) {
 		t.Fatal(err)
 	}
 	see("on the way", grant.Progress{Queued: true, Sessions: 1, Told: 1, Waiting: 2, Failed: 1, Untold: 1})
+	desk := job.Desk{Queue: db.JobQueue(), Now: func() time.Time { return now }}
+	if err := desk.Discard(ctx, told[2].ID, actor); err != nil {
+		t.Fatal(err)
+	}
+	see("given up by a person", grant.Progress{Queued: true, Sessions: 1, Told: 1, Waiting: 1, Failed: 2, Discarded: 1, Untold: 1})
 	if p, err := db.Progress(ctx, "none", "told"); err != nil || p != (grant.Progress{Queued: true}) || !p.Done() {
 		t.Errorf("of nothing: %+v, %v", p, err)
 	}

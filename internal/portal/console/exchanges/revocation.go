@@ -167,6 +167,9 @@ func followsBlock(v *kit.Visit, r revocation) kit.Block {
 		row := kit.Row{Cells: []kit.Cell{
 			{Say: consequenceText(one.Name)}, {Tags: []ui.Tag{consequenceTag(one.State)}}, kit.Count(one.Done), kit.Count(one.Waiting), kit.Count(one.Failed), {Text: one.Reason},
 		}}
+		if one.Discarded > 0 {
+			row.Cells[4].Tags = []ui.Tag{{Text: ui.N(int(one.Discarded), "One by hand", "%d by hand")}}
+		}
 		if one.Untold > 0 {
 			row.Cells[5].Say = ui.N(int(one.Untold), "One more cannot be told: it has no address for that.", "%d more cannot be told: they have no address for that.")
 		}

@@ -53,15 +53,16 @@ func TestEachConsequenceOfARevocationIsShownAndTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var jobs []job.Job
-	for _, app := range []string{"told", "silent", "lost"} {
+	for _, app := range []string{"told", "silent", "lost", "left"} {
 		jobs = append(jobs, job.Job{ID: app, Queue: consoletest.Told, Key: session + "/" + app, Payload: []byte("p"), RunAt: later, Deadline: later})
 	}
 	queue := s.DB.Jobs()
-	if err := errors.Join(queue.Enqueue(t.Context(), jobs), queue.Finish(t.Context(), "told", ""), queue.Finish(t.Context(), "silent", "no address"), queue.Bury(t.Context(), "lost", "no answer")); err != nil {
+	if err := errors.Join(queue.Enqueue(t.Context(), jobs), queue.Finish(t.Context(), "told", ""), queue.Finish(t.Context(), "silent", "no address"), queue.Bury(t.Context(), "lost", "no answer"),
+		(&job.Desk{Queue: s.DB.JobQueue(), Now: time.Now}).Discard(t.Context(), "left", identity.Actor{Ref: identity.Person("ada")})); err != nil {
 		t.Fatal(err)
 	}
 	a := s.Get(path)
-	for _, text := range []string{"Failed, and tried again", "the receiver answers 503", "Sessions that ended", "Apps told of the logout", "One more cannot be told", "Signals to receivers", "Not told, and given up", "/operations/jobs/lost/retry"} {
+	for _, text := range []string{"Failed, and tried again", "the receiver answers 503", "Sessions that ended", "Apps told of the logout", "One more cannot be told", "One by hand", "Signals to receivers", "Not told, and given up", "/operations/jobs/lost/retry"} {
 		if !strings.Contains(a.Body, text) {
 			t.Errorf("the page does not say %q: %s", text, a.Body)
 		}
