@@ -34,7 +34,7 @@ func (p *parts) openConsole(management kit.Operations) (*console.Console, error)
 			Current: p.sessions.Current, Peek: p.sessions.Peek, SignIn: p.faces.login.SignIn,
 			People: p.people, Admin: p.admin, Apps: p.apps, Operations: management, UI: p.faces.ui, Log: p.log,
 		},
-		Names:    names.Options{Clients: p.registry.Clients, Mappings: p.db.Mappings, Directory: p.db, Connections: p.connections, Sessions: p.sessions, Grants: p.db, Audit: p.db},
+		Names:    names.Options{Clients: p.registry.Clients, Mappings: p.db.Mappings, Tokens: p.db.APITokens, Directory: p.db, Connections: p.connections, Sessions: p.sessions, Grants: p.db, Audit: p.db},
 		Overview: overview.Options{Activity: p.db},
 		Apps:     apps.Options{Apps: p.apps, Owners: p.owners, Entry: p.db.Entry, Mappings: p.db.Mappings, Grants: p.db, SAML: idp.Describe(p.cfg.Issuer)},
 		Connections: connections.Options{

@@ -80,6 +80,12 @@ func TestATokenIsShownOnceAndWorksUntilItIsRevoked(t *testing.T) {
 	if err != nil || !who.Has(admin.Auditor) || who.Has(admin.Admin) {
 		t.Errorf("%+v %v", who, err)
 	}
+	if err := s.DB.Append(t.Context(), []event.Event{event.New(time.Now(), "app.disabled", identity.Actor{Ref: who.Ref}, identity.App("gone"))}); err != nil {
+		t.Fatal(err)
+	}
+	if page := s.Get("/audit?type=app.disabled"); !strings.Contains(page.Body, "nightly") {
+		t.Errorf("what it did is not told by its name: %s", page.Body)
+	}
 	list := s.Get("/tokens")
 	if strings.Contains(list.Body, secret[1]) || !strings.Contains(list.Body, "nightly") {
 		t.Errorf("%s", list.Body)

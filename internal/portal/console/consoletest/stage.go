@@ -217,7 +217,7 @@ func (s *Stage) parts(g *ground) console.Options {
 			},
 			People: s.People, Admin: s.Admin, Apps: s.Apps, Operations: s.Operations, UI: g.pages, Log: g.log,
 		},
-		Names:    names.Options{Clients: g.clients.Clients, Mappings: db.Mappings, Directory: db, Connections: g.providers, Sessions: s.Sessions, Grants: db, Audit: db},
+		Names:    names.Options{Clients: g.clients.Clients, Mappings: db.Mappings, Tokens: db.APITokens, Directory: db, Connections: g.providers, Sessions: s.Sessions, Grants: db, Audit: db},
 		Overview: overview.Options{Activity: db},
 		Apps:     apps.Options{Apps: s.Apps, Owners: s.Owners, Entry: db.Entry, Mappings: db.Mappings, Grants: db},
 		Connections: connections.Options{

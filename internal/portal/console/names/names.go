@@ -9,6 +9,7 @@ import (
 	"embed"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/admin"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
 	"github.com/gatehouse-io/gatehouse/internal/connection"
 	"github.com/gatehouse-io/gatehouse/internal/directory"
@@ -33,6 +34,8 @@ type Options struct {
 		Person(ctx context.Context, id string) (directory.Person, error)
 		Search(ctx context.Context, q directory.Query) (page []directory.Person, next string, err error)
 	}
+	// Tokens lists the API tokens.
+	Tokens func(ctx context.Context) ([]admin.Token, error)
 	// Connections are the identity providers.
 	Connections interface {
 		All(ctx context.Context) ([]connection.Connection, error)

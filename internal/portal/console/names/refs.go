@@ -10,13 +10,14 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/ui"
 )
 
-// Refs names what audit entries speak of, for one page: people and apps by what they
-// are called, each looked up once.
+// Refs names what audit entries speak of, for one page: people, apps and API tokens by
+// what they are called, each looked up once.
 type Refs struct {
 	names  *Names
 	v      *kit.Visit
 	people map[string]string
 	titles *Titles
+	tokens map[string]string // nil until one is named
 	// bare leaves ids as they are: a file has no use for names that change.
 	bare bool
 }
@@ -45,6 +46,10 @@ func (r *Refs) Cell(ref identity.Ref) kit.Cell {
 		}
 	case identity.KindSession:
 		named.Href = r.names.SessionPath(ref.ID)
+	case identity.KindToken:
+		if name := r.token(ref.ID); name != "" {
+			named.Text, named.Code = name, false
+		}
 	case identity.KindKey:
 		named.Href = r.names.Path("/keys")
 	case identity.KindOperator:
@@ -70,6 +75,21 @@ func (r *Refs) person(id string) string {
 	}
 	r.people[id] = name
 	return name
+}
+
+// token is what an API token is called, or "" for one that is gone, and for an issued one.
+func (r *Refs) token(id string) string {
+	if r.tokens == nil {
+		r.tokens = map[string]string{}
+		all, err := r.names.o.Tokens(r.v.Context())
+		if err != nil {
+			return "" // the page is worth more than one name on it
+		}
+		for _, t := range all {
+			r.tokens[t.ID] = t.Name
+		}
+	}
+	return r.tokens[id]
 }
 
 func (r *Refs) app(id string, bare kit.Cell) kit.Cell {
