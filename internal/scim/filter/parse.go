@@ -1,11 +1,7 @@
 package filter
 
 import (
-	"encoding/json"
-	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/gatehouse-io/gatehouse/internal/fault"
 )
@@ -74,73 +70,6 @@ type parser struct {
 	depth   int
 	clauses int
 	within  Path // the attribute in whose brackets we are
-}
-
-// fail says what is wrong, and at which byte.
-func (p *parser) fail(why string, args ...any) error {
-	f := fault.New(p.kind.Kind, p.kind.Code, why, args...)
-	f.Detail += " (at byte " + strconv.Itoa(p.at+1) + ")"
-	return f
-}
-
-func (p *parser) bounded() error {
-	switch {
-	case len(p.in) > MaxLength:
-		return p.fail("it is longer than %d bytes", MaxLength)
-	case !utf8.ValidString(p.in):
-		return p.fail("it is not UTF-8")
-	}
-	return nil
-}
-
-func (p *parser) space() {
-	for p.at < len(p.in) && p.in[p.at] == ' ' {
-		p.at++
-	}
-}
-
-// peek returns the next byte, 0 at the end.
-func (p *parser) peek() byte {
-	if p.at < len(p.in) {
-		return p.in[p.at]
-	}
-	return 0
-}
-
-func (p *parser) end() error {
-	p.space()
-	if p.at < len(p.in) {
-		return p.fail("there is something after its end")
-	}
-	return nil
-}
-
-// enter counts a level of nesting.
-func (p *parser) enter() error {
-	if p.depth++; p.depth > MaxDepth {
-		return p.fail("it nests deeper than %d levels", MaxDepth)
-	}
-	return nil
-}
-
-// word returns the next word without reading it: what stands before a space, a bracket,
-// a parenthesis or a quote.
-func (p *parser) word() string {
-	end := p.at
-	for end < len(p.in) && !strings.ContainsRune(" ()[]\"", rune(p.in[end])) {
-		end++
-	}
-	return p.in[p.at:end]
-}
-
-// keyword reads word if it comes next, whatever its case.
-func (p *parser) keyword(word string) bool {
-	p.space()
-	if !strings.EqualFold(p.word(), word) {
-		return false
-	}
-	p.at += len(word)
-	return true
 }
 
 func (p *parser) or() (Expr, error) {
@@ -262,15 +191,6 @@ func (p *parser) resolve(name string) (Path, Attribute, bool) {
 	return p.names.Resolve(path)
 }
 
-// clip keeps what an error repeats short.
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
-
 // brackets reads the filter of a value path, brackets and all.
 func (p *parser) brackets(path Path, of Attribute) (Expr, error) {
 	if of.Type != Complex || path.Sub != "" || path.Attribute == "" {
@@ -347,104 +267,4 @@ func (p *parser) operator() (Op, error) {
 		}
 	}
 	return 0, p.fail("there is no operator %q", clip(word))
-}
-
-// value reads a JSON string, number, true, false or null; the words in any case, since
-// there are clients that write them as their language does.
-func (p *parser) value() (Value, error) {
-	p.space()
-	if p.peek() == '"' {
-		s, err := p.text()
-		return Value{Kind: Text, Text: s}, err
-	}
-	switch word := p.word(); {
-	case p.keyword("true"):
-		return Value{Kind: Bool, Bool: true}, nil
-	case p.keyword("false"):
-		return Value{Kind: Bool}, nil
-	case p.keyword("null"):
-		return Value{}, nil
-	case word == "" || !json.Valid([]byte(word)):
-		return Value{}, p.fail("%q is no value: write strings in quotes", clip(word))
-	default:
-		n, err := strconv.ParseFloat(word, 64)
-		if err != nil {
-			return Value{}, p.fail("the number is too large")
-		}
-		p.at += len(word)
-		return Value{Kind: Number, Number: n}, nil
-	}
-}
-
-// text reads a JSON string.
-func (p *parser) text() (string, error) {
-	escaped := false
-	for end := p.at + 1; end < len(p.in); end++ {
-		switch c := p.in[end]; {
-		case c == '\\':
-			escaped = true
-			end++
-		case c == '"':
-			raw := p.in[p.at : end+1]
-			if !escaped {
-				p.at = end + 1
-				return raw[1 : len(raw)-1], nil
-			}
-			var s string
-			if err := json.Unmarshal([]byte(raw), &s); err != nil || strings.ContainsRune(s, 0) || strings.ContainsRune(s, utf8.RuneError) {
-				return "", p.fail("a string is malformed")
-			}
-			p.at = end + 1
-			return s, nil
-		case c < ' ':
-			return "", p.fail("a string has a control character")
-		}
-	}
-	return "", p.fail("a string has no end")
-}
-
-// fit makes of a value what the attribute is compared with, or refuses it.
-func (p *parser) fit(path Path, of Attribute, op Op, v Value) (Value, error) {
-	equality, matching := op == Eq || op == Ne, op == Co || op == Sw || op == Ew
-	if v.Kind == Null {
-		if !equality {
-			return v, p.fail("null is only compared by eq and ne")
-		}
-		return v, nil
-	}
-	fits, wants := false, ""
-	switch of.Type {
-	case String, Reference:
-		fits, wants = v.Kind == Text, "a string"
-	case Binary:
-		fits, wants = v.Kind == Text && equality, "base64, by eq or ne"
-	case Boolean:
-		if v.Kind == Text && (strings.EqualFold(v.Text, "true") || strings.EqualFold(v.Text, "false")) {
-			v = Value{Kind: Bool, Bool: strings.EqualFold(v.Text, "true")}
-		}
-		fits, wants = v.Kind == Bool && equality, "true or false, by eq or ne"
-	case Decimal, Integer:
-		fits, wants = v.Kind == Number && !matching, "a number, by its size"
-	case DateTime:
-		t, ok := ParseTime(v.Text)
-		fits, wants = v.Kind == Text && ok && !matching, "a date and time such as \"2006-01-02T15:04:05Z\", by its order"
-		v = Value{Kind: Time, Time: t}
-	case Complex:
-		wants = "nothing: it has sub-attributes"
-	}
-	if !fits {
-		return v, p.fail("%s is compared with %s", path, wants)
-	}
-	return v, nil
-}
-
-// ParseTime reads a date and time of XML Schema as SCIM has it (RFC 7643, section
-// 2.3.5); without a zone it is in UTC.
-func ParseTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), true
-		}
-	}
-	return time.Time{}, false
 }
