@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-io/gatehouse/internal/directory/record"
@@ -25,118 +23,12 @@ type member struct {
 	assumed    bool // that it was in the group
 }
 
-// lookups finds what values of members are, the first way that knows one: a user or a
-// group by its id, then by its external id.
-var lookups = []struct {
-	query string
-	exact bool // by external id, which is bytes
-}{
-	{`SELECT id, id, 'user', person FROM record_users WHERE connection = $1 AND deleted = 0 AND `, false},
-	{`SELECT id, id, 'group', '' FROM record_groups WHERE connection = $1 AND deleted = 0 AND `, false},
-	{`SELECT external_id, id, 'user', person FROM record_users WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND `, true},
-	{`SELECT external_id, id, 'group', '' FROM record_groups WHERE connection = $1 AND deleted = 0 AND length(external_id) > 0 AND `, true},
-}
-
-// resolve finds what values of members are, in the order of their ids. Nobody removes
-// those that it knows until the transaction ends; what it does not know is left out.
-func resolve(ctx context.Context, t *sqldb.Tx, connection string, values []string) (map[string]member, error) {
-	left := slices.Clone(values)
-	slices.Sort(left)
-	left = slices.Compact(left)
-	found := make(map[string]member, len(left))
-	for _, by := range lookups {
-		for part := range slices.Chunk(left, t.Most()) {
-			known, err := lookup(ctx, t, connection, by.query, by.exact, part)
-			if err != nil {
-				return nil, err
-			}
-			for _, k := range known {
-				found[k.value] = k.member
-			}
-		}
-		left = slices.DeleteFunc(left, func(v string) bool { _, ok := found[v]; return ok })
-	}
-	return found, nil
-}
-
-// resolveMore resolves those of the values that are not among the known, and adds them.
-func resolveMore(ctx context.Context, t *sqldb.Tx, connection string, known map[string]member, values []string) error {
-	found, err := resolve(ctx, t, connection, unknownOf(known, values))
-	maps.Copy(known, found)
-	return err
-}
-
-func unknownOf(known map[string]member, values []string) []string {
-	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { _, ok := known[v]; return ok })
-}
-
-// resolveNew resolves values of members that are to be added. Whoever arrives meanwhile
-// with what is not known finds that it waits.
-func resolveNew(ctx context.Context, t *sqldb.Tx, connection string, known map[string]member, values []string) error {
-	if err := resolveMore(ctx, t, connection, known, values); err != nil || len(unknownOf(known, values)) == 0 {
-		return err
-	}
-	again, err := awaits(ctx, t, connection)
-	if err == nil && again {
-		err = resolveMore(ctx, t, connection, known, values)
-	}
-	return err
-}
-
 func valuesOfMembers(members []record.Member) []string {
 	values := make([]string, len(members))
 	for i, m := range members {
 		values[i] = m.Value
 	}
 	return values
-}
-
-// membersBy are the members that values stand for, each once, in the order of their ids:
-// pending where they are not known.
-func membersBy(known map[string]member, values []string) []member {
-	all := make([]member, len(values))
-	for i, v := range values {
-		m, ok := known[v]
-		if !ok {
-			m = member{id: v, pending: true}
-		}
-		all[i] = m
-	}
-	return sortedMembers(all)
-}
-
-// sortedMembers are members in the order of their ids, each once.
-func sortedMembers(all []member) []member {
-	slices.SortFunc(all, func(a, b member) int { return strings.Compare(a.id, b.id) })
-	return slices.CompactFunc(all, func(a, b member) bool { return a.id == b.id })
-}
-
-type known struct {
-	value string
-	member
-}
-
-func lookup(ctx context.Context, t *sqldb.Tx, connection, query string, exact bool, values []string) ([]known, error) {
-	condition, args := sqldb.Among(t, `id`, []any{connection}, values)
-	if exact {
-		condition, args = sqldb.Among(t, `external_id`, []any{connection}, bytesOf(values))
-	}
-	lock := ` ORDER BY id`
-	if t.Postgres() {
-		lock += ` FOR SHARE`
-	}
-	return sqldb.Collect(ctx, t, func(rows *sql.Rows) (k known, err error) {
-		err = rows.Scan(&k.value, &k.id, &k.kind, &k.person)
-		return k, err
-	}, query+condition+lock, args...)
-}
-
-func bytesOf(texts []string) [][]byte {
-	all := make([][]byte, len(texts))
-	for i, t := range texts {
-		all[i] = []byte(t)
-	}
-	return all
 }
 
 // changeMembers changes a group's members as sets and reports whether any differ. known
@@ -347,53 +239,6 @@ func closeAll(ctx context.Context, t *sqldb.Tx, op record.Operation, id string) 
 		}
 	}
 	return nil
-}
-
-// walkDown walks down from a group as access.WalkUp does up.
-const walkDown = `WITH RECURSIVE down (id, depth) AS (SELECT CAST($1 AS TEXT), 1 UNION SELECT m.member, down.depth + 1 FROM down
-		JOIN record_members m ON m.group_id = down.id AND m.until = 0 AND m.kind = 'group' WHERE down.depth <= $2) `
-
-// nests refuses members that are groups which the group is in, or too deep ones. Two
-// changes of what is within what wait for each other.
-func nests(ctx context.Context, t *sqldb.Tx, connection, group string, members []member) error {
-	var inner []string
-	for _, m := range members {
-		if m.kind == record.KindGroup {
-			inner = append(inner, m.id)
-		}
-	}
-	if len(inner) == 0 {
-		return nil
-	}
-	if err := lockCounter(ctx, t, "nesting/"+connection); err != nil {
-		return err
-	}
-	above := 0
-	outer, err := sqldb.Collect(ctx, t, func(rows *sql.Rows) (id string, err error) {
-		var depth int
-		err = rows.Scan(&id, &depth)
-		above = max(above, depth)
-		return id, err
-	}, access.WalkUp+`SELECT id, depth FROM up`, group, record.MaxDepth)
-	if err != nil {
-		return err
-	}
-	for _, id := range inner {
-		var below int
-		if err := t.QueryRowContext(ctx, walkDown+`SELECT max(depth) FROM down`, id, record.MaxDepth).Scan(&below); err != nil {
-			return err
-		}
-		if slices.Contains(outer, id) || above+below > record.MaxDepth {
-			return record.ErrNesting
-		}
-	}
-	return nil
-}
-
-// lockCounter makes those who lock the same name wait for each other.
-func lockCounter(ctx context.Context, t *sqldb.Tx, name string) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`, name)
-	return err
 }
 
 // who are the people among members, and whether there are groups.

@@ -307,3 +307,9 @@ func (db Store) DeleteUser(ctx context.Context, op record.Operation, connection,
 
 // NameKey is what user names and display names are unique by.
 func NameKey(name string) []byte { return []byte(filter.Fold(name)) }
+
+// lockCounter makes those who lock the same name wait for each other.
+func lockCounter(ctx context.Context, t *sqldb.Tx, name string) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO counters (name, number) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET number = counters.number + 1`, name)
+	return err
+}
