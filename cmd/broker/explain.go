@@ -40,7 +40,7 @@ type explainExchangeCommand struct {
 	SignedInTo string `help:"The client_id of the app that the person is signed in to; the client itself unless told." query:"signed_in_to"`
 	TokenID    string `help:"The id (jti) of the token that would be exchanged." query:"token" xor:"whose"`
 	Connection string `help:"The connection whose identity provider would have made the token or assertion that is brought, instead of a sign-in here; only with --person. Neither is sent." query:"connection"`
-	Type       string `name:"subject-type" help:"What that would be called, of ${enum}: jwt or saml2 unless told." enum:",access_token,id_token,jwt,saml2" default:"" query:"subject_type"`
+	Type       string `name:"subject-type" help:"What that would be called: access_token, id_token, jwt or saml2. The provider's most general one unless told." enum:",access_token,id_token,jwt,saml2" default:"" placeholder:"TYPE" query:"subject_type"`
 	Token      bool   `help:"Read the token that would be exchanged from standard input. Only its id is sent to the broker." xor:"whose"`
 }
 

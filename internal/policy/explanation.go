@@ -3,6 +3,8 @@
 // these words; pages, the API and the command line show them.
 package policy
 
+import "strings"
+
 // Outcome is what became of a step.
 type Outcome string
 
@@ -19,8 +21,9 @@ func Outcomes() []Outcome { return []Outcome{Passed, Refused, NotReached} }
 // Step is one thing that has to be passed.
 type Step struct {
 	// Name is client, request, subject, audience, holder, line, actor, scope, person, once
-	// or life.
+	// or life; Asks is its question.
 	Name    string  `json:"name"`
+	Asks    string  `json:"asks"`
 	Outcome Outcome `json:"outcome"`
 	// Rule is the one that refused, as the audit log has it; Error and Detail are what
 	// the token endpoint answers; Found what was expected and what came, which no client
@@ -74,9 +77,44 @@ func Everybody() []Who {
 type Remedy struct {
 	Who Who `json:"who"`
 	// What is what they would change: a field of their manifest, a parameter of the
-	// request, a setting of the connection, or a thing of the broker.
+	// request, a setting of the connection, or a command of the broker.
 	What string `json:"what"`
+	// Value is what is missing there: the audience or the scopes to name, separated by
+	// blanks, or the command's arguments. Empty where it is theirs to choose.
+	Value string `json:"value,omitempty"`
 }
 
-// Changes returns the remedy that they change this.
-func (w Who) Changes(what string) Remedy { return Remedy{Who: w, What: what} }
+// Changes returns the remedy that they change this; values are what is missing there.
+func (w Who) Changes(what string, values ...string) Remedy {
+	return Remedy{Who: w, What: what, Value: strings.Join(values, " ")}
+}
+
+// Question is what a step of an exchange asks, by its name; the name itself for one that
+// is not known.
+func Question(step string) string {
+	switch step {
+	case "client":
+		return "May the client exchange tokens at all?"
+	case "request":
+		return "Is the request whole?"
+	case "subject":
+		return "Is the token good, and does it speak of a person?"
+	case "audience":
+		return "Does the client's manifest name the API?"
+	case "holder":
+		return "Is the token the client's to exchange?"
+	case "line":
+		return "Is the line short enough, and leads nowhere back?"
+	case "actor":
+		return "May the client act for the person?"
+	case "scope":
+		return "Do the manifest and the API name the scopes, and did the API's side agree?"
+	case "person":
+		return "May the person use all three apps now?"
+	case "once":
+		return "Was a token that counts once not used yet?"
+	case "life":
+		return "Is there time left to live?"
+	}
+	return step
+}

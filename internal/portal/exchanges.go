@@ -18,8 +18,8 @@ import (
 // the apps of it.
 type exchanged struct {
 	grant.Branch
-	// Holder got it, Source is whose token was exchanged, Serves is whose API it is for,
-	// empty for an API that is no longer there.
+	// Holder got it, Source is the other app whose token was exchanged, Serves is whose API
+	// it is for; empty for a token of its own, and for an API that is no longer there.
 	Holder, Source, Serves string
 	State                  ui.Tag
 }
@@ -37,7 +37,10 @@ func (p *Portal) tell(ctx context.Context, branches []grant.Branch) ([]exchanged
 	}
 	all := make([]exchanged, len(branches))
 	for i, b := range branches {
-		all[i] = exchanged{Branch: b, Holder: cmp.Or(byApp[b.App], b.Client), Source: cmp.Or(byClient[b.ParentClient], b.ParentClient), State: p.stateOf(b.Node)}
+		all[i] = exchanged{Branch: b, Holder: cmp.Or(byApp[b.App], b.Client), State: p.stateOf(b.Node)}
+		if b.ParentClient != b.Client {
+			all[i].Source = cmp.Or(byClient[b.ParentClient], b.ParentClient)
+		}
 		api, err := p.o.Clients.Audience(ctx, b.Audience)
 		switch {
 		case err == nil:

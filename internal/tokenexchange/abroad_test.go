@@ -92,8 +92,8 @@ func TestAnExplanationSaysWhatIsWrongAbroad(t *testing.T) {
 	}{
 		"nothing":                           {nil, nil, "", policy.Remedy{}},
 		"no such connection":                {nil, func(q *policy.Exchange) { q.Connection = "gone" }, "subject_connection_not_found", policy.Administrator.Changes("idp add")},
-		"switched off":                      {func(w *world) { w.astray = directory.ErrConnectionDisabled }, nil, "subject_connection_disabled", policy.Administrator.Changes("idp enable")},
-		"not for this client":               {nil, func(q *policy.Exchange) { q.Client, q.Audience = "payroll", "ledger" }, "subject_not_allowed", policy.Administrator.Changes("exchange.clients")},
+		"switched off":                      {func(w *world) { w.astray = directory.ErrConnectionDisabled }, nil, "subject_connection_disabled", policy.Administrator.Changes("idp enable", "acme")},
+		"not for this client":               {nil, func(q *policy.Exchange) { q.Client, q.Audience = "payroll", "ledger" }, "subject_not_allowed", policy.Administrator.Changes("exchange.clients", "payroll")},
 		"never signed in there":             {nil, func(q *policy.Exchange) { q.Connection = "partner" }, "subject_unknown", policy.ThePerson.Changes("sign-in")},
 		"known by another subject":          {func(w *world) { w.known = map[string]string{"acme/other": "alice"} }, nil, "subject_unknown", policy.ThePerson.Changes("sign-in")},
 		"person revoked a moment ago":       {func(w *world) { w.raised[identity.Person("alice")] = w.now.Add(-59 * time.Second) }, nil, "subject_revoked", policy.Caller.Changes("subject_token")},

@@ -58,7 +58,7 @@ func TestWhyIsAnsweredByWhoCanAgree(t *testing.T) {
 	w.withdrawn = []catalog.Right{{Audience: "payroll", Scope: "payroll.read", Mode: catalog.ByDelegation}}
 	e := w.explain(t, policy.Exchange{Client: "desk", Audience: "payroll", Scope: "payroll.read", Person: "alice"})
 	for _, s := range e.Steps {
-		if s.Outcome == policy.Refused && (s.Rule != "scope_not_agreed" || len(s.Remedies) != 2 || s.Remedies[0].Who != policy.APIOwner || s.Remedies[1].Who != policy.Administrator) {
+		if s.Outcome == policy.Refused && (s.Rule != "scope_not_agreed" || len(s.Remedies) != 2 || s.Remedies[0] != policy.APIOwner.Changes("app agree", "payroll desk payroll.read") || s.Remedies[1].Who != policy.Administrator) {
 			t.Errorf("%+v", s)
 		}
 	}

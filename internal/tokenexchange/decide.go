@@ -2,6 +2,7 @@ package tokenexchange
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -18,29 +19,67 @@ import (
 // the manifest or the API does not name, or that the API's side has not agreed to, refuses
 // the request, rather than to be left out.
 func (e *exchange) scopes(context.Context) error {
-	agreed := e.caller.Agreed(e.api, catalog.Mode(e.decision.Mode))
 	asked, err := oidc.Scopes(e.asked.scope)
 	if err != nil {
 		return refuse("scope_malformed", codeScope, fault.As(err).Detail)
 	}
-	offered := slices.DeleteFunc(slices.Clone(e.policy.Scopes), func(s string) bool { return !slices.Contains(e.api.Scopes, s) })
+	agreed := e.caller.Agreed(e.api, catalog.Mode(e.decision.Mode))
+	offered := both(e.policy.Scopes, e.api.Scopes)
 	if len(asked) == 0 {
-		asked = slices.DeleteFunc(slices.Clone(offered), func(s string) bool { return !slices.Contains(agreed, s) })
+		asked = both(offered, agreed)
 	}
 	slices.Sort(asked)
 	asked = slices.Compact(asked)
 	e.decision.Access.Scopes = asked
+	unnamed, unknown, pending := without(asked, e.policy.Scopes), without(asked, e.api.Scopes), without(asked, agreed)
 	switch {
-	case slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(e.policy.Scopes, s) }):
-		return refuse("scope_denied", codeScope, "scope asks for more than the app's manifest names for this audience")
-	case slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(offered, s) }):
-		return refuse("scope_unknown", codeScope, "scope asks for something that the API does not name")
-	case len(offered) > 0 && (len(asked) == 0 || slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(agreed, s) })):
-		return refuse("scope_not_agreed", codeScope, "the API's side has not agreed that this app gets what is asked for: the API's owner or an administrator can")
+	case len(unnamed) > 0:
+		return refuse("scope_denied", codeScope, "scope asks for "+listed(unnamed)+", which the app's manifest does not name for this audience").
+			expected(e.policy.Scopes, asked).lacks(fieldScopes, unnamed...).lacks(fieldOffers, unknown...)
+	case len(unknown) > 0:
+		return refuse("scope_unknown", codeScope, "scope asks for "+listed(unknown)+", which the API does not name").
+			expected(e.api.Scopes, asked).lacks(fieldOffers, unknown...)
+	case len(offered) > 0 && (len(asked) == 0 || len(pending) > 0):
+		if len(asked) == 0 {
+			pending = without(offered, agreed)
+		}
+		return refuse("scope_not_agreed", codeScope, "the API's side has not agreed that this app gets "+listed(pending)+": the API's owner or an administrator can").
+			lacks(commandAgree, pending...)
 	case len(asked) == 0:
-		return refuse("scope_unknown", codeScope, "the API names none of the scopes that the app's manifest does")
+		return refuse("scope_unknown", codeScope, "the API names none of the scopes that the app's manifest does").
+			expected(e.api.Scopes, e.policy.Scopes).lacks(fieldOffers, e.policy.Scopes...)
 	}
 	return nil
+}
+
+// both lists what is in one and in the other.
+func both(one, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(one), func(s string) bool { return !slices.Contains(other, s) })
+}
+
+// without lists what is in one and not in the other. Nothing is allocated for none.
+func without(one, other []string) (rest []string) {
+	for _, s := range one {
+		if !slices.Contains(other, s) {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// listed names scopes for whoever asked: a few, and none that is longer than a scope is.
+func listed(scopes []string) string {
+	const most, longest = 5, 100
+	named := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return len(s) > longest })
+	switch {
+	case len(scopes) == 0:
+		return "none"
+	case len(named) == 0:
+		return "something"
+	case len(named) > most || len(named) < len(scopes):
+		return strings.Join(named[:min(most, len(named))], ", ") + " and more"
+	}
+	return strings.Join(named, ", ")
 }
 
 // entitled asks whether the person may use, at this moment, the app that the token was
@@ -55,9 +94,23 @@ func (e *exchange) entitled(ctx context.Context) error {
 		}
 	}
 	if person, err = e.o.People.Usable(ctx, e.subject.Person, e.subject.Connection); err != nil {
-		return unlessUnavailable(err, refuse("person", codeRequest, "the person is switched off or cannot sign in any more"))
+		return unlessUnavailable(err, e.unusable(err))
 	}
 	return e.mayAll(ctx, person)
+}
+
+// unusable refuses a person who may not come over the connection, for the reason err. The
+// client is not told which.
+func (e *exchange) unusable(err error) *refusal {
+	r := refuse("person", codeRequest, "the person is switched off or cannot sign in any more")
+	r.detail = fault.As(err).Code
+	switch {
+	case errors.Is(err, directory.ErrPersonDisabled):
+		return r.lacks(commandPerson, e.subject.Person).lacks(commandConnection).lacks(settingProvisioning)
+	case errors.Is(err, directory.ErrLeft), errors.Is(err, directory.ErrNotProvisioned):
+		return r.lacks(settingProvisioning, e.subject.Connection).lacks(commandConnection).lacks(commandPerson)
+	}
+	return r.lacks(commandConnection, e.subject.Connection).lacks(commandPerson).lacks(settingProvisioning)
 }
 
 // mayAll refuses a person who may not use one of the three. The API that the person may
@@ -127,6 +180,24 @@ type refusal struct {
 	reason string
 	said   *fault.Error
 	detail string // what was expected and what came, for the audit log
+	// missing is what a remedy would have to add, by what it changes; nothing for a
+	// remedy that would not help.
+	missing map[string][]string
+}
+
+// expected notes what would have been taken, and what came.
+func (r *refusal) expected(these, came []string) *refusal {
+	r.detail = "expected " + listed(these) + "; came " + listed(came)
+	return r
+}
+
+// lacks notes what is missing where a remedy would change something.
+func (r *refusal) lacks(what string, values ...string) *refusal {
+	if r.missing == nil {
+		r.missing = map[string][]string{}
+	}
+	r.missing[what] = values
+	return r
 }
 
 // Error implements error.

@@ -52,7 +52,7 @@ func (x *Explainer) Explain(ctx context.Context, q policy.Exchange) (policy.Expl
 	if err != nil {
 		return e.Explanation, err
 	}
-	e.abroad, e.Person = q.Connection != "", about.person
+	e.asked, e.abroad, e.Person = q, q.Connection != "", about.person
 	e.Subject, e.API = x.names(ctx, about.client, q.Audience)
 	c, rev, err := x.o.Admits(ctx, q.Client, catalog.GrantExchange)
 	if c != nil {
@@ -79,22 +79,24 @@ func (x *Explainer) Explain(ctx context.Context, q policy.Exchange) (policy.Expl
 // explanation is one on its way.
 type explanation struct {
 	policy.Explanation
+	asked  policy.Exchange
 	abroad bool // the subject is of another issuer
 }
 
 // take notes a step. What could not be told is returned.
 func (e *explanation) take(name string, refused error) error {
-	s := policy.Step{Name: name, Outcome: policy.Passed}
+	s := policy.Step{Name: name, Asks: policy.Question(name), Outcome: policy.Passed}
 	if refused != nil {
 		f := fault.As(refused)
 		if f.Kind == fault.Unavailable || f.Kind == fault.Internal {
 			return refused
 		}
 		s.Outcome, s.Rule, s.Error, s.Detail = policy.Refused, f.Code, f.Code, f.Detail
-		if r, ok := errors.AsType[*refusal](refused); ok {
+		r, ok := errors.AsType[*refusal](refused)
+		if ok {
 			s.Rule, s.Found = r.reason, r.detail
 		}
-		s.Remedies = e.remedies(s.Rule)
+		s.Remedies = e.remedies(s.Rule, r)
 	}
 	e.Steps = append(e.Steps, s)
 	return nil
@@ -108,7 +110,7 @@ func (e *explanation) refused() bool {
 func (e *explanation) rest() {
 	for _, name := range append([]string{"client"}, steps[:]...) {
 		if !slices.ContainsFunc(e.Steps, func(s policy.Step) bool { return s.Name == name }) {
-			e.Steps = append(e.Steps, policy.Step{Name: name, Outcome: policy.NotReached})
+			e.Steps = append(e.Steps, policy.Step{Name: name, Asks: policy.Question(name), Outcome: policy.NotReached})
 		}
 	}
 }
@@ -223,8 +225,20 @@ func (x *Explainer) assumed(ctx context.Context, q policy.Exchange, now time.Tim
 	a := token.Access{
 		Subject: p.ID, Person: p.ID, Audience: x.o.Exchange.o.Issuer, Client: c.ID, App: c.App, Scopes: c.Scopes, Issued: now, Expires: now.Add(grant.NodeLife), Rev: c.Rev,
 	}
-	a.Connection = latest(p.Identities).Connection
+	a.Connection = over(p)
 	return a, nil
+}
+
+// over is the connection that somebody would come over: the one of their last sign-in, or
+// one that an identity provider pushed them over and that they never used yet.
+func over(p directory.Person) string {
+	if last := latest(p.Identities); last.Connection != "" {
+		return last.Connection
+	}
+	if i := slices.IndexFunc(p.Records, func(r directory.Record) bool { return r.Active }); i >= 0 {
+		return p.Records[i].Connection
+	}
+	return ""
 }
 
 // latest is the identity that somebody signed in with last.

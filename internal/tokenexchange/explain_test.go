@@ -150,13 +150,14 @@ func TestAnExplanationSaysWhoCanChangeWhat(t *testing.T) {
 		rule   string
 		who    policy.Who
 		what   string
+		values []string
 	}{
-		"no rule":       {nil, func(q *policy.Exchange) { q.Audience = "vault" }, "audience", "audience_denied", policy.ClientOwner, "spec.identity.tokenExchange"},
-		"a scope":       {nil, func(q *policy.Exchange) { q.Scope = "payroll.admin" }, "scope", "scope_denied", policy.ClientOwner, "spec.identity.tokenExchange.scopes"},
-		"another's":     {nil, func(q *policy.Exchange) { q.SignedInTo = "vault" }, "holder", "subject_holder", policy.SubjectOwner, "spec.identity.oidc.mayAct"},
-		"not entitled":  {func() { w.barred["app-payroll"] = true }, nil, "person", "not_entitled_target", policy.APIOwner, "spec.entitlements"},
-		"switched off":  {func() { w.clients["desk"].Disabled = true }, nil, "client", "invalid_client", policy.ClientOwner, "spec"},
-		"no such grant": {nil, func(q *policy.Exchange) { q.Client, q.SignedInTo = "attic", "desk" }, "client", "unauthorized_client", policy.ClientOwner, "spec.identity.tokenExchange"},
+		"no rule":       {nil, func(q *policy.Exchange) { q.Audience = "vault" }, "audience", "audience_denied", policy.ClientOwner, "spec.identity.tokenExchange", []string{"vault"}},
+		"a scope":       {nil, func(q *policy.Exchange) { q.Scope = "payroll.admin" }, "scope", "scope_denied", policy.ClientOwner, "spec.identity.tokenExchange.scopes", []string{"payroll.admin"}},
+		"another's":     {nil, func(q *policy.Exchange) { q.SignedInTo = "vault" }, "holder", "subject_holder", policy.SubjectOwner, "spec.identity.oidc.mayAct", []string{"desk"}},
+		"not entitled":  {func() { w.barred["app-payroll"] = true }, nil, "person", "not_entitled_target", policy.APIOwner, "spec.entitlements", nil},
+		"switched off":  {func() { w.clients["desk"].Disabled = true }, nil, "client", "invalid_client", policy.ClientOwner, "spec", nil},
+		"no such grant": {nil, func(q *policy.Exchange) { q.Client, q.SignedInTo = "attic", "desk" }, "client", "unauthorized_client", policy.ClientOwner, "spec.identity.tokenExchange", []string{"payroll"}},
 	} {
 		w.barred, w.clients["desk"].Disabled = map[string]bool{}, false
 		q := alice
@@ -169,7 +170,7 @@ func TestAnExplanationSaysWhoCanChangeWhat(t *testing.T) {
 		}
 		e := w.explain(t, q)
 		s, at := refusal(e)
-		if e.Granted || s.Name != c.step || s.Rule != c.rule || len(s.Remedies) == 0 || s.Remedies[0] != (policy.Remedy{Who: c.who, What: c.what}) {
+		if e.Granted || s.Name != c.step || s.Rule != c.rule || len(s.Remedies) == 0 || s.Remedies[0] != c.who.Changes(c.what, c.values...) || s.Asks != policy.Question(c.step) {
 			t.Errorf("%s: %+v", name, s)
 		}
 		for i, s := range e.Steps {
@@ -180,6 +181,62 @@ func TestAnExplanationSaysWhoCanChangeWhat(t *testing.T) {
 	}
 	if len(w.events) > 0 {
 		t.Errorf("an explanation was written down as if it were an exchange: %v", w.events)
+	}
+}
+
+// TestAnExplanationSaysWhatIsMissing compares what a remedy adds with what would be
+// granted, and the text with what is asked for.
+func TestAnExplanationSaysWhatIsMissing(t *testing.T) {
+	manifest, api, caller := policy.ClientOwner.Changes("spec.identity.tokenExchange.scopes", "x"), policy.APIOwner.Changes("spec.identity.resource.scopes", "x"), policy.Caller.Changes("scope")
+	long := "z" + strings.Repeat("y", 100)
+	of := func(r policy.Remedy, value string) policy.Remedy { r.Value = value; return r }
+	for name, c := range map[string]struct {
+		scope    string
+		remedies []policy.Remedy
+		says     string
+	}{
+		"the API has it":                      {"payroll.admin", []policy.Remedy{of(manifest, "payroll.admin"), caller}, "scope asks for payroll.admin, which"},
+		"nobody has it":                       {"payroll.nope payroll.read", []policy.Remedy{of(manifest, "payroll.nope"), of(api, "payroll.nope"), caller}, "scope asks for payroll.nope, which"},
+		"each lacks another":                  {"payroll.nope payroll.admin", []policy.Remedy{of(manifest, "payroll.admin payroll.nope"), of(api, "payroll.nope"), caller}, "scope asks for payroll.admin, payroll.nope, which"},
+		"what is no scope is not repeated":    {`pay\"roll`, []policy.Remedy{caller}, "scope is a list of words"},
+		"nor is a long one":                   {long + " payroll.nope", []policy.Remedy{of(manifest, "payroll.nope "+long), of(api, "payroll.nope "+long), caller}, "scope asks for payroll.nope and more, which"},
+		"a long list is cut":                  {"a b c d e f", []policy.Remedy{of(manifest, "a b c d e f"), of(api, "a b c d e f"), caller}, "scope asks for a, b, c, d, e and more, which"},
+		"control: what the manifest names is": {"payroll.write", nil, ""},
+	} {
+		w := newWorld(t)
+		w.clients["desk"].Scopes = []string{"openid"}
+		s, _ := refusal(w.explain(t, policy.Exchange{Client: "desk", Audience: "payroll", Scope: c.scope, Person: "alice"}))
+		if !slices.Equal(s.Remedies, c.remedies) || !strings.HasPrefix(s.Detail, c.says) {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
+// TestSomebodyWhoNeverSignedInIsAskedAboutToo is about people whom an identity provider
+// pushed: they come over its connection the first time that they sign in.
+func TestSomebodyWhoNeverSignedInIsAskedAboutToo(t *testing.T) {
+	w := newWorld(t)
+	w.clients["desk"].Scopes = []string{"openid"}
+	ask := func(records ...directory.Record) policy.Explanation {
+		e, err := w.explainer(func(_ context.Context, id string) (directory.Person, error) {
+			return directory.Person{ID: id, Records: records}, nil
+		}).Explain(t.Context(), policy.Exchange{Client: "desk", Audience: "payroll", Person: "carol"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	if e := ask(directory.Record{Connection: "other"}, directory.Record{Connection: "acme", Active: true}); !e.Granted {
+		t.Errorf("pushed: %+v", e)
+	}
+	w.off = true
+	want := []policy.Remedy{policy.Administrator.Changes("person enable", "carol")}
+	if s, _ := refusal(ask(directory.Record{Connection: "acme", Active: true})); s.Rule != "person" || s.Found != "person_disabled" || !slices.Equal(s.Remedies, want) {
+		t.Errorf("switched off: %+v", s)
+	}
+	w.off = false
+	if s, _ := refusal(ask(directory.Record{Connection: "acme"})); s.Rule != "person" || s.Found != "connection_removed" {
+		t.Errorf("pushed as inactive: %+v", s)
 	}
 }
 

@@ -185,7 +185,10 @@ func (w *world) Audience(_ context.Context, name string) (*registry.Audience, er
 }
 
 func (w *world) Usable(_ context.Context, person, connection string) (directory.Person, error) {
-	if w.off {
+	switch {
+	case connection == "":
+		return directory.Person{}, directory.ErrConnectionRemoved
+	case w.off:
 		return directory.Person{}, directory.ErrPersonDisabled
 	}
 	return directory.Person{ID: person}, nil
@@ -322,7 +325,7 @@ func delegates(audience string) registry.Exchange {
 // add has an app of this name, with its client and its API. Its secret is its name.
 func (w *world) add(name string, exchanges ...registry.Exchange) {
 	hash := sha256.Sum256([]byte(name))
-	c := &registry.Client{ID: name, App: "app-" + name, Method: registry.AuthBasic, SecretHashes: [][]byte{hash[:]}, Exchanges: exchanges, Introspects: []string{name}}
+	c := &registry.Client{ID: name, Name: name, App: "app-" + name, Method: registry.AuthBasic, SecretHashes: [][]byte{hash[:]}, Exchanges: exchanges, Introspects: []string{name}}
 	if len(exchanges) > 0 {
 		c.GrantTypes = []string{catalog.GrantExchange}
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,8 +20,8 @@ type explained struct {
 	Mode    string
 	Life    int
 	Steps   []struct {
-		Name, Outcome, Rule, Error, Detail, Found string
-		Remedies                                  []struct{ Who, What string }
+		Name, Asks, Outcome, Rule, Error, Detail, Found string
+		Remedies                                        []struct{ Who, What, Value string }
 	}
 }
 
@@ -37,20 +38,27 @@ func PrintExplanation(w io.Writer, answer []byte) error {
 	}
 	_, _ = fmt.Fprintln(&out, cell(says, nil)) // a buffer takes everything
 	names := map[string]string{
-		"client_owner": "the owner of " + e.Client, "subject_owner": "the owner of " + e.Subject, "api_owner": "the owner of " + e.API,
+		"client_owner": ownerOf(e.Client, "the app that exchanges"), "subject_owner": ownerOf(e.Subject, "the app that the token was issued to"), "api_owner": ownerOf(e.API, "the app that serves the API"),
 		"administrator": "an administrator", "caller": "whoever sends the request", "person": "the person",
 	}
-	var rows, remedies [][]string
+	var rows, why, remedies [][]string
 	for _, s := range e.Steps {
 		if s.Found != "" {
 			s.Detail += " (" + s.Found + ")"
 		}
-		rows = append(rows, []string{s.Name, strings.ReplaceAll(s.Outcome, "_", " "), s.Rule, s.Detail})
+		rows = append(rows, []string{s.Name, strings.ReplaceAll(s.Outcome, "_", " "), s.Asks})
+		if s.Rule != "" {
+			why = append(why, []string{s.Rule, s.Detail})
+		}
 		for _, r := range s.Remedies {
-			remedies = append(remedies, []string{r.What, names[r.Who]})
+			remedies = append(remedies, []string{r.What, r.Value, names[r.Who]})
 		}
 	}
-	table(&out, "STEP RESULT RULE DETAIL", rows)
-	table(&out, "CHANGE BY", remedies)
+	table(&out, "STEP RESULT QUESTION", rows)
+	table(&out, "RULE WHY", why)
+	table(&out, "CHANGE VALUE BY", remedies)
 	return flush(w, &out)
 }
+
+// ownerOf says who owns an app by its name, or what it is where none is known.
+func ownerOf(name, what string) string { return "the owner of " + cmp.Or(name, what) }

@@ -37,8 +37,8 @@ type explainedStep struct {
 
 // explainedRemedy is what could be changed, and by whom.
 type explainedRemedy struct {
-	Who  ui.Text
-	What string
+	Who         ui.Text
+	What, Value string
 }
 
 func (c *Console) explainFields(v *kit.Visit) []ui.Field {
@@ -176,7 +176,7 @@ func (d *explainView) tell(e policy.Explanation, abroad bool) {
 			step.Tag = ui.Tag{Text: ui.T("Not reached")}
 		}
 		for _, r := range s.Remedies {
-			step.Remedies = append(step.Remedies, explainedRemedy{whoText(r.Who, e), r.What})
+			step.Remedies = append(step.Remedies, explainedRemedy{whoText(r.Who, e), r.What, r.Value})
 		}
 		d.Steps = append(d.Steps, step)
 	}
@@ -224,7 +224,7 @@ func stepText(step string) ui.Text {
 	case "actor":
 		return ui.T("May the client act for the person?")
 	case "scope":
-		return ui.T("Do the manifest and the API name the scopes?")
+		return ui.T("Do the manifest and the API name the scopes, and did the API's side agree?")
 	case "person":
 		return ui.T("May the person use all three apps now?")
 	case "once":
@@ -270,6 +270,8 @@ func ruleText(rule string) ui.Text {
 		return ui.T("The manifest of the app does not name one of the scopes.")
 	case "scope_unknown":
 		return ui.T("The API does not name one of the scopes.")
+	case "scope_not_agreed":
+		return ui.T("The API's side has not agreed that this app gets one of the scopes.")
 	case "person":
 		return ui.T("The person is switched off, or cannot sign in any more.")
 	case "subject_app":
