@@ -25,7 +25,7 @@ type appCommand struct {
 	NameOwner appOwnerCommand     `cmd:"" name:"name-owner" help:"Name who answers for an app; its manifest stays as it is." api:"PUT /apps/{}/owner"`
 	Retry     one                 `cmd:"" help:"Try again what an app could not be told: logouts that were given up, and signals that its streams refused." api:"POST /apps/{}/deliveries/retry" set:"thing=The app's name."`
 	Exchanges appExchangesCommand `cmd:"" help:"List the exchanged tokens that an app has a part in, newest first." api:"GET /apps/{}/exchanges" columns:"ID=id,STATE=state,PERSON=person,CLIENT=client,AUDIENCE=audience,SCOPES=scopes,EXPIRES=expires,FROM=parent_client,PURPOSE=purpose"`
-	Exchange  appExchangeCommand  `cmd:"" help:"Show an exchanged token that an app has a part in." api:"GET /apps/{}/exchanges/{}"`
+	Exchange  appExchangeCommand  `cmd:"" help:"Show an exchanged token that an app has a part in." api:"GET /apps/{}/exchanges/{}" columns:"ID=id,STATE=state,CLIENT=client,AUDIENCE=audience,SCOPES=scopes,EXPIRES=expires,FROM=parent_client,PURPOSE=purpose"`
 	Prune     appPruneCommand     `cmd:"" help:"End an exchanged token that an app has a part in, and all that hangs from it." api:"DELETE /apps/{}/exchanges/{}"`
 }
 

@@ -364,3 +364,21 @@ func TestTheAuditLogIsListedWithWhyThingsWereRefused(t *testing.T) {
 		t.Errorf("the rule comes first: %s", out)
 	}
 }
+
+func TestAWrongCommandLineIsToldWhereHelpIs(t *testing.T) {
+	for line, want := range map[string]string{
+		"signals show":         "broker signals show",
+		"revoke thing 1":       "broker revoke",
+		"exchange list --nope": "broker exchange list",
+		"nope":                 "broker",
+		"exchange":             "broker exchange",
+	} {
+		parser, err := newParser(&commands{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = parser.Parse(strings.Fields(line)); err == nil || commandOf(err) != want {
+			t.Errorf("%s: %v, %s", line, err, commandOf(err))
+		}
+	}
+}

@@ -2,7 +2,7 @@ package main
 
 type exchangeCommand struct {
 	List  exchangeListCommand  `cmd:"" help:"List the tokens that came out of exchanges, newest first." api:"GET /exchanges" columns:"ID=id,STATE=state,PERSON=person,CLIENT=client,AUDIENCE=audience,SCOPES=scopes,EXPIRES=expires,FROM=parent_client,PURPOSE=purpose"`
-	Show  one                  `cmd:"" help:"Show an issued token, what it grew from, and what hangs from it." api:"GET /exchanges/{}" set:"thing=The token's id (jti)."`
+	Show  one                  `cmd:"" help:"Show an issued token, what it grew from, and what hangs from it." api:"GET /exchanges/{}" columns:"ID=id,STATE=state,CLIENT=client,AUDIENCE=audience,SCOPES=scopes,EXPIRES=expires,FROM=parent_client,PURPOSE=purpose" set:"thing=The token's id (jti)."`
 	Prune exchangePruneCommand `cmd:"" help:"End an exchanged token, and all that hangs from it." api:"DELETE /exchanges/{}"`
 }
 

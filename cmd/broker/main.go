@@ -3,6 +3,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 
@@ -64,7 +65,7 @@ func run(args []string) int {
 		k, err = parser.Parse(args)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(os.Stderr, "broker: %v\nbroker --help says what there is.\n", err) // there is nobody else to tell
+		_, _ = fmt.Fprintf(os.Stderr, "broker: %v\n%s --help says what there is.\n", err, commandOf(err)) // there is nobody else to tell
 		return client.Usage
 	}
 	if err := k.Run(k); err != nil {
@@ -72,6 +73,19 @@ func run(args []string) int {
 		return client.ExitOf(err)
 	}
 	return client.OK
+}
+
+// commandOf is the command that a command line came to before err.
+func commandOf(err error) string {
+	command := "broker"
+	if wrong, ok := errors.AsType[*kong.ParseError](err); ok {
+		for _, p := range wrong.Context.Path {
+			if p.Command != nil {
+				command = "broker " + p.Command.Path()
+			}
+		}
+	}
+	return command
 }
 
 // newParser reads command lines into c.

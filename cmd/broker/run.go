@@ -118,12 +118,21 @@ func (c *listing) Run(k *kong.Context) error {
 	if c.Export != "" {
 		return c.export(r)
 	}
-	var columns []client.Column
-	for one := range strings.SplitSeq(k.Selected().Tag.Get("columns"), ",") {
+	columns := columnsOf(k)
+	return c.ask(r, func(w io.Writer, answer []byte) error { return client.PrintTable(w, answer, columns) })
+}
+
+// columnsOf are the declared ones; nil for none.
+func columnsOf(k *kong.Context) (columns []client.Column) {
+	declared := k.Selected().Tag.Get("columns")
+	if declared == "" {
+		return nil
+	}
+	for one := range strings.SplitSeq(declared, ",") {
 		title, member, _ := strings.Cut(strings.TrimSpace(one), "=")
 		columns = append(columns, client.Column{Title: title, Member: member})
 	}
-	return c.ask(r, func(w io.Writer, answer []byte) error { return client.PrintTable(w, answer, columns) })
+	return columns
 }
 
 // export streams a list, and says on a terminal how far it is.
@@ -153,12 +162,13 @@ type one struct {
 }
 
 // Run asks for it.
-func (c *one) Run(k *kong.Context) error { return c.asked(request(k)) }
+func (c *one) Run(k *kong.Context) error { return c.asked(request(k), columnsOf(k)...) }
 
-// asked prints what a GET shows, and of a change what is new.
-func (c connected) asked(r client.Request) error {
+// asked prints what a GET shows, with these columns of what hangs from it, and of a change
+// what is new.
+func (c connected) asked(r client.Request, columns ...client.Column) error {
 	if r.Method == http.MethodGet {
-		return c.ask(r, client.PrintFacts)
+		return c.ask(r, func(w io.Writer, answer []byte) error { return client.PrintFactsOf(w, answer, columns) })
 	}
 	return c.ask(r, client.PrintDone)
 }
@@ -167,7 +177,7 @@ func (c connected) asked(r client.Request) error {
 type plain struct{ connected }
 
 // Run asks for it.
-func (c *plain) Run(k *kong.Context) error { return c.asked(request(k)) }
+func (c *plain) Run(k *kong.Context) error { return c.asked(request(k), columnsOf(k)...) }
 
 // risky is what every command has that takes something away.
 type risky struct {

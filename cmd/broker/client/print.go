@@ -72,7 +72,11 @@ func first(item map[string]any, members string) (text string) {
 
 // PrintFacts writes one thing, a fact a line, and behind them each list of things as a
 // table; what has nothing to tell is Done.
-func PrintFacts(w io.Writer, answer []byte) error {
+func PrintFacts(w io.Writer, answer []byte) error { return PrintFactsOf(w, answer, nil) }
+
+// PrintFactsOf does so with these columns of each table, as far as something is in them;
+// all that there is without any.
+func PrintFactsOf(w io.Writer, answer []byte, columns []Column) error {
 	if len(bytes.TrimSpace(answer)) == 0 {
 		answer = []byte(`"Done."`)
 	}
@@ -88,7 +92,7 @@ func PrintFacts(w io.Writer, answer []byte) error {
 		if out.Len() > 0 {
 			_, _ = fmt.Fprintln(&out)
 		}
-		l.print(&out)
+		l.print(&out, columns)
 	}
 	return flush(w, &out)
 }
@@ -100,26 +104,33 @@ type things struct {
 }
 
 // print writes a line for each thing, and a column for each member that says anything of
-// one of them.
-func (t things) print(out *bytes.Buffer) {
+// one of them; of those that are wanted, in their order.
+func (t things) print(out *bytes.Buffer, wanted []Column) {
 	_, _ = fmt.Fprintln(out, strings.ToUpper(t.name))
-	titles := map[string]bool{}
+	said := map[string]bool{}
 	rows := make([]map[string]string, len(t.list))
 	for i, one := range t.list {
 		rows[i] = map[string]string{}
 		flat(rows[i], "", one)
-		for title, text := range rows[i] {
-			titles[title] = titles[title] || text != "-"
+		for member, text := range rows[i] {
+			said[member] = said[member] || text != "-"
 		}
 	}
-	maps.DeleteFunc(titles, func(_ string, said bool) bool { return !said })
-	columns := slices.Sorted(maps.Keys(titles))
+	if wanted == nil {
+		for _, member := range slices.Sorted(maps.Keys(said)) {
+			wanted = append(wanted, Column{strings.ToUpper(member), member})
+		}
+	}
+	wanted = slices.DeleteFunc(slices.Clone(wanted), func(c Column) bool { return !said[c.Member] })
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "  "+strings.ToUpper(strings.Join(columns, "\t")))
+	cells := make([]string, len(wanted))
+	for i, c := range wanted {
+		cells[i] = c.Title
+	}
+	_, _ = fmt.Fprintln(table, "  "+strings.Join(cells, "\t"))
 	for _, row := range rows {
-		cells := make([]string, len(columns))
-		for i, title := range columns {
-			cells[i] = cmp.Or(row[title], "-")
+		for i, c := range wanted {
+			cells[i] = cmp.Or(row[c.Member], "-")
 		}
 		_, _ = fmt.Fprintln(table, "  "+strings.Join(cells, "\t"))
 	}
@@ -167,7 +178,10 @@ func facts(w io.Writer, name string, v any) (lists []things) {
 		if !simple(v) {
 			return []things{{name, v}}
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, cell(v, nil))
+		for _, text := range sentences(v) {
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, text)
+			name = ""
+		}
 	default:
 		if name == "" {
 			_, _ = fmt.Fprintln(w, cell(v, nil))
@@ -176,6 +190,21 @@ func facts(w io.Writer, name string, v any) (lists []things) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, cell(v, nil))
 	}
 	return lists
+}
+
+// sentences are the texts of a list, a line each where they are sentences.
+func sentences(list []any) (lines []string) {
+	for _, one := range list {
+		text := cell(one, nil)
+		if !strings.HasSuffix(text, ".") {
+			return []string{cell(list, nil)}
+		}
+		lines = append(lines, text)
+	}
+	if lines == nil {
+		return []string{"-"}
+	}
+	return lines
 }
 
 // simple reports whether a list has no lists and objects in it.

@@ -26,3 +26,25 @@ func TestAListWithinAThingIsATable(t *testing.T) {
 		t.Errorf("%v\n%s\nwant\n%s", err, out.String(), want)
 	}
 }
+
+// TestTheListsOfAThingHaveTheColumnsThatAreDeclared is about what hangs from a thing, of
+// which not everything fits on a line.
+func TestTheListsOfAThingHaveTheColumnsThatAreDeclared(t *testing.T) {
+	answer := []byte(`{"id": "b", "line": [{"id": "a", "state": "live", "person": "alice", "purpose": ""}], "notes": ["One ends.", "Another goes on."], "names": ["Alice Moreau", "Bob Okafor"]}`)
+	var out strings.Builder
+	if err := PrintFactsOf(&out, answer, []Column{{"STATE", "state"}, {"ID", "id"}, {"PURPOSE", "purpose"}}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `id     b
+names  Alice Moreau,Bob Okafor
+notes  One ends.
+       Another goes on.
+
+LINE
+  STATE  ID
+  live   a
+`
+	if out.String() != want {
+		t.Errorf("%s", out.String())
+	}
+}
