@@ -74,7 +74,7 @@ func (c *Console) showExchanges(v *kit.Visit) (kit.Answer, error) {
 	if g.app != nil {
 		title = ui.T("Exchanged tokens of %s", g.app.Title())
 	}
-	return c.exchangeList(g).Show(v, title, kit.Around{Offers: v.Offers(
+	return c.exchangeList(g).Show(v, title, kit.Around{Crumbs: g.crumbs(), Offers: v.Offers(
 		kit.Way("/explain-exchange", ui.T("Explain an exchange"), " info"), kit.Way("/revoke", ui.T("Revoke tokens"), "danger out"),
 	)})
 }
@@ -108,7 +108,7 @@ func (c *Console) showExchange(v *kit.Visit) (kit.Answer, error) {
 	if elsewhere > 0 {
 		d.Notices = append(d.Notices, ui.Notice{Text: ui.N(elsewhere, "One token of the line is another app's alone, and not shown.", "%d tokens of the line are other apps' alone, and not shown."), Tone: ui.Warn})
 	}
-	return kit.View{Title: ui.T("A token of %s for %s", g.titles.Name(n.App), n.Audience), Crumbs: v.Crumbs(ui.T("Exchanged tokens"), g.base()), Template: "detail", Data: d}, nil
+	return kit.View{Title: ui.T("A token of %s for %s", g.titles.Name(n.App), n.Audience), Crumbs: append(g.crumbs(), v.Crumbs(ui.T("Exchanged tokens"), g.base())...), Template: "detail", Data: d}, nil
 }
 
 func (c *Console) askPrune(v *kit.Visit) (kit.Confirmation, error) {

@@ -46,6 +46,14 @@ func (g grove) base() string {
 	return kit.Fill("/apps/{name}/exchanges", g.app.Name)
 }
 
+// crumbs lead up from the list: to the app, where it is about one.
+func (g grove) crumbs() []ui.Link {
+	if g.app == nil {
+		return nil
+	}
+	return append(g.v.Crumbs(ui.T("Apps"), "/apps"), ui.Link{Text: ui.Plain(g.app.Title()), Href: g.c.AppPath(*g.app)})
+}
+
 // has reports whether a node is in the grove.
 func (g grove) has(n grant.Node) bool { return g.part == nil || n.Exchanged() && g.part.Has(n) }
 
