@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -133,8 +134,11 @@ func (a *API) listSignals(r *http.Request, q rest.Query) ([]Signal, string, erro
 			return nil, "", fmt.Errorf("read the subject of a signal: %w", err)
 		}
 	}
-	return rest.Slice(q, all, func(s Signal) string { return s.ID }, nil)
+	return rest.Slice(q, all, newest, nil)
 }
+
+// newest puts the signal that was issued last first; among equals, by id.
+func newest(s Signal) string { return fmt.Sprintf("%020d %s", math.MaxInt64-s.Issued.UnixNano(), s.ID) }
 
 func (a *API) switchStream(to signal.Status) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {

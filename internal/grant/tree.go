@@ -232,7 +232,7 @@ func (t *Tree) Prune(ctx context.Context, n Node, actor identity.Actor, reason s
 	case !n.Live(now) || !n.Ended.IsZero():
 		return ErrNodeOver
 	}
-	e := event.New(now, "exchange.pruned", actor, identity.Grant(n.Grant), "person", n.Person, "app", n.App, "client", n.Client, "audience", n.Audience, "reason", reason)
+	e := event.New(now, "exchange.pruned", actor, identity.Grant(n.Grant), "person", n.Person, "session", n.Session, "app", n.App, "client", n.Client, "audience", n.Audience, "reason", reason)
 	if err := t.o.Record(ctx, []event.Event{e.Revoking(identity.Grant(n.Grant))}); err != nil {
 		return fmt.Errorf("prune exchange: %w", err)
 	}

@@ -135,7 +135,7 @@ func TestPruningANodeTakesAllThatHangsFromIt(t *testing.T) {
 	if err := tree.Prune(t.Context(), n, identity.Actor{Ref: identity.Person("alice")}, "not mine"); err != nil {
 		t.Fatal(err)
 	}
-	if e := g.events[0]; len(g.events) != 1 || e.Type != "exchange.pruned" || e.Data["reason"] != "not mine" || e.Data["person"] != "alice" || !slices.Contains(e.Revokes, identity.Grant("ledger")) {
+	if e := g.events[0]; len(g.events) != 1 || e.Type != "exchange.pruned" || e.Data["reason"] != "not mine" || e.Data["person"] != "alice" || e.Data["session"] != "s" || !slices.Contains(e.Revokes, identity.Grant("ledger")) {
 		t.Errorf("%+v", g.events)
 	}
 	if got := live(t, tree, grant.NodeQuery{Person: "alice"}); got != "mint pay -bank" {

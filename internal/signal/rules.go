@@ -60,6 +60,8 @@ func (d Delivery) check(allowed func(netip.Addr) error) error {
 		return nil
 	case d.Method != Push:
 		return errSetting("/delivery/method", "must be %s (push) or %s (poll)", Push, Poll)
+	case d.Endpoint == "":
+		return errSetting("/delivery/endpoint_url", "is required: where to push to")
 	}
 	if rule := catalog.URIRule(d.Endpoint); rule != "" {
 		return errSetting("/delivery/endpoint_url", "%s", rule)

@@ -62,7 +62,7 @@ var (
 	ErrVerified = fault.New(fault.TooMany, "stream_verified", "this stream was verified a moment ago: see its min_verification_interval")
 	ErrDisabled = fault.New(fault.Invalid, "stream_disabled", "the stream is disabled: nothing is transmitted over it").At("stream_id")
 	ErrHeld     = fault.New(fault.Denied, "stream_held", "the status was set by an operator of the broker, who alone can change it")
-	ErrState    = fault.New(fault.Invalid, "stream_status_unknown", "the statuses are enabled, paused and disabled").At("status")
+	ErrState    = fault.New(fault.Invalid, "stream_status_unknown", "the statuses are enabled, paused and disabled").At("/status")
 	ErrCursor   = fault.New(fault.Invalid, "cursor_invalid", "this is no cursor that a page of this list gave: begin without one").At("after")
 	ErrRefused  = fault.New(fault.Denied, "set_refused", "the receiver refuses the event")
 )
