@@ -158,7 +158,7 @@ func TestARevocationIsShownBeforeItIsMadeAndFollowedAfter(t *testing.T) {
 	node := b.exchanged(t, "alice", own, "payroll-api", "", "desk")
 	for _, path := range []string{"person/alice", "connection/acme", "app/own", "client/microapp-own", "install/alice%2Fown", "grant/" + node} {
 		a := b.ask(t, http.MethodGet, "/revocations/"+path+"/preview", "")
-		if a.status != http.StatusOK || !strings.Contains(a.body, `"exchanged":1`) || !strings.Contains(a.body, `"names":["alice"]`) || !strings.Contains(a.body, `"apps":["own"]`) {
+		if a.status != http.StatusOK || !strings.Contains(a.body, `"exchanged":1`) || !strings.Contains(a.body, `"people":1`) || !strings.Contains(a.body, `"names":["alice"]`) || !strings.Contains(a.body, `"apps":["own"]`) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}

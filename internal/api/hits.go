@@ -33,7 +33,7 @@ func (a *API) hit(ctx context.Context, operation string, ref identity.Ref, notes
 	if err != nil {
 		return h, err
 	}
-	h.Exchanged = len(exchanged)
+	h.Exchanged, h.People = len(exchanged), max(h.People, peopleOf(exchanged))
 	in, err := a.sessionsOfHit(ctx, ref, whose)
 	if err != nil {
 		return h, err
@@ -47,6 +47,16 @@ func (a *API) hit(ctx context.Context, operation string, ref identity.Ref, notes
 	}
 	h.Names, err = a.names(ctx, in, held, exchanged)
 	return h, err
+}
+
+// peopleOf counts the people of tokens: those of another issuer's have no session here,
+// and what was exchanged on has no grant of its own.
+func peopleOf(exchanged []grant.Node) int {
+	people := map[string]bool{}
+	for _, n := range exchanged {
+		people[n.Person] = true
+	}
+	return len(people)
 }
 
 // appsHit names the apps that lose something: those that hold a grant, or an exchanged

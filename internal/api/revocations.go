@@ -70,8 +70,8 @@ func (a *API) revocationRoutes() []rest.Route {
 	}
 }
 
-// errNoTarget is for what a path names and there is not.
-var errNoTarget = fault.New(fault.NotFound, "revocation_target_not_found", "there is no such thing to revoke")
+// errNoClient is for a client_id that no app has.
+var errNoClient = fault.New(fault.NotFound, "revocation_target_not_found", "no app has this client_id")
 
 // target finds what the path names; the first ref is the thing itself.
 func (a *API) target(r *http.Request) ([]identity.Ref, error) {
@@ -103,7 +103,7 @@ func (a *API) target(r *http.Request) ([]identity.Ref, error) {
 func (a *API) knownClient(ctx context.Context, id string) error {
 	apps, err := a.o.Apps.Apps(ctx)
 	if err == nil && !slices.ContainsFunc(apps, func(app catalog.App) bool { return app.ClientID() == id }) {
-		err = errNoTarget
+		err = errNoClient
 	}
 	return err
 }
