@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -31,7 +32,7 @@ func (need Requirement) met(c *Claims, now time.Time) error {
 	rule := ""
 	switch {
 	case len(need.ACRValues) > 0 && !slices.Contains(need.ACRValues, c.ACR):
-		rule = "acr is " + c.ACR
+		rule = "acr is " + cmp.Or(c.ACR, "missing") + ", and none of " + strings.Join(need.ACRValues, " ")
 	case need.MaxAge > 0 && (c.AuthTime.IsZero() || now.Sub(c.AuthTime) > need.MaxAge):
 		rule = "auth_time is too long ago"
 	}

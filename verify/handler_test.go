@@ -80,7 +80,7 @@ func TestAHandlerAnswersWhatIsMissing(t *testing.T) {
 			t.Errorf("%s: %s", name, w.Body)
 		}
 	}
-	if !strings.Contains(log.String(), "acr is mfa") || strings.Contains(log.String(), good) {
+	if !strings.Contains(log.String(), "acr is mfa, and none of phr phrh") || strings.Contains(log.String(), good) {
 		t.Errorf("the log names the rule, and no token: %s", &log)
 	}
 	if _, ok := verify.FromContext(t.Context()); ok {
