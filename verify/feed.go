@@ -218,7 +218,9 @@ func (f *feed) apply(n news, after uint64, asked, now time.Time) error {
 		return nil
 	}
 	// What was known before is known still, unless it was by a clock that was set back.
-	if at := asked.Add(min(n.current, now.Sub(asked))); at.After(f.current) || f.current.Sub(now) > backlash {
+	// It is kept as the wall has it: a monotonic clock stands still while a machine sleeps,
+	// and what was revoked meanwhile is not known.
+	if at := asked.Add(min(n.current, now.Sub(asked))).Round(0); at.After(f.current) || f.current.Sub(now) > backlash {
 		f.current = at
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -208,6 +209,9 @@ func (c *Connection) signed(ctx context.Context, kind, raw string) (subjectClaim
 	var claims subjectClaims
 	if len(raw) > maxToken {
 		return claims, refusal("malformed", "is not a signed JWT", "at most "+count(maxToken, "byte"), count(len(raw), "byte"))
+	}
+	if strings.ContainsFunc(raw, unicode.IsSpace) { // which go-jose would skip: a token has one spelling
+		return claims, refusal("malformed", "is not a signed JWT", "no white space", "white space")
 	}
 	algorithms := make([]jose.SignatureAlgorithm, len(c.o.Algorithms))
 	for i, a := range c.o.Algorithms {

@@ -180,6 +180,8 @@ func TestABroughtTokenIsRefusedByItsRule(t *testing.T) {
 		"two signatures":                 {good + "." + parts[2], "algorithm"},
 		"no token":                       {"alice", "algorithm"},
 		"a claim of another type":        {p.brought(t, nil, "amr", "pwd"), "signature"},
+		"with a line's end":              {good + "\n", "malformed"},
+		"with a space in it":             {parts[0] + ". " + parts[1] + "." + parts[2], "malformed"},
 		"a token without end":            {good + strings.Repeat("A", 16<<10), "malformed"},
 		"critical, and unknown":          {p.brought(t, map[jose.HeaderKey]any{"typ": upstream.TypeAccess, "crit": []string{"x"}, "x": 1}), "signature"},
 	} {
