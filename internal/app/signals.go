@@ -35,7 +35,7 @@ func (p *parts) openSignals(ctx context.Context) error {
 		Sender: s.sender, Authorization: s.service.Authorization, HTTP: p.client, Log: p.log, Pushed: p.metrics.Pushed,
 	})
 	s.teller = signal.NewTeller(signal.TellerOptions{
-		Issuer: p.cfg.Issuer, Store: p.db, Clients: p.registry, People: p.db, Grants: p.db, Entitlements: p.entitlements, Queued: s.pusher.Notify,
+		Issuer: p.cfg.Issuer, Store: p.db, Clients: p.registry, People: p.db, Grants: p.db, Exchanges: p.exchanges, Entitlements: p.entitlements, Queued: s.pusher.Notify,
 	})
 	s.notebook = signal.NewNotebook(signal.NotebookOptions{Issuer: p.cfg.Issuer, Store: p.db, Audiences: p.registry, Now: p.now})
 	return s.notebook.Refresh(ctx)

@@ -116,6 +116,16 @@ func (t *Tree) Below(ctx context.Context, n Node) ([]Branch, error) {
 	return below(live, n), nil
 }
 
+// Under returns the nodes that hang from n and have not expired, in the order of a Tree,
+// also those that have ended, as all do with n. Of very many the newest 1000 are looked at.
+func (t *Tree) Under(ctx context.Context, n Node) ([]Branch, error) {
+	page, _, err := t.o.Nodes.SearchNodes(ctx, NodeQuery{Person: n.Person, Live: true, Limit: mostLive}, t.now())
+	if err != nil {
+		return nil, fmt.Errorf("search exchanges: %w", err)
+	}
+	return below(page, n), nil
+}
+
 // below picks what hangs from n, with depths that begin at 1.
 func below(live []Node, n Node) []Branch {
 	byParent := map[string][]Node{}

@@ -141,6 +141,9 @@ func TestPruningANodeTakesAllThatHangsFromIt(t *testing.T) {
 	if got := live(t, tree, grant.NodeQuery{Person: "alice"}); got != "mint pay -bank" {
 		t.Errorf("after: %s", got)
 	}
+	if under, err := tree.Under(t.Context(), n); err != nil || len(under) != 1 || under[0].ID != "vault" {
+		t.Errorf("what ended with it: %+v, %v", under, err)
+	}
 	if n, err = tree.Node(t.Context(), "vault"); err != nil || n.Ended != identity.Grant("ledger") {
 		t.Errorf("%+v, %v", n, err)
 	}

@@ -14,6 +14,8 @@
 //	a connection was disabled or removed   session-revoked of each session that came over it
 //	an app or client was disabled          session-revoked of its sessions, at the APIs that it calls
 //	a grant was revoked                    session-revoked of what the app had of the person
+//	an exchanged token was cut             session-revoked of it, at every API of what hangs from it
+//	an API agrees no more to a client      session-revoked of the client, at that API
 //	groups or attributes changed           token-claims-change with the new values
 //	a signing key was killed               credential-change of the key
 //	a client got another secret            credential-change of the client, to itself

@@ -43,6 +43,12 @@ type Grants interface {
 	Consent(ctx context.Context, person, app string) (c grant.Consent, ok bool, err error)
 }
 
+// Exchanges is what is asked which tokens end with an exchanged one: grant.Tree.
+type Exchanges interface {
+	Node(ctx context.Context, id string) (grant.Node, error)
+	Under(ctx context.Context, n grant.Node) ([]grant.Branch, error)
+}
+
 // Entitlements is the part of entitlement.Checker that is asked for claims.
 type Entitlements interface {
 	Check(ctx context.Context, p directory.Person, c *registry.Client) (entitlement.Decision, error)
@@ -56,6 +62,7 @@ type TellerOptions struct {
 	Clients      Clients
 	People       People
 	Grants       Grants
+	Exchanges    Exchanges
 	Entitlements Entitlements
 	// Queued says that something is to be delivered: Pusher.Notify.
 	Queued func()
@@ -122,7 +129,8 @@ type say func(ctx context.Context, to Stream, of Subject) (*Set, error)
 func (t *Teller) revoked(ctx context.Context, e event.Event, ref identity.Ref) error {
 	do := map[identity.Kind]func(context.Context, event.Event, string) error{
 		identity.KindSession: t.sessionEnded, identity.KindPerson: t.personEnded, identity.KindConnection: t.connectionEnded,
-		identity.KindClient: t.clientEnded, identity.KindApp: t.appEnded, identity.KindGrant: t.grantEnded, identity.KindKey: t.keyKilled,
+		identity.KindClient: t.clientEnded, identity.KindApp: t.appEnded, identity.KindGrant: t.grantEnded, identity.KindCall: t.callEnded,
+		identity.KindKey: t.keyKilled,
 	}[ref.Kind]
 	switch {
 	case ref.Kind == identity.KindInstall:
@@ -227,52 +235,6 @@ func (t *Teller) clientEnded(ctx context.Context, e event.Event, client string) 
 		}
 		return other(ctx, to, of)
 	})
-}
-
-// grantEnded tells of what a client had of a person: the client, and the APIs that it
-// calls for them. A grant that is not kept is told of by what the event says of it.
-func (t *Teller) grantEnded(ctx context.Context, e event.Event, id string) error {
-	about := Subject{Person: e.Data["person"], Session: e.Data["session"], Via: e.Data["client"]}
-	switch family, err := t.o.Grants.Family(ctx, id); {
-	case err == nil:
-		about = Subject{Person: family.Subject.Person, Session: family.Subject.Session, Via: family.Subject.Client}
-	case !errors.Is(err, grant.ErrUnknown):
-		return err
-	case e.Data["audience"] != "": // of an exchanged token, which one API alone takes
-		api, err := t.o.Clients.Audience(ctx, e.Data["audience"])
-		if err != nil {
-			return unlessGone(err)
-		}
-		about.Receiver = api.Client
-	case about.Via == "" && e.Data["app"] != "":
-		c, err := t.o.Clients.ClientOf(ctx, e.Data["app"])
-		if err != nil {
-			return unlessGone(err)
-		}
-		about.Via = c.ID
-	}
-	if about.Person == "" || about.Via == "" {
-		return nil
-	}
-	return t.spread(ctx, about, t.ended(e, func(of Subject) *identifier { return t.whose(of.Person, about.Session, of.Via) }))
-}
-
-// installEnded tells of the end of what a person may do at an app, or at an API: the app
-// and the APIs that it calls for them, or the API.
-func (t *Teller) installEnded(ctx context.Context, e event.Event, ref identity.Ref) error {
-	person, place, _ := identity.SplitInstall(ref)
-	c, err := t.o.Clients.ClientOf(ctx, place)
-	if err == nil {
-		return t.spread(ctx, Subject{Person: person, Via: c.ID}, t.ended(e, func(of Subject) *identifier { return t.whose(of.Person, "", of.Via) }))
-	}
-	if err := unlessGone(err); err != nil {
-		return err
-	}
-	api, err := t.o.Clients.Audience(ctx, place)
-	if err != nil {
-		return unlessGone(err)
-	}
-	return t.spread(ctx, Subject{Receiver: api.Client, Person: person}, t.ended(e, func(of Subject) *identifier { return t.whose(of.Person, "", "") }))
 }
 
 // keyKilled tells everybody that nothing signed with a key is good, and that their copy

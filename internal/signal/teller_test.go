@@ -26,6 +26,7 @@ type town struct {
 	consented []string
 	left, out bool // out may not use the app
 	moved     []string
+	nodes     []grant.Node // exchanged tokens; each hangs from the one before
 }
 
 func (t town) Person(_ context.Context, id string) (directory.Person, error) {
@@ -53,6 +54,26 @@ func (town) Family(context.Context, string) (grant.Family, error) {
 	return grant.Family{}, grant.ErrUnknown
 }
 
+func (t town) Node(_ context.Context, id string) (grant.Node, error) {
+	for _, n := range t.nodes {
+		if n.ID == id {
+			return n, nil
+		}
+	}
+	return grant.Node{}, grant.ErrNodeNotFound
+}
+
+func (t town) Under(_ context.Context, n grant.Node) (all []grant.Branch, err error) {
+	under := false
+	for _, one := range t.nodes {
+		if under {
+			all = append(all, grant.Branch{Node: one})
+		}
+		under = under || one.ID == n.ID
+	}
+	return all, nil
+}
+
 func (t town) Consent(context.Context, string, string) (grant.Consent, bool, error) {
 	return grant.Consent{Scopes: t.consented}, true, nil
 }
@@ -63,7 +84,7 @@ func (t town) Check(context.Context, directory.Person, *registry.Client) (entitl
 
 func newTeller(store *shelf, apps clients, there town) *signal.Teller {
 	return signal.NewTeller(signal.TellerOptions{
-		Issuer: issuer, Store: store, Clients: apps, People: there, Grants: there, Entitlements: there, Queued: func() {},
+		Issuer: issuer, Store: store, Clients: apps, People: there, Grants: there, Exchanges: there, Entitlements: there, Queued: func() {},
 	})
 }
 
