@@ -89,13 +89,14 @@ func (k *checker) exchange(n *Connection, path string) {
 		k.unique(join(path, name), list)
 	}
 	if n.Type == TypeSAML {
-		for field, given := range map[string]bool{"types": e.Types != nil, "once": e.Once, "amr": e.AMR != nil} {
-			if given {
-				k.fail(join(path, field), "is for type oidc")
-			}
-		}
-		return
+		k.onlyOIDC(path, map[string]bool{"types": e.Types != nil, "once": e.Once, "amr": e.AMR != nil})
+	} else {
+		k.tokens(e, path)
 	}
+}
+
+// tokens checks which tokens of an OIDC connection may be brought.
+func (k *checker) tokens(e Exchange, path string) {
 	if e.Recipients != nil {
 		k.fail(join(path, "recipients"), "is for type saml")
 	}

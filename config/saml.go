@@ -57,14 +57,10 @@ func (s *SAML) complete() {
 
 // saml checks what a SAML connection has.
 func (k *checker) saml(n *Connection, path string) {
-	for field, given := range map[string]bool{
+	k.onlyOIDC(path, map[string]bool{
 		"client_id": n.ClientID != "", "client_secret": n.ClientSecret != "" || n.ClientSecretFile != "", "scopes": n.Scopes != nil,
 		"algorithms": n.Algorithms != nil, "userinfo": n.UserInfo, "allowed_tenants": n.AllowedTenants != nil,
-	} {
-		if given {
-			k.fail(join(path, field), "is for type oidc")
-		}
-	}
+	})
 	if n.Issuer == "" || len(n.Issuer) > 1024 || strings.ContainsFunc(n.Issuer, unsafe) {
 		k.fail(join(path, "issuer"), "is required: the identity provider's entity id")
 	}
@@ -73,6 +69,7 @@ func (k *checker) saml(n *Connection, path string) {
 		k.fail(join(path, "entity_id"), "must be a URI of at most 1024 characters")
 	}
 	k.samlMetadata(s, path)
+	k.samlNames(s, path)
 	k.between(join(path, "refresh"), s.Refresh, time.Minute, 24*time.Hour)
 	k.between(join(path, "max_age"), s.MaxAge, max(s.Refresh, time.Minute), 30*24*time.Hour)
 	k.between(join(path, "skew"), s.Skew, 0, 5*time.Minute)
@@ -82,6 +79,24 @@ func (k *checker) saml(n *Connection, path string) {
 	if s.Binding != BindingRedirect && s.Binding != BindingPost {
 		k.fail(join(path, "binding"), "must be redirect or post")
 	}
+	for i, class := range s.AuthnContexts {
+		if !uri(class) {
+			k.fail(at(join(path, "authn_contexts"), i), "must be the URI of a class")
+		}
+	}
+}
+
+// onlyOIDC refuses fields of a SAML connection that only an OIDC one has.
+func (k *checker) onlyOIDC(path string, given map[string]bool) {
+	for field, is := range given {
+		if is {
+			k.fail(join(path, field), "is for type oidc")
+		}
+	}
+}
+
+// samlNames checks what people are known by, and what is told of them.
+func (k *checker) samlNames(s SAML, path string) {
 	if !uri(s.NameIDFormat) {
 		k.fail(join(path, "name_id_format"), "must be persistent, email, transient, unspecified or the URI of a format")
 	}
@@ -91,11 +106,6 @@ func (k *checker) saml(n *Connection, path string) {
 	for _, claim := range sortedKeys(s.Attributes) {
 		if len(s.Attributes[claim]) == 0 || slices.Contains(s.Attributes[claim], "") {
 			k.fail(join(path, "attributes."+claim), "must name attributes")
-		}
-	}
-	for i, class := range s.AuthnContexts {
-		if !uri(class) {
-			k.fail(at(join(path, "authn_contexts"), i), "must be the URI of a class")
 		}
 	}
 }
