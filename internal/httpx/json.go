@@ -160,15 +160,14 @@ func (s *strict) array(t reflect.Type, at string, depth int) error {
 }
 
 func (s *strict) object(t reflect.Type, at string, depth int) error {
+	isMap := t != nil && t.Kind() == reflect.Map
 	var members map[string]member
-	if t != nil {
-		switch {
-		case t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(textUnmarshaler):
-			members = membersOf(t)
-		case t.Kind() == reflect.Map:
-		default:
-			return malformed(at, "this is to be "+wanted(t))
-		}
+	switch {
+	case t == nil, isMap:
+	case t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(textUnmarshaler):
+		members = membersOf(t)
+	default:
+		return malformed(at, "this is to be "+wanted(t))
 	}
 	seen := map[string]bool{}
 	for s.More() {
@@ -184,7 +183,7 @@ func (s *strict) object(t reflect.Type, at string, depth int) error {
 			return malformed(place, "a member comes twice")
 		case members != nil && !known:
 			return malformed(place, "there is no such member")
-		case t != nil && members == nil:
+		case isMap:
 			of.is = t.Elem()
 		}
 		seen[name] = true

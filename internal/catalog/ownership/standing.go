@@ -65,18 +65,7 @@ func (s *Service) gone(ctx context.Context, p directory.Person, e event.Event) (
 	if len(p.Identities)+len(p.Records) == 0 {
 		return false, nil
 	}
-	var ways []string
-	for _, i := range p.Identities {
-		if p.Over(i.Connection, directory.JITAndSCIM) == nil {
-			ways = append(ways, i.Connection)
-		}
-	}
-	for _, r := range p.Records {
-		if r.Active {
-			ways = append(ways, r.Connection)
-		}
-	}
-	for _, connection := range ways {
+	for _, connection := range ways(p) {
 		switch {
 		case about && e.Type == record.PersonLeft && e.Data["connection"] == connection:
 			continue
@@ -88,6 +77,22 @@ func (s *Service) gone(ctx context.Context, p directory.Person, e event.Event) (
 		}
 	}
 	return true, nil
+}
+
+// ways are the connections over which somebody may come, as long as those are enabled.
+func ways(p directory.Person) []string {
+	var all []string
+	for _, i := range p.Identities {
+		if p.Over(i.Connection, directory.JITAndSCIM) == nil {
+			all = append(all, i.Connection)
+		}
+	}
+	for _, r := range p.Records {
+		if r.Active {
+			all = append(all, r.Connection)
+		}
+	}
+	return all
 }
 
 // closes reports whether nobody comes over the event's connection after it.

@@ -251,18 +251,11 @@ func (s *Source) take(line int, r row) error {
 		s.rest = false
 		return nil
 	}
-	switch r.fields[kind] {
-	case "", "RefreshToken", "OfflineSessions", "UserIdentity":
-	case "Password":
-		r.password = true
-	default:
+	if !r.ofPerson() {
 		s.notes.Add(noteOther, r.fields[kind])
 		return nil
 	}
-	if r.fields[connector] == "" && (r.password || r.fields[email] != "") {
-		r.fields[connector] = Local
-	}
-	who := [2]string{r.fields[connector], r.fields[userID]}
+	who := [2]string{r.connector(), r.fields[userID]}
 	if r.bad || who[0] == "" || who[1] == "" {
 		s.ready = &porting.Read{Number: line, Fault: ErrRow}
 		return nil
@@ -288,6 +281,25 @@ func (s *Source) take(line int, r row) error {
 	s.seen[who] = told
 	s.put(line, who, connection, r)
 	return nil
+}
+
+// ofPerson reports whether a row is about a person, by its kind: the rows of a table have
+// none.
+func (r row) ofPerson() bool {
+	switch r.fields[kind] {
+	case "", "RefreshToken", "OfflineSessions", "UserIdentity", "Password":
+		return true
+	}
+	return false
+}
+
+// connector is what somebody came over: who has a password, or a row of nothing but an
+// address, is one of Dex's own.
+func (r row) connector() string {
+	if r.fields[connector] == "" && (r.password || r.fields[kind] == "Password" || r.fields[email] != "") {
+		return Local
+	}
+	return r.fields[connector]
 }
 
 // told is the line of who was read.

@@ -3,6 +3,7 @@ package xmlgate
 import (
 	"bytes"
 	"encoding/xml"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -53,14 +54,11 @@ func (p *parser) declare(attrs []xml.Attr) error {
 				return refuse("saml_namespace", "a prefix of one's own", "xmlns:%s", quote(prefix))
 			}
 		}
-		// Only the default namespace may be taken back; a relative one has no canonical form.
-		if a.Value == nsXML || a.Value == nsXMLNS || strings.ContainsAny(a.Value, " \t\r\n") || !strings.Contains(a.Value, ":") && (prefix != "" || a.Value != "") {
+		if !bindable(prefix, a.Value) {
 			return refuse("saml_namespace", "an absolute namespace", "%s", quote(a.Value))
 		}
-		for _, b := range p.scope[outside:] {
-			if b.prefix == prefix {
-				return refuse("saml_attribute_twice", "a prefix declared once", "xmlns:%s twice", quote(prefix))
-			}
+		if slices.ContainsFunc(p.scope[outside:], func(b binding) bool { return b.prefix == prefix }) {
+			return refuse("saml_attribute_twice", "a prefix declared once", "xmlns:%s twice", quote(prefix))
 		}
 		if len(p.scope) >= p.limits.Namespaces {
 			return refuse("saml_namespaces", bound(p.limits.Namespaces, "namespaces in force"), "one more")
@@ -68,6 +66,18 @@ func (p *parser) declare(attrs []xml.Attr) error {
 		p.scope = append(p.scope, binding{prefix, a.Value})
 	}
 	return nil
+}
+
+// bindable reports whether a prefix, empty for none, may stand for a URI. Only the default
+// namespace may be taken back; a relative one has no canonical form.
+func bindable(prefix, uri string) bool {
+	switch {
+	case uri == nsXML, uri == nsXMLNS, strings.ContainsAny(uri, " \t\r\n"):
+		return false
+	case prefix == "" && uri == "":
+		return true
+	}
+	return strings.Contains(uri, ":")
 }
 
 // resolve expands a name by the declarations in force. The default namespace is

@@ -141,20 +141,12 @@ func (t *Type) leaf(p filter.Path, a schema.CoreAttribute, v any) (any, error) {
 // complex checks an object. Sub-attributes that are not known are left out, and so are
 // those that only the server sets.
 func (t *Type) complex(p filter.Path, a schema.CoreAttribute, v any) (any, error) {
-	if s, ok := v.(string); ok && !a.MultiValued() {
-		if _, has := a.SubAttributes().ContainsAttribute("value"); has {
-			if s == "" {
-				return nil, nil
-			}
-			v = map[string]any{"value": s}
-		}
-	}
-	object, ok := v.(map[string]any)
+	object, ok := objectOf(a, v)
 	if !ok {
 		return nil, Bad(ErrValue, "%s takes %s", p, wants["complex"])
 	}
 	kept := map[string]any{}
-	known := len(object) == 0
+	known := len(object) == 0 // nothing is nothing unknown
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		sub, _, ok := t.Paths.Resolve(filter.Path{URN: p.URN, Attribute: p.Attribute, Sub: name})
 		if known = known || ok; !ok || name == "" || t.attributes[sub].Mutability() == "readOnly" {
@@ -178,6 +170,22 @@ func (t *Type) complex(p filter.Path, a schema.CoreAttribute, v any) (any, error
 		return nil, nil
 	}
 	return kept, nil
+}
+
+// objectOf is the object that a value is or, of an attribute with one value, is short for:
+// a string is that of the sub-attribute "value", and an empty one is nothing.
+func objectOf(a schema.CoreAttribute, v any) (object map[string]any, ok bool) {
+	if s, text := v.(string); text && !a.MultiValued() {
+		if _, has := a.SubAttributes().ContainsAttribute("value"); !has {
+			return nil, false
+		}
+		if s == "" {
+			return nil, true
+		}
+		return map[string]any{"value": s}, true
+	}
+	object, ok = v.(map[string]any)
+	return object, ok
 }
 
 // Check says what is wrong with a resource as a whole: that something required is
