@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 )
 
 // manifestName is the name of a manifest in its app's folder.
@@ -40,7 +43,32 @@ func (c *appApplyCommand) Run() error {
 		_, _ = fmt.Fprintf(out, "Applying %d manifests …\n", len(files)) // a terminal that is gone needs no news
 	}
 	body := encode(map[string]any{"files": files, "folder": folder, "prune": c.Prune})
-	return c.ask(client.Request{Method: http.MethodPost, Path: "/apps:import", Media: "application/json", Body: body}, describe)
+	err = c.ask(client.Request{Method: http.MethodPost, Path: "/apps:import", Media: "application/json", Body: body}, describe)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == rightMissing && !folder {
+		return c.own(files[0], err)
+	}
+	return err
+}
+
+// rightMissing is the broker's code for whoever may not do something.
+const rightMissing = "right_missing"
+
+// own changes one app, as its owner may, who may not import; refused is what is said
+// where the file is no manifest.
+func (c *appApplyCommand) own(f file, refused error) error {
+	m, err := catalog.Parse(f.Name, f.Data)
+	if err != nil || m.Metadata.Name == "" {
+		return refused
+	}
+	r := client.Request{Method: http.MethodPut, Path: "/apps/" + url.PathEscape(m.Metadata.Name), Media: "application/yaml", Body: f.Data}
+	return c.ask(r, func(out io.Writer, answer []byte) error {
+		var one map[string]any
+		if err := json.Unmarshal(answer, &one); err != nil {
+			return fmt.Errorf("read the broker's answer: %w", err)
+		}
+		one["outcome"] = "updated"
+		return describe(out, encode(map[string]any{"applied": []any{one}}))
+	})
 }
 
 // readManifests returns the file, or every manifest in the folder, hidden
