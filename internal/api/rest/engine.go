@@ -221,16 +221,21 @@ func (e *Engine) permit(ctx context.Context, rt *Route, p admin.Principal, app s
 		return nil
 	}
 	if !rt.Owned || app == "" || !p.Has(admin.AppOwner) {
-		return admin.ErrForbidden
+		return lacks(rt.Right)
 	}
 	team, err := e.o.Team(ctx, app)
 	if err != nil {
 		return err
 	}
 	if !p.MayApp(rt.Right, app, team) {
-		return admin.ErrForbidden
+		return lacks(rt.Right)
 	}
 	return nil
+}
+
+// lacks is admin.ErrForbidden, and names the right.
+func lacks(right admin.Right) error {
+	return fault.Wrap(admin.ErrForbidden, fault.Denied, admin.ErrForbidden.Code, "%s: it takes the right %s", admin.ErrForbidden.Detail, right)
 }
 
 // read returns the body, when the route has one and it is of the right type.
