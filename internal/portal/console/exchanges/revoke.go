@@ -127,7 +127,7 @@ func revokeLead(kind identity.Kind) ui.Text {
 	case identity.KindSession:
 		return ui.T("The session ends at once, with its tokens and all that was exchanged for them. Offline access goes on.")
 	case identity.KindApp, identity.KindClient:
-		return ui.T("Every token that the app got ends at once, and all that was exchanged for them. The app is not switched off: it gets new tokens when people come back.")
+		return ui.T("Every token that the app got ends at once, and all that was exchanged for them. The app is not switched off: it gets new tokens when people come back, and by client credentials at once. What other apps hold for its API goes on.")
 	case identity.KindGrant:
 		return ui.T("Every token of the grant ends at once, and all that was exchanged for them.")
 	default:
