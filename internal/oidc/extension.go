@@ -74,7 +74,8 @@ func extended(x Extension) tokenGrant {
 		}
 		answer, issued, err := p.mintDecided(req, d)
 		if err != nil {
-			return nil, err
+			d.Reason = "too_long"
+			return nil, p.refuse(req, d, err)
 		}
 		return answer, p.o.Trail.Record(ctx, issued)
 	}
@@ -92,7 +93,7 @@ func (p *Provider) mintDecided(req *tokenRequest, d Decision) (*tokenAnswer, eve
 	req.minted = a
 	raw, err := p.o.Minter.Access(req.algorithm(), a)
 	if err != nil {
-		return nil, event.Event{}, err
+		return nil, event.Event{}, tooLong(err)
 	}
 	life := a.Expires.Sub(req.now).Truncate(time.Second)
 	answer := &tokenAnswer{Access: raw, Type: "Bearer", Expires: int64(life.Seconds()), Scope: strings.Join(a.Scopes, " "), IssuedType: d.IssuedType}

@@ -170,11 +170,11 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 	req.minted = a
 	access, err := p.o.Minter.Access(alg, a)
 	if err != nil {
-		return nil, event.Event{}, err
+		return nil, event.Event{}, tooLong(err)
 	}
 	answer := &tokenAnswer{Access: access, Type: "Bearer", Expires: int64(life.Seconds()), Scope: strings.Join(scopes, " ")}
 	if s.Person != "" && slices.Contains(scopes, "openid") {
-		answer.ID, err = p.o.Minter.ID(alg, token.ID{
+		answer.ID, err = p.mintID(alg, token.ID{
 			Subject: s.Person, Audience: s.Client, Issued: a.Issued, Expires: req.now.Add(idLife), AuthTime: a.AuthTime,
 			Nonce: nonce, ACR: a.ACR, AMR: a.AMR, Session: s.Session, AccessToken: access,
 			Connection: s.Connection, App: s.App, Grant: grantID, Rev: s.Rev, Era: p.o.Era,
@@ -190,6 +190,28 @@ func (p *Provider) mint(req *tokenRequest, s grant.Subject, grantID string, scop
 		"grant_type", req.form.Get("grant_type"), "app", s.App, "person", s.Person, "audience", audience, "scope", answer.Scope, "grant", grantID,
 		"life", life.String(), "session", a.Session, "connection", a.Connection, "rev", strconv.FormatUint(a.Rev, 10), "key", p.signingKey(req))
 	return answer, issued, nil
+}
+
+// mintID mints an id_token without the groups, and then without the roles, of somebody who
+// has more than fit into one: userinfo tells all of them (OpenID Connect Core, section 5.4).
+func (p *Provider) mintID(alg keys.Algorithm, t token.ID) (string, error) {
+	raw, err := p.o.Minter.ID(alg, t)
+	for _, many := range []string{"groups", "roles"} {
+		if !errors.Is(err, token.ErrTooLong) {
+			break
+		}
+		delete(t.Extra, many)
+		raw, err = p.o.Minter.ID(alg, t)
+	}
+	return raw, err
+}
+
+// tooLong tells a client what it can do about an access token that would be too long.
+func tooLong(err error) error {
+	if errors.Is(err, token.ErrTooLong) {
+		return fault.Wrap(err, fault.Invalid, "invalid_scope", "%s: ask for fewer scopes at a time", token.ErrTooLong.Detail)
+	}
+	return err
 }
 
 // algorithm is what the client's tokens are signed with.

@@ -48,7 +48,7 @@ func (m *Minter) SecurityEvent(alg keys.Algorithm, e SecurityEvent) (string, err
 	p.buf = append(p.buf, ':')
 	p.buf = append(p.buf, e.Claims...)
 	p.buf = append(p.buf, '}')
-	return m.signUpTo(MaxEventSize, alg, TypeEvent, p.end())
+	return m.signUpTo(MaxEventSize, errClaims, alg, TypeEvent, p.end())
 }
 
 func isObject(text json.RawMessage) bool {

@@ -148,10 +148,11 @@ func (m *Minter) issued(t time.Time) time.Time {
 }
 
 func (m *Minter) sign(alg keys.Algorithm, typ string, payload []byte) (string, error) {
-	return m.signUpTo(MaxSize, alg, typ, payload)
+	return m.signUpTo(MaxSize, ErrTooLong, alg, typ, payload)
 }
 
-func (m *Minter) signUpTo(most int, alg keys.Algorithm, typ string, payload []byte) (string, error) {
+// signUpTo fails with tooLong for a token of more than most bytes.
+func (m *Minter) signUpTo(most int, tooLong error, alg keys.Algorithm, typ string, payload []byte) (string, error) {
 	signer, err := m.o.Ring.Signer(alg)
 	if err != nil {
 		return "", fmt.Errorf("mint %s: %w", typ, err)
@@ -161,7 +162,7 @@ func (m *Minter) signUpTo(most int, alg keys.Algorithm, typ string, payload []by
 		return "", fmt.Errorf("mint %s: %w", typ, err)
 	}
 	if len(jws) > most {
-		return "", fmt.Errorf("mint %s: %w: it would have %d bytes", typ, errClaims, len(jws))
+		return "", fmt.Errorf("mint %s: %w: it would have %d bytes", typ, tooLong, len(jws))
 	}
 	return jws, nil
 }

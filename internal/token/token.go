@@ -45,6 +45,10 @@ var (
 	ErrExpired = fault.New(fault.Unauthenticated, "token_expired", "the token has expired")
 )
 
+// ErrTooLong refuses to mint a token that would be longer than MaxSize: what it is to say
+// has to be less.
+var ErrTooLong = fault.New(fault.Invalid, "token_too_long", "the token would be longer than fits into a header field")
+
 // errClaims is a defect of ours: a token that must not be minted.
 var errClaims = fault.New(fault.Internal, "token_claims", "the token could not be made")
 

@@ -294,6 +294,11 @@ func TestWhatMustNotBeMintedIsNot(t *testing.T) {
 			t.Errorf("%s: %s", name, raw)
 		}
 	}
+	long := h.access()
+	long.ACR = strings.Repeat("a", token.MaxSize)
+	if _, err := h.Minter.Access(keys.ES256, long); !errors.Is(err, token.ErrTooLong) {
+		t.Errorf("one that is too long: %v", err)
+	}
 	for _, name := range []string{"sub", "aud", "events", "exp", "client_id", "cnf", "at_hash", "SUB", "Aud", "SID"} {
 		if _, err := h.ID(keys.ES256, token.ID{Subject: "a", Audience: "c", Expires: h.now.Add(time.Minute), Extra: map[string]any{name: "x"}}); err == nil {
 			t.Errorf("an id_token with its own %s", name)

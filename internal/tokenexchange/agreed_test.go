@@ -1,7 +1,9 @@
 package tokenexchange_test
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-io/gatehouse/internal/catalog"
@@ -49,6 +51,25 @@ func TestNobodyGetsAScopeThatTheSideOfTheAPIDidNotAgreeTo(t *testing.T) {
 		if status != http.StatusBadRequest || s.Error != "invalid_scope" || s.Access != "" || last.Data["reason"] != "scope_not_agreed" {
 			t.Errorf("%s: %d %+v %v", name, status, s, last.Data)
 		}
+	}
+}
+
+// What a token would not hold is asked for in parts, and is no failure of ours.
+func TestMoreScopesThanATokenHoldsAreRefusedByName(t *testing.T) {
+	w := newWorld(t)
+	var many []string
+	for i := range 200 {
+		many = append(many, fmt.Sprintf("payroll.department-of-things-%04d.read", i))
+	}
+	w.clients["desk"].Exchanges[0].Scopes, w.audiences["payroll"].Scopes = many, many
+	subject := w.mint(w.signedIn("desk"))
+	if status, s := w.exchange(t, "desk", subject, "payroll", "scope", strings.Join(many[:50], " ")); status != http.StatusOK {
+		t.Errorf("control: fifty: %d %+v", status, s)
+	}
+	status, s := w.exchange(t, "desk", subject, "payroll", "scope", strings.Join(many, " "))
+	last := w.events[len(w.events)-1]
+	if status != http.StatusBadRequest || s.Error != "invalid_scope" || last.Type != "token.refused" || last.Data["reason"] != "too_long" {
+		t.Errorf("all: %d %+v %v", status, s, last.Data)
 	}
 }
 
