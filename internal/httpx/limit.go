@@ -23,6 +23,9 @@ type pause time.Duration
 // Error implements error.
 func (p pause) Error() string { return "good again in " + time.Duration(p).String() }
 
+// Pause is how long that is.
+func (p pause) Pause() time.Duration { return time.Duration(p) }
+
 func tooMany(wait time.Duration) error {
 	return fault.Wrap(pause(wait), ErrTooMany.Kind, ErrTooMany.Code, "%s", ErrTooMany.Detail)
 }
@@ -31,13 +34,17 @@ func tooMany(wait time.Duration) error {
 const moment = "5"
 
 // RetryAfter is a value for the header Retry-After (RFC 9110, section 10.2.3) of an
-// answer with err: how long a limit lasts, in whole seconds, or a moment.
+// answer with err: how long a limit lasts, in whole seconds, where an error in it knows
+// by a method Pause; or a moment.
 func RetryAfter(err error) string {
-	var p pause
+	var p interface {
+		error
+		Pause() time.Duration
+	}
 	if !errors.As(err, &p) {
 		return moment
 	}
-	return strconv.Itoa(max(1, int(math.Ceil(time.Duration(p).Seconds()))))
+	return strconv.Itoa(max(1, int(math.Ceil(p.Pause().Seconds()))))
 }
 
 // The bounds of asking the replicas' memory: a request does not hang because its

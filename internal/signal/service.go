@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-io/gatehouse/internal/event"
+	"github.com/gatehouse-io/gatehouse/internal/fault"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 )
@@ -238,7 +239,7 @@ func (s *Service) Verify(ctx context.Context, c *registry.Client, id, state stri
 		case old.Status == Disabled:
 			return Change{}, ErrDisabled
 		case now.Sub(old.Verified) < VerifyEvery && !now.Before(old.Verified):
-			return Change{}, ErrVerified
+			return Change{}, fault.Wrap(soon(VerifyEvery-now.Sub(old.Verified)), ErrVerified.Kind, ErrVerified.Code, "%s", ErrVerified.Detail)
 		}
 		old.Verified = now
 		told := event.New(now, "stream.verified", actor, identity.Stream(id), "client", old.Client, "app", old.App)
@@ -253,6 +254,15 @@ func (s *Service) Verify(ctx context.Context, c *registry.Client, id, state stri
 	s.o.Queued()
 	return nil
 }
+
+// soon is how long it is until a stream may be verified again.
+type soon time.Duration
+
+// Error implements error.
+func (s soon) Error() string { return "may be verified again in " + time.Duration(s).String() }
+
+// Pause is how long a client is told to wait.
+func (s soon) Pause() time.Duration { return time.Duration(s) }
 
 // Polled is what a receiver says when it polls (RFC 8936, section 2.2): what it took,
 // and what it could not, by jti.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-io/gatehouse/internal/httpx"
 	"github.com/gatehouse-io/gatehouse/internal/identity"
 	"github.com/gatehouse-io/gatehouse/internal/registry"
 	"github.com/gatehouse-io/gatehouse/internal/signal"
@@ -59,5 +60,25 @@ func TestAReceiverDoesNotUndoWhatAnOperatorSwitchedOff(t *testing.T) {
 		operator(signal.Enabled)
 		receiver(off, nil)
 		receiver(signal.Enabled, nil)
+	}
+}
+
+func TestWhoVerifiesTooSoonIsToldWhenToTryAgain(t *testing.T) {
+	now := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
+	service := signal.NewService(signal.Options{
+		Store: newShelf(streamTo("a")), Allowed: func(netip.Addr) error { return nil }, Now: func() time.Time { return now }, Queued: func() {},
+	})
+	client := &registry.Client{ID: "a", App: "a"}
+	verify := func() error { return service.Verify(t.Context(), client, "a", "state", identity.Actor{}) }
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(signal.VerifyEvery / 3)
+	if err := verify(); !errors.Is(err, signal.ErrVerified) || httpx.RetryAfter(err) != "20" {
+		t.Errorf("%v, again after %s s", err, httpx.RetryAfter(err))
+	}
+	now = now.Add(20 * time.Second)
+	if err := verify(); err != nil {
+		t.Errorf("control: %v", err)
 	}
 }
