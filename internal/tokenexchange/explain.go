@@ -53,6 +53,9 @@ func (x *Explainer) Explain(ctx context.Context, q policy.Exchange) (policy.Expl
 		return e.Explanation, err
 	}
 	e.asked, e.abroad, e.Person = q, q.Connection != "", about.person
+	if from, err := x.o.Exchange.o.Clients.Client(ctx, about.client); err == nil {
+		e.signsIn = slices.ContainsFunc(from.GrantTypes, func(g string) bool { return g != catalog.GrantExchange && g != "client_credentials" })
+	}
 	e.Subject, e.API = x.names(ctx, about.client, q.Audience)
 	c, rev, err := x.o.Admits(ctx, q.Client, catalog.GrantExchange)
 	if c != nil {
@@ -81,7 +84,12 @@ type explanation struct {
 	policy.Explanation
 	asked  policy.Exchange
 	abroad bool // the subject is of another issuer
+	// signsIn says that people sign in to the app that the subject would be of.
+	signsIn bool
 }
+
+// noSignIn is said where a sign-in is assumed to an app that has none.
+const noSignIn = "nobody signs in to this app: ask about the token that it was given, by its id"
 
 // take notes a step. What could not be told is returned.
 func (e *explanation) take(name string, refused error) error {
@@ -97,6 +105,9 @@ func (e *explanation) take(name string, refused error) error {
 			s.Rule, s.Found = r.reason, r.detail
 		}
 		s.Remedies = e.remedies(s.Rule, r)
+		if s.Rule == "subject_scope" && e.asked.Token == "" && !e.signsIn {
+			s.Found, s.Remedies = noSignIn, []policy.Remedy{policy.Caller.Changes("subject_token")}
+		}
 	}
 	e.Steps = append(e.Steps, s)
 	return nil

@@ -240,6 +240,21 @@ func TestSomebodyWhoNeverSignedInIsAskedAboutToo(t *testing.T) {
 	}
 }
 
+// TestAnAPIIsToldToAskAboutTheTokenThatItWasGiven is about whoever serves an API and asks
+// why it may not exchange on: nobody signs in there.
+func TestAnAPIIsToldToAskAboutTheTokenThatItWasGiven(t *testing.T) {
+	w := newWorld(t)
+	q := policy.Exchange{Client: "payroll", Audience: "ledger", Person: "alice"}
+	s, _ := refusal(w.explain(t, q))
+	if s.Rule != "subject_scope" || !strings.Contains(s.Found, "nobody signs in") || !slices.Equal(s.Remedies, []policy.Remedy{policy.Caller.Changes("subject_token")}) {
+		t.Errorf("%+v", s)
+	}
+	w.clients["payroll"].GrantTypes = append(w.clients["payroll"].GrantTypes, "authorization_code")
+	if s, _ := refusal(w.explain(t, q)); s.Rule != "subject_scope" || s.Found != "" || !slices.Contains(s.Remedies, policy.SubjectOwner.Changes("spec.identity.oidc.scopes", "openid")) {
+		t.Errorf("control: where people sign in: %+v", s)
+	}
+}
+
 func TestOnlyAWholeQuestionIsExplained(t *testing.T) {
 	w := newWorld(t)
 	x := w.explainer(func(context.Context, string) (directory.Person, error) {
