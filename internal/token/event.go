@@ -7,9 +7,10 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 )
 
-// MaxEventSize is the longest security event token that is minted, in bytes. It
-// travels in a body, never in a header field.
-const MaxEventSize = 64 << 10
+// MaxEventSize is the longest security event token that is minted, in bytes. It travels in
+// a body, never in a header field, and has room for all groups that a provider may say
+// somebody is in: one that could not be made would hold up all behind it in its stream.
+const MaxEventSize = 512 << 10
 
 // SecurityEvent is what a security event token says (RFC 8417, as OpenID Shared
 // Signals Framework 1.0, section 4.1, profiles it): one event. It never has a sub or

@@ -91,4 +91,9 @@ func TestASecurityEventThatSaysTooLittleOrTooMuchIsNotMinted(t *testing.T) {
 	if _, err := h.SecurityEvent(keys.ES256, e); err != nil {
 		t.Error(err)
 	}
+	groups := strings.Repeat(`"`+strings.Repeat("g", 128)+`",`, 2000) // as many as a provider may name, each as long as it may be
+	e.Claims = json.RawMessage(`{"groups":[` + strings.TrimSuffix(groups, ",") + `]}`)
+	if _, err := h.SecurityEvent(keys.ES256, e); err != nil {
+		t.Error(err)
+	}
 }
