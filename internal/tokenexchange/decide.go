@@ -148,23 +148,22 @@ func codeFor(app *registry.Client, api *registry.Audience) string {
 	return codeRequest
 }
 
-// granted is what all steps have led to.
-func (e *exchange) granted() (oidc.Decision, error) {
-	s, d := e.subject, e.decision
+// grant gives what all steps before it have led to, unless nothing is left of its life.
+func (e *exchange) grant(context.Context) error {
+	s, d := e.subject, &e.decision
 	expires := earlier(e.expires, e.req.Now.Add(e.policy.MaxTTL))
 	if e.api.MaxTTL > 0 {
 		expires = earlier(expires, e.req.Now.Add(e.api.MaxTTL))
 	}
 	if expires.Sub(e.req.Now) < time.Second {
-		d.Reason = "token_expired"
-		return d, refuse(d.Reason, codeRequest, "the subject_token or actor_token is about to expire")
+		return refuse("token_expired", codeRequest, "the subject_token or actor_token is about to expire")
 	}
 	d.Access = token.Access{
 		Subject: s.Subject, Person: s.Person, Connection: s.Connection, Session: s.Session, Audience: e.api.Name, Scopes: d.Access.Scopes, Roles: e.roles,
 		Expires: expires, AuthTime: s.AuthTime, ACR: s.ACR, AMR: s.AMR, Rev: e.rev, MayAct: e.api.Client,
 		Actors: d.Access.Actors, ActorGrant: d.Access.ActorGrant, Via: append(slices.Clip(s.Via), s.Link()),
 	}
-	return d, nil
+	return nil
 }
 
 // The error codes of a refusal (RFC 6749, section 5.2; RFC 8693, section 2.2.2).

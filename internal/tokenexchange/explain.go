@@ -119,7 +119,11 @@ func (e *explanation) refused() bool {
 
 // rest adds the steps that were not reached.
 func (e *explanation) rest() {
-	for _, name := range append([]string{"client"}, steps[:]...) {
+	names := []string{"client"}
+	for _, s := range steps {
+		names = append(names, s.name)
+	}
+	for _, name := range names {
 		if !slices.ContainsFunc(e.Steps, func(s policy.Step) bool { return s.Name == name }) {
 			e.Steps = append(e.Steps, policy.Step{Name: name, Asks: policy.Question(name), Outcome: policy.NotReached})
 		}

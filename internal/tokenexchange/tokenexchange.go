@@ -114,9 +114,9 @@ func (x *Exchange) Decide(ctx context.Context, req oidc.ExtensionRequest) (oidc.
 func (x *Exchange) run(ctx context.Context, req oidc.ExtensionRequest, taken func(step string, refused error)) (oidc.Decision, error) {
 	e := &exchange{Exchange: x, req: req, caller: req.Client, rev: req.Rev}
 	e.decision.IssuedType = TypeAccess
-	for i, step := range []func(context.Context) error{e.read, e.verifySubject, e.target, e.holder, e.line, e.actor, e.scopes, e.entitled, e.once} {
-		err := step(ctx)
-		taken(steps[i], err)
+	for _, s := range steps {
+		err := s.take(e, ctx)
+		taken(s.name, err)
 		if err != nil {
 			if r, ok := errors.AsType[*refusal](err); ok {
 				e.decision.Reason, e.decision.Detail = r.reason, r.detail
@@ -124,15 +124,30 @@ func (x *Exchange) run(ctx context.Context, req oidc.ExtensionRequest, taken fun
 			return e.decision, err
 		}
 	}
-	d, err := e.granted()
-	taken(steps[len(steps)-1], err)
-	return d, err
+	return e.decision, nil
 }
 
-// steps names what an exchange has to pass, in order.
-var steps = [...]string{"request", "subject", "audience", "holder", "line", "actor", "scope", "person", "once", "life"}
+// step is one thing that an exchange has to pass.
+type step struct {
+	name string
+	take func(*exchange, context.Context) error
+}
 
-// exchange is one request on its way; each step stands on those before it.
+// steps are all of them, in order: each stands on those before it.
+var steps = [...]step{
+	{"request", (*exchange).read},
+	{"subject", (*exchange).verifySubject},
+	{"audience", (*exchange).target},
+	{"holder", (*exchange).holder},
+	{"line", (*exchange).line},
+	{"actor", (*exchange).actor},
+	{"scope", (*exchange).scopes},
+	{"person", (*exchange).entitled},
+	{"once", (*exchange).once},
+	{"life", (*exchange).grant},
+}
+
+// exchange is one request on its way through the steps.
 type exchange struct {
 	*Exchange
 	req    oidc.ExtensionRequest
