@@ -24,7 +24,7 @@ func (s *Service) Recent(ctx context.Context, stream string, limit int) ([]Set, 
 
 // Switch is an operator's: the receiver is told by a stream-updated event.
 func (s *Service) Switch(ctx context.Context, id string, status Status, reason string, actor identity.Actor) (Stream, error) {
-	return s.switched(ctx, id, status, reason, actor, func(Stream) error { return nil }, true)
+	return s.switched(ctx, id, switching{status, reason, actor, true}, func(Stream) error { return nil })
 }
 
 // Remove removes a stream, whoever's it is, and all that waits in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -166,7 +167,7 @@ func removed(at time.Time, gone Stream, actor identity.Actor, why string) event.
 // SetStatus is a receiver's own switch of its stream (SSF 1.0, section 8.1.2.2). It fails
 // with ErrHeld for a status that an operator set.
 func (s *Service) SetStatus(ctx context.Context, c *registry.Client, id string, status Status, reason string, actor identity.Actor) (Stream, error) {
-	return s.switched(ctx, id, status, reason, actor, func(old Stream) error {
+	return s.switched(ctx, id, switching{status: status, reason: reason, actor: actor}, func(old Stream) error {
 		switch {
 		case !own(c, old):
 			return ErrNotFound
@@ -174,43 +175,64 @@ func (s *Service) SetStatus(ctx context.Context, c *registry.Client, id string, 
 			return ErrHeld
 		}
 		return nil
-	}, false)
+	})
 }
 
-// switched gives a stream a status. When it was not the receiver who did, the receiver
-// is told before anything else is (SSF 1.0, section 8.1.5).
-func (s *Service) switched(ctx context.Context, id string, status Status, reason string, actor identity.Actor, may func(Stream) error, operator bool) (Stream, error) {
-	if status != Enabled && status != Paused && status != Disabled {
-		return Stream{}, ErrState
+// switching is how a stream gets another status.
+type switching struct {
+	status Status
+	reason string
+	actor  identity.Actor
+	// operator says that it was not the receiver who did.
+	operator bool
+}
+
+func (w switching) check() error {
+	if !slices.Contains(Statuses(), w.status) {
+		return ErrState
 	}
-	if !plainText(reason) || utf8.RuneCountInString(reason) > mostText {
-		return Stream{}, errSetting("/reason", "a reason has at most %d characters, and no control characters", mostText)
+	if !plainText(w.reason) || utf8.RuneCountInString(w.reason) > mostText {
+		return errSetting("/reason", "a reason has at most %d characters, and no control characters", mostText)
+	}
+	return nil
+}
+
+// change is what becomes of a stream. When it was not the receiver who switched it, the
+// receiver is told before anything else is (SSF 1.0, section 8.1.5).
+func (w switching) change(old Stream, now time.Time) Change {
+	next := old
+	next.Status, next.Reason, next.Updated = w.status, w.reason, now
+	if w.operator || w.status != old.Status {
+		next.Held = w.operator && w.status != Enabled
+	}
+	told := event.New(now, "stream.enabled", w.actor, identity.Stream(old.ID), "client", next.Client, "app", next.App, "reason", w.reason)
+	switch w.status {
+	case Paused:
+		told.Type = "stream.paused"
+	case Disabled:
+		told.Type = "stream.disabled"
+	case Enabled:
+	}
+	c := Change{Stream: next, Events: []event.Event{told}, Drop: w.status == Disabled}
+	if w.operator && old.Status != w.status {
+		c.Sets = []Set{about(next, StreamUpdated, told, struct {
+			Status Status `json:"status"`
+			Reason string `json:"reason,omitempty"`
+		}{w.status, w.reason})}
+	}
+	return c
+}
+
+// switched switches a stream, if may does not fail.
+func (s *Service) switched(ctx context.Context, id string, w switching, may func(Stream) error) (Stream, error) {
+	if err := w.check(); err != nil {
+		return Stream{}, err
 	}
 	changed, err := s.o.Store.UpdateStream(ctx, id, func(old Stream) (Change, error) {
 		if err := may(old); err != nil {
 			return Change{}, err
 		}
-		next := old
-		next.Status, next.Reason, next.Updated = status, reason, s.now()
-		if operator || status != old.Status {
-			next.Held = operator && status != Enabled
-		}
-		told := event.New(next.Updated, "stream.enabled", actor, identity.Stream(id), "client", next.Client, "app", next.App, "reason", reason)
-		switch status {
-		case Paused:
-			told.Type = "stream.paused"
-		case Disabled:
-			told.Type = "stream.disabled"
-		case Enabled:
-		}
-		c := Change{Stream: next, Events: []event.Event{told}, Drop: status == Disabled}
-		if operator && old.Status != status {
-			c.Sets = []Set{about(next, StreamUpdated, told, struct {
-				Status Status `json:"status"`
-				Reason string `json:"reason,omitempty"`
-			}{status, reason})}
-		}
-		return c, nil
+		return w.change(old, s.now()), nil
 	})
 	if err != nil {
 		return Stream{}, fmt.Errorf("switch stream: %w", err)

@@ -67,8 +67,8 @@ type Backlog interface {
 	// NextSets returns the first n SETs that are to be delivered, oldest first: of a
 	// stream that is not enabled the Control ones alone.
 	NextSets(ctx context.Context, stream string, n int) ([]Set, error)
-	// SettleSets says what became of SETs that wait, and ignores others. It returns
-	// those that it settled. A stream that delivers has not failed since.
+	// SettleSets says that SETs that wait were delivered or refused, and ignores others. It
+	// returns those that it settled. A stream that delivers has not failed since.
 	SettleSets(ctx context.Context, stream string, ids []string, as SetState, reason string, at time.Time) (settled []string, err error)
 	// ReleaseStream ends the lease that ends at leased, and does nothing if the stream has
 	// another: the stream is due at next, zero for as soon as there is something. failure is
