@@ -193,9 +193,9 @@ func startOn(t *testing.T, o storage.Options, fourEyes ...string) *broker {
 		}),
 		Streams: streams(db, vault, b.clock),
 		Keys:    ring, Certified: ring.Certified, Audit: db, Outbox: &event.Desk{Queue: db.OutboxQueue(), Now: b.clock}, Jobs: &job.Desk{Queue: db.JobQueue(), Now: b.clock}, Figures: db, Hit: db.Hit, Exchanges: grant.NewTree(grant.TreeOptions{Nodes: db, Record: db.Record, Revocations: revocations, Now: b.clock}),
-		ExplainExchange: apitest.Explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, "told") },
+		ExplainExchange: apitest.Explain, Progress: db.Progress,
 		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
-			return db.Consequences(ctx, e.ID, "told", []string{grant.LogoutOfApps})
+			return db.Consequences(ctx, e.ID, []string{grant.LogoutOfApps})
 		}, Traces: db, Test: apitest.Invite, Answers: db, Sealer: vault, Lock: lock, Actor: httpx.Actor, UI: pages,
 	})
 	if err != nil {

@@ -159,19 +159,14 @@ func (p *parts) management() api.Options {
 		Connections: p.connections, SCIM: p.records, Health: p.faces.connectors.health, CertificatesEnd: p.faces.connectors.certificatesEnd, Test: p.faces.login.NewTest, Traces: p.db, Sessions: p.sessions, Grants: p.db, Keys: p.rings(),
 		SAML: idp.Describe(p.cfg.Issuer), Certified: p.saml.Certified, Audit: p.db,
 		Streams: p.signals.service,
-		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.progress, Consequences: p.consequences, RevocationsOf: p.db.RevocationsOf, ExplainExchange: p.faces.explainer.Explain, ExplainAccess: p.explainer.Explain, Assignments: p.assignments, Porting: p.porting,
+		Outbox:  p.outboxDesk(), Jobs: p.jobDesk(), Figures: p.db, Hit: p.db.Hit, Exchanges: p.exchanges, Progress: p.db.Progress, Consequences: p.consequences, RevocationsOf: p.db.RevocationsOf, ExplainExchange: p.faces.explainer.Explain, ExplainAccess: p.explainer.Explain, Assignments: p.assignments, Porting: p.porting,
 		Answers: p.db, Sealer: p.vault, Lock: p.exclusive, Actor: httpx.Actor, UI: p.faces.ui, Now: p.now,
 	}
 }
 
-// progress tells how far the consequences of a revocation are.
-func (p *parts) progress(ctx context.Context, id string) (grant.Progress, error) {
-	return p.db.Progress(ctx, id, grant.LogoutQueue)
-}
-
 // consequences lists what an event leads to.
 func (p *parts) consequences(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
-	return p.db.Consequences(ctx, e.ID, grant.LogoutQueue, p.outbox.Handlers(e))
+	return p.db.Consequences(ctx, e.ID, p.outbox.Handlers(e))
 }
 
 // titles are what people call the connections, by id.

@@ -431,7 +431,7 @@ func TestEveryConsequenceIsListedWithHowFarItIs(t *testing.T) {
 			names := []string{grant.LogoutOfApps, grant.OwnersSucceed, grant.RequestsWithdraw}
 			see := func(when string, want ...grant.ConsequenceState) {
 				t.Helper()
-				all, err := h.db.Consequences(t.Context(), revoked[0], "told", names)
+				all, err := h.db.Consequences(t.Context(), revoked[0], names)
 				if err != nil || len(all) != 6 || all[1].Done != 1 || all[2].Done != 1 {
 					t.Fatalf("%s: %+v %v", when, all, err)
 				}
@@ -461,7 +461,7 @@ func TestEveryConsequenceIsListedWithHowFarItIs(t *testing.T) {
 			}
 			h.follow(t)
 			see("tried again", grant.ConsequenceDone, grant.ConsequenceDone, grant.ConsequenceDone)
-			j := job.Job{Queue: "told", Key: revoked[0] + "/s/c", Payload: []byte("p"), RunAt: h.now, Deadline: h.now.Add(time.Hour)}
+			j := job.Job{Queue: grant.LogoutQueue, Key: revoked[0] + "/s/c", Payload: []byte("p"), RunAt: h.now, Deadline: h.now.Add(time.Hour)}
 			if err := h.db.Jobs().Enqueue(t.Context(), []job.Job{j, j}); err != nil {
 				t.Fatal(err)
 			}

@@ -16,9 +16,8 @@ import (
 )
 
 // Consequences lists what a revocation leads to, by the id of its event: what its own
-// transaction did, and then each of the named handlers of the outbox. queue is that of the
-// jobs which tell apps of the end of a session.
-func (db *Store) Consequences(ctx context.Context, id, queue string, handlers []string) ([]grant.Consequence, error) {
+// transaction did, and then each of the named handlers of the outbox.
+func (db *Store) Consequences(ctx context.Context, id string, handlers []string) ([]grant.Consequence, error) {
 	all := []grant.Consequence{}
 	for _, of := range []struct{ name, query string }{
 		{grant.EndedSessions, `SELECT count(*) FROM sessions WHERE ended <> 0 AND ended_by = $1`},
@@ -40,7 +39,7 @@ func (db *Store) Consequences(ctx context.Context, id, queue string, handlers []
 		if slices.Contains(done, name) {
 			c.State, c.Reason = grant.ConsequenceDone, ""
 		}
-		if err := db.count(ctx, &c, id, queue); err != nil {
+		if err := db.count(ctx, &c, id); err != nil {
 			return nil, err
 		}
 		if c.State == grant.ConsequenceDone && c.Waiting > 0 {
@@ -78,10 +77,10 @@ func (db *Store) handling(ctx context.Context, id string) (c grant.Consequence, 
 }
 
 // count counts what a consequence is made of.
-func (db *Store) count(ctx context.Context, c *grant.Consequence, id, queue string) error {
+func (db *Store) count(ctx context.Context, c *grant.Consequence, id string) error {
 	switch c.Name {
 	case grant.LogoutOfApps:
-		p, err := db.Progress(ctx, id, queue)
+		p, err := db.Progress(ctx, id)
 		c.Done, c.Waiting, c.Failed, c.Discarded, c.Untold = int64(p.Told), int64(p.Waiting), int64(p.Failed), int64(p.Discarded), int64(p.Untold)
 		return err
 	case grant.SharedSignals:

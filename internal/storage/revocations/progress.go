@@ -10,9 +10,8 @@ import (
 	"github.com/gatehouse-io/gatehouse/internal/storage/sqldb"
 )
 
-// Progress tells how far the consequences of a revocation are, by the id of its event;
-// queue is that of the jobs which tell apps of the end of a session.
-func (db *Store) Progress(ctx context.Context, id, queue string) (p grant.Progress, err error) {
+// Progress tells how far the consequences of a revocation are, by the id of its event.
+func (db *Store) Progress(ctx context.Context, id string) (p grant.Progress, err error) {
 	var state event.State
 	switch err = db.Read.QueryRowContext(ctx, `SELECT state FROM outbox WHERE id = $1`, id).Scan(&state); {
 	case errors.Is(err, sql.ErrNoRows): // nobody waits for it, or it was done long ago
@@ -49,6 +48,6 @@ func (db *Store) Progress(ctx context.Context, id, queue string) (p grant.Progre
 		return none, err
 	}, `SELECT state, reason <> '' AS needless, count(*) FROM (
 			SELECT j.state, j.reason FROM sessions s CROSS JOIN jobs j WHERE s.ended <> 0 AND s.ended_by = $1 AND j.queue = $2 AND j.dedup >= s.id || '/' AND j.dedup < s.id || '0'
-			UNION ALL SELECT state, reason FROM jobs WHERE queue = $2 AND dedup >= $1 || '/' AND dedup < $1 || '0') AS logouts GROUP BY state, needless`, id, queue)
+			UNION ALL SELECT state, reason FROM jobs WHERE queue = $2 AND dedup >= $1 || '/' AND dedup < $1 || '0') AS logouts GROUP BY state, needless`, id, grant.LogoutQueue)
 	return p, err
 }

@@ -24,7 +24,7 @@ func revocationFollowed(t *testing.T, db *storage.DB) {
 	}
 	see := func(when string, want grant.Progress) {
 		t.Helper()
-		if got, err := db.Progress(ctx, e.ID, "told"); err != nil || got != want {
+		if got, err := db.Progress(ctx, e.ID); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", when, got, err)
 		}
 	}
@@ -35,7 +35,7 @@ func revocationFollowed(t *testing.T, db *storage.DB) {
 	see("nobody is to be told", grant.Progress{Queued: true, Sessions: 1})
 	var told []job.Job
 	for _, key := range []string{s.Session + "/a", s.Session + "/b", s.Session + "/c", s.Session + "/e", e.ID + "/x/d", s.Session + "0/other"} {
-		told = append(told, job.Job{ID: "progress-" + key, Queue: "told", Key: key, Payload: []byte("p"), RunAt: now, Deadline: now.Add(time.Hour)})
+		told = append(told, job.Job{ID: "progress-" + key, Queue: grant.LogoutQueue, Key: key, Payload: []byte("p"), RunAt: now, Deadline: now.Add(time.Hour)})
 	}
 	jobs := db.Jobs()
 	if err := jobs.Enqueue(ctx, told); err != nil {
@@ -53,7 +53,7 @@ func revocationFollowed(t *testing.T, db *storage.DB) {
 		t.Fatal(err)
 	}
 	see("given up by a person", grant.Progress{Queued: true, Sessions: 1, Told: 1, Waiting: 1, Failed: 2, Discarded: 1, Untold: 1})
-	if p, err := db.Progress(ctx, "none", "told"); err != nil || p != (grant.Progress{Queued: true}) || !p.Done() {
+	if p, err := db.Progress(ctx, "none"); err != nil || p != (grant.Progress{Queued: true}) || !p.Done() {
 		t.Errorf("of nothing: %+v, %v", p, err)
 	}
 }

@@ -56,9 +56,6 @@ import (
 // Prefix is the path that the broker is served under in tests.
 const Prefix = "/auth"
 
-// Told is the queue of the jobs that tell apps of the end of a session, in tests.
-const Told = grant.LogoutQueue
-
 // issuer is where the broker is to be found in tests, without the prefix.
 const issuer = "https://login.example"
 
@@ -194,9 +191,9 @@ func (s *Stage) management(g *ground) api.Options {
 		Product: "Gatehouse", Issuer: issuer, Grants: db, Now: time.Now, Admin: s.Admin, People: s.People, Directory: db, Apps: s.Apps, Owners: s.Owners, Connections: g.providers,
 		SCIM: s.Records, Porting: s.Imports, Health: func(string) (time.Time, error) { return time.Time{}, nil }, CertificatesEnd: s.certificatesEnd, Sessions: s.Sessions, Streams: g.streams,
 		Keys: g.ring, Audit: db, Outbox: g.outbox, Jobs: g.jobs, Figures: db, Hit: db.Hit, Exchanges: g.tree, Traces: db,
-		ExplainExchange: apitest.Explain, Progress: func(ctx context.Context, id string) (grant.Progress, error) { return db.Progress(ctx, id, Told) },
+		ExplainExchange: apitest.Explain, Progress: db.Progress,
 		RevocationsOf: db.RevocationsOf, Consequences: func(ctx context.Context, e event.Event) ([]grant.Consequence, error) {
-			return db.Consequences(ctx, e.ID, Told, []string{grant.LogoutOfApps, grant.SharedSignals, grant.OwnersSucceed, grant.RequestsWithdraw})
+			return db.Consequences(ctx, e.ID, []string{grant.LogoutOfApps, grant.SharedSignals, grant.OwnersSucceed, grant.RequestsWithdraw})
 		},
 		Test: apitest.Invite, Answers: db, Sealer: g.vault, Actor: httpx.Actor, UI: g.pages,
 		Lock: func(ctx context.Context, name string) (func(), error) {

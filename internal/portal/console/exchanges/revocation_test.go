@@ -54,7 +54,7 @@ func TestEachConsequenceOfARevocationIsShownAndTriedAgain(t *testing.T) {
 	}
 	var jobs []job.Job
 	for _, app := range []string{"told", "silent", "lost", "left"} {
-		jobs = append(jobs, job.Job{ID: app, Queue: consoletest.Told, Key: session + "/" + app, Payload: []byte("p"), RunAt: later, Deadline: later})
+		jobs = append(jobs, job.Job{ID: app, Queue: grant.LogoutQueue, Key: session + "/" + app, Payload: []byte("p"), RunAt: later, Deadline: later})
 	}
 	queue := s.DB.Jobs()
 	if err := errors.Join(queue.Enqueue(t.Context(), jobs), queue.Finish(t.Context(), "told", ""), queue.Finish(t.Context(), "silent", "no address"), queue.Bury(t.Context(), "lost", "no answer"),
