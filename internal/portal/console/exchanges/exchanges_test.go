@@ -48,8 +48,11 @@ func TestExchangedTokensAreShownAsTheyHangAndPruned(t *testing.T) {
 	if _, done := s.Confirm("/exchanges/" + first + "/prune"); done.Status != http.StatusSeeOther || !strings.HasSuffix(done.Header.Get("Location"), "/exchanges?notice=exchange-pruned") {
 		t.Errorf("%d %v", done.Status, done.Header)
 	}
-	if a := s.Get("/exchanges/" + second); !strings.Contains(a.Body, "Ended early") || strings.Contains(a.Body, "End it and what hangs from it") {
+	if a := s.Get("/exchanges/" + second); !strings.Contains(a.Body, "Ended early") || strings.Contains(a.Body, "End it and what hangs from it") || !strings.Contains(a.Body, "What it grew from was ended") {
 		t.Errorf("what hung from it: %s", a.Body)
+	}
+	if a := s.Get("/exchanges/" + first); !strings.Contains(a.Body, "The token itself was ended") {
+		t.Errorf("what was ended: %s", a.Body)
 	}
 }
 

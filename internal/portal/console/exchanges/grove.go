@@ -106,6 +106,16 @@ func api(n grant.Node) kit.Cell {
 // ended names what ended a token before its time. Its page is not for who sees but the
 // part of an app.
 func (g grove) ended(n grant.Node) kit.Cell {
+	switch {
+	case n.Ended == identity.Grant(n.Grant):
+		return kit.Cell{Say: ui.T("The token itself was ended")}
+	case n.Ended.Kind == identity.KindGrant:
+		cell := kit.Cell{Say: ui.T("What it grew from was ended")}
+		if g.app == nil {
+			cell.Also = n.Ended.ID
+		}
+		return cell
+	}
 	cell := g.names.Cell(n.Ended)
 	if g.app != nil {
 		cell.Href = ""
