@@ -48,9 +48,9 @@ type Report struct {
 	Applied []Result
 }
 
-// ReadFolder returns the manifests of a folder: <name>/microapp.yaml in any depth.
+// readFolder returns the manifests of a folder: <name>/microapp.yaml in any depth.
 // Files of other names belong to the apps and are not read.
-func ReadFolder(folder fs.FS) ([]File, error) {
+func readFolder(folder fs.FS) ([]File, error) {
 	var files []File
 	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -86,7 +86,7 @@ func readManifest(folder fs.FS, name string) ([]byte, error) {
 // CheckFolder reports every fault of every manifest in a folder, without a
 // catalog: what a broker that has other apps as well would refuse is not known here.
 func CheckFolder(folder fs.FS) (apps int, err error) {
-	files, err := ReadFolder(folder)
+	files, err := readFolder(folder)
 	if err != nil {
 		return 0, err
 	}
@@ -97,7 +97,7 @@ func CheckFolder(folder fs.FS) (apps int, err error) {
 
 // ApplyFolder applies every manifest of a folder, as ApplyFiles does.
 func (s *Service) ApplyFolder(ctx context.Context, folder fs.FS, prune bool, actor identity.Actor) (Report, error) {
-	files, err := ReadFolder(folder)
+	files, err := readFolder(folder)
 	if err != nil {
 		return Report{}, err
 	}

@@ -20,7 +20,7 @@ type SAML struct {
 	// and for launches, it is the first.
 	ACS []string `json:"acs" yaml:"acs"`
 	// NameIDFormat is persistent (the default), emailAddress, transient or
-	// unspecified, or the URN of one: see NameIDFormats.
+	// unspecified, or the URN of one: see nameIDFormats.
 	NameIDFormat string `json:"nameIdFormat,omitempty" yaml:"nameIdFormat,omitempty"`
 	// WantSigned says whether the assertion is signed, SignResponse whether the
 	// response around it is. Both are true when left out; one must be.
@@ -59,8 +59,8 @@ const (
 	NameIDUnspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 )
 
-// NameIDFormats are the identifiers of formats by the short names of manifests.
-func NameIDFormats() map[string]string {
+// nameIDFormats are the identifiers of formats by the short names of manifests.
+func nameIDFormats() map[string]string {
 	return map[string]string{
 		"": NameIDPersistent, "persistent": NameIDPersistent, "transient": NameIDTransient, "emailAddress": NameIDEmail, "unspecified": NameIDUnspecified,
 	}
@@ -68,7 +68,7 @@ func NameIDFormats() map[string]string {
 
 // Format is the identifier of the NameID format, "" for one that there is not.
 func (s *SAML) Format() string {
-	for short, urn := range NameIDFormats() {
+	for short, urn := range nameIDFormats() {
 		if s.NameIDFormat == short || s.NameIDFormat == urn {
 			return urn
 		}
