@@ -49,12 +49,9 @@ var beforePath = []string{"/.well-known/oauth-authorization-server", "/.well-kno
 // id, bounds the body, strips the prefix and sets the headers of every answer.
 func Edge(o EdgeOptions, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := &facts{id: identity.NewID(), scheme: ownScheme(r), address: text(peer(r)), body: r.Body, answer: w}
+		f := &facts{id: identity.NewID(), address: text(peer(r)), body: r.Body, answer: w}
 		if within(peer(r), o.TrustedProxies) {
 			f.address = text(forwardedFor(r, o.TrustedProxies))
-			if proto := r.Header.Get("X-Forwarded-Proto"); proto == "https" || proto == "http" {
-				f.scheme = proto
-			}
 		}
 		h := w.Header()
 		h.Set("X-Request-Id", f.id)

@@ -13,8 +13,8 @@ import (
 
 // facts is what Edge found out about a request. It travels in the context.
 type facts struct {
-	id, address, scheme string
-	failure             atomic.Pointer[error]
+	id, address string
+	failure     atomic.Pointer[error]
 	// body is the body without a bound, answer what the answer is written to: see WholeBody.
 	body   io.Reader
 	answer http.ResponseWriter
@@ -44,15 +44,6 @@ func ClientAddress(r *http.Request) string {
 		return f.address
 	}
 	return text(peer(r))
-}
-
-// Scheme returns "https" or "http": how the client's connection began, seen
-// through the trusted proxies.
-func Scheme(r *http.Request) string {
-	if f := factsOf(r.Context()); f != nil {
-		return f.scheme
-	}
-	return ownScheme(r)
 }
 
 // Actor returns who as the actor of a change made in this request.
@@ -97,13 +88,6 @@ func text(a netip.Addr) string {
 		return ""
 	}
 	return a.String()
-}
-
-func ownScheme(r *http.Request) string {
-	if r.TLS != nil {
-		return "https"
-	}
-	return "http"
 }
 
 func withFacts(ctx context.Context, f *facts) context.Context {

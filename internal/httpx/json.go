@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
@@ -19,19 +18,6 @@ import (
 
 // maxDepth is how deep values may nest that a type leaves open.
 const maxDepth = 64
-
-// DecodeJSON reads a body of at most MaxJSON bytes in application/json into
-// target, as strictly as UnmarshalJSON.
-func DecodeJSON(r *http.Request, target any) error {
-	if !HasType(r, "application/json") {
-		return ErrMediaType
-	}
-	raw, err := ReadBody(r, MaxJSON)
-	if err != nil {
-		return err
-	}
-	return UnmarshalJSON(raw, target)
-}
 
 // UnmarshalJSON reads one JSON value (RFC 8259) into target, a pointer to a type
 // without methods of its own for it. It refuses what two readers could

@@ -1,6 +1,7 @@
 package httpx_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestJSONIsReadStrictly(t *testing.T) {
 	}
 	var good body
 	text := ` {"name":"x","count":2,"list":[{"name":"y"}],"data":"eA==","words":{"a/b":"c"},"at":"2026-01-02T03:04:05Z","any":{"z":[null,1.5]},"on":true} `
-	err := httpx.DecodeJSON(post(t, "/", "application/json", text), &good)
+	err := decode(post(t, "/", "application/json", text), &good)
 	if err != nil || good.Name != "x" || good.Count != 2 || good.List[0].Name != "y" || string(good.Data) != "x" || !*good.On {
 		t.Errorf("%+v %v", good, err)
 	}
@@ -53,9 +54,21 @@ func TestJSONIsReadStrictly(t *testing.T) {
 		"not for two types": {"application/json", `{"on":"planted"}`, "true or false", "/on"},
 	} {
 		var v body
-		err := httpx.DecodeJSON(post(t, "/", c.contentType, c.text), &v)
+		err := decode(post(t, "/", c.contentType, c.text), &v)
 		if err == nil || !strings.Contains(fault.As(err).Detail, c.want) || strings.Contains(fault.As(err).Detail, "planted") || fault.As(err).Pointer != c.at {
 			t.Errorf("%s: %v, want %q at %q", name, err, c.want, c.at)
 		}
 	}
+}
+
+// decode reads a body in application/json into target.
+func decode(r *http.Request, target any) error {
+	if !httpx.HasType(r, "application/json") {
+		return httpx.ErrMediaType
+	}
+	raw, err := httpx.ReadBody(r, httpx.MaxJSON)
+	if err != nil {
+		return err
+	}
+	return httpx.UnmarshalJSON(raw, target)
 }
