@@ -65,8 +65,8 @@ type Node struct {
 	ParentApp  string `json:"-"`
 	Key        string `json:"-"` // the kid that signed it
 	ActorGrant string `json:"-"`
-	// Ended is what ended the token before its time, zero while it is good. Tree.Search and
-	// Tree.Node tell it, of tokens that have not expired.
+	// Ended is what ended the token before its time, zero while it is good. Tree.Search,
+	// Tree.Node and Tree.Line tell it, of tokens that have not expired.
 	Ended identity.Ref `json:"-"`
 }
 

@@ -78,11 +78,14 @@ func (t *Tree) Node(ctx context.Context, id string) (Node, error) {
 }
 
 // Line returns what a node grew from, the first of its line first, as far as the
-// broker issued it.
+// broker issued it, each with what ended it.
 func (t *Tree) Line(ctx context.Context, n Node) ([]Node, error) {
 	line, err := t.line(ctx, n, map[string]Node{})
+	if err != nil {
+		return nil, err
+	}
 	slices.Reverse(line)
-	return line, err
+	return line, t.judge(ctx, line)
 }
 
 // maxLine bounds a line that is followed upwards; no token is exchanged on as often.

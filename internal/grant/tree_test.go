@@ -147,6 +147,15 @@ func TestPruningANodeTakesAllThatHangsFromIt(t *testing.T) {
 	if n, err = tree.Node(t.Context(), "vault"); err != nil || n.Ended != identity.Grant("ledger") {
 		t.Errorf("%+v, %v", n, err)
 	}
+	line, err := tree.Line(t.Context(), n)
+	if err != nil || len(line) < 2 {
+		t.Fatalf("%+v, %v", line, err)
+	}
+	for _, up := range line {
+		if ended := up.Ended == identity.Grant("ledger"); ended != (up.ID == "ledger") || !ended && !up.Ended.IsZero() {
+			t.Errorf("%s, which it grew from, was ended by %q", up.ID, up.Ended)
+		}
+	}
 	if err := tree.Prune(t.Context(), n, identity.Actor{}, ""); !errors.Is(err, grant.ErrNodeOver) {
 		t.Errorf("pruned what hung from it: %v", err)
 	}
