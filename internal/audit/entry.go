@@ -68,7 +68,8 @@ type Store interface {
 	// Unsealed returns up to n unsealed entries after the id, in id order.
 	Unsealed(ctx context.Context, after string, n int) ([]Entry, error)
 	// Chain writes the seal and marks the entries with it, in one transaction; ids
-	// are in order and were unsealed when seal.Number was the next. It fails with a Conflict fault if seal.Number is taken or an id is sealed.
+	// are in order and were unsealed when seal.Number was the next. It fails with a
+	// Conflict fault if seal.Number is taken or an id is sealed.
 	Chain(ctx context.Context, seal Seal, ids []string) error
 	// LastSeal returns the newest seal; ok is false when there is none.
 	LastSeal(ctx context.Context) (seal Seal, ok bool, err error)

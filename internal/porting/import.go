@@ -180,8 +180,9 @@ type Store interface {
 
 // Lineage keeps the lines of imports.
 type Lineage interface {
-	// StageLines keeps lines of an import that is being read, else it fails with ErrState. One that has a name which
-	// another line took is refused with ErrTwice. It returns the number that are refused.
+	// StageLines keeps lines of an import that is being read, else it fails with ErrState.
+	// One that has a name which another line took is refused with ErrTwice. It returns how
+	// many are refused, by kind.
 	StageLines(ctx context.Context, id string, lines []Staged) (refused map[Kind]int, err error)
 	// NextLines returns up to limit lines behind a place with one of the outcomes, in the
 	// order of their places.

@@ -156,8 +156,8 @@ func (c *Client) at(rev uint64) *Client {
 }
 
 // Invalidate notes that an app or a client was revoked, or what a client gets of an API:
-// whoever asks from now on gets facts that were read after it. It is for revoke.Sequence.Watch, which calls
-// it before the revocation counts as applied.
+// whoever asks from now on gets facts that were read after it. It is for
+// revoke.Sequence.Watch, which calls it before the revocation counts as applied.
 func (r *Registry) Invalidate(e revoke.Entry) {
 	switch e.Ref.Kind {
 	case identity.KindApp, identity.KindClient, identity.KindCall:

@@ -1,6 +1,6 @@
 // Package registry derives OAuth clients, SAML service providers and audiences from
-// the catalog's apps.
-// Nothing in it is ever edited: it changes when an app does, and is gone with it.
+// the catalog's apps. Nothing in it is ever edited: it changes when an app does, and is
+// gone with it.
 package registry
 
 import (
