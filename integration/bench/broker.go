@@ -84,6 +84,7 @@ func (b *bench) broker(ctx context.Context, wanted func(string) bool) (measure p
 
 // endpoints measures those rows of a broker that are wanted.
 func (b *bench) endpoints(t *target, rows []endpoint, wanted func(string) bool) part {
+	b.targets = append(b.targets, t)
 	return func() error {
 		for _, e := range rows {
 			if !wanted(e.name) {
@@ -93,6 +94,9 @@ func (b *bench) endpoints(t *target, rows []endpoint, wanted func(string) bool) 
 				if err := t.stock(b.workers, int(float64(e.stock)*(warmUp+b.length/time.Duration(b.rounds)).Seconds())); err != nil {
 					return fmt.Errorf("%s: %w", e.name, err)
 				}
+			}
+			if err := b.othersRest(t); err != nil {
+				return fmt.Errorf("%s: %w", e.name, err)
 			}
 			row := Row{Name: e.name, FloorOf: strings.Join(e.floor, " + ")}
 			var rate float64

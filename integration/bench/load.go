@@ -74,6 +74,31 @@ func (b *bench) measure(pid int, servers []int, row Row, rate float64, each func
 	return nil
 }
 
+// othersRest waits until the other brokers and their servers have done what the rows
+// before left them, such as entries to seal: what a row costs is not to depend on which
+// came before it. It waits for half a minute at most.
+func (b *bench) othersRest(t *target) error {
+	const look, atRest, most = 250 * time.Millisecond, 20 * time.Millisecond, 30 * time.Second
+	var others []int
+	for _, other := range b.targets {
+		if other != t {
+			others = append(append(others, other.pid), other.servers...)
+		}
+	}
+	for end := time.Now().Add(most); time.Now().Before(end); {
+		before, err := live.CPUOfServers(others)
+		if err != nil {
+			return err
+		}
+		time.Sleep(look)
+		after, err := live.CPUOfServers(others)
+		if err != nil || after-before <= atRest {
+			return err
+		}
+	}
+	return nil
+}
+
 // drive runs every operation in a loop for length, or until it ends with io.EOF, and
 // returns how long each took. With a rate, all together are begun so often a second,
 // evenly, and one that is begun late took as long as if it had been in time.

@@ -51,11 +51,12 @@ type Row struct {
 type bench struct {
 	workers int
 	// length is how long a row is measured, over all rounds.
-	length time.Duration
-	rounds int
-	binary string // the broker's; built when empty
-	places []place
-	rows   []Row // in the order of the first round, one for each round
+	length  time.Duration
+	rounds  int
+	binary  string // the broker's; built when empty
+	places  []place
+	targets []*target
+	rows    []Row // in the order of the first round, one for each round
 }
 
 // part is what a round measures: it adds its rows.
