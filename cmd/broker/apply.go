@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-io/gatehouse/cmd/broker/client"
-	"github.com/gatehouse-io/gatehouse/internal/catalog"
+	"github.com/gatehouse-io/gatehouse/internal/app"
 )
 
 // manifestName is the name of a manifest in its app's folder.
@@ -56,11 +56,11 @@ const rightMissing = "right_missing"
 // own changes one app, as its owner may, who may not import; refused is what is said
 // where the file is no manifest.
 func (c *appApplyCommand) own(f file, refused error) error {
-	m, err := catalog.Parse(f.Name, f.Data)
-	if err != nil || m.Metadata.Name == "" {
+	name := app.ManifestName(f.Name, f.Data)
+	if name == "" {
 		return refused
 	}
-	r := client.Request{Method: http.MethodPut, Path: "/apps/" + url.PathEscape(m.Metadata.Name), Media: "application/yaml", Body: f.Data}
+	r := client.Request{Method: http.MethodPut, Path: "/apps/" + url.PathEscape(name), Media: "application/yaml", Body: f.Data}
 	return c.ask(r, func(out io.Writer, answer []byte) error {
 		var one map[string]any
 		if err := json.Unmarshal(answer, &one); err != nil {

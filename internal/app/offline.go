@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-io/gatehouse/config"
 	"github.com/gatehouse-io/gatehouse/internal/api"
 	"github.com/gatehouse-io/gatehouse/internal/audit"
+	"github.com/gatehouse-io/gatehouse/internal/catalog"
 	"github.com/gatehouse-io/gatehouse/internal/claims"
 	"github.com/gatehouse-io/gatehouse/internal/keys"
 	"github.com/gatehouse-io/gatehouse/internal/storage"
@@ -100,4 +101,14 @@ func ExportAudit(ctx context.Context, cfg config.Config, typ string, out io.Writ
 	defer func() { _ = db.Close() }() // only read from
 	_, err = audit.Export(ctx, db, audit.Query{Type: typ, Limit: 1000}, out)
 	return err
+}
+
+// ManifestName returns the name of the app that a file is the manifest of, or "" for a
+// file that is none.
+func ManifestName(file string, data []byte) string {
+	m, err := catalog.Parse(file, data)
+	if err != nil {
+		return ""
+	}
+	return m.Metadata.Name
 }
