@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,9 +114,10 @@ var confined = map[string][]string{
 
 // pkg is what `go list -json` says of a package.
 type pkg struct {
-	ImportPath                string
-	Imports                   []string
-	XTestImports, TestImports []string
+	ImportPath, Dir                    string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+	Imports                            []string
+	XTestImports, TestImports          []string
 }
 
 // name is the package's path below the module, without "internal/".
@@ -125,7 +127,7 @@ func (p pkg) name() string {
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"/...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports,TestImports,XTestImports", module+"/...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
@@ -138,7 +140,19 @@ func packages(t *testing.T) []pkg {
 		case err != nil:
 			t.Fatal(err)
 		}
+		p.looked(t)
 		all = append(all, p)
+	}
+}
+
+// looked has the test itself look at what go list read: go test remembers a result until
+// something changes that the test looked at.
+func (p pkg) looked(t *testing.T) {
+	t.Helper()
+	for _, name := range slices.Concat([]string{""}, p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+		if _, err := os.Stat(filepath.Join(p.Dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
