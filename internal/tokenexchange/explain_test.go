@@ -128,6 +128,9 @@ func TestAnExplanationSaysWhatAnExchangeGets(t *testing.T) {
 			}
 		}
 	})
+	if testing.Short() {
+		return // a fifth of the checks need not meet every rule
+	}
 	for _, rule := range []string{"", "audience_denied", "subject_holder", "scope_denied"} {
 		if outcomes[rule] == 0 {
 			t.Errorf("nothing came to %q: %v", rule, outcomes)
