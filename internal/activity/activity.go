@@ -151,7 +151,7 @@ func (c *Counter) Run(ctx context.Context) error {
 
 // count counts a seal, and what is not older, if there is that seal.
 func (c *Counter) count(ctx context.Context, seal int64, oldest time.Time) (ok bool, err error) {
-	began, s := time.Now(), newSum(oldest)
+	began, s := time.Now(), newSum(oldest) // not c.Now, which can be set: a rest would be as long as the step
 	if ok, err = c.Store.Facts(ctx, seal, s.add); err != nil || !ok {
 		return false, err
 	}

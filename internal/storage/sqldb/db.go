@@ -212,8 +212,8 @@ func sqliteDSN(dir string, pragmas ...string) string {
 }
 
 // sqliteWriting is what the writer has more of: pages in memory, so that a change of many
-// rows writes each page once. The log stays short: the longer it is, the longer waits who
-// comes when its pages are written back.
+// rows writes each page once. The log stays as long as SQLite has it: no other length was
+// better for those who wait.
 func sqliteWriting() []string { return []string{"cache_size(-16000)"} }
 
 // connectTime is how long PostgreSQL may take to accept a connection, unless the
